@@ -1,0 +1,40 @@
+/**
+ * The whole conversation between the control plane and one hands process: JSON lines over its stdin and stdout.
+ *
+ * W1 A call's result is kept by its id, in memory and in the session's results folder. Calling an id again answers the
+ *    kept result, joins the running call, or, when the call was started and its hands died, answers `unknown`: it is
+ *    never run twice.
+ * W2 Calls run in parallel; results come in any order, one per call sent.
+ * W3 `cancel` ends a running call with the outcome `canceled`; for any other id it does nothing.
+ * W4 When stdin ends, everything that runs is killed and the process exits.
+ */
+
+/** How a tool call ended; the same words as the event tool.result has. */
+export type ToolOutcome = 'ok' | 'failed' | 'timed_out' | 'canceled' | 'unknown';
+
+export interface ToolCall {
+  readonly callId: string;
+  readonly tool: string;
+  readonly input: unknown;
+  /** The call ends with `timed_out` after this long. */
+  readonly timeoutMs: number;
+}
+
+export interface ToolResult {
+  readonly outcome: ToolOutcome;
+  /** What the model is told: at most TOOL_OUTPUT_BYTES_MAX, head and tail kept. */
+  readonly output: string;
+  readonly exitCode?: number | undefined;
+  readonly durationMs: number;
+}
+
+export type ToHands =
+  | ({ readonly kind: 'call' } & ToolCall)
+  | { readonly kind: 'cancel'; readonly callId: string };
+
+export type FromHands =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'result'; readonly callId: string; readonly result: ToolResult };
+
+/** A longer line ends the connection: it is not a message of this wire. */
+export const LINE_BYTES_MAX = 8 * 1024 * 1024;

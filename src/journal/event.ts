@@ -1,0 +1,300 @@
+/**
+ * The events of a session's log, written once: this table yields the TypeScript types, the validation at the unit door
+ * (journal/codec.ts), the GraphQL object types (schema/event.ts) and their quick projection (api/graphql/projection.ts).
+ *
+ * Names are past tense and dotted. `level` says who the event is for: user (answers, questions, inputs, outcomes),
+ * progress (turn markers, narration), internal (tool calls, model calls, runtime). A new type or an optional field is
+ * an additive change; a reader that does not know a type keeps it (UnknownEvent).
+ */
+import type { EventId, SessionId, TurnId } from '../kernel/id.ts';
+
+export type Level = 'user' | 'progress' | 'internal';
+/** Levels are cumulative: a reader at `progress` also sees `user`. */
+export const LEVEL_RANK: Readonly<Record<Level, number>> = { user: 0, progress: 1, internal: 2 };
+
+export interface Actor {
+  readonly kind: 'human' | 'agent' | 'system';
+  readonly id?: string | undefined;
+  readonly display?: string | undefined;
+}
+
+type Kind = 'text' | 'count' | 'flag' | 'json' | 'choice';
+export interface Field<K extends Kind = Kind, V extends string = string, O extends boolean = boolean> {
+  readonly kind: K;
+  readonly optional: O;
+  readonly description: string;
+  /** Only of a choice: the name of its GraphQL enum, and its values as stored. */
+  readonly choice?: { readonly name: string; readonly values: readonly V[] } | undefined;
+}
+
+function field<K extends Kind>(kind: K, description: string): Field<K, never, false> {
+  return { kind, optional: false, description };
+}
+const text = (description: string) => field('text', description);
+const count = (description: string) => field('count', description);
+const flag = (description: string) => field('flag', description);
+const json = (description: string) => field('json', description);
+function choice<const V extends string>(
+  name: string,
+  values: readonly V[],
+  description: string,
+): Field<'choice', V, false> {
+  return { kind: 'choice', optional: false, description, choice: { name, values } };
+}
+function optional<K extends Kind, V extends string>(given: Field<K, V, false>): Field<K, V, true> {
+  return { ...given, optional: true };
+}
+
+export const MESSAGE_MODES = ['queue', 'steer', 'interrupt'] as const;
+export type MessageMode = (typeof MESSAGE_MODES)[number];
+export const TURN_OUTCOMES = [
+  'completed',
+  'needs_input',
+  'error',
+  'budget_exceeded',
+  'deadline_exceeded',
+  'max_turns',
+  'canceled',
+  'interrupted',
+] as const;
+export type TurnOutcome = (typeof TURN_OUTCOMES)[number];
+export const TOOL_OUTCOMES = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'] as const;
+export type ToolOutcome = (typeof TOOL_OUTCOMES)[number];
+
+const callId = text('The model call that this belongs to, unique in the session.');
+
+export const EVENTS = {
+  'user.message': {
+    level: 'user',
+    description: 'Somebody spoke to the agent. Its turnId is the turn that the message joins.',
+    body: {
+      text: text('What was said.'),
+      mode: choice(
+        'MessageMode',
+        MESSAGE_MODES,
+        'queue: waits for the next turn. steer: joins the running turn at its next model call. interrupt: ends the running turn now.',
+      ),
+      raw: optional(json('Opaque data of the sender, never shown to the model.')),
+    },
+  },
+  'turn.started': {
+    level: 'progress',
+    description: 'The brain took up the waiting messages.',
+    body: {
+      number: count('1 for the first turn of the session.'),
+      inputFromSeq: count('Seq of the first message of this turn.'),
+      inputToSeq: count('Seq of the last message that was waiting when the turn started.'),
+    },
+  },
+  'turn.cancel_requested': {
+    level: 'progress',
+    description: 'Somebody asked to stop the running turn; turn.completed follows with the outcome canceled.',
+    body: {},
+  },
+  'turn.completed': {
+    level: 'user',
+    description: 'The turn is over: the one reliable done signal.',
+    body: {
+      number: count('The number of the turn.'),
+      outcome: choice('TurnOutcome', TURN_OUTCOMES, 'How the turn ended.'),
+      resultEventId: optional(text('The agent.message that is the answer.')),
+      errorCode: optional(text('Set when the outcome is error: a constant to switch on.')),
+      errorMessage: optional(text('Set when the outcome is error: one sentence that says what to do.')),
+    },
+  },
+  'model.started': {
+    level: 'internal',
+    description: 'A model call is about to be made; messages up to inputToSeq are part of it.',
+    body: { callId, inputToSeq: count('Seq of the last message that the model sees in this call.') },
+  },
+  'model.retried': {
+    level: 'internal',
+    description: 'A model call failed in a way that may pass, and will be made again.',
+    body: {
+      callId,
+      attempt: count('1 for the first failure.'),
+      attemptMax: count('After this many the turn ends with an error.'),
+      waitMs: count('Milliseconds until the next attempt.'),
+      code: text('The type of the failure, for example overloaded_error.'),
+      message: text('What the model service said.'),
+    },
+  },
+  'model.usage': {
+    level: 'internal',
+    description: 'What a model call used, metered by the gateway, also when the call was cut.',
+    body: {
+      callId,
+      model: text('The model that answered.'),
+      inputTokens: count('Input tokens that were not cached.'),
+      outputTokens: count('Output tokens.'),
+      cacheCreationInputTokens: count('Input tokens written to the prompt cache.'),
+      cacheReadInputTokens: count('Input tokens read from the prompt cache.'),
+      complete: flag('False when the stream was cut: the counts are lower bounds.'),
+    },
+  },
+  'model.completed': {
+    level: 'internal',
+    description: 'A model call ended; its thinking, messages and tool calls are the events just before this one.',
+    body: { callId, stopReason: text('Why the model stopped, for example end_turn or tool_use.') },
+  },
+  'agent.thinking': {
+    level: 'internal',
+    description: 'Thinking that the model service asks to be given back unchanged.',
+    body: {
+      callId,
+      text: text('The thinking, or nothing when it is redacted.'),
+      signature: optional(text('Proof of origin, opaque.')),
+      redacted: optional(text('Encrypted thinking, opaque.')),
+    },
+  },
+  'agent.message': {
+    level: 'user',
+    description: 'The agent spoke. Level user for an answer or question, progress for narration between tool calls.',
+    body: { callId, text: text('What the agent said.') },
+  },
+  'tool.call': {
+    level: 'internal',
+    description: 'The model asked for a tool; journalled before the tool runs.',
+    body: {
+      callId: text('The id of this tool call, unique in the session; hands keep results by it.'),
+      modelCallId: callId,
+      toolUseId: text("The model service's own id of the call."),
+      tool: text('The name of the tool.'),
+      input: json('What the model passed to it.'),
+    },
+  },
+  'tool.result': {
+    level: 'internal',
+    description: 'A tool call ended, or its outcome is known to be unknown.',
+    body: {
+      callId: text('The id of the tool call.'),
+      tool: text('The name of the tool.'),
+      outcome: choice('ToolOutcome', TOOL_OUTCOMES, 'How the call ended.'),
+      output: text('What the model is told; long output keeps its head and tail.'),
+      exitCode: optional(count('Of a command: its exit code.')),
+      durationMs: count('Milliseconds that the tool ran.'),
+    },
+  },
+  'conversation.compacted': {
+    level: 'internal',
+    description: 'The context was nearly full: the conversation up to throughSeq goes on as a summary.',
+    body: {
+      callId,
+      summary: text('What the model keeps in mind of what was before.'),
+      throughSeq: count('The last seq that the summary stands for.'),
+    },
+  },
+  'error.model': {
+    level: 'user',
+    description: 'The model service refused or failed for good; the turn ends.',
+    body: {
+      code: text('A constant to switch on.'),
+      message: text('One sentence that says what to do.'),
+      retriable: flag('Whether the same message may work later with nothing changed.'),
+    },
+  },
+  'error.runtime': {
+    level: 'user',
+    description: 'The runtime failed for good; the turn ends.',
+    body: {
+      code: text('A constant to switch on.'),
+      message: text('One sentence that says what to do.'),
+      retriable: flag('Whether the same message may work later with nothing changed.'),
+    },
+  },
+  'brain.started': {
+    level: 'internal',
+    description: 'A supervisor took the lease: writers with an older epoch are refused from here on.',
+    body: { epoch: count('The new epoch.'), owner: text('The supervisor that holds the lease.') },
+  },
+  'brain.lost': {
+    level: 'internal',
+    description: 'The brain ended without being told to; another one goes on from the log.',
+    body: {
+      epoch: count('The epoch of the brain that was lost.'),
+      reason: text('How it ended.'),
+      attempt: count('1 for the first loss since the last progress.'),
+      attemptMax: count('After this many the turn ends with an error.'),
+      retryInMs: count('Milliseconds until the next brain starts.'),
+    },
+  },
+  'session.hibernated': {
+    level: 'internal',
+    description: 'Nothing to do for a while: brain and hands stopped, the workspace is kept. A message wakes the session.',
+    body: { epoch: count('The epoch that was given up.') },
+  },
+  'session.archived': {
+    level: 'progress',
+    description: 'The session is closed and can only be read.',
+    body: {},
+  },
+  'log.limit_reached': {
+    level: 'user',
+    description: 'The log is full (J6): the last event of this session, which is archived by it.',
+    body: { limit: choice('LogLimit', ['events', 'bytes'], 'Which limit was reached.') },
+  },
+} as const satisfies Record<
+  string,
+  { level: Level; description: string; body: Readonly<Record<string, Field>> }
+>;
+
+export type EventType = keyof typeof EVENTS;
+
+type ValueOf<F> = F extends Field<'choice', infer V>
+  ? V
+  : F extends Field<'text'>
+    ? string
+    : F extends Field<'count'>
+      ? number
+      : F extends Field<'flag'>
+        ? boolean
+        : unknown;
+type Shape = Readonly<Record<string, Field>>;
+type Body<S extends Shape> = {
+  readonly [N in keyof S as S[N]['optional'] extends true ? never : N]: ValueOf<S[N]>;
+} & {
+  readonly [N in keyof S as S[N]['optional'] extends true ? N : never]?: ValueOf<S[N]> | undefined;
+};
+/** The body of one event type. */
+export type BodyOf<T extends EventType> = Body<(typeof EVENTS)[T]['body']>;
+
+interface NewEventOf<T extends EventType> {
+  readonly type: T;
+  readonly body: BodyOf<T>;
+  readonly actor: Actor;
+  readonly turnId?: TurnId | undefined;
+  /** Only where it differs from the table's: a narrating agent.message is `progress`. */
+  readonly level?: Level | undefined;
+}
+/** An event before it has a place in the log. */
+export type NewEvent = { readonly [T in EventType]: NewEventOf<T> }[EventType];
+
+interface EventOf<T extends EventType> extends NewEventOf<T> {
+  readonly id: EventId;
+  readonly sessionId: SessionId;
+  readonly seq: number;
+  /** Milliseconds since the epoch, UTC; never less than the event before. */
+  readonly at: number;
+  readonly level: Level;
+}
+/** An event of the log, typed by its body. */
+export type Event = { readonly [T in EventType]: EventOf<T> }[EventType];
+
+/**
+ * An event as it is stored and handed to readers: the body stays JSON text, since parsing and printing it again
+ * would cost more than everything else on the way out. `journal/codec.ts` parses it where a part looks inside.
+ */
+export interface RecordedEvent {
+  readonly sessionId: SessionId;
+  readonly seq: number;
+  readonly at: number;
+  /** May be a type that this version does not know. */
+  readonly type: string;
+  readonly level: Level;
+  readonly actor: Actor;
+  readonly turnId?: TurnId | undefined;
+  /** JSON text of an object. When the body was spilled: a preview of the same shape with long strings cut. */
+  readonly body: string;
+  /** Bytes of the whole body; set only when it was larger than BODY_INLINE_BYTES_MAX and `body` is a preview. */
+  readonly spilledBytes?: number | undefined;
+}

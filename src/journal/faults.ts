@@ -1,0 +1,38 @@
+/** What the journal refuses, each with nothing written. */
+import { Fault } from '../kernel/fault.ts';
+import type { SessionId } from '../kernel/id.ts';
+
+/** There is no such session, or it is not the caller's to see. */
+export class SessionNotFound extends Fault {
+  readonly code = 'SESSION_NOT_FOUND';
+  readonly sessionId: string;
+
+  constructor(sessionId: string) {
+    super(`There is no session ${sessionId} here.`);
+    this.sessionId = sessionId;
+  }
+}
+
+/** J4: the writer's epoch is not the current one; another brain has taken over. The writer must stop. */
+export class EpochStale extends Fault {
+  readonly code = 'EPOCH_STALE';
+  readonly epoch: number;
+  readonly current: number;
+
+  constructor(epoch: number, current: number) {
+    super(`Epoch ${epoch} has been replaced by ${current}; this writer must stop.`);
+    this.epoch = epoch;
+    this.current = current;
+  }
+}
+
+/** J6: the log reached its cap and ends with log.limit_reached. */
+export class LogFull extends Fault {
+  readonly code = 'LOG_FULL';
+  readonly sessionId: SessionId;
+
+  constructor(sessionId: SessionId) {
+    super(`The log of session ${sessionId} is full. Start a new session and pass on what it needs to know.`);
+    this.sessionId = sessionId;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The port of the log: one ordered durable sequence of events per session, and the session's record, which is the
+ * fold of its events. Every part meets the others here and nowhere else.
+ *
+ * J1 dense      the seqs of a session are 1..head, without gaps, never reused.
+ * J2 durable    no reader sees an event that a crash could take back.
+ * J3 atomic     the events of one append and the record after them land together or not at all.
+ * J4 fenced     an append that names an epoch is refused when it is not the record's (EpochStale).
+ * J5 idempotent an append with a key that was used before in the session writes nothing and answers the first seqs.
+ * J6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull.
+ * J7 complete   journal/follow.ts: a follower gets every event after its cursor exactly once, in order.
+ *
+ * Adapters: platform/sqlite, platform/mongo. Contract: test/contracts/journal.ts.
+ */
+import type { Fault } from '../kernel/fault.ts';
+import type { SessionId } from '../kernel/id.ts';
+import type { NewEvent, RecordedEvent } from './event.ts';
+
+/** What is to be written, decided on the record as it is at the moment of the append. */
+export type Decision =
+  | { readonly kind: 'append'; readonly events: readonly NewEvent[] }
+  /** Nothing to do, and that is fine: for example cancelling when nothing runs. */
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'refuse'; readonly fault: Fault };
+
+export interface AppendRequest<State> {
+  /** J4. Absent for writers that need no lease: the doors. */
+  readonly epoch?: number | undefined;
+  /** J5. At most KEY_CHARS_MAX characters; unique per session. */
+  readonly key?: string | undefined;
+  /** Pure, quick, and possibly called more than once (an adapter may race and decide again). */
+  decide(state: State): Decision;
+}
+
+export interface Appended<State> {
+  /** Seqs of the events of this append; `firstSeq > lastSeq` when nothing was written. */
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** True when the key was used before: nothing was written now (J5). */
+  readonly replayed: boolean;
+  /** The record after this append; when replayed, as it is now. */
+  readonly state: State;
+}
+
+export interface ReadRange {
+  /** Events with a greater seq. */
+  readonly after: number;
+  /** At most this many, and at most PAGE_EVENTS_MAX; a page also ends at PAGE_BYTES_MAX. */
+  readonly limit: number;
+}
+
+export interface Hint {
+  readonly sessionId: SessionId;
+  readonly head: number;
+  /** The events themselves where the writer is in this process; they are durable already (J2). */
+  readonly events?: readonly RecordedEvent[] | undefined;
+}
+
+export interface Journal<State> {
+  /**
+   * Appends what `decide` answers. Concurrent appends share commits. Throws the decision's fault, SessionNotFound,
+   * EpochStale, LogFull, InvalidInput (a body over BODY_BYTES_MAX, more than APPEND_EVENTS_MAX events).
+   */
+  append(sessionId: SessionId, request: AppendRequest<State>): Promise<Appended<State>>;
+
+  /** Ascending by seq, dense; empty at the head or beyond. Throws SessionNotFound. */
+  read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]>;
+
+  /** The whole body of one event as JSON text, spilled or not; undefined when there is no such seq. */
+  readBody(sessionId: SessionId, seq: number): Promise<string | undefined>;
+
+  /** The last seq, 0 for an empty log. Throws SessionNotFound. */
+  head(sessionId: SessionId): Promise<number>;
+
+  /**
+   * Calls back after each durable append (J2). Only a hint: it may be lost, doubled or late, and a reader that acts
+   * on it reads again. Answers the function that ends it.
+   */
+  onHint(listener: (hint: Hint) => void): () => void;
+}

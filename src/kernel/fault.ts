@@ -1,0 +1,42 @@
+/**
+ * A Fault is an expected refusal: part of the contract of one operation, safe to show to a stranger.
+ *
+ * Each situation is one subclass with a literal `code` (UPPER_SNAKE_CASE, equal on every door), its data in
+ * fields, and a message that says what to do. Anything else that is thrown is a defect or an outage.
+ */
+export abstract class Fault extends Error {
+  abstract readonly code: string;
+  /** When set, the same call may succeed after this many milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs;
+    this.name = new.target.name;
+  }
+}
+
+/** The input has the wrong shape or breaks a limit; nothing was changed. `field` names what to mend. */
+export class InvalidInput extends Fault {
+  readonly code = 'INVALID_INPUT';
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(`${field}: ${message}`);
+    this.field = field;
+  }
+}
+
+/** The caller sent no principal, or one that is unknown, malformed or expired. */
+export class Unauthenticated extends Fault {
+  readonly code = 'UNAUTHENTICATED';
+
+  constructor(message = 'Send "Authorization: Bearer <API key or client token>".') {
+    super(message);
+  }
+}
+
+/** The principal is known but may not do this. */
+export class Forbidden extends Fault {
+  readonly code = 'FORBIDDEN';
+}

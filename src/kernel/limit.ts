@@ -1,0 +1,51 @@
+/**
+ * Every limit that more than one part must agree on: a name, a number, a reason. Limits that only one file knows
+ * stand at the top of that file. docs/limits.md lists both.
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** J6: events in one session's log. A busy turn writes some hundred events; this is years of turns. */
+export const LOG_EVENTS_MAX = 2_000_000;
+/** J6: bytes of bodies in one session's log, spilled ones included. */
+export const LOG_BYTES_MAX = 2 * 1024 * MIB;
+/** A larger body is stored beside the event and referenced (the v3 contract's figure). */
+export const BODY_INLINE_BYTES_MAX = 32 * KIB;
+/** One event's body at all: a written file or a long message fits, a disk image does not. */
+export const BODY_BYTES_MAX = 4 * MIB;
+/** One append: a model answer with all its tool calls, atomically (J3). */
+export const APPEND_EVENTS_MAX = 512;
+/** Text of one message from outside; the prompt of an agent has the same bound (v3 contract). */
+export const MESSAGE_BYTES_MAX = 256 * KIB;
+export const PROMPT_BYTES_MAX = 256 * KIB;
+/** Session metadata, serialised (v3 contract). */
+export const METADATA_BYTES_MAX = 16 * KIB;
+/** Names of agents and credentials: shown in one line. */
+export const NAME_CHARS_MAX = 128;
+/** Idempotency keys and session keys: indexed, so bounded. */
+export const KEY_CHARS_MAX = 255;
+/** A page of events as read from the store and as sent in one frame: larger pages only block the event loop longer. */
+export const PAGE_EVENTS_MAX = 100;
+/** A page also ends at this many bytes, so that large bodies cannot pile up in memory. */
+export const PAGE_BYTES_MAX = MIB;
+/** `first` of a connection. */
+export const CONNECTION_FIRST_MAX = 500;
+export const CONNECTION_FIRST_DEFAULT = 50;
+/** Body of one GraphQL request: a message at its limit, escaped, and its envelope. */
+export const REQUEST_BYTES_MAX = 2 * MIB;
+/** Messages waiting for the next turn: beyond it the session is not being read. */
+export const PENDING_MESSAGES_MAX = 1_000;
+/** Longest turn whatever the agent asks for, in seconds (v3 contract). */
+export const TURN_SECONDS_MAX = 1_800;
+/** Model calls in one turn: a loop that has not ended by then is not going to. */
+export const TURN_MODEL_CALLS_MAX = 200;
+/** Tool calls in one model answer. */
+export const TOOL_CALLS_MAX = 64;
+/** What a tool may put into the conversation: head and tail are kept, the middle is cut. */
+export const TOOL_OUTPUT_BYTES_MAX = 30_000;
+/** A lease not renewed for this long is taken over. */
+export const LEASE_TTL_MS = 15_000;
+/** Client tokens, in seconds (v3 contract). */
+export const CLIENT_TOKEN_TTL_MIN_S = 60;
+export const CLIENT_TOKEN_TTL_MAX_S = 86_400;
+export const CLIENT_TOKEN_TTL_DEFAULT_S = 3_600;

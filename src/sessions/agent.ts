@@ -1,0 +1,36 @@
+/**
+ * An agent: a named definition that sessions are started from. Prompt and model make a revision; a session pins the
+ * revision it was started with.
+ */
+import type { AgentId, CredentialId } from '../kernel/id.ts';
+import type { Limits } from './session.ts';
+
+export const RUNTIMES = ['claude'] as const;
+export type Runtime = (typeof RUNTIMES)[number];
+
+export interface AgentRevision {
+  readonly agentId: AgentId;
+  /** 1, 2, 3 … */
+  readonly number: number;
+  readonly prompt: string;
+  /** `provider/name`, for example `anthropic/claude-sonnet-5`. */
+  readonly model: string;
+  readonly createdAt: number;
+}
+
+export interface Agent {
+  readonly id: AgentId;
+  /** Unique and immutable. */
+  readonly name: string;
+  readonly runtime: Runtime;
+  /** The active revision. */
+  readonly revision: AgentRevision;
+  /** Absent: the provider's default credential at the start of each session. */
+  readonly credentialId?: CredentialId | undefined;
+  /** Defaults for sessions. */
+  readonly limits: Limits;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Hash of the request that created it, to tell a replay from a conflict. */
+  readonly requestHash: string;
+}

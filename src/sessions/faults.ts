@@ -1,0 +1,95 @@
+/** What the session use cases refuse, each with nothing changed. */
+import { Fault } from '../kernel/fault.ts';
+
+/** The session is closed and can only be read. */
+export class SessionArchived extends Fault {
+  readonly code = 'SESSION_ARCHIVED';
+  readonly sessionId: string;
+
+  constructor(sessionId: string) {
+    super(`Session ${sessionId} is archived and can only be read. Start a new session.`);
+    this.sessionId = sessionId;
+  }
+}
+
+/** Too many messages wait for the next turn. */
+export class PendingFull extends Fault {
+  readonly code = 'PENDING_FULL';
+
+  constructor(count: number) {
+    super(`${count} messages already wait for the next turn. Wait until the session has taken them up.`);
+  }
+}
+
+/** The same idempotency key or session key was used with a different request. */
+export class IdempotencyConflict extends Fault {
+  readonly code = 'IDEMPOTENCY_CONFLICT';
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`The key "${key}" was already used with a different request. Use a new key for a new request.`);
+    this.key = key;
+  }
+}
+
+export class AgentNotFound extends Fault {
+  readonly code = 'AGENT_NOT_FOUND';
+
+  constructor(agent: string) {
+    super(`There is no agent ${agent} here. Create one, or give the id or name of one that exists.`);
+  }
+}
+
+/** An agent of this name exists with another definition. */
+export class AgentNameTaken extends Fault {
+  readonly code = 'AGENT_NAME_TAKEN';
+  readonly agentId: string;
+
+  constructor(name: string, agentId: string) {
+    super(`An agent named "${name}" exists (${agentId}) and differs. Update that one, or choose another name.`);
+    this.agentId = agentId;
+  }
+}
+
+/** No key for the model's provider can be found. */
+export class NoCredential extends Fault {
+  readonly code = 'NO_CREDENTIAL';
+
+  constructor(provider: string) {
+    super(`There is no key for ${provider}: create a credential, or give the agent one.`);
+  }
+}
+
+export class TurnNotFound extends Fault {
+  readonly code = 'TURN_NOT_FOUND';
+
+  constructor(turn: string) {
+    super(`There is no turn ${turn} in this session.`);
+  }
+}
+
+export class EventNotFound extends Fault {
+  readonly code = 'EVENT_NOT_FOUND';
+
+  constructor(event: string) {
+    super(`There is no event ${event} in this session.`);
+  }
+}
+
+/** To the brain: the turn it works on is over or another one runs; it reads the log again. */
+export class TurnOver extends Fault {
+  readonly code = 'TURN_OVER';
+
+  constructor() {
+    super('This turn is not running any more. Read the log again.');
+  }
+}
+
+/** To the brain: somebody steered while it was finishing; it makes another model call. */
+export class InputPending extends Fault {
+  readonly code = 'INPUT_PENDING';
+
+  constructor() {
+    super('A message has joined this turn that the model has not seen. Make another model call.');
+  }
+}

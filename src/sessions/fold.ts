@@ -1,0 +1,143 @@
+/**
+ * The fold: session x event -> session. Pure and total: it judges nothing (sessions/lifecycle.ts did, before the append)
+ * and ignores events it has no rule for. It answers the same object when the record does not change, so that a store
+ * writes the record only when there is something to write.
+ */
+import type { Event, EventType } from '../journal/event.ts';
+import type { Session, SessionStatus, Turn, Usage } from './session.ts';
+
+type Typed<T extends EventType> = Extract<Event, { type: T }>;
+/** What the fold needs of an event: an adapter has no more at hand before the write. */
+export type FoldEvent = { readonly [T in EventType]: Pick<Typed<T>, 'type' | 'body' | 'seq' | 'at' | 'turnId'> }[EventType];
+
+export function fold(session: Session, event: FoldEvent): Session {
+  switch (event.type) {
+    case 'user.message':
+      return messaged(session, event);
+    case 'turn.started':
+      return {
+        ...moved(session, 'running', event.at),
+        pending: undefined,
+        failure: undefined,
+        retry: undefined,
+        turnCount: event.body.number,
+        turn: started(event),
+      };
+    case 'turn.cancel_requested':
+      return withTurn(session, { stopping: 'canceled' });
+    case 'turn.completed':
+      return completed(session, event);
+    case 'model.started':
+      return {
+        ...withTurn(session, {
+          consumedToSeq: event.body.inputToSeq,
+          modelCalls: (session.turn?.modelCalls ?? 0) + 1,
+        }),
+        retry: undefined,
+      };
+    case 'model.retried': {
+      const { attempt, attemptMax, waitMs, code } = event.body;
+      return { ...session, retry: { attempt, attemptMax, at: event.at + waitMs, code } };
+    }
+    case 'model.usage':
+      return {
+        ...withTurn(session, { usage: add(session.turn?.usage, event.body) }),
+        usage: add(session.usage, event.body),
+      };
+    case 'model.completed':
+    case 'tool.result': // progress: the brain works
+      return session.losses === 0 && session.retry === undefined
+        ? session
+        : { ...session, losses: 0, retryAt: undefined, retry: undefined };
+    case 'error.model':
+    case 'error.runtime':
+      return { ...session, failure: { code: event.body.code, message: event.body.message } };
+    case 'brain.started': {
+      const { epoch, owner } = event.body;
+      return { ...session, epoch, hibernated: false, retryAt: undefined, lease: { owner, epoch, since: event.at } };
+    }
+    case 'brain.lost':
+      return {
+        ...session,
+        lease: undefined,
+        losses: event.body.attempt,
+        retryAt: event.at + event.body.retryInMs,
+      };
+    case 'session.hibernated':
+      return { ...session, lease: undefined, hibernated: true, losses: 0, retryAt: undefined };
+    case 'session.archived':
+    case 'log.limit_reached':
+      return { ...moved(session, 'archived', event.at), lease: undefined, pending: undefined, hibernated: true };
+    case 'agent.thinking':
+    case 'agent.message':
+    case 'tool.call':
+    case 'conversation.compacted':
+      return session;
+  }
+}
+
+function messaged(session: Session, event: Extract<FoldEvent, { type: 'user.message' }>): Session {
+  const running = session.turn?.state === 'running' ? session.turn : undefined;
+  if (running !== undefined && event.turnId === running.id) return withTurn(session, { inputToSeq: event.seq });
+  const pending = {
+    count: (session.pending?.count ?? 0) + 1,
+    fromSeq: session.pending?.fromSeq ?? event.seq,
+    toSeq: event.seq,
+  };
+  if (running === undefined) return { ...moved(session, 'queued', event.at), pending };
+  const stopped = event.body.mode === 'interrupt' ? withTurn(session, { stopping: 'interrupted' }) : session;
+  return { ...stopped, pending };
+}
+
+function started(event: Extract<FoldEvent, { type: 'turn.started' }>): Turn {
+  const { number, inputFromSeq, inputToSeq } = event.body;
+  return {
+    id: event.turnId as Turn['id'], // lifecycle.ts gives every turn.started its turn
+    number,
+    state: 'running',
+    startedAt: event.at,
+    inputFromSeq,
+    inputToSeq,
+    consumedToSeq: 0,
+    modelCalls: 0,
+    usage: { inputTokens: 0, outputTokens: 0, cacheCreationInputTokens: 0, cacheReadInputTokens: 0, complete: true },
+  };
+}
+
+function completed(session: Session, event: Extract<FoldEvent, { type: 'turn.completed' }>): Session {
+  const { outcome, resultEventId, errorCode, errorMessage } = event.body;
+  const failure = errorCode === undefined ? undefined : { code: errorCode, message: errorMessage ?? errorCode };
+  const ended = withTurn(session, {
+    state: 'completed',
+    completedAt: event.at,
+    outcome,
+    resultEventId,
+    failure,
+    stopping: undefined,
+  });
+  const status = session.pending !== undefined ? 'queued' : statusAfter(outcome);
+  return { ...moved(ended, status, event.at), retry: undefined, losses: 0, retryAt: undefined };
+}
+
+function statusAfter(outcome: NonNullable<Turn['outcome']>): SessionStatus {
+  if (outcome === 'needs_input') return 'awaiting_input';
+  return outcome === 'error' ? 'failed' : 'idle';
+}
+
+function withTurn(session: Session, change: Partial<Turn>): Session {
+  return session.turn === undefined ? session : { ...session, turn: { ...session.turn, ...change } };
+}
+
+function moved(session: Session, status: SessionStatus, at: number): Session {
+  return session.status === status ? session : { ...session, status, statusAt: at };
+}
+
+function add(sum: Usage | undefined, more: Usage): Usage {
+  return {
+    inputTokens: (sum?.inputTokens ?? 0) + more.inputTokens,
+    outputTokens: (sum?.outputTokens ?? 0) + more.outputTokens,
+    cacheCreationInputTokens: (sum?.cacheCreationInputTokens ?? 0) + more.cacheCreationInputTokens,
+    cacheReadInputTokens: (sum?.cacheReadInputTokens ?? 0) + more.cacheReadInputTokens,
+    complete: (sum?.complete ?? true) && more.complete,
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * The life of a session: state x command -> events. Pure; the fold (sessions/fold.ts) turns the events into the next state.
+ * VERDICT is the specification; docs/session-lifecycle.md is printed from it.
+ *
+ * idle            Nothing runs; storage only once hibernated. A message queues it.
+ * queued          A message waits and no turn runs. A brain is wanted; it begins the turn.
+ * running         A turn runs. A brain is wanted. Messages join it, wait, or end it, by their mode.
+ * awaiting_input  The turn ended with a question. As idle; the next message is the answer.
+ * failed          The turn ended with an error. As idle; a message tries again, once the cause is mended.
+ * archived        Closed, read only, for ever: after `archive`, or when the log is full.
+ */
+import type { Actor, Level, MessageMode, NewEvent, TurnOutcome } from '../journal/event.ts';
+import type { Decision } from '../journal/journal.ts';
+import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
+import { turnIdOf } from '../kernel/id.ts';
+import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
+import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
+
+export type Command =
+  | { readonly kind: 'send'; readonly text: string; readonly mode: MessageMode; readonly actor: Actor; readonly raw?: unknown }
+  | { readonly kind: 'cancel'; readonly actor: Actor }
+  | { readonly kind: 'archive'; readonly actor: Actor }
+  /** The brain takes up the waiting messages. */
+  | { readonly kind: 'beginTurn' }
+  /** The brain writes what happened in the running turn. */
+  | { readonly kind: 'record'; readonly events: readonly NewEvent[] }
+  /** The brain, or the supervisor for it, ends the running turn. */
+  | { readonly kind: 'completeTurn'; readonly outcome: TurnOutcome; readonly resultEventId?: string | undefined; readonly failure?: Failure | undefined }
+  | { readonly kind: 'takeLease'; readonly owner: string }
+  | { readonly kind: 'loseBrain'; readonly reason: string; readonly attemptMax: number; readonly retryInMs: number }
+  | { readonly kind: 'hibernate' };
+
+type Verdict = 'yes' | 'nothing' | 'refuse';
+
+/** What each command means in each status: decide by it, do nothing (and that is fine), or refuse. */
+export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionStatus, Verdict>>>> = {
+  send: { idle: 'yes', queued: 'yes', running: 'yes', awaiting_input: 'yes', failed: 'yes', archived: 'refuse' },
+  cancel: { idle: 'nothing', queued: 'yes', running: 'yes', awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
+  archive: { idle: 'yes', queued: 'yes', running: 'yes', awaiting_input: 'yes', failed: 'yes', archived: 'nothing' },
+  beginTurn: { idle: 'nothing', queued: 'yes', running: 'nothing', awaiting_input: 'nothing', failed: 'nothing', archived: 'refuse' },
+  record: { idle: 'refuse', queued: 'refuse', running: 'yes', awaiting_input: 'refuse', failed: 'refuse', archived: 'refuse' },
+  completeTurn: { idle: 'refuse', queued: 'refuse', running: 'yes', awaiting_input: 'refuse', failed: 'refuse', archived: 'refuse' },
+  takeLease: { idle: 'nothing', queued: 'yes', running: 'yes', awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
+  loseBrain: { idle: 'yes', queued: 'yes', running: 'yes', awaiting_input: 'yes', failed: 'yes', archived: 'nothing' },
+  hibernate: { idle: 'yes', queued: 'nothing', running: 'nothing', awaiting_input: 'yes', failed: 'yes', archived: 'nothing' },
+};
+
+const SYSTEM: Actor = { kind: 'system' };
+const NOTHING: Decision = { kind: 'nothing' };
+
+export function decide(session: Session, command: Command): Decision {
+  const verdict = VERDICT[command.kind][session.status];
+  if (verdict === 'nothing') return NOTHING;
+  if (verdict === 'refuse') {
+    const fault = session.status === 'archived' ? new SessionArchived(session.id) : new TurnOver();
+    return { kind: 'refuse', fault };
+  }
+  switch (command.kind) {
+    case 'send':
+      return send(session, command);
+    case 'cancel':
+      return cancel(session, command.actor);
+    case 'archive':
+      return append(
+        ...(session.status === 'running' ? [completedEvent(session, 'canceled')] : []),
+        { type: 'session.archived', actor: command.actor, body: {} },
+      );
+    case 'beginTurn':
+      return beginTurn(session);
+    case 'record':
+      return record(session, command.events);
+    case 'completeTurn':
+      return completeTurn(session, command);
+    case 'takeLease':
+      return append({ type: 'brain.started', actor: SYSTEM, body: { epoch: session.epoch + 1, owner: command.owner } });
+    case 'loseBrain':
+      return loseBrain(session, command);
+    case 'hibernate':
+      if (session.lease === undefined) return NOTHING;
+      return append({ type: 'session.hibernated', actor: SYSTEM, body: { epoch: session.epoch } });
+  }
+}
+
+/** Milliseconds since the epoch at which the running turn must end. */
+export function turnDeadline(session: Session): number | undefined {
+  if (session.turn?.state !== 'running') return undefined;
+  const seconds = Math.min(session.limits.turnSeconds ?? TURN_SECONDS_MAX, TURN_SECONDS_MAX);
+  return session.turn.startedAt + seconds * 1000;
+}
+
+/** Whether a brain should be running for this session. */
+export function wantsBrain(session: Session): boolean {
+  return session.status === 'queued' || session.status === 'running';
+}
+
+function send(session: Session, command: Extract<Command, { kind: 'send' }>): Decision {
+  const { text, mode, actor, raw } = command;
+  const turn = session.turn;
+  const joins = turn?.state === 'running' && mode === 'steer' && turn.stopping === undefined;
+  if (!joins && (session.pending?.count ?? 0) >= PENDING_MESSAGES_MAX) {
+    return { kind: 'refuse', fault: new PendingFull(PENDING_MESSAGES_MAX) };
+  }
+  return append({
+    type: 'user.message',
+    actor,
+    turnId: joins ? turn.id : turnIdOf(session.id, session.turnCount + 1),
+    body: raw === undefined ? { text, mode } : { text, mode, raw },
+  });
+}
+
+function cancel(session: Session, actor: Actor): Decision {
+  if (session.status === 'queued') return append(startedEvent(session), completedEvent(session, 'canceled', nextTurn(session)));
+  if (session.turn?.stopping !== undefined) return NOTHING;
+  return append({ type: 'turn.cancel_requested', actor, turnId: session.turn?.id, body: {} });
+}
+
+function beginTurn(session: Session): Decision {
+  const { tokens, turns } = session.limits;
+  const started = startedEvent(session);
+  if (turns !== undefined && session.turnCount >= turns) {
+    return append(started, completedEvent(session, 'max_turns', nextTurn(session)));
+  }
+  if (tokens !== undefined && tokensOf(session.usage) >= tokens) {
+    return append(started, completedEvent(session, 'budget_exceeded', nextTurn(session)));
+  }
+  return append(started);
+}
+
+function record(session: Session, events: readonly NewEvent[]): Decision {
+  const turnId = session.turn?.id;
+  if (events.some((event) => event.turnId !== turnId)) return { kind: 'refuse', fault: new TurnOver() };
+  return append(...events);
+}
+
+function completeTurn(session: Session, command: Extract<Command, { kind: 'completeTurn' }>): Decision {
+  const { outcome, resultEventId, failure } = command;
+  const turn = session.turn;
+  const unseen = turn !== undefined && turn.inputToSeq > turn.consumedToSeq;
+  if (unseen && turn.stopping === undefined && (outcome === 'completed' || outcome === 'needs_input')) {
+    return { kind: 'refuse', fault: new InputPending() };
+  }
+  return append(completedEvent(session, outcome, session.turnCount, resultEventId, failure));
+}
+
+function loseBrain(session: Session, command: Extract<Command, { kind: 'loseBrain' }>): Decision {
+  const { reason, attemptMax, retryInMs } = command;
+  if (session.lease === undefined) return NOTHING;
+  const body = { epoch: session.epoch, reason, attempt: session.losses + 1, attemptMax, retryInMs };
+  return append({ type: 'brain.lost', actor: SYSTEM, body });
+}
+
+function nextTurn(session: Session): number {
+  return session.turnCount + 1;
+}
+
+function startedEvent(session: Session): NewEvent {
+  const number = nextTurn(session);
+  const body = {
+    number,
+    inputFromSeq: session.pending?.fromSeq ?? 0,
+    inputToSeq: session.pending?.toSeq ?? 0,
+  };
+  return { type: 'turn.started', actor: SYSTEM, turnId: turnIdOf(session.id, number), body };
+}
+
+function completedEvent(
+  session: Session,
+  outcome: TurnOutcome,
+  number: number = session.turnCount,
+  resultEventId?: string,
+  failure?: Failure,
+): NewEvent {
+  const level: Level = 'user';
+  const body = {
+    number,
+    outcome,
+    ...(resultEventId === undefined ? {} : { resultEventId }),
+    ...(failure === undefined ? {} : { errorCode: failure.code, errorMessage: failure.message }),
+  };
+  return { type: 'turn.completed', actor: SYSTEM, level, turnId: turnIdOf(session.id, number), body };
+}
+
+function append(...events: readonly NewEvent[]): Decision {
+  return { kind: 'append', events };
+}

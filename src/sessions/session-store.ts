@@ -1,0 +1,51 @@
+/**
+ * The port for sessions as records; their logs are behind journal/journal.ts, and one adapter implements both over one
+ * database, since an append changes both (J3). Contract: test/contracts/session-store.ts.
+ */
+import type { AgentId, SessionId } from '../kernel/id.ts';
+import type { Decision, Journal } from '../journal/journal.ts';
+import type { Session, SessionOrigin, SessionStatus, Turn } from './session.ts';
+
+export type SessionJournal = Journal<Session>;
+
+/** A session's record and the last seq of its log. */
+export interface SessionEntry {
+  readonly session: Session;
+  readonly head: number;
+}
+
+export interface SessionFilter {
+  readonly status?: SessionStatus | undefined;
+  readonly agentId?: AgentId | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Newest first, by creation time and then id. */
+export interface SessionPage {
+  readonly limit: number;
+  /** Only sessions older than this place. */
+  readonly before?: { readonly createdAt: number; readonly id: SessionId } | undefined;
+}
+
+export interface SessionStore {
+  /**
+   * Creates the session and the first events of its log, atomically (J3). When a session with this id or key is there
+   * already, writes nothing and answers that one with `created: false`.
+   */
+  create(origin: SessionOrigin, decide: (session: Session) => Decision): Promise<SessionEntry & { readonly created: boolean }>;
+
+  get(id: SessionId): Promise<SessionEntry | undefined>;
+
+  list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]>;
+
+  /** Turns of a session, newest first; `before` is a turn number. The running turn is as of the last append. */
+  turns(id: SessionId, page: { readonly limit: number; readonly before?: number | undefined }): Promise<readonly Turn[]>;
+
+  turn(id: SessionId, number: number): Promise<Turn | undefined>;
+
+  /** Ids of sessions that want a brain (queued or running), oldest status first, at most `limit`. */
+  wanted(limit: number): Promise<readonly SessionId[]>;
+
+  /** Ids of sessions that hold a lease of `owner`, at most `limit`. */
+  leased(owner: string, limit: number): Promise<readonly SessionId[]>;
+}

@@ -1,0 +1,131 @@
+/**
+ * A session: what it was started with (SessionOrigin, never changes) and where it stands (SessionState, the fold of
+ * its events: sessions/fold.ts). The stores keep both; the second can always be rebuilt from the log, and a test does.
+ */
+import type { AgentId, CredentialId, SessionId, TurnId } from '../kernel/id.ts';
+import type { TurnOutcome } from '../journal/event.ts';
+
+export const SESSION_STATUSES = ['queued', 'running', 'awaiting_input', 'idle', 'failed', 'archived'] as const;
+export type SessionStatus = (typeof SESSION_STATUSES)[number];
+
+/** Unset means no limit of that kind; TURN_SECONDS_MAX holds in any case. */
+export interface Limits {
+  /** Tokens of the whole session, all four kinds added up. */
+  readonly tokens?: number | undefined;
+  /** Wall clock of one turn. */
+  readonly turnSeconds?: number | undefined;
+  /** Turns of the whole session. */
+  readonly turns?: number | undefined;
+}
+
+/** Token counts as the model service reports them. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheCreationInputTokens: number;
+  readonly cacheReadInputTokens: number;
+  /** False when a stream was cut: the counts are lower bounds. */
+  readonly complete: boolean;
+}
+
+export const NO_USAGE: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheCreationInputTokens: 0,
+  cacheReadInputTokens: 0,
+  complete: true,
+};
+
+export function tokensOf(usage: Usage): number {
+  return (
+    usage.inputTokens + usage.outputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens
+  );
+}
+
+export interface SessionOrigin {
+  readonly id: SessionId;
+  readonly createdAt: number;
+  readonly agentId: AgentId;
+  /** The agent's revision at the start: prompt and model do not change under a running session. */
+  readonly agentRevision: number;
+  /** `provider/name`, of that revision or as overridden at the start. */
+  readonly model: string;
+  /** Resolved and pinned at the start; absent when the server's own key is used (ANTHROPIC_API_KEY). */
+  readonly credentialId?: CredentialId | undefined;
+  readonly limits: Limits;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** The caller's natural key: one session per key. */
+  readonly key?: string | undefined;
+  /** Hash of the request that started the session, to tell a replay from a conflict. */
+  readonly requestHash: string;
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Turn {
+  readonly id: TurnId;
+  readonly number: number;
+  readonly state: 'running' | 'completed';
+  readonly startedAt: number;
+  readonly inputFromSeq: number;
+  /** Seq of the last message of this turn; grows when somebody steers. */
+  readonly inputToSeq: number;
+  /** Messages up to here have been part of a model call. */
+  readonly consumedToSeq: number;
+  readonly modelCalls: number;
+  /** Set when somebody asked to end this turn; the outcome it will have. */
+  readonly stopping?: 'canceled' | 'interrupted' | undefined;
+  readonly usage: Usage;
+  readonly completedAt?: number | undefined;
+  readonly outcome?: TurnOutcome | undefined;
+  readonly resultEventId?: string | undefined;
+  readonly failure?: Failure | undefined;
+}
+
+/** Who may write for the session's brain. Valid while the owner's heartbeat is (supervisor/lease.ts). */
+export interface Lease {
+  readonly owner: string;
+  readonly epoch: number;
+  readonly since: number;
+}
+
+export interface SessionState {
+  readonly status: SessionStatus;
+  /** When the status last changed. */
+  readonly statusAt: number;
+  /** J4: grows with each lease. */
+  readonly epoch: number;
+  readonly lease?: Lease | undefined;
+  readonly hibernated: boolean;
+  readonly turnCount: number;
+  /** The running turn, or the last one. */
+  readonly turn?: Turn | undefined;
+  /** Messages that wait for the next turn. */
+  readonly pending?: { readonly count: number; readonly fromSeq: number; readonly toSeq: number } | undefined;
+  readonly usage: Usage;
+  /** Brains lost since the last progress, and when the next may start. */
+  readonly losses: number;
+  readonly retryAt?: number | undefined;
+  /** Why the session failed; cleared when the next turn starts. */
+  readonly failure?: Failure | undefined;
+  /** The last model retry of the running call, for `why`. */
+  readonly retry?: { readonly attempt: number; readonly attemptMax: number; readonly at: number; readonly code: string } | undefined;
+}
+
+export type Session = SessionOrigin & SessionState;
+
+export function newSession(origin: SessionOrigin): Session {
+  return {
+    ...origin,
+    status: 'idle',
+    statusAt: origin.createdAt,
+    epoch: 0,
+    hibernated: true,
+    turnCount: 0,
+    usage: NO_USAGE,
+    losses: 0,
+  };
+}

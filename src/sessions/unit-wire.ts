@@ -1,0 +1,78 @@
+/**
+ * The unit door: all that a brain can ask of the control plane. HTTP over one unix socket at home, TLS in the cloud, with
+ * `Authorization: Bearer <unit token>`; the token names the session and the epoch, so no request does.
+ *
+ *   GET  /unit/assignment              -> Assignment
+ *   GET  /unit/events?after=<seq>      -> JSON lines of UnitEvents, history then live, until closed
+ *   POST /unit/append   UnitAppend     -> UnitAppended              (idempotent by key)
+ *   POST /unit/deltas   UnitDelta      -> 204                       (ephemeral, never journalled)
+ *   POST /unit/tools/<callId> UnitToolCall -> ToolResult            (idempotent by callId; waits for the result;
+ *                                                                    a closed request does not stop the tool)
+ *   POST /unit/tools/<callId>/cancel   -> 204
+ *   POST /v1/messages                  -> the model gateway; header x-holdfast-call names the model call
+ *
+ * A refusal is `{ error: { code, message } }` with the fault's status (401 unauthenticated, 409 lifecycle and epoch).
+ */
+import type { NewEvent, RecordedEvent, TurnOutcome } from '../journal/event.ts';
+import type { SessionId } from '../kernel/id.ts';
+import type { Failure, Limits } from './session.ts';
+
+/** What a brain is told when it starts. */
+export interface Assignment {
+  readonly sessionId: SessionId;
+  readonly epoch: number;
+  readonly prompt: string;
+  /** The model's own name, without the provider. */
+  readonly model: string;
+  readonly limits: Limits;
+}
+
+/** Events with their whole bodies, spilled ones too. `head` says how far the log went when the line was sent. */
+export interface UnitEvents {
+  readonly events: readonly RecordedEvent[];
+  readonly head: number;
+}
+
+export type UnitCommand =
+  | { readonly kind: 'beginTurn' }
+  | { readonly kind: 'record'; readonly events: readonly NewEvent[] }
+  | {
+      readonly kind: 'completeTurn';
+      readonly outcome: TurnOutcome;
+      readonly resultEventId?: string | undefined;
+      readonly failure?: Failure | undefined;
+    };
+
+export interface UnitAppend {
+  /** J5: derived from the step, so that a brain that comes back appends it once. */
+  readonly key: string;
+  readonly command: UnitCommand;
+}
+
+export interface UnitAppended {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly replayed: boolean;
+}
+
+export interface UnitToolCall {
+  readonly tool: string;
+  readonly input: unknown;
+  readonly timeoutMs: number;
+}
+
+/** A piece of a message that the model is writing: `text` goes at `offset` (UTF-16 units) of the message of `callId`. */
+export interface UnitDelta {
+  readonly callId: string;
+  readonly offset: number;
+  readonly text: string;
+}
+
+/** The header that ties a gateway request to its model call, for metering. */
+export const CALL_HEADER = 'x-holdfast-call';
+
+/** The line on a brain's stdin that gives a spare its session. The token is never in its arguments or environment. */
+export interface Assign {
+  readonly kind: 'assign';
+  readonly token: string;
+}
