@@ -40,3 +40,14 @@ export class Unauthenticated extends Fault {
 export class Forbidden extends Fault {
   readonly code = 'FORBIDDEN';
 }
+
+/** The same idempotency key or session key was used with a different request. */
+export class IdempotencyConflict extends Fault {
+  readonly code = 'IDEMPOTENCY_CONFLICT';
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`The key "${key}" was already used with a different request. Use a new key for a new request.`);
+    this.key = key;
+  }
+}

@@ -21,17 +21,6 @@ export class PendingFull extends Fault {
   }
 }
 
-/** The same idempotency key or session key was used with a different request. */
-export class IdempotencyConflict extends Fault {
-  readonly code = 'IDEMPOTENCY_CONFLICT';
-  readonly key: string;
-
-  constructor(key: string) {
-    super(`The key "${key}" was already used with a different request. Use a new key for a new request.`);
-    this.key = key;
-  }
-}
-
 export class AgentNotFound extends Fault {
   readonly code = 'AGENT_NOT_FOUND';
 

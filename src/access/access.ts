@@ -1,0 +1,126 @@
+/**
+ * Who may come in: API keys (only their hashes rest), client tokens for browsers, unit tokens for brains.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '../kernel/clock.ts';
+import { InvalidInput, Unauthenticated } from '../kernel/fault.ts';
+import { newId, type SessionId } from '../kernel/id.ts';
+import {
+  CLIENT_TOKEN_TTL_DEFAULT_S,
+  CLIENT_TOKEN_TTL_MAX_S,
+  CLIENT_TOKEN_TTL_MIN_S,
+} from '../kernel/limit.ts';
+import type { KeyStore } from './key-store.ts';
+import { CLIENT_SCOPES, type ClientScope, type Principal } from './principal.ts';
+import { isSignedToken, mintToken, verifyToken } from './token.ts';
+
+const KEY_PREFIX = 'hf_';
+const KEY_BYTES = 24;
+/** A given root key must not be guessable. */
+const KEY_CHARS_MIN = 16;
+const KEY_CHARS_MAX = 256;
+/** Known keys kept by hash, so that a request costs a hash and no query; a handful is usual. */
+const KNOWN_MAX = 1_000;
+
+export interface ClientToken {
+  readonly token: string;
+  readonly scopes: readonly ClientScope[];
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export class Access {
+  readonly #keys: KeyStore;
+  readonly #clock: Clock;
+  readonly #signingKey: Buffer;
+  readonly #known = new Map<string, Principal>();
+
+  constructor(ports: { keys: KeyStore; clock: Clock; signingKey: Buffer }) {
+    this.#keys = ports.keys;
+    this.#clock = ports.clock;
+    this.#signingKey = ports.signingKey;
+  }
+
+  /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated. */
+  async authenticate(bearer: string | undefined): Promise<Principal> {
+    if (bearer === undefined || bearer === '') throw new Unauthenticated();
+    const principal = isSignedToken(bearer)
+      ? verifyToken(bearer, this.#signingKey, this.#clock.now())
+      : await this.#keyHolder(bearer);
+    if (principal === undefined) {
+      throw new Unauthenticated('This key or token is not known here, or has expired.');
+    }
+    return principal;
+  }
+
+  /**
+   * Makes sure that there is an API key: `given` (HOLDFAST_ROOT_KEY) is added when it is new; without it, one is
+   * generated at the first start only. Answers the key when it was generated now: it is shown once.
+   */
+  async ensureKey(given: string | undefined): Promise<string | undefined> {
+    if (given !== undefined) {
+      if (given.length < KEY_CHARS_MIN || given.length > KEY_CHARS_MAX || isSignedToken(given)) {
+        throw new InvalidInput(
+          'HOLDFAST_ROOT_KEY',
+          `expected ${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} characters that nobody can guess, not starting with hct_ or hut_.`,
+        );
+      }
+      await this.#add('root', given);
+      return undefined;
+    }
+    if ((await this.#keys.count()) > 0) return undefined;
+    const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString('base64url')}`;
+    await this.#add('first start', key);
+    return key;
+  }
+
+  /** Throws InvalidInput for an unknown scope or a ttl outside the limits. */
+  mintClientToken(
+    sessionId: SessionId,
+    wish: { scopes?: readonly string[] | undefined; ttlSeconds?: number | undefined } = {},
+  ): ClientToken {
+    const ttl = wish.ttlSeconds ?? CLIENT_TOKEN_TTL_DEFAULT_S;
+    if (!Number.isInteger(ttl) || ttl < CLIENT_TOKEN_TTL_MIN_S || ttl > CLIENT_TOKEN_TTL_MAX_S) {
+      throw new InvalidInput(
+        'ttlSeconds',
+        `expected ${CLIENT_TOKEN_TTL_MIN_S} to ${CLIENT_TOKEN_TTL_MAX_S} seconds.`,
+      );
+    }
+    const scopes = [...new Set(wish.scopes ?? CLIENT_SCOPES)].map(parseScope);
+    if (scopes.length === 0) throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
+    const expiresAt = this.#clock.now() + ttl * 1_000;
+    const principal = { kind: 'client', sessionId, scopes, expiresAt } as const;
+    return { token: mintToken(principal, this.#signingKey), scopes, expiresAt };
+  }
+
+  mintUnitToken(sessionId: SessionId, epoch: number): string {
+    return mintToken({ kind: 'unit', sessionId, epoch }, this.#signingKey);
+  }
+
+  async #keyHolder(key: string): Promise<Principal | undefined> {
+    if (key.length > KEY_CHARS_MAX) return undefined;
+    const hash = hashOf(key);
+    const known = this.#known.get(hash);
+    if (known !== undefined) return known;
+    const found = await this.#keys.byHash(hash);
+    if (found === undefined) return undefined;
+    const principal: Principal = { kind: 'key', keyId: found.id };
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+    this.#known.set(hash, principal);
+    return principal;
+  }
+
+  async #add(name: string, key: string): Promise<void> {
+    await this.#keys.add({ id: newId('apiKey'), name, hash: hashOf(key), createdAt: this.#clock.now() });
+  }
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+function parseScope(scope: string): ClientScope {
+  const known = CLIENT_SCOPES.find((candidate) => candidate === scope);
+  if (known === undefined) throw new InvalidInput('scopes', `expected some of ${CLIENT_SCOPES.join(', ')}.`);
+  return known;
+}

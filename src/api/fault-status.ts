@@ -1,0 +1,22 @@
+/**
+ * Which HTTP status a fault has on the doors that speak plain HTTP. A code that is not here is a defect: 500.
+ */
+export const FAULT_STATUS: Readonly<Record<string, number>> = {
+  INVALID_INPUT: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  SESSION_NOT_FOUND: 404,
+  AGENT_NOT_FOUND: 404,
+  CREDENTIAL_NOT_FOUND: 404,
+  TURN_NOT_FOUND: 404,
+  EVENT_NOT_FOUND: 404,
+  SESSION_ARCHIVED: 409,
+  EPOCH_STALE: 409,
+  TURN_OVER: 409,
+  INPUT_PENDING: 409,
+  IDEMPOTENCY_CONFLICT: 409,
+  AGENT_NAME_TAKEN: 409,
+  LOG_FULL: 409,
+  NO_CREDENTIAL: 422,
+  PENDING_FULL: 429,
+};

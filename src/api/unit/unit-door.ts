@@ -1,0 +1,195 @@
+/**
+ * The unit door (sessions/unit-wire.ts): what brains may ask of the control plane, over HTTP.
+ *
+ * U1 The token alone names session and epoch; every write carries that epoch into the journal (J4).
+ * U2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table.
+ * U3 A closed tool request does not stop the tool; only `cancel` does.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Access } from '../../access/access.ts';
+import { authorize } from '../../access/policy.ts';
+import type { Principal } from '../../access/principal.ts';
+import type { ToolCall, ToolResult } from '../../hands/wire.ts';
+import { Fault, InvalidInput } from '../../kernel/fault.ts';
+import type { SessionId } from '../../kernel/id.ts';
+import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { follow } from '../../journal/follow.ts';
+import type { Live } from '../../journal/live.ts';
+import type { Agents } from '../../sessions/agents.ts';
+import { parseModel } from '../../sessions/model-name.ts';
+import type { SessionJournal } from '../../sessions/session-store.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
+import type { Assignment, UnitAppended, UnitEvents } from '../../sessions/unit-wire.ts';
+import { FAULT_STATUS } from '../fault-status.ts';
+import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
+
+/** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
+const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
+
+export interface UnitDoorPorts {
+  readonly access: Access;
+  readonly sessions: Sessions;
+  readonly agents: Agents;
+  readonly journal: SessionJournal;
+  readonly live: Live;
+  readonly logger: Logger;
+  /** Runs a tool call or fetches its result by id. */
+  readonly tools: {
+    call(sessionId: SessionId, call: ToolCall): Promise<ToolResult>;
+    cancel(sessionId: SessionId, callId: string): void;
+  };
+  /** Forwards a model call; writes the whole answer, refusals too. */
+  readonly model: (request: IncomingMessage, response: ServerResponse, sessionId: SessionId) => Promise<void>;
+}
+
+type Unit = Extract<Principal, { kind: 'unit' }>;
+
+export function createUnitDoor(ports: UnitDoorPorts): Server {
+  const server = createServer((request, response) => {
+    void answer(ports, request, response).catch((error: unknown) => refuse(ports.logger, request, response, error));
+  });
+  server.requestTimeout = 0; // a tool call may run for an hour; the brain is ours, and its socket is not the world's
+  server.keepAliveTimeout = 0;
+  return server;
+}
+
+async function answer(ports: UnitDoorPorts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const unit = await unitOf(ports.access, request);
+  const url = request.url ?? '';
+  if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
+  if (url === '/v1/messages' && request.method === 'POST') return ports.model(request, response, unit.sessionId);
+  if (url.startsWith('/unit/tools/') && request.method === 'POST') return tool(ports, unit, request, response);
+  if (url === '/unit/deltas' && request.method === 'POST') return delta(ports, unit, request, response);
+  if (url.startsWith('/unit/events') && request.method === 'GET') return events(ports, unit, request, response);
+  if (url === '/unit/assignment' && request.method === 'GET') return send(response, 200, await assignment(ports, unit));
+  send(response, 404, { error: { code: 'NOT_FOUND', message: 'The unit door has no such path.' } });
+}
+
+async function append(
+  ports: UnitDoorPorts,
+  unit: Unit,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { key, command } = parseAppend(await readJson(request));
+  const { firstSeq, lastSeq, replayed } = await ports.sessions.write(unit.sessionId, unit.epoch, key, command); // U1
+  const appended: UnitAppended = { firstSeq, lastSeq, replayed };
+  send(response, 200, appended);
+}
+
+async function delta(
+  ports: UnitDoorPorts,
+  unit: Unit,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  ports.live.delta(unit.sessionId, parseDelta(await readJson(request)));
+  response.writeHead(204).end();
+}
+
+async function tool(
+  ports: UnitDoorPorts,
+  unit: Unit,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const [callId = '', verb] = (request.url ?? '').slice('/unit/tools/'.length).split('/');
+  const { session } = await ports.sessions.get(unit.sessionId);
+  if (session.epoch !== unit.epoch) return send(response, 409, { error: { code: 'EPOCH_STALE', message: 'Replaced.' } });
+  if (verb === 'cancel') {
+    ports.tools.cancel(unit.sessionId, callId);
+    response.writeHead(204).end();
+    return;
+  }
+  const call = parseToolCall(callId, await readJson(request));
+  send(response, 200, await ports.tools.call(unit.sessionId, call)); // U3
+}
+
+/** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached. */
+async function events(
+  ports: UnitDoorPorts,
+  unit: Unit,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const after = Number(new URL(request.url ?? '', 'http://unit').searchParams.get('after') ?? 0);
+  if (!Number.isSafeInteger(after) || after < 0) throw new InvalidInput('after', 'expected a seq.');
+  const { sessionId } = unit;
+  await ports.journal.head(sessionId); // an unknown session is refused before the answer begins
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  const write = (line: UnitEvents): void => void response.write(`${JSON.stringify(line)}\n`);
+  for await (const frame of follow(ports, { sessionId, after, deltas: false }, gone.signal)) {
+    if (frame.kind === 'caughtUp') write({ events: [], head: frame.seq });
+    if (frame.kind !== 'events') continue;
+    const whole = frame.events.map(async (event) => {
+      if (event.spilledBytes === undefined) return event;
+      return { ...event, body: (await ports.journal.readBody(sessionId, event.seq)) ?? event.body };
+    });
+    write({ events: await Promise.all(whole), head: frame.head });
+    if (response.writableNeedDrain) await drained(response);
+  }
+  response.end();
+}
+
+async function assignment(ports: UnitDoorPorts, unit: Unit): Promise<Assignment> {
+  const { session } = await ports.sessions.get(unit.sessionId);
+  const { prompt } = await ports.agents.revision(session.agentId, session.agentRevision);
+  return {
+    sessionId: session.id,
+    epoch: unit.epoch,
+    prompt,
+    model: parseModel(session.model).name,
+    limits: session.limits,
+  };
+}
+
+async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
+  const header = request.headers.authorization ?? '';
+  const principal = await access.authenticate(header.startsWith('Bearer ') ? header.slice(7) : undefined);
+  authorize(principal, 'work');
+  if (principal.kind !== 'unit') throw new InvalidInput('authorization', 'expected a unit token.');
+  return principal;
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > REQUEST_BYTES_MAX) throw new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`);
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (cause) {
+    throw new InvalidInput('body', `expected JSON (${String(cause)}).`);
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refuse(logger: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const status = error instanceof Fault ? (FAULT_STATUS[error.code] ?? 500) : 500;
+  if (status === 500) logger.error('unit door failed', { url: request.url, error });
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const known = error instanceof Fault && status !== 500;
+  const code = known ? error.code : 'INTERNAL';
+  send(response, status, { error: { code, message: known ? error.message : 'The control plane failed.' } });
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    response.once('drain', resolve);
+    response.once('close', resolve);
+  });
+}

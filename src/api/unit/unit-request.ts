@@ -1,0 +1,117 @@
+/** Requests of the unit door, checked: a brain may be mistaken or taken over, so nothing it says is believed. */
+import { InvalidInput } from '../../kernel/fault.ts';
+import { APPEND_EVENTS_MAX, KEY_CHARS_MAX } from '../../kernel/limit.ts';
+import { parseBody } from '../../journal/codec.ts';
+import { type EventType, LEVEL_RANK, type Level, type NewEvent, TURN_OUTCOMES } from '../../journal/event.ts';
+import type { ToolCall } from '../../hands/wire.ts';
+import type { TurnId } from '../../kernel/id.ts';
+import { parseId } from '../../kernel/id.ts';
+import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
+
+/** U2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
+const BRAIN_WRITES: ReadonlySet<string> = new Set<EventType>([
+  'model.started',
+  'model.retried',
+  'model.completed',
+  'agent.thinking',
+  'agent.message',
+  'tool.call',
+  'tool.result',
+  'conversation.compacted',
+  'error.model',
+]);
+const CALL_ID = /^[A-Za-z0-9_.-]{1,128}$/;
+/** A tool may run as long as the longest turn. */
+const TOOL_TIMEOUT_MS_MAX = 1_800_000;
+/** One delta holds what a model writes in some milliseconds. */
+const DELTA_CHARS_MAX = 64 * 1024;
+
+export function parseAppend(body: unknown): UnitAppend {
+  const { key, command } = record(body, 'body');
+  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_CHARS_MAX) {
+    throw new InvalidInput('key', `expected 1 to ${KEY_CHARS_MAX} characters.`);
+  }
+  return { key: `brain/${key}`, command: parseCommand(record(command, 'command')) };
+}
+
+export function parseDelta(body: unknown): UnitDelta {
+  const { callId, offset, text } = record(body, 'body');
+  if (typeof callId !== 'string' || !CALL_ID.test(callId)) throw new InvalidInput('callId', 'expected an id.');
+  if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
+    throw new InvalidInput('offset', 'expected a whole number.');
+  }
+  if (typeof text !== 'string' || text.length > DELTA_CHARS_MAX) throw new InvalidInput('text', 'expected a short text.');
+  return { callId, offset, text };
+}
+
+export function parseToolCall(callId: string, body: unknown): ToolCall {
+  const { tool, input, timeoutMs } = record(body, 'body');
+  if (!CALL_ID.test(callId)) throw new InvalidInput('callId', 'expected an id.');
+  if (typeof tool !== 'string' || tool.length > 64) throw new InvalidInput('tool', 'expected the name of a tool.');
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= TOOL_TIMEOUT_MS_MAX)) {
+    throw new InvalidInput('timeoutMs', `expected up to ${TOOL_TIMEOUT_MS_MAX} milliseconds.`);
+  }
+  return { callId, tool, input, timeoutMs };
+}
+
+function parseCommand(command: Readonly<Record<string, unknown>>): UnitCommand {
+  switch (command.kind) {
+    case 'beginTurn':
+      return { kind: 'beginTurn' };
+    case 'record':
+      return { kind: 'record', events: parseEvents(command.events) };
+    case 'completeTurn': {
+      const outcome = TURN_OUTCOMES.find((known) => known === command.outcome);
+      if (outcome === undefined) throw new InvalidInput('outcome', `expected one of ${TURN_OUTCOMES.join(', ')}.`);
+      const { resultEventId } = command;
+      return {
+        kind: 'completeTurn',
+        outcome,
+        resultEventId: typeof resultEventId === 'string' ? parseId('event', resultEventId, 'resultEventId') : undefined,
+        failure: command.failure === undefined ? undefined : parseFailure(command.failure),
+      };
+    }
+    default:
+      throw new InvalidInput('command.kind', 'expected beginTurn, record or completeTurn.');
+  }
+}
+
+function parseEvents(events: unknown): readonly NewEvent[] {
+  if (!Array.isArray(events) || events.length === 0 || events.length > APPEND_EVENTS_MAX) {
+    throw new InvalidInput('events', `expected 1 to ${APPEND_EVENTS_MAX} events.`);
+  }
+  return events.map(parseEvent);
+}
+
+function parseEvent(value: unknown): NewEvent {
+  const { type, body, turnId, level } = record(value, 'event');
+  if (typeof type !== 'string' || !BRAIN_WRITES.has(type)) {
+    throw new InvalidInput('type', `a brain does not write ${JSON.stringify(type)}.`);
+  }
+  return {
+    type,
+    actor: { kind: type === 'tool.result' ? 'system' : 'agent' },
+    turnId: typeof turnId === 'string' ? parseId('turn', turnId) : undefined,
+    level: isLevel(level) ? level : undefined,
+    body: parseBody(type as EventType, body),
+  } as NewEvent & { turnId: TurnId }; // type and body agree: parseBody checked the body against the type
+}
+
+function parseFailure(value: unknown): { code: string; message: string } {
+  const { code, message } = record(value, 'failure');
+  if (typeof code !== 'string' || typeof message !== 'string') {
+    throw new InvalidInput('failure', 'expected code and message.');
+  }
+  return { code: code.slice(0, 64), message: message.slice(0, 2_000) };
+}
+
+function isLevel(value: unknown): value is Level {
+  return typeof value === 'string' && value in LEVEL_RANK;
+}
+
+function record(value: unknown, field: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidInput(field, 'expected a JSON object.');
+  }
+  return value as Readonly<Record<string, unknown>>;
+}

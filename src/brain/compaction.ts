@@ -1,0 +1,36 @@
+/** When a conversation is condensed, and what the model is asked for then. */
+import type { ModelMessage } from './model.ts';
+
+/** Tokens that fit into a model's context. Names by prefix, the first match counts. */
+const CONTEXT_WINDOWS: readonly { readonly prefix: string; readonly tokens: number }[] = [
+  { prefix: 'claude-', tokens: 200_000 },
+];
+/** What every current model has. A larger window is used only in part, which costs a summary and breaks nothing. */
+const CONTEXT_WINDOW_DEFAULT = 200_000;
+/** The rest is for the next answer and the results of its tools. */
+const COMPACT_AT_SHARE = 0.75;
+
+const REQUEST = `The context is nearly full. Write down everything that you need to go on without this conversation; it will be \
+replaced by what you write. Say, in this order:
+1. What the user asked for, word for word where it matters, with every later correction.
+2. What has been done: files and what is in them, commands and what they showed.
+3. What was found out and decided, and why.
+4. Where things stand now, and the next steps.
+Answer with that text only. Do not use tools.`;
+
+export function contextWindowOf(model: string): number {
+  return CONTEXT_WINDOWS.find(({ prefix }) => model.startsWith(prefix))?.tokens ?? CONTEXT_WINDOW_DEFAULT;
+}
+
+/** Tokens from which on the next call is one that compacts. */
+export function compactAt(contextWindow: number): number {
+  return Math.floor(contextWindow * COMPACT_AT_SHARE);
+}
+
+/** The same messages and one more request, so that what is cached is read, not paid again. */
+export function compactionMessages(messages: readonly ModelMessage[]): readonly ModelMessage[] {
+  const last = messages.at(-1);
+  const request = { kind: 'text', text: REQUEST } as const;
+  if (last?.role === 'user') return [...messages.slice(0, -1), { role: 'user', blocks: [...last.blocks, request] }];
+  return [...messages, { role: 'user', blocks: [request] }];
+}

@@ -1,0 +1,48 @@
+/**
+ * The log as this brain has read it so far, and waits on it. The reader calls `absorb` while steps are being performed,
+ * so a message that arrives in the middle of a model call is known at once.
+ */
+import type { Assignment, UnitEvents } from '../sessions/unit-wire.ts';
+import { Conversation } from './conversation.ts';
+
+export class LogView {
+  readonly conversation: Conversation;
+  readonly #listeners = new Set<() => void>();
+  #caughtUp = false;
+
+  constructor(assignment: Assignment) {
+    this.conversation = new Conversation(assignment);
+  }
+
+  /** True once everything that was in the log when the brain came has been read. */
+  get caughtUp(): boolean {
+    return this.#caughtUp;
+  }
+
+  absorb(batch: UnitEvents): void {
+    for (const event of batch.events) this.conversation.absorb(event);
+    if (this.conversation.head >= batch.head) this.#caughtUp = true;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls back after each batch, until the function that it answers is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when `holds` does, or `signal` aborts; never rejects. */
+  until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    if (holds() || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!holds() && !signal.aborted) return;
+        unsubscribe();
+        signal.removeEventListener('abort', check);
+        resolve();
+      };
+      const unsubscribe = this.onChange(check);
+      signal.addEventListener('abort', check, { once: true });
+    });
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * One attempt of one model call, and what of it goes into the log: the whole answer in one append, or a failure. Nothing
+ * is written before the answer is complete.
+ */
+import type { Actor, NewEvent } from '../journal/event.ts';
+import { TOOL_CALLS_MAX } from '../kernel/limit.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Backoff } from '../kernel/backoff.ts';
+import type { TurnId } from '../kernel/id.ts';
+import type { Assignment } from '../sessions/unit-wire.ts';
+import { toolCallId } from './call-id.ts';
+import { compactionMessages } from './compaction.ts';
+import type { Conversation, OpenCall } from './conversation.ts';
+import { DeltaPost } from './delta-post.ts';
+import { messagesOf } from './messages.ts';
+import { ModelFailure, type Model, type ModelAnswer, type ModelRequest } from './model.ts';
+import { TOOLBOX } from './toolbox.ts';
+import type { Unit } from './unit.ts';
+
+/** After this many failures of one call the turn ends with an error: minutes of an overloaded service, not hours. */
+export const MODEL_ATTEMPTS_MAX = 8;
+/** A service that asks for a longer pause is not waited for that long: somebody may be watching. */
+export const RETRY_AFTER_MS_MAX = 60_000;
+/** Tokens of one answer: what every current model allows. */
+const OUTPUT_TOKENS_MAX = 32_000;
+/** A message of a failure in the log: enough to see what it was. */
+const MESSAGE_CHARS_MAX = 500;
+
+export interface RetryPace {
+  readonly firstMs: number;
+  readonly ceilingMs: number;
+}
+export const RETRY_PACE: RetryPace = { firstMs: 500, ceilingMs: 20_000 };
+
+const AGENT: Actor = { kind: 'agent' };
+const SYSTEM: Actor = { kind: 'system' };
+
+/** Asks the model; rejects as Model.answer does. */
+export async function attempt(
+  ports: { readonly model: Model; readonly unit: Unit; readonly clock: Clock },
+  request: ModelRequest,
+  signal: AbortSignal,
+): Promise<ModelAnswer> {
+  const deltas = new DeltaPost(ports, request.callId, signal);
+  try {
+    return await ports.model.answer(request, signal, (text) => {
+      if (request.toolsAllowed) deltas.push(text);
+    });
+  } finally {
+    if (signal.aborted) await deltas.close();
+    else void deltas.close(); // ends by itself; the answer does not wait for it
+  }
+}
+
+export function requestOf(assignment: Assignment, conversation: Conversation, call: OpenCall): ModelRequest {
+  const messages = messagesOf(conversation);
+  const compacts = call.purpose === 'compaction';
+  return {
+    callId: call.callId,
+    model: assignment.model,
+    system: assignment.prompt,
+    messages: compacts ? compactionMessages(messages) : messages,
+    tools: TOOLBOX,
+    toolsAllowed: !compacts,
+    outputTokensMax: OUTPUT_TOKENS_MAX,
+  };
+}
+
+/** The events of an answer, in the order in which the model wrote it, and its end. */
+export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer): readonly NewEvent[] {
+  const events: NewEvent[] = [];
+  const usesTools = answer.blocks.some((block) => block.kind === 'tool');
+  let tools = 0;
+  for (const block of answer.blocks) {
+    if (block.kind === 'thinking') {
+      const signed = block.signature === undefined ? {} : { signature: block.signature };
+      events.push({ type: 'agent.thinking', actor: AGENT, turnId, body: { callId, text: block.text, ...signed } });
+    } else if (block.kind === 'redacted') {
+      events.push({ type: 'agent.thinking', actor: AGENT, turnId, body: { callId, text: '', redacted: block.data } });
+    } else if (block.kind === 'text') {
+      if (block.text.trim() === '') continue;
+      const level = usesTools ? 'progress' : 'user';
+      events.push({ type: 'agent.message', actor: AGENT, turnId, level, body: { callId, text: block.text } });
+    } else if (tools < TOOL_CALLS_MAX) {
+      const { toolUseId, tool, input } = block;
+      const body = { callId: toolCallId(callId, tools), modelCallId: callId, toolUseId, tool, input };
+      events.push({ type: 'tool.call', actor: AGENT, turnId, body });
+      tools += 1;
+    }
+  }
+  return [...events, completedEvent(turnId, callId, answer.stopReason)];
+}
+
+/** The events of a summary; a failure when the model wrote none. */
+export function summaryEvents(
+  turnId: TurnId,
+  callId: string,
+  answer: ModelAnswer,
+  throughSeq: number,
+): readonly NewEvent[] {
+  const texts = answer.blocks.map((block) => (block.kind === 'text' ? block.text : ''));
+  const summary = texts.join('').trim();
+  if (summary === '') {
+    const type = 'empty_summary';
+    throw new ModelFailure('MODEL_UNAVAILABLE', 'The model wrote no summary of the conversation.', { type, retriable: true });
+  }
+  return [
+    { type: 'conversation.compacted', actor: SYSTEM, turnId, body: { callId, summary, throughSeq } },
+    completedEvent(turnId, callId, answer.stopReason),
+  ];
+}
+
+/** What to write about a failure: another attempt is due, or it is final. */
+export function failureEvent(turnId: TurnId, call: OpenCall, failure: ModelFailure, pace: RetryPace): NewEvent {
+  const failures = call.failures + 1;
+  const { code, type, message, retriable, retryAfterMs } = failure;
+  if (!retriable || failures >= MODEL_ATTEMPTS_MAX) {
+    return { type: 'error.model', actor: SYSTEM, turnId, body: { code, message, retriable } };
+  }
+  const backoff = new Backoff({ firstMs: pace.firstMs * 2 ** call.failures, ceilingMs: pace.ceilingMs, heldMs: Infinity });
+  const waitMs = Math.min(retryAfterMs ?? backoff.nextMs(0), RETRY_AFTER_MS_MAX);
+  return {
+    type: 'model.retried',
+    actor: SYSTEM,
+    turnId,
+    body: {
+      callId: call.callId,
+      attempt: failures,
+      attemptMax: MODEL_ATTEMPTS_MAX,
+      waitMs,
+      code: type,
+      message: message.slice(0, MESSAGE_CHARS_MAX),
+    },
+  };
+}
+
+function completedEvent(turnId: TurnId, callId: string, stopReason: string): NewEvent {
+  return { type: 'model.completed', actor: SYSTEM, turnId, body: { callId, stopReason } };
+}

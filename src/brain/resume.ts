@@ -1,0 +1,98 @@
+/**
+ * What to do next, decided from the log alone. Running and resuming are the same thing: a brain that has just started
+ * and one that has just finished a step both ask this table. The first row that applies is taken.
+ *
+ *   the log says                                             the step
+ *   ---------------------------------------------------------------------------------------------------------
+ *   archived                                                 end: there is nothing to do here, ever
+ *   no turn runs, messages wait (queued)                     begin the turn
+ *   no turn runs                                             wait
+ *   -- a turn runs --
+ *   somebody asked to stop it, tool calls are open           cancel them and write their results
+ *   somebody asked to stop it                                finish: canceled or interrupted
+ *   the model failed for good                                finish: error
+ *   a model call has started and not ended                   make that call, after the wait of its last failure
+ *   tool calls of the last answer have no result             run them; the hands answer a call that ran before from
+ *                                                            what they kept, so nothing runs twice
+ *   too many model calls                                     finish: max_turns
+ *   the context is nearly full, or the answer overflowed it  start a call that compacts
+ *   a message joined that the model has not seen             start a model call
+ *   no answer in this turn yet, or none since compacting     start a model call
+ *   the last answer asked the user                           finish: needs_input
+ *   the last answer used tools, was cut off or paused        start a model call
+ *   the model declined                                       finish: error
+ *   otherwise (end_turn, stop_sequence, a later word)        finish: completed
+ */
+import { must } from '../kernel/assert.ts';
+import { eventIdOf } from '../kernel/id.ts';
+import { TURN_MODEL_CALLS_MAX } from '../kernel/limit.ts';
+import type { TurnOutcome } from '../journal/event.ts';
+import type { Failure, Turn } from '../sessions/session.ts';
+import { modelCallId, type Purpose } from './call-id.ts';
+import { compactAt } from './compaction.ts';
+import type { Conversation, OpenCall, ToolCallItem } from './conversation.ts';
+import { cutOff } from './messages.ts';
+
+export type Step =
+  | { readonly kind: 'end' }
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'beginTurn'; readonly number: number }
+  | { readonly kind: 'startCall'; readonly turn: Turn; readonly callId: string; readonly inputToSeq: number }
+  | { readonly kind: 'callModel'; readonly turn: Turn; readonly call: OpenCall }
+  | { readonly kind: 'runTools'; readonly turn: Turn; readonly calls: readonly ToolCallItem[] }
+  | { readonly kind: 'cancelTools'; readonly turn: Turn; readonly calls: readonly ToolCallItem[] }
+  | {
+      readonly kind: 'finish';
+      readonly turn: Turn;
+      readonly outcome: TurnOutcome;
+      readonly resultEventId?: string | undefined;
+      readonly failure?: Failure | undefined;
+    };
+
+const REFUSED: Failure = {
+  code: 'MODEL_REFUSED',
+  message: 'The model declined to go on with this. Put it in another way, or start a new session.',
+};
+
+/** Pure. `contextWindow` is the model's, in tokens. */
+export function nextStep(conversation: Conversation, contextWindow: number): Step {
+  const { session } = conversation;
+  if (session.status === 'archived') return { kind: 'end' };
+  if (session.status === 'queued') return { kind: 'beginTurn', number: session.turnCount + 1 };
+  if (session.status !== 'running') return { kind: 'wait' };
+  return inTurn(conversation, must(session.turn, 'a running session has a turn'), contextWindow);
+}
+
+function inTurn(conversation: Conversation, turn: Turn, contextWindow: number): Step {
+  const { progress } = conversation;
+  const calls = conversation.openTools();
+  if (turn.stopping !== undefined) {
+    return calls.length > 0 ? { kind: 'cancelTools', turn, calls } : { kind: 'finish', turn, outcome: turn.stopping };
+  }
+  if (progress.failure !== undefined) return { kind: 'finish', turn, outcome: 'error', failure: progress.failure };
+  if (progress.open !== undefined) return { kind: 'callModel', turn, call: progress.open };
+  if (calls.length > 0) return { kind: 'runTools', turn, calls };
+  return afterAnswer(conversation, turn, contextWindow);
+}
+
+function afterAnswer(conversation: Conversation, turn: Turn, contextWindow: number): Step {
+  const { calls, last, askedSeq } = conversation.progress;
+  const start = (purpose: Purpose): Step => {
+    if (calls >= TURN_MODEL_CALLS_MAX) return { kind: 'finish', turn, outcome: 'max_turns' };
+    const full = (conversation.contextTokens ?? 0) >= compactAt(contextWindow);
+    const overflowed = last?.stopReason === 'model_context_window_exceeded';
+    if (purpose === 'answer' && (full || overflowed)) return start('compaction');
+    const inputToSeq = purpose === 'answer' ? turn.inputToSeq : turn.consumedToSeq; // a compaction sees nothing new
+    return { kind: 'startCall', turn, callId: modelCallId(turn.number, calls + 1, purpose), inputToSeq };
+  };
+  const finish = (outcome: TurnOutcome, seq: number | undefined): Step => {
+    const resultEventId = seq === undefined ? undefined : eventIdOf(conversation.session.id, seq);
+    return { kind: 'finish', turn, outcome, resultEventId };
+  };
+
+  if (turn.inputToSeq > turn.consumedToSeq || last === undefined) return start('answer');
+  if (askedSeq !== undefined) return finish('needs_input', askedSeq);
+  if (last.tools.length > 0 || cutOff(last) || last.stopReason === 'pause_turn') return start('answer');
+  if (last.stopReason === 'refusal') return { kind: 'finish', turn, outcome: 'error', failure: REFUSED };
+  return finish('completed', last.messageSeq);
+}

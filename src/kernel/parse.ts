@@ -1,0 +1,19 @@
+/** Checks of text that comes from outside; each throws InvalidInput naming the field and what was expected. */
+import { InvalidInput } from './fault.ts';
+
+/** Text of at most `bytesMax` bytes in UTF-8, not blank. */
+export function parseText(field: string, text: string, bytesMax: number): string {
+  if (text.trim() === '') throw new InvalidInput(field, 'expected some text.');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > bytesMax) throw new InvalidInput(field, `expected at most ${bytesMax} bytes, got ${bytes}.`);
+  return text;
+}
+
+/** A whole number from `least` to `most`; undefined stays undefined. */
+export function parseCount(field: string, value: number | undefined, least: number, most: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new InvalidInput(field, `expected a whole number from ${least} to ${most}.`);
+  }
+  return value;
+}

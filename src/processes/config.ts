@@ -1,0 +1,180 @@
+/**
+ * The only reader of the environment. One table gives each variable's default, check and prose; docs/configuration.md
+ * is printed from it. All problems are reported at once, with the name and what was expected. An empty value means unset.
+ */
+import { resolve } from 'node:path';
+import { IDLE_MS_DEFAULT, SLOTS_DEFAULT, SPARES_DEFAULT } from '../supervisor/limit.ts';
+import type { LogLevel } from '../kernel/logger.ts';
+import { Sealed } from '../kernel/sealed.ts';
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Absolute path. */
+  readonly dataFolder: string;
+  readonly database: { readonly kind: 'sqlite'; readonly path: string };
+  readonly rootKey: Sealed | undefined;
+  readonly anthropic: { readonly baseUrl: string; readonly key: Sealed | undefined };
+  readonly isolation: 'bubblewrap' | 'none';
+  readonly idleMs: number;
+  readonly slotsMax: number;
+  readonly spares: number;
+  readonly logLevel: LogLevel;
+  readonly graphiql: boolean;
+}
+
+/** EX_CONFIG of sysexits.h. */
+export const EXIT_CONFIG = 78;
+
+/** Everything that is wrong with the environment, one sentence each. */
+export class ConfigRefused extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+interface Variable<T> {
+  readonly name: string;
+  readonly fallback: string | undefined;
+  readonly prose: string;
+  readonly expected: string;
+  /** undefined: not what was expected. */
+  parse(text: string): T | undefined;
+}
+
+const whole = (least: number, most: number) => (text: string) => {
+  const value = Number(text);
+  return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined;
+};
+const oneOf =
+  <const V extends string>(...values: readonly V[]) =>
+  (text: string): V | undefined =>
+    values.find((value) => value === text);
+
+export const VARIABLES = {
+  PORT: {
+    name: 'PORT',
+    fallback: '4000',
+    prose: 'Port of GraphQL, health and readiness. 0 takes a free one.',
+    expected: 'a port from 0 to 65535',
+    parse: whole(0, 65_535),
+  },
+  HOST: {
+    name: 'HOST',
+    fallback: '127.0.0.1',
+    prose: 'Address to listen on. 0.0.0.0 opens the server to the network; put TLS before it.',
+    expected: 'an address',
+    parse: (text) => text,
+  },
+  HOLDFAST_DATA: {
+    name: 'HOLDFAST_DATA',
+    fallback: '.holdfast',
+    prose: 'Folder of the database, the sealed secrets, their key and the workspaces.',
+    expected: 'a folder',
+    parse: (text) => resolve(text),
+  },
+  DATABASE_URL: {
+    name: 'DATABASE_URL',
+    fallback: undefined,
+    prose: 'Where the journal is: sqlite:<path>. Unset: holdfast.db in the data folder.',
+    expected: 'sqlite:<path>, for example sqlite:./holdfast.db',
+    parse: (text) => (/^sqlite:.+/.test(text) ? resolve(text.slice('sqlite:'.length)) : undefined),
+  },
+  HOLDFAST_ROOT_KEY: {
+    name: 'HOLDFAST_ROOT_KEY',
+    fallback: undefined,
+    prose: 'An API key to accept, of your making. Unset: one is made and printed at the first start.',
+    expected: 'at least 16 characters that nobody can guess',
+    parse: (text) => (text.length >= 16 && text.length <= 256 ? new Sealed(text) : undefined),
+  },
+  ANTHROPIC_API_KEY: {
+    name: 'ANTHROPIC_API_KEY',
+    fallback: undefined,
+    prose: 'The model key for sessions whose agent has no credential and where there is no default one.',
+    expected: 'a key',
+    parse: (text) => new Sealed(text),
+  },
+  ANTHROPIC_BASE_URL: {
+    name: 'ANTHROPIC_BASE_URL',
+    fallback: 'https://api.anthropic.com',
+    prose: 'The model service behind the gateway.',
+    expected: 'an http or https URL',
+    parse: (text) => (/^https?:\/\//.test(text) && URL.canParse(text) ? text.replace(/\/+$/, '') : undefined),
+  },
+  HOLDFAST_ISOLATION: {
+    name: 'HOLDFAST_ISOLATION',
+    fallback: 'bubblewrap',
+    prose: 'none runs brain and hands as plain processes: only where something else contains them.',
+    expected: 'bubblewrap or none',
+    parse: oneOf('bubblewrap', 'none'),
+  },
+  HOLDFAST_IDLE_SECONDS: {
+    name: 'HOLDFAST_IDLE_SECONDS',
+    fallback: String(IDLE_MS_DEFAULT / 1000),
+    prose: 'Seconds without anything to do until a session hibernates.',
+    expected: 'seconds from 0 to 86400',
+    parse: whole(0, 86_400),
+  },
+  HOLDFAST_SLOTS: {
+    name: 'HOLDFAST_SLOTS',
+    fallback: String(SLOTS_DEFAULT),
+    prose: 'Sessions that may run at the same time; the others wait in status queued.',
+    expected: 'a number from 1 to 1000',
+    parse: whole(1, 1_000),
+  },
+  HOLDFAST_SPARES: {
+    name: 'HOLDFAST_SPARES',
+    fallback: String(SPARES_DEFAULT),
+    prose: 'Brains kept started and loaded, for a quick start.',
+    expected: 'a number from 0 to 100',
+    parse: whole(0, 100),
+  },
+  HOLDFAST_LOG: {
+    name: 'HOLDFAST_LOG',
+    fallback: 'info',
+    prose: 'Least level of diagnostics on standard error.',
+    expected: 'debug, info, warn or error',
+    parse: oneOf('debug', 'info', 'warn', 'error'),
+  },
+  HOLDFAST_GRAPHIQL: {
+    name: 'HOLDFAST_GRAPHIQL',
+    fallback: 'on',
+    prose: 'Whether /graphql shows GraphiQL to a browser.',
+    expected: 'on or off',
+    parse: oneOf('on', 'off'),
+  },
+} as const satisfies Record<string, Variable<unknown>>;
+
+/** Throws ConfigRefused with every problem. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  const read = <T>(variable: Variable<T>): T | undefined => {
+    const given = env[variable.name];
+    const text = given === undefined || given === '' ? variable.fallback : given;
+    if (text === undefined) return undefined;
+    const value = variable.parse(text);
+    if (value === undefined) problems.push(`${variable.name}: expected ${variable.expected}.`);
+    return value;
+  };
+  const V = VARIABLES;
+  const dataFolder = read(V.HOLDFAST_DATA) ?? '';
+  const config = {
+    port: read(V.PORT),
+    host: read(V.HOST),
+    dataFolder,
+    database: { kind: 'sqlite', path: read(V.DATABASE_URL) ?? resolve(dataFolder, 'holdfast.db') },
+    rootKey: read(V.HOLDFAST_ROOT_KEY),
+    anthropic: { baseUrl: read(V.ANTHROPIC_BASE_URL), key: read(V.ANTHROPIC_API_KEY) },
+    isolation: read(V.HOLDFAST_ISOLATION),
+    idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,
+    slotsMax: read(V.HOLDFAST_SLOTS),
+    spares: read(V.HOLDFAST_SPARES),
+    logLevel: read(V.HOLDFAST_LOG),
+    graphiql: read(V.HOLDFAST_GRAPHIQL) === 'on',
+  };
+  if (problems.length > 0) throw new ConfigRefused(problems);
+  return config as Config; // every variable with a fallback parsed, or there was a problem
+}

@@ -1,0 +1,235 @@
+/**
+ * The use cases of sessions: start, send, cancel, archive, and what a brain and a supervisor may write. Each is one
+ * atomic append whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
+import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnIdOf } from '../kernel/id.ts';
+import { MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
+import { parseText } from '../kernel/parse.ts';
+import { parseKey, requestHash } from '../kernel/request-hash.ts';
+import type { Actor, MessageMode } from '../journal/event.ts';
+import { SessionNotFound } from '../journal/faults.ts';
+import type { Appended } from '../journal/journal.ts';
+import type { Credentials } from '../secrets/credentials.ts';
+import type { Agent } from './agent.ts';
+import { type Agents, parseLimits } from './agents.ts';
+import { NoCredential, TurnNotFound } from './faults.ts';
+import { type Command, decide } from './lifecycle.ts';
+import { parseModel } from './model-name.ts';
+import type { Limits, Session, SessionOrigin, Turn } from './session.ts';
+import type { SessionEntry, SessionFilter, SessionJournal, SessionPage, SessionStore } from './session-store.ts';
+
+export interface StartSession {
+  /** Id or name. */
+  readonly agent: string;
+  readonly input: string;
+  /** Another model of the same provider than the agent's. */
+  readonly model?: string | undefined;
+  /** Each overrides the agent's. */
+  readonly limits?: Limits | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** One session per key: the same request again answers the same session. */
+  readonly key?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+  readonly actor: Actor;
+}
+
+export interface Started extends SessionEntry {
+  readonly turnId: TurnId;
+  readonly replayed: boolean;
+}
+
+export interface SendMessage {
+  readonly sessionId: SessionId;
+  readonly text: string;
+  /** Default: steer. */
+  readonly mode?: MessageMode | undefined;
+  readonly raw?: unknown;
+  readonly actor: Actor;
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface Sent extends SessionEntry {
+  readonly seq: number;
+  /** The turn that the message belongs to. */
+  readonly turnId: TurnId;
+  readonly replayed: boolean;
+}
+
+export interface SessionPorts {
+  readonly journal: SessionJournal;
+  readonly sessions: SessionStore;
+  readonly agents: Agents;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  /** True when the server holds a key of its own (ANTHROPIC_API_KEY) for sessions without a credential. */
+  readonly serverKey: boolean;
+}
+
+export class Sessions {
+  readonly #ports: SessionPorts;
+
+  constructor(ports: SessionPorts) {
+    this.#ports = ports;
+  }
+
+  /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
+  async start(request: StartSession): Promise<Started> {
+    const { sessions, agents, clock } = this.#ports;
+    const text = parseText('input', request.input, MESSAGE_BYTES_MAX);
+    const key = parseKey('key', request.key);
+    const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
+    const metadata = parseMetadata(request.metadata);
+    const agent = await agents.find(request.agent);
+    const model = request.model ?? agent.revision.model;
+    const credentialId = await this.#credentialFor(agent, model);
+    const origin: SessionOrigin = {
+      id: idempotencyKey === undefined ? newId('session') : derivedId('session', idempotencyKey),
+      createdAt: clock.now(),
+      agentId: agent.id,
+      agentRevision: agent.revision.number,
+      model,
+      credentialId,
+      limits: { ...agent.limits, ...parseLimits(request.limits) },
+      metadata,
+      key,
+      requestHash: requestHash([agent.id, text, request.model, request.limits, metadata, key]),
+    };
+    const command: Command = { kind: 'send', text, mode: 'steer', actor: request.actor };
+    const entry = await sessions.create(origin, (session) => decide(session, command));
+    if (!entry.created && entry.session.requestHash !== origin.requestHash) {
+      throw new IdempotencyConflict(key ?? idempotencyKey ?? origin.id);
+    }
+    const turnId = turnIdOf(entry.session.id, 1);
+    return { session: entry.session, head: entry.head, turnId, replayed: !entry.created };
+  }
+
+  /** Throws InvalidInput, SessionNotFound, SessionArchived, PendingFull, LogFull, IdempotencyConflict. */
+  async send(message: SendMessage): Promise<Sent> {
+    const { sessionId, mode = 'steer', raw, actor } = message;
+    const text = parseText('text', message.text, MESSAGE_BYTES_MAX);
+    const idempotencyKey = parseKey('idempotencyKey', message.idempotencyKey);
+    if (raw !== undefined) parseMetadata({ raw }, 'raw', MESSAGE_BYTES_MAX);
+    const command: Command = { kind: 'send', text, mode, actor, ...(raw === undefined ? {} : { raw }) };
+    const key = idempotencyKey === undefined ? undefined : `message/${idempotencyKey}`;
+    const appended = await this.#command(sessionId, command, { key });
+    const { firstSeq: seq, replayed, state } = appended;
+    if (replayed) return this.#replayed(message, seq);
+    return { session: state, head: seq, seq, turnId: turnOfMessage(state, seq), replayed };
+  }
+
+  /** Ends the running or waiting turn; when nothing runs, does nothing. Throws SessionNotFound. */
+  async cancel(sessionId: SessionId, actor: Actor): Promise<SessionEntry> {
+    await this.#command(sessionId, { kind: 'cancel', actor });
+    return this.get(sessionId);
+  }
+
+  /** Cancels, then closes the session for good; again does nothing. Throws SessionNotFound. */
+  async archive(sessionId: SessionId, actor: Actor): Promise<SessionEntry> {
+    await this.#command(sessionId, { kind: 'archive', actor });
+    return this.get(sessionId);
+  }
+
+  /** What a brain writes, fenced by its epoch and keyed by its step. Throws EpochStale and the lifecycle's faults. */
+  write(
+    sessionId: SessionId,
+    epoch: number,
+    key: string | undefined,
+    command: Extract<Command, { kind: 'beginTurn' | 'record' | 'completeTurn' }>,
+  ): Promise<Appended<Session>> {
+    return this.#command(sessionId, command, { epoch, key });
+  }
+
+  /** What a supervisor writes about the brain it keeps. */
+  supervise(
+    sessionId: SessionId,
+    command: Extract<Command, { kind: 'takeLease' | 'loseBrain' | 'hibernate' | 'completeTurn' | 'record' }>,
+    epoch?: number,
+  ): Promise<Appended<Session>> {
+    return this.#command(sessionId, command, { epoch });
+  }
+
+  async get(sessionId: SessionId): Promise<SessionEntry> {
+    const entry = await this.#ports.sessions.get(sessionId);
+    if (entry === undefined) throw new SessionNotFound(sessionId);
+    return entry;
+  }
+
+  list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
+    return this.#ports.sessions.list(filter, page);
+  }
+
+  async turns(sessionId: SessionId, page: { limit: number; before?: number | undefined }): Promise<readonly Turn[]> {
+    return this.#ports.sessions.turns(sessionId, page);
+  }
+
+  async turn(sessionId: SessionId, turnId: TurnId): Promise<Turn> {
+    const { session } = await this.get(sessionId);
+    for (let number = session.turnCount; number > 0; number -= 1) {
+      if (turnIdOf(sessionId, number) !== turnId) continue;
+      const turn = await this.#ports.sessions.turn(sessionId, number);
+      if (turn !== undefined) return turn;
+    }
+    throw new TurnNotFound(turnId);
+  }
+
+  /** The first answer again, if it was the same message. */
+  async #replayed(message: SendMessage, seq: number): Promise<Sent> {
+    const { sessionId, text, idempotencyKey } = message;
+    const [event] = await this.#ports.journal.read(sessionId, { after: seq - 1, limit: 1 });
+    const body = await this.#ports.journal.readBody(sessionId, seq);
+    const said: unknown = body === undefined ? undefined : JSON.parse(body);
+    if (event?.turnId === undefined || !isMessage(said) || said.text !== text) {
+      throw new IdempotencyConflict(idempotencyKey ?? '');
+    }
+    const entry = await this.get(sessionId);
+    return { ...entry, seq, turnId: event.turnId, replayed: true };
+  }
+
+  #command(
+    sessionId: SessionId,
+    command: Command,
+    guard: { epoch?: number | undefined; key?: string | undefined } = {},
+  ): Promise<Appended<Session>> {
+    return this.#ports.journal.append(sessionId, { ...guard, decide: (session) => decide(session, command) });
+  }
+
+  /** Resolved once and pinned (v3 contract A.3): the agent's own, the provider's default, the server's own key. */
+  async #credentialFor(agent: Agent, model: string): Promise<CredentialId | undefined> {
+    const { provider } = parseModel(model);
+    if (provider !== parseModel(agent.revision.model).provider) {
+      throw new InvalidInput('model', `this agent needs a model of ${parseModel(agent.revision.model).provider}.`);
+    }
+    if (provider === 'rehearsal') return undefined;
+    if (agent.credentialId !== undefined) return agent.credentialId;
+    const standard = await this.#ports.credentials.defaultOf(provider);
+    if (standard === undefined && !this.#ports.serverKey) throw new NoCredential(provider);
+    return standard?.id;
+  }
+}
+
+/** Right after the append: a message either joined the running turn or waits for the next. */
+function turnOfMessage(session: Session, seq: number): TurnId {
+  const { turn } = session;
+  if (turn?.state === 'running' && turn.inputToSeq === seq) return turn.id;
+  return turnIdOf(session.id, session.turnCount + 1);
+}
+
+function isMessage(body: unknown): body is { readonly text: string } {
+  return typeof body === 'object' && body !== null && 'text' in body && typeof body.text === 'string';
+}
+
+function parseMetadata<T extends Readonly<Record<string, unknown>>>(
+  value: T | undefined,
+  field = 'metadata',
+  bytesMax = METADATA_BYTES_MAX,
+): T | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidInput(field, 'expected a JSON object.');
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes > bytesMax) throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);
+  return value;
+}

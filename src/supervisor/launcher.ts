@@ -1,0 +1,44 @@
+/**
+ * The port through which processes come to be: child processes at home, Fargate tasks in the cloud.
+ * Whatever way the control plane ends, SIGKILL included, what it launched ends with it.
+ */
+import type { SessionId } from '../kernel/id.ts';
+import type { ToolCall, ToolResult } from '../hands/wire.ts';
+
+/** How a process ended; `null` where the other one is set. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last lines of its standard error, bounded, for diagnosis. */
+  readonly stderr: string;
+}
+
+/** A brain, started and loaded, that waits for its session or works on it. */
+export interface Brain {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  /** Gives it its session; once only. */
+  assign(token: string): void;
+  /** Asks it to end, then makes it end; resolves when it has. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash would. */
+  kill(): void;
+}
+
+/** The hands of one session. Results are kept by call id over restarts (hands/wire.ts W1). */
+export interface Hands {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  /** Rejects with HandsLost when the hands end before the result came. */
+  call(call: ToolCall): Promise<ToolResult>;
+  cancel(callId: string): void;
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+export interface Launcher {
+  /** Resolves when the brain has loaded and waits. Rejects when it ends before. */
+  launchBrain(): Promise<Brain>;
+  /** Resolves when the hands serve, with the session's workspace as it was left. */
+  launchHands(sessionId: SessionId): Promise<Hands>;
+}

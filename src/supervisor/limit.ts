@@ -1,0 +1,25 @@
+/** The limits of supervision. Those that a deployment tunes are options with these as defaults (docs/configuration.md). */
+
+/** Sessions that run at the same time on this machine: each holds a brain of some 100 MB. */
+export const SLOTS_DEFAULT = 16;
+/** Brains kept started and loaded, so that a session starts without waiting for one. */
+export const SPARES_DEFAULT = 1;
+/** A session with nothing to do keeps its brain and hands this long, since a follow-up often comes soon. */
+export const IDLE_MS_DEFAULT = 30_000;
+/** Wishes are hints; this often the supervisor looks at the store itself. */
+export const SWEEP_MS = 1_000;
+/** Sessions taken from the store in one sweep. */
+export const SWEEP_MAX = 256;
+/** How often a supervisor says that it lives; a third of LEASE_TTL_MS, so that two beats may be lost. */
+export const BEAT_MS = 5_000;
+/** Brains lost in a row without progress, before the turn ends with an error. */
+export const LOSSES_MAX = 5;
+/** Wait before the next brain: doubles from the first to the last. */
+export const RETRY_FIRST_MS = 100;
+export const RETRY_LAST_MS = 10_000;
+/** A turn that was asked to stop gets this long before its brain is ended for it (v3 contract D.9). */
+export const STOP_GRACE_MS = 5_000;
+/** Hands that die at once this many times in a row are not started again for that call. */
+export const HANDS_ATTEMPTS_MAX = 3;
+/** A spare is replaced a little after it was taken, so that loading it does not slow the session that took it. */
+export const SPARE_DELAY_MS = 300;
