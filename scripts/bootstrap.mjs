@@ -142,8 +142,11 @@ async function locked(work) {
   mkdirSync(path.dirname(LOCK), { recursive: true });
   const started = Date.now();
   const waiting = heartbeat('waiting for another start of Holdfast to finish its installation', started);
-  while (!tryLock()) await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
-  clearInterval(waiting);
+  try {
+    while (!tryLock()) await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+  } finally {
+    clearInterval(waiting);
+  }
   const touching = setInterval(() => utimesSync(LOCK, new Date(), new Date()), HEARTBEAT_MS);
   const release = () => rmSync(LOCK, { force: true });
   process.once('exit', release);

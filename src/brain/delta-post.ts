@@ -14,42 +14,43 @@ export class DeltaPost {
   readonly #unit: Unit;
   readonly #clock: Clock;
   readonly #callId: string;
-  readonly #signal: AbortSignal;
+  readonly #abort = new AbortController();
   #offset = 0;
   #text = '';
   #posting: Promise<void> | undefined;
-  #given = false;
+  #silent = false;
 
-  constructor(ports: { unit: Unit; clock: Clock }, callId: string, signal: AbortSignal) {
+  constructor(ports: { readonly unit: Unit; readonly clock: Clock }, callId: string) {
     this.#unit = ports.unit;
     this.#clock = ports.clock;
     this.#callId = callId;
-    this.#signal = signal;
   }
 
   push(text: string): void {
-    if (this.#given || text === '') return;
+    if (this.#silent || text === '') return;
     this.#text += text;
-    if (this.#text.length > WAITING_CHARS_MAX) this.#given = true;
+    if (this.#text.length > WAITING_CHARS_MAX) this.#silent = true;
     else this.#posting ??= this.#run();
   }
 
-  /** Resolves when nothing is under way any more; at once after the signal aborted. */
+  /** Drops what was not told: the attempt is over, and its message is journalled or void. */
   async close(): Promise<void> {
+    this.#abort.abort();
     await this.#posting;
   }
 
   async #run(): Promise<void> {
-    while (this.#text !== '' && !this.#given && !this.#signal.aborted) {
+    const { signal } = this.#abort;
+    while (this.#text !== '' && !this.#silent && !signal.aborted) {
       const text = this.#text;
       this.#text = '';
       const delta = { callId: this.#callId, offset: this.#offset, text };
       this.#offset += text.length;
       try {
-        await this.#unit.postDelta(delta, this.#signal);
-        await this.#clock.sleep(INTERVAL_MS, this.#signal);
+        await this.#unit.postDelta(delta, signal);
+        await this.#clock.sleep(INTERVAL_MS, signal);
       } catch {
-        this.#given = true; // a courtesy: the message itself will be journalled
+        this.#silent = true; // a courtesy: the message itself will be journalled
       }
     }
     this.#posting = undefined;

@@ -41,14 +41,13 @@ export async function attempt(
   request: ModelRequest,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
-  const deltas = new DeltaPost(ports, request.callId, signal);
+  const deltas = new DeltaPost(ports, request.callId);
   try {
     return await ports.model.answer(request, signal, (text) => {
       if (request.toolsAllowed) deltas.push(text);
     });
   } finally {
-    if (signal.aborted) await deltas.close();
-    else void deltas.close(); // ends by itself; the answer does not wait for it
+    await deltas.close();
   }
 }
 
@@ -69,7 +68,8 @@ export function requestOf(assignment: Assignment, conversation: Conversation, ca
 /** The events of an answer, in the order in which the model wrote it, and its end. */
 export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer): readonly NewEvent[] {
   const events: NewEvent[] = [];
-  const usesTools = answer.blocks.some((block) => block.kind === 'tool');
+  const declined = answer.stopReason === 'refusal'; // its tool calls are not to be made
+  const usesTools = !declined && answer.blocks.some((block) => block.kind === 'tool');
   let tools = 0;
   for (const block of answer.blocks) {
     if (block.kind === 'thinking') {
@@ -81,7 +81,7 @@ export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer
       if (block.text.trim() === '') continue;
       const level = usesTools ? 'progress' : 'user';
       events.push({ type: 'agent.message', actor: AGENT, turnId, level, body: { callId, text: block.text } });
-    } else if (tools < TOOL_CALLS_MAX) {
+    } else if (usesTools && tools < TOOL_CALLS_MAX) {
       const { toolUseId, tool, input } = block;
       const body = { callId: toolCallId(callId, tools), modelCallId: callId, toolUseId, tool, input };
       events.push({ type: 'tool.call', actor: AGENT, turnId, body });

@@ -8,8 +8,8 @@ import type { Assignment, UnitAppend, UnitAppended, UnitDelta, UnitEvents, UnitT
 export interface Unit {
   assignment(signal: AbortSignal): Promise<Assignment>;
   /**
-   * Calls `receive` with every event after `after` exactly once, in order, history then live. Returns when `signal`
-   * aborts; rejects with UnitRefusal or UnitUnreachable.
+   * Calls `receive` with every event after `after` exactly once, in order, history then live. Ends, either way,
+   * when `signal` aborts; otherwise rejects with UnitRefusal or UnitUnreachable.
    */
   follow(after: number, receive: (batch: UnitEvents) => void, signal: AbortSignal): Promise<void>;
   append(request: UnitAppend, signal: AbortSignal): Promise<UnitAppended>;

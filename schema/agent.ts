@@ -1,0 +1,162 @@
+/** Agents: named definitions that sessions are started from. */
+import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
+import { isId, parseId } from '../src/kernel/id.ts';
+import { parseKey } from '../src/kernel/request-hash.ts';
+import { Sealed } from '../src/kernel/sealed.ts';
+import { CredentialNotFound } from '../src/secrets/faults.ts';
+import type { Agent } from '../src/sessions/agent.ts';
+import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
+import { builder } from './builder.ts';
+import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { permit } from './context.ts';
+import { KEY_DESCRIPTION, LimitsInput, limitsOf, LimitsType } from './limits.ts';
+
+export const AgentType = builder.objectRef<Agent>('Agent').implement({
+  description: 'A named definition: model, prompt and limits.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'agt_ and 24 hex digits.' }),
+    name: t.exposeString('name', { description: 'Unique, never changes; can be used in place of the id.' }),
+    runtime: t.exposeString('runtime', { description: 'What runs its sessions: claude.' }),
+    model: t.string({
+      description: 'provider/name, for example anthropic/claude-sonnet-5.',
+      resolve: ({ revision }) => revision.model,
+    }),
+    prompt: t.string({ description: 'What the model is told first.', resolve: ({ revision }) => revision.prompt }),
+    revision: t.int({
+      description: 'Grows with each change of model or prompt; sessions keep the one they started with.',
+      resolve: ({ revision }) => revision.number,
+    }),
+    credentialId: t.id({
+      nullable: true,
+      description: "The credential of its sessions; null: the provider's default at their start.",
+      resolve: ({ credentialId }) => credentialId ?? null,
+    }),
+    limits: t.field({ type: LimitsType, description: 'Defaults for its sessions.', resolve: ({ limits }) => limits }),
+    createdAt: t.field({ type: 'DateTime', description: 'When it was defined.', resolve: ({ createdAt }) => createdAt }),
+    updatedAt: t.field({ type: 'DateTime', description: 'When it last changed.', resolve: ({ updatedAt }) => updatedAt }),
+  }),
+});
+
+const AgentConnection = connectionOf<Agent>('Agent', AgentType);
+const LIST = 'agents';
+
+builder.queryFields((t) => ({
+  agent: t.field({
+    type: AgentType,
+    description: 'One agent, by its id or its name; give one of the two.',
+    args: {
+      id: t.arg.id({ description: 'The id of the agent.' }),
+      name: t.arg.string({ description: 'The name of the agent.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound] },
+    resolve: (_root, { id, name }, context) => {
+      permit(context, 'manage');
+      if (id && !name) return context.agents.get(parseId('agent', id, 'id'));
+      if (name && !id) return context.agents.find(name);
+      throw new InvalidInput('id', 'give either id or name.');
+    },
+  }),
+  agents: t.field({
+    type: AgentConnection,
+    description: 'All agents, newest first.',
+    args: {
+      first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
+      after: t.arg.string({ description: 'The endCursor of the page before.' }),
+    },
+    complexity: connectionComplexity,
+    resolve: (_root, args, context) => {
+      permit(context, 'manage');
+      const before = parsePlace(LIST, args.after, (text) => isId('agent', text));
+      return pageOf(firstOf(args), (agent) => placeOf(LIST, agent), (limit) => context.agents.list({ limit, before }));
+    },
+  }),
+}));
+
+const CreateAgentInput = builder.inputType('CreateAgentInput', {
+  description: 'A new agent.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'Letters, digits, spaces and . _ -; unique.' }),
+    model: t.string({ required: true, description: 'provider/name, for example anthropic/claude-sonnet-5.' }),
+    prompt: t.string({ required: true, description: 'What the model is told first; at most 256 KiB.' }),
+    runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
+    limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
+    key: t.string({ description: 'A model key, stored sealed as a credential of its own. Not together with credentialId.' }),
+    credentialId: t.id({ description: 'A credential that exists. Not together with key.' }),
+  }),
+});
+
+const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
+  description: 'What to change of an agent; what is left out stays.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The agent to change.' }),
+    model: t.string({ description: 'Another model; makes a revision.' }),
+    prompt: t.string({ description: 'Another prompt; makes a revision.' }),
+    limits: t.field({ type: LimitsInput, description: 'Replaces all of its limits.' }),
+    key: t.string({ description: "Replaces the model key of the agent's credential, or makes one." }),
+    credentialId: t.id({ description: "Another credential; null: the provider's default again." }),
+  }),
+});
+
+interface AgentPayload {
+  readonly agent: Agent;
+  readonly replayed: boolean;
+}
+
+function payloadOf(name: string, done: string, replayed: string) {
+  return builder.objectRef<AgentPayload>(name).implement({
+    description: done,
+    fields: (t) => ({
+      agent: t.field({ type: AgentType, description: 'The agent as it is now.', resolve: ({ agent }) => agent }),
+      replayed: t.exposeBoolean('replayed', { description: replayed }),
+    }),
+  });
+}
+const CreateAgentPayload = payloadOf('CreateAgentPayload', 'The agent is defined.', 'True when it had been defined before, equally.');
+const UpdateAgentPayload = payloadOf('UpdateAgentPayload', 'The agent is as asked.', 'True when nothing differed.');
+
+builder.mutationFields((t) => ({
+  createAgent: t.field({
+    type: CreateAgentPayload,
+    description: 'Defines an agent. The same definition under the same name again is a replay.',
+    args: {
+      input: t.arg({ type: CreateAgentInput, required: true, description: 'What it is.' }),
+      idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
+    },
+    errors: { types: [InvalidInput, Forbidden, AgentNameTaken, IdempotencyConflict, CredentialNotFound] },
+    resolve: (_root, { input, idempotencyKey }, context) => {
+      permit(context, 'manage');
+      const { name, model, prompt, runtime, limits, key, credentialId } = input;
+      return context.agents.create({
+        name,
+        model,
+        prompt,
+        runtime: runtime ?? undefined,
+        limits: limitsOf(limits),
+        key: key ? new Sealed(key) : undefined,
+        credentialId: credentialId ? parseId('credential', credentialId) : undefined,
+        idempotencyKey: idempotencyKey ?? undefined,
+      });
+    },
+  }),
+  updateAgent: t.field({
+    type: UpdateAgentPayload,
+    description: 'Changes an agent. Sessions that run keep the revision they started with.',
+    args: {
+      input: t.arg({ type: UpdateAgentInput, required: true, description: 'What to change.' }),
+      idempotencyKey: t.arg.string({ description: 'Not needed: the same change again changes nothing and answers `replayed: true`.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound] },
+    resolve: (_root, { input, idempotencyKey }, context) => {
+      permit(context, 'manage');
+      parseKey('idempotencyKey', idempotencyKey ?? undefined);
+      const { id, model, prompt, limits, key, credentialId } = input;
+      return context.agents.update(parseId('agent', id, 'id'), {
+        model: model ?? undefined,
+        prompt: prompt ?? undefined,
+        limits: limitsOf(limits),
+        key: key ? new Sealed(key) : undefined,
+        credentialId: credentialId ? parseId('credential', credentialId) : credentialId,
+      });
+    },
+  }),
+}));

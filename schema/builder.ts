@@ -1,0 +1,40 @@
+/**
+ * The one Pothos builder. Faults become members of a field's result union by listing their classes in the field's
+ * `errors.types`; nothing is a member by default, so a defect is never published as a result.
+ */
+import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import type { Context } from './context.ts';
+
+interface SchemaTypes {
+  Context: Context;
+  DefaultFieldNullability: false;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    Cursor: { Input: string; Output: string };
+    /** Milliseconds since the epoch inside, ISO 8601 in UTC outside. */
+    DateTime: { Input: number; Output: number };
+    JSON: { Input: unknown; Output: unknown };
+    SafeInt: { Input: number; Output: number };
+  };
+}
+
+export const builder = new SchemaBuilder<SchemaTypes>({
+  plugins: [ErrorsPlugin, ComplexityPlugin],
+  defaultFieldNullability: false,
+  errors: {
+    defaultTypes: [],
+    directResult: true,
+    defaultUnionOptions: { name: ({ fieldName }) => `${fieldName[0]?.toUpperCase()}${fieldName.slice(1)}Result` },
+  },
+  // Counted at the door for every transport (api/graphql/limits.ts), not in each resolver. Lists cost what is in one of
+  // them; a connection says itself how many it can hold (schema/connection.ts).
+  complexity: { disabled: true, defaultComplexity: 1, defaultListMultiplier: 1 },
+});
+
+builder.queryType({ description: 'Reading. Everything here can be asked again without consequence.' });
+builder.mutationType({
+  description: 'Changing. Each mutation is one atomic step and says in `replayed` whether it had been done before.',
+});
+builder.subscriptionType({ description: 'Following a session live.' });

@@ -1,0 +1,37 @@
+/** What a resolver may use: who asks, and the use cases. One object per operation; it holds no state of its own. */
+import type { Access } from '../src/access/access.ts';
+import { authorize, type Action } from '../src/access/policy.ts';
+import type { Principal } from '../src/access/principal.ts';
+import type { Actor } from '../src/journal/event.ts';
+import type { Live } from '../src/journal/live.ts';
+import type { SessionId } from '../src/kernel/id.ts';
+import type { Credentials } from '../src/secrets/credentials.ts';
+import type { Agents } from '../src/sessions/agents.ts';
+import type { SessionJournal } from '../src/sessions/session-store.ts';
+import type { Sessions } from '../src/sessions/sessions.ts';
+
+/** The use cases behind the schema, the same for every operation. */
+export interface SchemaPorts {
+  readonly access: Access;
+  readonly agents: Agents;
+  readonly credentials: Credentials;
+  readonly sessions: Sessions;
+  readonly journal: SessionJournal;
+  readonly live: Live;
+}
+
+export interface Context extends SchemaPorts {
+  readonly principal: Principal;
+  /** Shown with a masked defect, and logged with its cause. */
+  readonly requestId: string;
+}
+
+/** Throws Forbidden or SessionNotFound, as the policy says. */
+export function permit(context: Context, action: Action, sessionId?: SessionId): void {
+  authorize(context.principal, action, sessionId);
+}
+
+/** The author of what this caller writes. */
+export function actorOf({ principal }: Context): Actor {
+  return principal.kind === 'key' ? { kind: 'human', id: principal.keyId } : { kind: 'human' };
+}

@@ -1,0 +1,54 @@
+/** The GraphQL enums of choice fields: stored values in lower case, GraphQL's in upper case, each with what it means. */
+import type { Field } from '../src/journal/event.ts';
+import { must } from '../src/kernel/assert.ts';
+import { builder } from './builder.ts';
+
+const ENUM: Readonly<Record<string, string>> = {
+  MessageMode: 'When a message reaches the agent.',
+  TurnOutcome: 'How a turn ended.',
+  ToolOutcome: 'How a tool call ended.',
+  LogLimit: 'Which cap of a log was reached.',
+};
+
+const VALUE: Readonly<Record<string, string>> = {
+  'MessageMode.queue': 'Waits for the next turn.',
+  'MessageMode.steer': 'Joins the running turn at its next model call.',
+  'MessageMode.interrupt': 'Ends the running turn now and starts the next.',
+  'TurnOutcome.completed': 'The agent answered.',
+  'TurnOutcome.needs_input': 'The agent asked something; the next message is the answer.',
+  'TurnOutcome.error': 'The model service or the runtime failed for good; the code and message say how.',
+  'TurnOutcome.budget_exceeded': 'The session used up its tokens.',
+  'TurnOutcome.deadline_exceeded': 'The turn took longer than it may.',
+  'TurnOutcome.max_turns': 'The session had all the turns that it may have.',
+  'TurnOutcome.canceled': 'Somebody canceled it.',
+  'TurnOutcome.interrupted': 'A message with the mode INTERRUPT ended it.',
+  'ToolOutcome.ok': 'It did what it was asked.',
+  'ToolOutcome.failed': 'It ran and failed; the output says how.',
+  'ToolOutcome.timed_out': 'It was stopped at its deadline.',
+  'ToolOutcome.canceled': 'It was stopped because the turn was.',
+  'ToolOutcome.unknown': 'It may or may not have run: what ran it was lost. It is not run again.',
+  'LogLimit.events': 'The number of events.',
+  'LogLimit.bytes': 'The bytes of all bodies.',
+};
+
+type Choice = NonNullable<Field['choice']>;
+const made = new Map<string, ReturnType<typeof enumOf>>();
+
+/** The enum of a choice, made once however many events have it. */
+export function choiceEnum(choice: Choice): ReturnType<typeof enumOf> {
+  const enumType = made.get(choice.name) ?? enumOf(choice);
+  made.set(choice.name, enumType);
+  return enumType;
+}
+
+function enumOf({ name, values }: Choice) {
+  return builder.enumType(name, {
+    description: must(ENUM[name], `the enum ${name} has a description`),
+    values: Object.fromEntries(
+      values.map((value) => {
+        const description = must(VALUE[`${name}.${value}`], `${name}.${value} has a description`);
+        return [value.toUpperCase(), { value, description }];
+      }),
+    ),
+  });
+}

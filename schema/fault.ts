@@ -1,0 +1,95 @@
+/** Every Fault that a field lists, registered once: the class stays ignorant of GraphQL. */
+import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
+import { Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
+import { CredentialNotFound } from '../src/secrets/faults.ts';
+import {
+  AgentNameTaken,
+  AgentNotFound,
+  EventNotFound,
+  NoCredential,
+  PendingFull,
+  SessionArchived,
+  TurnNotFound,
+} from '../src/sessions/faults.ts';
+import { builder } from './builder.ts';
+
+const FaultInterface = builder.interfaceRef<Fault>('Fault').implement({
+  description: 'An expected refusal: nothing was changed. Switch on __typename or code; show the message.',
+  fields: (t) => ({
+    code: t.exposeString('code', { description: 'A constant to switch on, the same on every door and in every version.' }),
+    message: t.exposeString('message', { description: 'One sentence for a person that says what to do.' }),
+  }),
+});
+const interfaces = [FaultInterface];
+
+builder.objectType(InvalidInput, {
+  name: 'InvalidInput',
+  interfaces,
+  description: 'The input has the wrong shape or breaks a limit.',
+  fields: (t) => ({ field: t.exposeString('field', { description: 'The input to mend.' }) }),
+});
+builder.objectType(Forbidden, {
+  name: 'Forbidden',
+  interfaces,
+  description: 'The key or token is good, but may not do this.',
+});
+builder.objectType(IdempotencyConflict, {
+  name: 'IdempotencyConflict',
+  interfaces,
+  description: 'The same key was used before for another request.',
+  fields: (t) => ({ key: t.exposeString('key', { description: 'The key that was used twice.' }) }),
+});
+builder.objectType(SessionNotFound, {
+  name: 'SessionNotFound',
+  interfaces,
+  description: 'There is no such session, or it is not yours to see.',
+  fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'As it was given.' }) }),
+});
+builder.objectType(SessionArchived, {
+  name: 'SessionArchived',
+  interfaces,
+  description: 'The session is closed and can only be read.',
+  fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'The closed session.' }) }),
+});
+builder.objectType(LogFull, {
+  name: 'LogFull',
+  interfaces,
+  description: 'The log of the session has reached its cap.',
+  fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'The session that is full.' }) }),
+});
+builder.objectType(PendingFull, {
+  name: 'PendingFull',
+  interfaces,
+  description: 'Too many messages wait for the next turn.',
+});
+builder.objectType(AgentNotFound, {
+  name: 'AgentNotFound',
+  interfaces,
+  description: 'There is no agent of this id or name.',
+});
+builder.objectType(AgentNameTaken, {
+  name: 'AgentNameTaken',
+  interfaces,
+  description: 'An agent of this name exists with another definition.',
+  fields: (t) => ({ agentId: t.exposeString('agentId', { description: 'The agent that has the name.' }) }),
+});
+builder.objectType(CredentialNotFound, {
+  name: 'CredentialNotFound',
+  interfaces,
+  description: 'There is no credential of this id.',
+});
+builder.objectType(NoCredential, {
+  name: 'NoCredential',
+  interfaces,
+  description: "No key for the model's provider can be found.",
+});
+builder.objectType(TurnNotFound, {
+  name: 'TurnNotFound',
+  interfaces,
+  description: 'The session has no such turn.',
+});
+builder.objectType(EventNotFound, {
+  name: 'EventNotFound',
+  interfaces,
+  description: 'The session has no such event.',
+});

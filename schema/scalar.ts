@@ -1,0 +1,70 @@
+/** The scalars beyond GraphQL's own. */
+import { Kind, type ValueNode } from 'graphql';
+import { InvalidInput } from '../src/kernel/fault.ts';
+import { builder } from './builder.ts';
+
+builder.scalarType('Cursor', {
+  description: 'A place in one session\'s log, opaque. Everything after it has not been seen yet; keep it to resume.',
+  serialize: (value) => value,
+  parseValue: (value) => parseString('Cursor', value),
+});
+
+builder.scalarType('DateTime', {
+  description: 'A moment in UTC, ISO 8601 with milliseconds: 2026-11-22T18:56:00.000Z.',
+  serialize: isoOf,
+  parseValue: (value) => {
+    const at = Date.parse(parseString('DateTime', value));
+    if (Number.isNaN(at)) throw new InvalidInput('DateTime', 'expected ISO 8601, for example 2026-11-22T18:56:00Z.');
+    return at;
+  },
+});
+
+builder.scalarType('JSON', {
+  description: 'Any JSON value, as it is.',
+  serialize: (value) => value,
+  parseValue: (value) => value,
+  parseLiteral: jsonOf,
+});
+
+builder.scalarType('SafeInt', {
+  description: 'A whole number up to 2^53 - 1: counts and sizes that may outgrow Int.',
+  serialize: (value) => value,
+  parseValue: parseSafeInt,
+  parseLiteral: (node) => parseSafeInt(node.kind === Kind.INT ? Number(node.value) : undefined),
+});
+
+export function isoOf(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function parseString(field: string, value: unknown): string {
+  if (typeof value !== 'string') throw new InvalidInput(field, 'expected a string.');
+  return value;
+}
+
+function parseSafeInt(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    throw new InvalidInput('SafeInt', 'expected a whole number up to 2^53 - 1.');
+  }
+  return value;
+}
+
+function jsonOf(node: ValueNode, variables?: Readonly<Record<string, unknown>> | null): unknown {
+  switch (node.kind) {
+    case Kind.INT:
+    case Kind.FLOAT:
+      return Number(node.value);
+    case Kind.STRING:
+    case Kind.ENUM:
+    case Kind.BOOLEAN:
+      return node.value;
+    case Kind.NULL:
+      return null;
+    case Kind.LIST:
+      return node.values.map((value) => jsonOf(value, variables));
+    case Kind.OBJECT:
+      return Object.fromEntries(node.fields.map(({ name, value }) => [name.value, jsonOf(value, variables)]));
+    case Kind.VARIABLE:
+      return variables?.[node.name.value];
+  }
+}

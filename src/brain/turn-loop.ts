@@ -1,0 +1,284 @@
+/**
+ * The brain: reads the log, asks brain/resume.ts for the next step, performs it, waits until the log shows it, asks again.
+ *
+ * T1 Every step ends in one append under a key that is derived from the step, so a step that is performed again after a
+ *    crash writes nothing new (J5).
+ * T2 No decision is taken before the log has been read to where it was when the brain came, and none after an append
+ *    before that append has been read back.
+ * T3 A step that the log makes pointless (the turn was stopped or ended elsewhere) is aborted at once.
+ * T4 A brain that was replaced, or whose session is closed, ends without a word.
+ */
+import type { NewEvent } from '../journal/event.ts';
+import { assert } from '../kernel/assert.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Turn } from '../sessions/session.ts';
+import type { Assignment, UnitCommand } from '../sessions/unit-wire.ts';
+import { contextWindowOf } from './compaction.ts';
+import type { ToolCallItem } from './conversation.ts';
+import { LogView } from './log-view.ts';
+import {
+  answerEvents,
+  attempt,
+  failureEvent,
+  requestOf,
+  RETRY_PACE,
+  type RetryPace,
+  summaryEvents,
+} from './model-call.ts';
+import { ModelFailure, type Model } from './model.ts';
+import { nextStep, type Step } from './resume.ts';
+import { canceledEvents, resultEvents, runTool } from './tool-calls.ts';
+import { type Unit, UnitRefusal } from './unit.ts';
+
+/** How long results of canceled tools are waited for before they are written as canceled. */
+const CANCEL_WAIT_MS = 5_000;
+
+export interface BrainPorts {
+  readonly unit: Unit;
+  readonly model: Model;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface BrainOptions {
+  /** Tokens; the table in brain/compaction.ts if left out. */
+  readonly contextWindow?: number | undefined;
+  readonly retryPace?: RetryPace | undefined;
+}
+
+/** Works until `signal` aborts (`stopped`) or there is nothing to do here any more (`replaced`); rejects otherwise. */
+export async function runBrain(
+  ports: BrainPorts,
+  assignment: Assignment,
+  signal: AbortSignal,
+  options: BrainOptions = {},
+): Promise<'stopped' | 'replaced'> {
+  const stop = new AbortController();
+  const all = AbortSignal.any([signal, stop.signal]);
+  const view = new LogView(assignment);
+  let failed: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): void => {
+    if (!all.aborted) failed ??= { error };
+    stop.abort();
+  };
+  const following = ports.unit.follow(0, (batch) => view.absorb(batch), all).catch(fail);
+  await new TurnLoop(ports, assignment, view, options).run(all).catch(fail);
+  stop.abort();
+  await following;
+  if (failed === undefined) return signal.aborted ? 'stopped' : 'replaced';
+  if (failed.error instanceof UnitRefusal && failed.error.final) return 'replaced'; // T4
+  throw failed.error;
+}
+
+class TurnLoop {
+  readonly #ports: BrainPorts;
+  readonly #assignment: Assignment;
+  readonly #view: LogView;
+  readonly #contextWindow: number;
+  readonly #pace: RetryPace;
+
+  constructor(ports: BrainPorts, assignment: Assignment, view: LogView, options: BrainOptions) {
+    this.#ports = ports;
+    this.#assignment = assignment;
+    this.#view = view;
+    this.#contextWindow = options.contextWindow ?? contextWindowOf(assignment.model);
+    this.#pace = options.retryPace ?? RETRY_PACE;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#view.until(() => this.#view.caughtUp, signal); // T2
+    while (!signal.aborted) {
+      const step = nextStep(this.#view.conversation, this.#contextWindow);
+      if (step.kind === 'end') return;
+      this.#ports.logger.debug('step', { step: step.kind, head: this.#view.conversation.head });
+      await this.#perform(step, signal);
+    }
+  }
+
+  async #perform(step: Exclude<Step, { kind: 'end' }>, signal: AbortSignal): Promise<void> {
+    switch (step.kind) {
+      case 'wait': {
+        const { head } = this.#view.conversation;
+        return this.#view.until(() => this.#view.conversation.head > head, signal);
+      }
+      case 'beginTurn': {
+        await this.#append(`t${step.number}/started`, { kind: 'beginTurn' }, signal);
+        // When the turn was canceled before it began, the log says so soon.
+        return this.#view.until(() => this.#session.turnCount >= step.number || this.#ended, signal);
+      }
+      case 'startCall': {
+        const { turn, callId, inputToSeq } = step;
+        const event: NewEvent = { type: 'model.started', actor: { kind: 'system' }, turnId: turn.id, body: { callId, inputToSeq } };
+        return this.#record(turn, `${callId}/started`, [event], signal);
+      }
+      case 'callModel':
+        return this.#whileWanted(step.turn, signal, (wanted) => this.#callModel(step, wanted, signal));
+      case 'runTools':
+        return this.#whileWanted(step.turn, signal, (wanted) => this.#runTools(step, wanted, signal));
+      case 'cancelTools':
+        return this.#cancelTools(step, signal);
+      case 'finish':
+        return this.#finish(step, signal);
+    }
+  }
+
+  async #callModel(
+    { turn, call }: Extract<Step, { kind: 'callModel' }>,
+    wanted: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, logger } = this.#ports;
+    if (call.retry !== undefined) {
+      const { at, waitMs } = call.retry;
+      await clock.sleep(Math.min(Math.max(at + waitMs - clock.now(), 0), waitMs), wanted);
+    }
+    if (wanted.aborted) return;
+    const { conversation } = this.#view;
+    const { throughSeq } = conversation;
+    let events: readonly NewEvent[];
+    try {
+      const answer = await attempt(this.#ports, requestOf(this.#assignment, conversation, call), wanted);
+      events =
+        call.purpose === 'answer'
+          ? answerEvents(turn.id, call.callId, answer)
+          : summaryEvents(turn.id, call.callId, answer, throughSeq);
+    } catch (error) {
+      if (wanted.aborted) return;
+      if (!(error instanceof ModelFailure)) throw error;
+      logger.info('model call failed', { callId: call.callId, code: error.code, type: error.type });
+      return this.#giveUpOrRetry(turn, call, error, signal);
+    }
+    await this.#record(turn, `${call.callId}/completed`, events, signal);
+  }
+
+  async #giveUpOrRetry(
+    turn: Turn,
+    call: Extract<Step, { kind: 'callModel' }>['call'],
+    failure: ModelFailure,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { code, message } = failure;
+    if (code === 'BUDGET_EXCEEDED') {
+      return this.#finish({ kind: 'finish', turn, outcome: 'budget_exceeded', failure: { code, message } }, signal);
+    }
+    const event = failureEvent(turn.id, call, failure, this.#pace);
+    const what = event.type === 'error.model' ? 'failed' : `retried/${call.failures + 1}`;
+    await this.#record(turn, `${call.callId}/${what}`, [event], signal);
+  }
+
+  async #runTools(
+    { turn, calls }: Extract<Step, { kind: 'runTools' }>,
+    wanted: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const abort = new AbortController();
+    const waiting = AbortSignal.any([signal, abort.signal]);
+    let canceling: Promise<void> | undefined;
+    const cancel = (): void => {
+      canceling ??= this.#cancelRunning(calls, abort, waiting);
+    };
+    wanted.addEventListener('abort', cancel, { once: true });
+    if (wanted.aborted) cancel();
+    try {
+      const ends = calls.map(async (call) => {
+        try {
+          const result = await runTool(this.#ports.unit, call, waiting);
+          await this.#record(turn, `${call.callId}/result`, resultEvents(turn.id, call, result), signal);
+        } catch (error) {
+          if (waiting.aborted) return;
+          abort.abort(); // the other calls end too; they are fetched by whoever comes next
+          throw error;
+        }
+      });
+      const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    } finally {
+      wanted.removeEventListener('abort', cancel);
+      abort.abort();
+      await canceling;
+    }
+  }
+
+  /** Tells the hands, waits a little for what they answer, then ends the waits. */
+  async #cancelRunning(calls: readonly ToolCallItem[], abort: AbortController, waiting: AbortSignal): Promise<void> {
+    if (!waiting.aborted) {
+      await Promise.allSettled(calls.map((call) => this.#ports.unit.cancelTool(call.callId, waiting)));
+      await this.#ports.clock.sleep(CANCEL_WAIT_MS, waiting);
+    }
+    abort.abort();
+  }
+
+  async #cancelTools({ turn, calls }: Extract<Step, { kind: 'cancelTools' }>, signal: AbortSignal): Promise<void> {
+    await Promise.all(calls.map((call) => this.#ports.unit.cancelTool(call.callId, signal)));
+    for (const call of calls) {
+      await this.#record(turn, `${call.callId}/result`, canceledEvents(turn.id, call), signal);
+    }
+  }
+
+  async #finish(step: Extract<Step, { kind: 'finish' }>, signal: AbortSignal): Promise<void> {
+    const { turn, outcome, resultEventId, failure } = step;
+    const command: UnitCommand = {
+      kind: 'completeTurn',
+      outcome,
+      ...(resultEventId === undefined ? {} : { resultEventId }),
+      ...(failure === undefined ? {} : { failure }),
+    };
+    try {
+      await this.#append(`t${turn.number}/completed`, command, signal);
+    } catch (error) {
+      if (!(error instanceof UnitRefusal)) throw error;
+      if (error.code === 'INPUT_PENDING') return this.#view.until(() => this.#hasUnseenInput || !this.#runs(turn), signal);
+      if (error.code !== 'TURN_OVER') throw error;
+      await this.#view.until(() => !this.#runs(turn), signal);
+    }
+  }
+
+  async #record(turn: Turn, key: string, events: readonly NewEvent[], signal: AbortSignal): Promise<void> {
+    try {
+      await this.#append(key, { kind: 'record', events }, signal);
+    } catch (error) {
+      if (!(error instanceof UnitRefusal) || error.code !== 'TURN_OVER') throw error;
+      await this.#view.until(() => !this.#runs(turn), signal); // ended elsewhere: a deadline, an archive
+    }
+  }
+
+  async #append(key: string, command: UnitCommand, signal: AbortSignal): Promise<void> {
+    const { firstSeq, lastSeq } = await this.#ports.unit.append({ key, command }, signal); // T1
+    if (firstSeq <= lastSeq) await this.#view.until(() => this.#view.conversation.head >= lastSeq, signal); // T2
+    else assert(command.kind === 'beginTurn', `append ${key} writes something`);
+  }
+
+  /** Runs `step` with a signal that aborts when the turn is stopped or over (T3). */
+  async #whileWanted(turn: Turn, signal: AbortSignal, step: (wanted: AbortSignal) => Promise<void>): Promise<void> {
+    const moot = new AbortController();
+    const check = (): void => {
+      if (!this.#runs(turn) || this.#session.turn?.stopping !== undefined) moot.abort();
+    };
+    const unsubscribe = this.#view.onChange(check);
+    try {
+      check();
+      await step(AbortSignal.any([signal, moot.signal]));
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  get #session() {
+    return this.#view.conversation.session;
+  }
+
+  get #ended(): boolean {
+    return this.#session.status === 'archived';
+  }
+
+  get #hasUnseenInput(): boolean {
+    const { turn } = this.#session;
+    return turn !== undefined && (turn.inputToSeq > turn.consumedToSeq || turn.stopping !== undefined);
+  }
+
+  #runs(turn: Turn): boolean {
+    const now = this.#session.turn;
+    return this.#session.status === 'running' && now?.number === turn.number && now.state === 'running';
+  }
+}

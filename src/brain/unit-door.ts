@@ -1,0 +1,142 @@
+/**
+ * The Unit port over HTTP (sessions/unit-wire.ts). A door that does not answer is tried again for PATIENCE_MS: a server that is
+ * being restarted is back by then. Every request may be repeated, so nothing is lost or doubled by that.
+ */
+import { Backoff } from '../kernel/backoff.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { LINE_BYTES_MAX, type ToolResult } from '../hands/wire.ts';
+import type { Assignment, UnitAppended, UnitEvents } from '../sessions/unit-wire.ts';
+import { type Unit, UnitRefusal, UnitUnreachable } from './unit.ts';
+import { type Http, type HttpRequest, type HttpResponse, textOf } from './unix-http.ts';
+
+/** How long a door that cannot be reached is tried again. */
+export const PATIENCE_MS = 30_000;
+const BACKOFF = { firstMs: 20, ceilingMs: 1_000, heldMs: Infinity };
+/** A connection that held this long was a good one: patience starts anew. */
+const HELD_MS = 1_000;
+/** One line of the event stream: a page of events with whole bodies. */
+const EVENTS_LINE_BYTES_MAX = 64 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/** A failure of the door itself (5xx): to be tried again like a connection that fails. */
+class DoorFailure extends Error {}
+
+export function unitDoor(ports: { readonly http: Http; readonly clock: Clock }, token: string, patienceMs = PATIENCE_MS): Unit {
+  const { http, clock } = ports;
+  const headers = { authorization: `Bearer ${token}` };
+
+  const once = async (request: HttpRequest): Promise<HttpResponse> => {
+    const response = await http({ ...request, headers });
+    if (response.status >= 400) throw await refusalOf(response);
+    return response;
+  };
+  const ask = async (request: HttpRequest): Promise<string> =>
+    patiently(clock, patienceMs, request.signal, async () => textOf(await once(request), LINE_BYTES_MAX));
+  const post = (path: string, body: unknown, signal: AbortSignal): Promise<string> =>
+    ask({ method: 'POST', path, body: JSON.stringify(body), signal });
+  const tool = (callId: string): string => `/unit/tools/${encodeURIComponent(callId)}`;
+
+  return {
+    async assignment(signal) {
+      const text = await ask({ method: 'GET', path: '/unit/assignment', signal });
+      return JSON.parse(text) as Assignment; // the control plane is trusted
+    },
+
+    async follow(after, receive, signal) {
+      let read = after;
+      await patiently(clock, patienceMs, signal, async (progressed) => {
+        const response = await once({ method: 'GET', path: `/unit/events?after=${read}`, signal });
+        for await (const line of linesOf(response.body)) {
+          const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
+          receive(batch);
+          read = batch.events.at(-1)?.seq ?? read;
+          progressed();
+        }
+        throw new DoorFailure('The event stream ended.');
+      });
+    },
+
+    async append(request, signal) {
+      return JSON.parse(await post('/unit/append', request, signal)) as UnitAppended; // the control plane is trusted
+    },
+
+    async postDelta(delta, signal) {
+      const response = await once({ method: 'POST', path: '/unit/deltas', body: JSON.stringify(delta), signal });
+      await textOf(response, LINE_BYTES_MAX);
+    },
+
+    async runTool(callId, call, signal) {
+      return JSON.parse(await post(tool(callId), call, signal)) as ToolResult; // the control plane is trusted
+    },
+
+    async cancelTool(callId, signal) {
+      await post(`${tool(callId)}/cancel`, {}, signal);
+    },
+  };
+}
+
+/** Repeats `work` while it fails to reach the door; returns what it returns, or undefined work when `signal` aborts. */
+async function patiently<T>(
+  clock: Clock,
+  patienceMs: number,
+  signal: AbortSignal,
+  work: (progressed: () => void) => Promise<T>,
+): Promise<T> {
+  const backoff = new Backoff(BACKOFF);
+  let failingSince = clock.now();
+  for (;;) {
+    const startedAt = clock.now();
+    try {
+      return await work(() => backoff.reset());
+    } catch (error) {
+      if (signal.aborted || error instanceof UnitRefusal || !isOutage(error)) throw error;
+      const now = clock.now();
+      if (now - startedAt > HELD_MS) failingSince = now;
+      if (now - failingSince > patienceMs) throw new UnitUnreachable(error);
+      await clock.sleep(backoff.nextMs(0), signal);
+    }
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  // Errors of node:http name the failed system call or a code; a defect of ours does not.
+  return error instanceof DoorFailure || (error instanceof Error && 'code' in error);
+}
+
+/** A refusal as the wire says it, or a failure of the door. */
+export async function refusalOf(response: HttpResponse): Promise<UnitRefusal | DoorFailure> {
+  const text = await textOf(response, LINE_BYTES_MAX);
+  const refusal = parseRefusal(text);
+  if (response.status >= 500) return new DoorFailure(refusal?.message ?? `The unit door answered ${response.status}.`);
+  return refusal ?? new UnitRefusal(`HTTP_${response.status}`, `The unit door answered ${response.status}.`);
+}
+
+/** `{ error: { code, message } }`, or undefined when the text is something else. */
+export function parseRefusal(text: string): UnitRefusal | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } }; // checked on the next line
+    if (typeof error?.code !== 'string') return undefined;
+    return new UnitRefusal(error.code, String(error.message ?? error.code));
+  } catch {
+    return undefined;
+  }
+}
+
+async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+      parts.push(chunk.subarray(from, at));
+      const line = Buffer.concat(parts).toString('utf8');
+      parts = [];
+      bytes = 0;
+      from = at + 1;
+      if (line !== '') yield line; // an empty line only keeps the connection alive
+    }
+    parts.push(chunk.subarray(from));
+    bytes += chunk.byteLength - from;
+    if (bytes > EVENTS_LINE_BYTES_MAX) throw new Error('The event stream sent a line that is too long.');
+  }
+}

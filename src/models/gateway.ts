@@ -1,0 +1,152 @@
+/**
+ * The model gateway: Anthropic-compatible, behind the unit door. It finds the session's key, puts it into the request,
+ * streams the answer back untouched, and counts what was used.
+ *
+ * G1 The key is opened on the line that sends it; it is in no answer, no log line and no error.
+ * G2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
+ *    the usage before the brain can act on the answer.
+ * G3 A call that was cut, by either side, is metered with what is known, `complete: false`.
+ * G4 Only the headers on a list pass, in both directions.
+ */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { Fault } from '../kernel/fault.ts';
+import type { SessionId } from '../kernel/id.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Sealed } from '../kernel/sealed.ts';
+import type { Usage } from '../sessions/session.ts';
+import { pass } from './pass.ts';
+import { Upstream, UpstreamFailure } from './upstream.ts';
+import { GatewayRefusal, sendRefusal } from './refusal.ts';
+
+/** What one request to the model service used. A call that is made again is metered again. */
+export interface Metered {
+  readonly sessionId: SessionId;
+  readonly callId: string;
+  /** Unique per request: the key under which to journal it once. */
+  readonly requestKey: string;
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+export interface GatewayPorts {
+  /** Throws a Fault (NoCredential) when there is none. */
+  keyFor(sessionId: SessionId): Promise<Sealed>;
+  /** Whether the session may use more; `message` says what to do. */
+  budget(sessionId: SessionId): Promise<{ readonly kind: 'allowed' } | { readonly kind: 'refused'; readonly message: string }>;
+  /** Resolves when it is durable. */
+  meter(metered: Metered): Promise<void>;
+  readonly logger: Logger;
+}
+
+export interface GatewayOptions {
+  /** Where the model service is, for example https://api.anthropic.com. */
+  readonly upstream: URL;
+  /** Silence of the service for this long ends the call. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+export interface GatewayRequest {
+  readonly sessionId: SessionId;
+  /** The header x-holdfast-call; ties the usage to a journalled call. */
+  readonly callId: string;
+  readonly method: string;
+  /** `/v1/messages` or `/v1/messages/count_tokens`. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
+}
+
+/** The service pings an open stream every few seconds; minutes of nothing is a dead connection. */
+export const GATEWAY_IDLE_TIMEOUT_MS = 300_000;
+/** The service's own bound of a request. */
+export const GATEWAY_REQUEST_BYTES_MAX = 32 * 1024 * 1024;
+
+const PATHS: ReadonlySet<string> = new Set(['/v1/messages', '/v1/messages/count_tokens']);
+const REQUEST_HEADERS = ['content-type', 'accept', 'anthropic-version', 'anthropic-beta', 'user-agent', 'x-stainless-retry-count'];
+
+export class Gateway {
+  readonly #ports: GatewayPorts;
+  readonly #upstream: Upstream;
+
+  constructor(ports: GatewayPorts, options: GatewayOptions) {
+    this.#ports = ports;
+    this.#upstream = new Upstream(options.upstream, options.idleTimeoutMs ?? GATEWAY_IDLE_TIMEOUT_MS);
+  }
+
+  /** Answers the request, whatever happens; resolves when the answer is out or the caller is gone. Never rejects. */
+  async forward(request: GatewayRequest, response: ServerResponse): Promise<void> {
+    const departed = new AbortController();
+    const onClose = (): void => departed.abort();
+    response.once('close', onClose);
+    try {
+      const body = await this.#admit(request);
+      const headers = { ...only(request.headers, REQUEST_HEADERS) };
+      const key = await this.#ports.keyFor(request.sessionId);
+      headers['x-api-key'] = key.open(); // G1
+      const answer = await this.#upstream.send({ path: request.path, headers, body }, departed.signal);
+      await pass(request, answer, response, this.#ports);
+    } catch (error) {
+      this.#refuse(error, request, response, departed.signal);
+    } finally {
+      response.off('close', onClose);
+    }
+  }
+
+  /** Closes connections to the service that are not in use. */
+  close(): void {
+    this.#upstream.close();
+  }
+
+  async #admit(request: GatewayRequest): Promise<Buffer> {
+    const { method, path, sessionId } = request;
+    if (!PATHS.has(path)) throw new GatewayRefusal(404, 'not_found_error', `The gateway has no ${path}.`);
+    if (method !== 'POST') throw new GatewayRefusal(405, 'invalid_request_error', 'The gateway takes POST only.');
+    const body = await readBody(request.body);
+    if (path !== '/v1/messages') return body;
+    const budget = await this.#ports.budget(sessionId);
+    if (budget.kind === 'refused') throw new GatewayRefusal(402, 'budget_exceeded', budget.message);
+    return body;
+  }
+
+  #refuse(error: unknown, request: GatewayRequest, response: ServerResponse, departed: AbortSignal): void {
+    if (departed.aborted) return;
+    const { sessionId, callId } = request;
+    if (response.headersSent) {
+      this.#ports.logger.warn('model stream cut', { sessionId, callId, error });
+      response.destroy(); // the brain sees a cut stream and makes the call again
+    } else if (error instanceof GatewayRefusal) {
+      sendRefusal(response, error);
+    } else if (error instanceof Fault) {
+      const type = error.code === 'NO_CREDENTIAL' ? 'no_credential' : 'invalid_request_error';
+      sendRefusal(response, new GatewayRefusal(400, type, error.message));
+    } else if (error instanceof UpstreamFailure) {
+      this.#ports.logger.warn('model service unreachable', { sessionId, callId, error });
+      sendRefusal(response, new GatewayRefusal(error.status, error.type, error.message));
+    } else {
+      this.#ports.logger.error('gateway failed', { sessionId, callId, error });
+      sendRefusal(response, new GatewayRefusal(500, 'api_error', 'The gateway failed.'));
+    }
+  }
+}
+
+function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === 'string') kept[name] = value; // G4
+  }
+  return kept;
+}
+
+async function readBody(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) { // a request without an encoding yields buffers
+    bytes += chunk.length;
+    if (bytes > GATEWAY_REQUEST_BYTES_MAX) {
+      throw new GatewayRefusal(413, 'request_too_large', `A request has at most ${GATEWAY_REQUEST_BYTES_MAX} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,75 @@
+/** The connection to the model service: keep-alive, http or https, with a bound on its silence. */
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+
+/** Calls to the service at the same time; more wait. One call per running session. */
+const SOCKETS_MAX = 1_024;
+
+/** The service could not be reached or did not answer. */
+export class UpstreamFailure extends Error {
+  readonly status: number;
+  readonly type: string;
+
+  constructor(status: number, type: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.status = status;
+    this.type = type;
+  }
+}
+
+export interface UpstreamRequest {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+export class Upstream {
+  readonly #base: URL;
+  readonly #idleTimeoutMs: number;
+  readonly #agent: HttpAgent;
+
+  constructor(base: URL, idleTimeoutMs: number) {
+    this.#base = base;
+    this.#idleTimeoutMs = idleTimeoutMs;
+    const options = { keepAlive: true, maxSockets: SOCKETS_MAX };
+    this.#agent = base.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
+  }
+
+  /** Resolves when the head of the answer is there; its body ends with an error when it is cut, silent or aborted. */
+  async send(request: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    const first = await this.#attempt(request, signal);
+    if (first !== 'stale') return first;
+    const second = await this.#attempt(request, signal); // the service closed a kept connection just then
+    if (second !== 'stale') return second;
+    throw new UpstreamFailure(502, 'api_error', 'The model service closed the connection.');
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #attempt({ path, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage | 'stale'> {
+    const url = new URL(this.#base);
+    url.pathname = url.pathname.replace(/\/$/, '') + path;
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+      const request = send(url, {
+        method: 'POST',
+        agent: this.#agent,
+        signal,
+        headers: { ...headers, 'content-length': body.length },
+      });
+      request.setTimeout(this.#idleTimeoutMs, () => {
+        request.destroy(new UpstreamFailure(504, 'timeout_error', `The model service said nothing for ${this.#idleTimeoutMs} ms.`));
+      });
+      request.on('error', (error) => {
+        const code = 'code' in error ? error.code : undefined;
+        if (request.reusedSocket && code === 'ECONNRESET' && !signal.aborted) resolve('stale');
+        else if (error instanceof UpstreamFailure) reject(error);
+        else reject(new UpstreamFailure(502, 'api_error', `The model service cannot be reached (${String(code ?? error.message)}).`, error));
+      });
+      request.once('response', resolve);
+      request.end(body);
+    });
+  }
+}

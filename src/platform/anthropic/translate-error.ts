@@ -1,0 +1,114 @@
+/** What the model service, the gateway and the connection refuse, in the brain's words; each message says what to do. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { APIError } from '@anthropic-ai/sdk/core/error';
+import { ModelFailure, type ModelFailureCode } from '../../brain/model.ts';
+
+interface Kind {
+  readonly code: ModelFailureCode;
+  readonly retriable: boolean;
+  readonly say: (reason: string) => string;
+}
+
+const UNAVAILABLE: Kind = {
+  code: 'MODEL_UNAVAILABLE',
+  retriable: true,
+  say: (reason) => `The model service failed (${reason}). Send the message again later.`,
+};
+const INVALID: Kind = {
+  code: 'MODEL_REQUEST_INVALID',
+  retriable: false,
+  say: (reason) => `The model service did not accept the request: ${reason}`,
+};
+const KEY_REFUSED: Kind = {
+  code: 'MODEL_KEY_REFUSED',
+  retriable: false,
+  say: (reason) => `The model service refused the key (${reason}). Replace the credential, then send a message.`,
+};
+
+/** By the service's own type of error; what is not here goes by its HTTP status. */
+const BY_TYPE: Readonly<Record<string, Kind>> = {
+  budget_exceeded: { code: 'BUDGET_EXCEEDED', retriable: false, say: (reason) => reason },
+  no_credential: { code: 'NO_CREDENTIAL', retriable: false, say: (reason) => reason },
+  authentication_error: KEY_REFUSED,
+  permission_error: KEY_REFUSED,
+  billing_error: {
+    code: 'MODEL_KEY_REFUSED',
+    retriable: false,
+    say: (reason) => `The model service wants its bill settled (${reason}). Do so, or replace the credential.`,
+  },
+  not_found_error: {
+    code: 'MODEL_UNKNOWN',
+    retriable: false,
+    say: (reason) => `The model service does not know this model (${reason}). Give the agent another one.`,
+  },
+  overloaded_error: {
+    code: 'MODEL_OVERLOADED',
+    retriable: true,
+    say: (reason) => `The model service is overloaded (${reason}). Send the message again later.`,
+  },
+  rate_limit_error: {
+    code: 'MODEL_RATE_LIMITED',
+    retriable: true,
+    say: (reason) => `The model service limits the rate of this key (${reason}). Send the message again later.`,
+  },
+  api_error: UNAVAILABLE,
+  timeout_error: UNAVAILABLE,
+  invalid_request_error: INVALID,
+  request_too_large: INVALID,
+};
+
+const TYPE_BY_STATUS: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+  529: 'overloaded_error',
+};
+/** Timeouts and conflicts pass, as all of 5xx do. */
+const RETRIABLE_STATUSES: ReadonlySet<number> = new Set([408, 409, 429]);
+
+/** Of an answer whose status is an error. */
+export function failureOfResponse(status: number, headers: IncomingHttpHeaders, text: string): ModelFailure {
+  const said = parseError(text);
+  const type = said?.type ?? TYPE_BY_STATUS[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error');
+  const kind = BY_TYPE[type] ?? (status >= 500 ? UNAVAILABLE : INVALID);
+  const told = headers['x-should-retry'];
+  const passing = kind.retriable || status >= 500 || RETRIABLE_STATUSES.has(status);
+  const retriable = told === 'false' ? false : told === 'true' ? true : passing;
+  const reason = said?.message ?? `HTTP ${status}`;
+  return new ModelFailure(kind.code, kind.say(reason), { type, retriable, retryAfterMs: retryAfterMs(headers) });
+}
+
+/** Of a connection that failed, a stream that was cut, or an error event in the middle of it. */
+export function failureOfStream(error: unknown): ModelFailure {
+  if (error instanceof APIError) {
+    const said = parseError(JSON.stringify(error.error ?? null));
+    const type = said?.type ?? 'api_error';
+    const kind = BY_TYPE[type] ?? UNAVAILABLE;
+    const details = { type, retriable: kind.retriable, cause: error };
+    return new ModelFailure(kind.code, kind.say(said?.message ?? 'an error in mid-stream'), details);
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  const details = { type: 'connection_error', retriable: true, cause: error };
+  return new ModelFailure('MODEL_UNAVAILABLE', UNAVAILABLE.say(reason), details);
+}
+
+function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
+  const exact = Number(headers['retry-after-ms'] ?? Number.NaN);
+  if (Number.isFinite(exact) && exact >= 0) return exact;
+  const after = headers['retry-after'];
+  if (after === undefined) return undefined;
+  const seconds = Number(after);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+function parseError(text: string): { readonly type: string; readonly message: string } | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { type?: unknown; message?: unknown } }; // checked below
+    if (typeof error?.type !== 'string') return undefined;
+    return { type: error.type, message: String(error.message ?? error.type) };
+  } catch {
+    return undefined;
+  }
+}

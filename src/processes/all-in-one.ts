@@ -1,0 +1,45 @@
+/**
+ * `npm start`: everything in one process on one machine. Reads the configuration, starts the control plane, says how
+ * to use it, and stops in order at the first SIGINT or SIGTERM; at the second, at once.
+ */
+import { systemClock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import { jsonLogger } from '../kernel/logger.ts';
+import { ConfigRefused, EXIT_CONFIG, readConfig } from './config.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { checkRuntime } from './runtime.ts';
+import { greeting } from './greeting.ts';
+
+/** A stop that takes longer is cut off: something hangs, and the journal has everything. */
+const STOP_MS_MAX = 10_000;
+
+async function main(): Promise<void> {
+  checkRuntime();
+  const config = readConfig(process.env);
+  const logger = jsonLogger(config.logLevel, (line) => process.stderr.write(line));
+  const controlPlane = await startControlPlane(config, { clock: systemClock, logger });
+  process.stdout.write(greeting(config, controlPlane));
+  const signal = await stopSignal();
+  logger.info('stopping', { signal });
+  await stop(controlPlane);
+  process.kill(process.pid, signal); // the parent sees the truth
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+async function stop(controlPlane: ControlPlane): Promise<void> {
+  const watchdog = setTimeout(() => process.exit(1), STOP_MS_MAX);
+  watchdog.unref();
+  await controlPlane.close();
+}
+
+main().catch((error: unknown) => {
+  const known = error instanceof Fault || error instanceof ConfigRefused;
+  const text = known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`holdfast: ${text}\n`);
+  process.exit(error instanceof ConfigRefused ? EXIT_CONFIG : 1);
+});

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Access } from '../../src/access/access.ts';
+import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
+import { authorize } from '../../src/access/policy.ts';
+import { newId } from '../../src/kernel/id.ts';
+
+let now: number;
+let keys: ApiKey[];
+let access: Access;
+
+beforeEach(() => {
+  now = 1_000_000;
+  keys = [];
+  access = new Access({ keys: keyList(), clock: { now: () => now, sleep: async () => undefined }, signingKey: randomBytes(32) });
+});
+
+/** The port over an array; the real adapters have their contract. */
+function keyList(): KeyStore {
+  return {
+    add: async (key) => void (keys.some(({ hash }) => hash === key.hash) || keys.push(key)),
+    byHash: async (hash) => keys.find((key) => key.hash === hash),
+    count: async () => keys.length,
+  };
+}
+
+describe('API keys', () => {
+  it('one is made at the first start only, and only its hash rests', async () => {
+    const key = await access.ensureKey(undefined);
+
+    expect(key).toMatch(/^hf_[\w-]{32}$/);
+    expect(await access.ensureKey(undefined)).toBeUndefined();
+    expect(JSON.stringify(keys)).not.toContain(key);
+    await expect(access.authenticate(key)).resolves.toMatchObject({ kind: 'key' });
+  });
+
+  it('refuses what is unknown, empty, too long or guessable', async () => {
+    await access.ensureKey(undefined);
+    for (const bearer of [undefined, '', 'hf_wrong', 'x'.repeat(10_000)]) {
+      await expect(access.authenticate(bearer)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
+    await expect(access.ensureKey('short')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('client tokens', () => {
+  it('open one session until they expire', async () => {
+    const sessionId = newId('session');
+    const { token, expiresAt } = access.mintClientToken(sessionId, { ttlSeconds: 60 });
+    const principal = await access.authenticate(token);
+
+    expect(() => authorize(principal, 'read', sessionId)).not.toThrow();
+    expect(() => authorize(principal, 'steer', sessionId)).not.toThrow();
+    expect(() => authorize(principal, 'read', newId('session'))).toThrow(/There is no session/);
+    expect(() => authorize(principal, 'manage')).toThrow(/API key/);
+    expect(() => authorize(principal, 'work', sessionId)).toThrow(/API key/);
+    now = expiresAt;
+    await expect(access.authenticate(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('are refused after any single character was changed', async () => {
+    const { token } = access.mintClientToken(newId('session'));
+    for (let at = 0; at < token.length; at += 1) {
+      // The last character of base64url may hold unused bits; the one before is always significant.
+      if (at === token.length - 1) continue;
+      const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
+      await expect(access.authenticate(changed)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
+  });
+
+  it('with fewer scopes may do less; unknown scopes and ttls are refused', async () => {
+    const sessionId = newId('session');
+    const reader = await access.authenticate(access.mintClientToken(sessionId, { scopes: ['read'] }).token);
+
+    expect(() => authorize(reader, 'steer', sessionId)).toThrow(/scope "steer"/);
+    expect(() => access.mintClientToken(sessionId, { scopes: ['admin'] })).toThrow(/scopes/);
+    expect(() => access.mintClientToken(sessionId, { ttlSeconds: 59 })).toThrow(/ttlSeconds/);
+    expect(() => access.mintClientToken(sessionId, { ttlSeconds: 86_401 })).toThrow(/ttlSeconds/);
+  });
+});
+
+describe('unit tokens', () => {
+  it('name session and epoch, and open only the unit door', async () => {
+    const sessionId = newId('session');
+    const unit = await access.authenticate(access.mintUnitToken(sessionId, 7));
+
+    expect(unit).toEqual({ kind: 'unit', sessionId, epoch: 7 });
+    expect(() => authorize(unit, 'work', sessionId)).not.toThrow();
+    expect(() => authorize(unit, 'read', sessionId)).toThrow(/unit token/);
+  });
+});

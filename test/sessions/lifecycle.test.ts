@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest';
+import type { Actor, NewEvent } from '../../src/journal/event.ts';
+import { type AgentId, newId, turnIdOf } from '../../src/kernel/id.ts';
+import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
+import { type Command, decide, VERDICT } from '../../src/sessions/lifecycle.ts';
+import { newSession, type Session, SESSION_STATUSES, type SessionStatus } from '../../src/sessions/session.ts';
+
+const HUMAN: Actor = { kind: 'human' };
+
+/** A session and its log in memory: decide, then fold, as every store does. */
+class Life {
+  session: Session;
+  readonly events: NewEvent[] = [];
+
+  constructor(limits: Session['limits'] = {}) {
+    const id = newId('session');
+    const agentId: AgentId = newId('agent');
+    this.session = newSession({ id, createdAt: 1, agentId, agentRevision: 1, model: 'rehearsal/echo', limits, requestHash: '' });
+  }
+
+  do(command: Command): 'nothing' | string | readonly string[] {
+    const decision = decide(this.session, command);
+    if (decision.kind === 'nothing') return 'nothing';
+    if (decision.kind === 'refuse') return (decision.fault as unknown as { code: string }).code;
+    for (const event of decision.events) {
+      this.events.push(event);
+      const seq = this.events.length;
+      this.session = fold(this.session, { ...event, seq, at: seq } as FoldEvent);
+    }
+    return decision.events.map((event) => event.type);
+  }
+
+  send(mode: 'queue' | 'steer' | 'interrupt' = 'steer') {
+    return this.do({ kind: 'send', text: 'hello', mode, actor: HUMAN });
+  }
+
+  record(...events: readonly Pick<NewEvent, 'type' | 'body'>[]) {
+    const turnId = this.session.turn?.id;
+    return this.do({ kind: 'record', events: events.map((event) => ({ ...event, actor: HUMAN, turnId }) as NewEvent) });
+  }
+
+  get lastTurnId() {
+    return this.events.at(-1)?.turnId;
+  }
+}
+
+const REACH: Readonly<Record<SessionStatus, (life: Life) => void>> = {
+  idle: () => undefined,
+  queued: (life) => void life.send(),
+  running: (life) => {
+    life.send();
+    life.do({ kind: 'takeLease', owner: 'me' });
+    life.do({ kind: 'beginTurn' });
+  },
+  awaiting_input: (life) => {
+    REACH.running(life);
+    seen(life);
+    life.do({ kind: 'completeTurn', outcome: 'needs_input' });
+  },
+  failed: (life) => {
+    REACH.running(life);
+    life.do({ kind: 'completeTurn', outcome: 'error', failure: { code: 'X', message: 'x' } });
+  },
+  archived: (life) => void life.do({ kind: 'archive', actor: HUMAN }),
+};
+
+function seen(life: Life): void {
+  life.record({ type: 'model.started', body: { callId: 'c', inputToSeq: life.session.turn?.inputToSeq ?? 0 } });
+}
+
+const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
+  send: { kind: 'send', text: 'hi', mode: 'steer', actor: HUMAN },
+  cancel: { kind: 'cancel', actor: HUMAN },
+  archive: { kind: 'archive', actor: HUMAN },
+  beginTurn: { kind: 'beginTurn' },
+  record: { kind: 'record', events: [] },
+  completeTurn: { kind: 'completeTurn', outcome: 'canceled' },
+  takeLease: { kind: 'takeLease', owner: 'me' },
+  loseBrain: { kind: 'loseBrain', reason: 'test', attemptMax: 5, retryInMs: 1 },
+  hibernate: { kind: 'hibernate' },
+};
+
+describe('the lifecycle table', () => {
+  it.each(SESSION_STATUSES)('status %s is reached by its own commands', (status) => {
+    const life = new Life();
+    REACH[status](life);
+
+    expect(life.session.status).toBe(status);
+  });
+
+  it('answers every command in every status as its table says', () => {
+    const matrix: Record<string, Record<string, unknown>> = {};
+    for (const kind of Object.keys(COMMANDS) as Command['kind'][]) {
+      const row: Record<string, unknown> = {};
+      matrix[kind] = row;
+      for (const status of SESSION_STATUSES) {
+        const life = new Life();
+        REACH[status](life);
+        const answer = life.do(COMMANDS[kind]);
+        row[status] = answer;
+        const verdict = VERDICT[kind][status];
+        if (verdict === 'nothing') expect(answer, `${kind} in ${status}`).toBe('nothing');
+        if (verdict === 'refuse') expect(typeof answer, `${kind} in ${status}`).toBe('string');
+      }
+    }
+    expect(matrix).toMatchSnapshot();
+  });
+});
+
+describe('messages', () => {
+  it('steer joins the running turn, queue and interrupt belong to the next', () => {
+    const life = new Life();
+    REACH.running(life);
+    const [now, next] = [turnIdOf(life.session.id, 1), turnIdOf(life.session.id, 2)];
+
+    life.send('steer');
+    expect(life.lastTurnId).toBe(now);
+    life.send('queue');
+    expect(life.lastTurnId).toBe(next);
+    life.send('interrupt');
+    expect(life.lastTurnId).toBe(next);
+    expect(life.session.turn?.stopping).toBe('interrupted');
+    life.send('steer');
+    expect(life.lastTurnId).toBe(next);
+  });
+
+  it('a turn is not completed while a message of it has not been seen by the model', () => {
+    const life = new Life();
+    REACH.running(life);
+    seen(life);
+    life.send('steer');
+
+    expect(life.do({ kind: 'completeTurn', outcome: 'completed' })).toBe('INPUT_PENDING');
+    seen(life);
+    expect(life.do({ kind: 'completeTurn', outcome: 'completed' })).toEqual(['turn.completed']);
+  });
+
+  it('a message that waited starts the next turn when the running one ends', () => {
+    const life = new Life();
+    REACH.running(life);
+    seen(life);
+    life.send('queue');
+    life.do({ kind: 'completeTurn', outcome: 'completed' });
+
+    expect(life.session.status).toBe('queued');
+    life.do({ kind: 'beginTurn' });
+    expect(life.session.turn).toMatchObject({ number: 2, inputFromSeq: 5, inputToSeq: 5 });
+  });
+
+  it('a failed session goes on with the next message, and forgets its failure then', () => {
+    const life = new Life();
+    REACH.running(life);
+    life.record({ type: 'error.model', body: { code: 'MODEL_KEY_REFUSED', message: 'mend it', retriable: false } });
+    life.do({ kind: 'completeTurn', outcome: 'error', failure: { code: 'MODEL_KEY_REFUSED', message: 'mend it' } });
+
+    expect(life.session).toMatchObject({ status: 'failed', failure: { code: 'MODEL_KEY_REFUSED' } });
+    life.send();
+    life.do({ kind: 'beginTurn' });
+    expect(life.session).toMatchObject({ status: 'running', failure: undefined });
+  });
+});
+
+describe('limits', () => {
+  it('a session at its turns ends the next turn as max_turns, one over its tokens as budget_exceeded', () => {
+    for (const [limits, outcome] of [
+      [{ turns: 1 }, 'max_turns'],
+      [{ tokens: 10 }, 'budget_exceeded'],
+    ] as const) {
+      const life = new Life(limits);
+      REACH.running(life);
+      const usage = { inputTokens: 10, outputTokens: 1, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+      life.record({ type: 'model.usage', body: { callId: 'c', model: 'm', complete: true, ...usage } });
+      life.do({ kind: 'completeTurn', outcome: 'canceled' });
+      life.send();
+
+      expect(life.do({ kind: 'beginTurn' })).toEqual(['turn.started', 'turn.completed']);
+      expect(life.session.turn?.outcome).toBe(outcome);
+      expect(life.session.status).toBe('idle');
+    }
+  });
+});
+
+describe('stopping', () => {
+  it('cancel of a waiting message ends its turn before it ran', () => {
+    const life = new Life();
+    life.send();
+
+    expect(life.do({ kind: 'cancel', actor: HUMAN })).toEqual(['turn.started', 'turn.completed']);
+    expect(life.session).toMatchObject({ status: 'idle', pending: undefined });
+  });
+
+  it('archive ends the running turn first, and nothing can be written after', () => {
+    const life = new Life();
+    REACH.running(life);
+
+    expect(life.do({ kind: 'archive', actor: HUMAN })).toEqual(['turn.completed', 'session.archived']);
+    expect(life.send()).toBe('SESSION_ARCHIVED');
+    expect(life.session.lease).toBeUndefined();
+  });
+});
