@@ -67,7 +67,11 @@ builder.queryFields((t) => ({
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const before = parsePlace(LIST, args.after, (text) => isId('agent', text));
-      return pageOf(firstOf(args), (agent) => placeOf(LIST, agent), (limit) => context.agents.list({ limit, before }));
+      return pageOf(
+        firstOf(args),
+        (limit) => context.agents.list({ limit, before }),
+        (agent) => placeOf(LIST, agent),
+      );
     },
   }),
 }));
@@ -155,7 +159,7 @@ builder.mutationFields((t) => ({
         prompt: prompt ?? undefined,
         limits: limitsOf(limits),
         key: key ? new Sealed(key) : undefined,
-        credentialId: credentialId ? parseId('credential', credentialId) : credentialId,
+        credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,
       });
     },
   }),

@@ -2,7 +2,7 @@
  * Forward Relay connections: `first` and `after`, never backwards. A page's cursors are opaque text that names the last
  * node's place; a text that this list did not give is refused with InvalidInput.
  */
-import type { InterfaceRef, ObjectRef } from '@pothos/core';
+import type { ObjectRef } from '@pothos/core';
 import { InvalidInput } from '../src/kernel/fault.ts';
 import { CONNECTION_FIRST_DEFAULT, CONNECTION_FIRST_MAX } from '../src/kernel/limit.ts';
 import { parseCount } from '../src/kernel/parse.ts';
@@ -20,8 +20,6 @@ interface Edge<Node> {
   readonly node: Node;
   readonly cursor: string;
 }
-
-type NodeRef<Node> = ObjectRef<never, Node> | InterfaceRef<never, Node>;
 
 interface PageEnds {
   readonly hasNextPage: boolean;
@@ -96,8 +94,8 @@ export function firstOf(args: FirstAfter): number {
 /** Reads one more than asked for, which tells whether there is a next page. */
 export async function pageOf<Node>(
   first: number,
-  cursorOf: (node: Node) => string,
   read: (limit: number) => Promise<readonly Node[]>,
+  cursorOf: (node: Node) => string,
 ): Promise<Page<Node>> {
   const nodes = await read(first + 1);
   return { nodes: nodes.slice(0, first), hasNextPage: nodes.length > first, cursorOf };
@@ -122,5 +120,3 @@ export function parsePlace<Id extends string>(
   }
   return { createdAt: at, id };
 }
-
-export type { NodeRef };

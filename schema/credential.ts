@@ -48,8 +48,10 @@ builder.queryFields((t) => ({
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const before = parsePlace(LIST, args.after, (text) => isId('credential', text));
-      return pageOf(firstOf(args), (credential) => placeOf(LIST, credential), (limit) =>
-        context.credentials.list({ limit, before }),
+      return pageOf(
+        firstOf(args),
+        (limit) => context.credentials.list({ limit, before }),
+        (credential) => placeOf(LIST, credential),
       );
     },
   }),

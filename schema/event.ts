@@ -85,7 +85,7 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
   }),
 });
 
-for (const [type, { description, body }] of Object.entries(EVENTS)) {
+const KnownEvents = Object.entries(EVENTS).map(([type, { description, body }]) =>
   builder.objectRef<RecordedEvent>(typeNameOf(type)).implement({
     description,
     interfaces: [EventInterface],
@@ -101,9 +101,9 @@ for (const [type, { description, body }] of Object.entries(EVENTS)) {
           }),
         ]),
       ),
-  });
-}
-builder.objectRef<RecordedEvent>(typeNameOf('')).implement({
+  }),
+);
+const UnknownEvent = builder.objectRef<RecordedEvent>(typeNameOf('')).implement({
   description: 'An event of a type that this server does not know, written by a newer one. Its data is in body.',
   interfaces: [EventInterface],
 });
@@ -163,14 +163,14 @@ export async function findEvent({ journal }: Pick<Context, 'journal'>, sessionId
 }
 
 builder.queryField('event', (t) =>
-  t.field({
-    type: EventInterface,
+  t.errorUnionField({
+    types: [...KnownEvents, UnknownEvent, InvalidInput, Forbidden, SessionNotFound, EventNotFound],
+    union: { resolveType: (event) => ('type' in event ? typeNameOf(event.type) : undefined) },
     description: 'One event of a session.',
     args: {
       sessionId: t.arg.id({ required: true, description: 'The session whose log it is in.' }),
       id: t.arg.id({ required: true, description: 'The id of the event.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound, EventNotFound] },
     resolve: async (_root, args, context) => {
       const sessionId = parseId('session', args.sessionId, 'sessionId');
       permit(context, 'read', sessionId);

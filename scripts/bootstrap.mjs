@@ -8,7 +8,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,8 +36,8 @@ const HEARTBEAT_MS = 2_000;
 /** The holder touches the lock at every heartbeat; untouched for so long, its holder is dead. */
 const LOCK_STALE_MS = 15_000;
 const LOCK_POLL_MS = 250;
-/** Of the output of a command that failed: enough to see why. */
-const OUTPUT_LINES_SHOWN = 30;
+/** Of the output of a command that failed, at its start and at its end: enough to see why. */
+const OUTPUT_LINES_SHOWN = 12;
 
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
@@ -56,7 +65,8 @@ function installed() {
   const stamp = stampOf(lockfile);
   if (read(STAMP) === stamp) return true;
   const record = read(path.join(MODULES, '.package-lock.json'));
-  if (record === undefined || !sameVersions(JSON.parse(lockfile).packages, JSON.parse(record).packages)) return false;
+  if (record === undefined || !sameVersions(JSON.parse(lockfile).packages, JSON.parse(record).packages))
+    return false;
   if (!bringsNode()) return false;
   writeFileSync(STAMP, stamp);
   return true;
@@ -70,13 +80,17 @@ function stampOf(lockfile) {
 function sameVersions(wanted, found) {
   const names = Object.keys(wanted).filter((name) => name !== '');
   return (
-    names.every((name) => found[name]?.version === wanted[name].version || (!found[name] && wanted[name].optional)) &&
-    Object.keys(found).every((name) => name in wanted)
+    names.every(
+      (name) => found[name]?.version === wanted[name].version || (!found[name] && wanted[name].optional),
+    ) && Object.keys(found).every((name) => name in wanted)
   );
 }
 
 function bringsNode() {
-  return !NODE_PACKAGES.includes(platform()) || read(path.join(MODULES, `node-${platform()}`, 'package.json')) !== undefined;
+  return (
+    !NODE_PACKAGES.includes(platform()) ||
+    read(path.join(MODULES, `node-${platform()}`, 'package.json')) !== undefined
+  );
 }
 
 async function installPackages() {
@@ -85,10 +99,15 @@ async function installPackages() {
   const started = Date.now();
   const [command, ...first] = npmCommand();
   const flags = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--prefer-offline'];
-  const { code, output } = await run('installing the locked packages (npm ci)', command, [...first, ...flags]);
+  const { code, output } = await run('installing the locked packages (npm ci)', command, [
+    ...first,
+    ...flags,
+  ]);
   if (code !== 0) {
     showOutput(output);
-    throw new Error('npm ci failed: mend what it says above (is the package registry reachable?) and run the command again.');
+    throw new Error(
+      'npm ci failed: mend what it says above (is the package registry reachable?) and run the command again.',
+    );
   }
   refuseSilentNode();
   writeFileSync(STAMP, stampOf(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')));
@@ -118,14 +137,19 @@ async function ensureBubblewrap() {
   const apt = onPath('apt-get');
   if (apt && process.getuid?.() === 0) await locked(installBubblewrap);
   if (onPath('bwrap')) return;
-  const how = apt ? 'type: sudo apt-get install bubblewrap' : "install the package bubblewrap with your system's package manager";
+  const how = apt
+    ? 'type: sudo apt-get install bubblewrap'
+    : "install the package bubblewrap with your system's package manager";
   say(`bubblewrap, which isolates what agents run, is missing; ${how}`);
 }
 
 async function installBubblewrap() {
   if (onPath('bwrap')) return;
   const started = Date.now();
-  const steps = [['update', '-q'], ['install', '-q', '-y', '--no-install-recommends', 'bubblewrap']];
+  const steps = [
+    ['update', '-q'],
+    ['install', '-q', '-y', '--no-install-recommends', 'bubblewrap'],
+  ];
   for (const step of steps) {
     const { code, output } = await run(`installing bubblewrap (apt-get ${step[0]})`, 'apt-get', step, {
       DEBIAN_FRONTEND: 'noninteractive',
@@ -243,7 +267,12 @@ function seconds(started) {
 }
 
 function showOutput(output) {
-  process.stderr.write(`${output.trimEnd().split('\n').slice(-OUTPUT_LINES_SHOWN).join('\n')}\n`);
+  const lines = output.trimEnd().split('\n');
+  const cut = lines.length > 2 * OUTPUT_LINES_SHOWN;
+  const shown = cut
+    ? [...lines.slice(0, OUTPUT_LINES_SHOWN), '…', ...lines.slice(-OUTPUT_LINES_SHOWN)]
+    : lines;
+  process.stderr.write(`${shown.join('\n')}\n`);
 }
 
 function say(sentence) {

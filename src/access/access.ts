@@ -87,7 +87,8 @@ export class Access {
       );
     }
     const scopes = [...new Set(wish.scopes ?? CLIENT_SCOPES)].map(parseScope);
-    if (scopes.length === 0) throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
+    if (scopes.length === 0)
+      throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
     const expiresAt = this.#clock.now() + ttl * 1_000;
     const principal = { kind: 'client', sessionId, scopes, expiresAt } as const;
     return { token: mintToken(principal, this.#signingKey), scopes, expiresAt };

@@ -8,6 +8,11 @@ export type Principal =
   /** The holder of an API key: may do everything. */
   | { readonly kind: 'key'; readonly keyId: ApiKeyId }
   /** A browser with a client token: one session, for a while. */
-  | { readonly kind: 'client'; readonly sessionId: SessionId; readonly scopes: readonly ClientScope[]; readonly expiresAt: number }
+  | {
+      readonly kind: 'client';
+      readonly sessionId: SessionId;
+      readonly scopes: readonly ClientScope[];
+      readonly expiresAt: number;
+    }
   /** A brain: one session, while its epoch is the current one. */
   | { readonly kind: 'unit'; readonly sessionId: SessionId; readonly epoch: number };

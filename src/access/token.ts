@@ -52,6 +52,7 @@ function clientOf(claims: unknown, now: number): Signed | undefined {
 
 function unitOf(claims: unknown): Signed | undefined {
   const { sessionId, epoch } = claims as Record<string, unknown>; // signed: we wrote it
-  if (typeof sessionId !== 'string' || !isId('session', sessionId) || typeof epoch !== 'number') return undefined;
+  if (typeof sessionId !== 'string' || !isId('session', sessionId) || typeof epoch !== 'number')
+    return undefined;
   return { kind: 'unit', sessionId, epoch };
 }

@@ -31,6 +31,7 @@ export function compactAt(contextWindow: number): number {
 export function compactionMessages(messages: readonly ModelMessage[]): readonly ModelMessage[] {
   const last = messages.at(-1);
   const request = { kind: 'text', text: REQUEST } as const;
-  if (last?.role === 'user') return [...messages.slice(0, -1), { role: 'user', blocks: [...last.blocks, request] }];
+  if (last?.role === 'user')
+    return [...messages.slice(0, -1), { role: 'user', blocks: [...last.blocks, request] }];
   return [...messages, { role: 'user', blocks: [request] }];
 }

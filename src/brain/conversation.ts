@@ -228,7 +228,10 @@ export class Conversation {
     const { callId, attempt, waitMs } = event.body;
     const open = this.#openCall(callId);
     if (open === undefined) return;
-    this.#progress = { ...this.#progress, open: { ...open, failures: attempt, retry: { at: event.at, waitMs } } };
+    this.#progress = {
+      ...this.#progress,
+      open: { ...open, failures: attempt, retry: { at: event.at, waitMs } },
+    };
   }
 
   #measure(event: Extract<Event, { type: 'model.usage' }>): void {
@@ -254,7 +257,9 @@ export class Conversation {
       tools.push({ callId: id, toolUseId, tool, input });
     } else {
       const { text, signature, redacted } = event.body;
-      blocks.push(redacted === undefined ? { kind: 'thinking', text, signature } : { kind: 'redacted', data: redacted });
+      blocks.push(
+        redacted === undefined ? { kind: 'thinking', text, signature } : { kind: 'redacted', data: redacted },
+      );
     }
   }
 

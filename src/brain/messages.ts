@@ -8,7 +8,8 @@ import type { AnswerBlock, InputBlock, ModelMessage } from './model.ts';
 const SUMMARY_OPENING =
   'The conversation before this point was condensed to make room. This is what to keep in mind of it:';
 const SUMMARY_CLOSING = 'Go on from there.';
-const GO_ON = 'Your last answer was cut off because it was too long. Go on where it stopped, in smaller steps.';
+const GO_ON =
+  'Your last answer was cut off because it was too long. Go on where it stopped, in smaller steps.';
 const NO_RESULT = 'The turn ended before this call did; what it has done is unknown.';
 
 /** Pure: the same conversation gives the same messages, so that a repeated request finds its prompt cache. */
@@ -30,7 +31,8 @@ export function messagesOf(conversation: Conversation): readonly ModelMessage[] 
       flush();
       messages.push({ role: 'assistant', blocks });
       input.push(...resultsOf(conversation, item));
-      if (cutOff(item) && sameTurnGoesOn(conversation, item, index)) input.push({ kind: 'text', text: GO_ON });
+      if (cutOff(item) && sameTurnGoesOn(conversation, item, index))
+        input.push({ kind: 'text', text: GO_ON });
     }
   }
   flush();
@@ -46,7 +48,8 @@ function resultsOf(conversation: Conversation, answer: AnswerItem): InputBlock[]
   return answer.tools.map(({ callId, toolUseId }) => {
     const end = conversation.result(callId);
     if (end === undefined) return { kind: 'result', toolUseId, output: NO_RESULT, failed: true };
-    const output = end.outcome === 'ok' || end.outcome === 'failed' ? end.output : `[${end.outcome}] ${end.output}`;
+    const output =
+      end.outcome === 'ok' || end.outcome === 'failed' ? end.output : `[${end.outcome}] ${end.output}`;
     return { kind: 'result', toolUseId, output, failed: end.outcome !== 'ok' };
   });
 }

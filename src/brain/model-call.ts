@@ -74,9 +74,19 @@ export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer
   for (const block of answer.blocks) {
     if (block.kind === 'thinking') {
       const signed = block.signature === undefined ? {} : { signature: block.signature };
-      events.push({ type: 'agent.thinking', actor: AGENT, turnId, body: { callId, text: block.text, ...signed } });
+      events.push({
+        type: 'agent.thinking',
+        actor: AGENT,
+        turnId,
+        body: { callId, text: block.text, ...signed },
+      });
     } else if (block.kind === 'redacted') {
-      events.push({ type: 'agent.thinking', actor: AGENT, turnId, body: { callId, text: '', redacted: block.data } });
+      events.push({
+        type: 'agent.thinking',
+        actor: AGENT,
+        turnId,
+        body: { callId, text: '', redacted: block.data },
+      });
     } else if (block.kind === 'text') {
       if (block.text.trim() === '') continue;
       const level = usesTools ? 'progress' : 'user';
@@ -102,7 +112,10 @@ export function summaryEvents(
   const summary = texts.join('').trim();
   if (summary === '') {
     const type = 'empty_summary';
-    throw new ModelFailure('MODEL_UNAVAILABLE', 'The model wrote no summary of the conversation.', { type, retriable: true });
+    throw new ModelFailure('MODEL_UNAVAILABLE', 'The model wrote no summary of the conversation.', {
+      type,
+      retriable: true,
+    });
   }
   return [
     { type: 'conversation.compacted', actor: SYSTEM, turnId, body: { callId, summary, throughSeq } },
@@ -111,13 +124,22 @@ export function summaryEvents(
 }
 
 /** What to write about a failure: another attempt is due, or it is final. */
-export function failureEvent(turnId: TurnId, call: OpenCall, failure: ModelFailure, pace: RetryPace): NewEvent {
+export function failureEvent(
+  turnId: TurnId,
+  call: OpenCall,
+  failure: ModelFailure,
+  pace: RetryPace,
+): NewEvent {
   const failures = call.failures + 1;
   const { code, type, message, retriable, retryAfterMs } = failure;
   if (!retriable || failures >= MODEL_ATTEMPTS_MAX) {
     return { type: 'error.model', actor: SYSTEM, turnId, body: { code, message, retriable } };
   }
-  const backoff = new Backoff({ firstMs: pace.firstMs * 2 ** call.failures, ceilingMs: pace.ceilingMs, heldMs: Infinity });
+  const backoff = new Backoff({
+    firstMs: pace.firstMs * 2 ** call.failures,
+    ceilingMs: pace.ceilingMs,
+    heldMs: Infinity,
+  });
   const waitMs = Math.min(retryAfterMs ?? backoff.nextMs(0), RETRY_AFTER_MS_MAX);
   return {
     type: 'model.retried',

@@ -12,7 +12,12 @@ export type AnswerBlock =
 
 export type InputBlock =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'result'; readonly toolUseId: string; readonly output: string; readonly failed: boolean };
+  | {
+      readonly kind: 'result';
+      readonly toolUseId: string;
+      readonly output: string;
+      readonly failed: boolean;
+    };
 
 export type ModelMessage =
   | { readonly role: 'user'; readonly blocks: readonly InputBlock[] }

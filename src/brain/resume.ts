@@ -67,9 +67,12 @@ function inTurn(conversation: Conversation, turn: Turn, contextWindow: number): 
   const { progress } = conversation;
   const calls = conversation.openTools();
   if (turn.stopping !== undefined) {
-    return calls.length > 0 ? { kind: 'cancelTools', turn, calls } : { kind: 'finish', turn, outcome: turn.stopping };
+    return calls.length > 0
+      ? { kind: 'cancelTools', turn, calls }
+      : { kind: 'finish', turn, outcome: turn.stopping };
   }
-  if (progress.failure !== undefined) return { kind: 'finish', turn, outcome: 'error', failure: progress.failure };
+  if (progress.failure !== undefined)
+    return { kind: 'finish', turn, outcome: 'error', failure: progress.failure };
   if (progress.open !== undefined) return { kind: 'callModel', turn, call: progress.open };
   if (calls.length > 0) return { kind: 'runTools', turn, calls };
   return afterAnswer(conversation, turn, contextWindow);

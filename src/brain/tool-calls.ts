@@ -4,21 +4,56 @@
  */
 import type { NewEvent } from '../journal/event.ts';
 import type { ToolResult } from '../hands/wire.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { TurnId } from '../kernel/id.ts';
 import type { ToolCallItem } from './conversation.ts';
 import { ASK, defectOf, questionOf, timeoutMsOf } from './toolbox.ts';
 import type { Unit } from './unit.ts';
 
 const ASKED = 'The user was asked. The turn ends here; their answer comes with the next message.';
-const CANCELED: ToolResult = { outcome: 'canceled', output: 'Canceled: the turn was stopped.', durationMs: 0 };
+const CANCELED: ToolResult = {
+  outcome: 'canceled',
+  output: 'Canceled: the turn was stopped.',
+  durationMs: 0,
+};
 
-/** The result of one call; rejects as Unit.runTool does. */
-export async function runTool(unit: Unit, call: ToolCallItem, signal: AbortSignal): Promise<ToolResult> {
-  const defect = defectOf(call.tool, call.input);
-  if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
-  if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
-  const { tool, input, callId } = call;
-  return unit.runTool(callId, { tool, input, timeoutMs: timeoutMsOf(input) }, signal);
+/** How long results of canceled tools are waited for before they are written as canceled. */
+const CANCEL_WAIT_MS = 5_000;
+
+/**
+ * Runs calls at the same time and hands each result to `record`. When `wanted` aborts, the running ones are canceled and
+ * their results waited for a little; when `signal` aborts, the waits end and the tools go on. Rejects with the first
+ * failure, after all waits have ended.
+ */
+export async function runTools(
+  ports: { readonly unit: Unit; readonly clock: Clock },
+  calls: readonly ToolCallItem[],
+  signals: { readonly wanted: AbortSignal; readonly signal: AbortSignal },
+  record: (call: ToolCallItem, result: ToolResult) => Promise<void>,
+): Promise<void> {
+  const { wanted, signal } = signals;
+  const abort = new AbortController();
+  const waiting = AbortSignal.any([signal, abort.signal]);
+  let canceling: Promise<void> | undefined;
+  const cancel = (): void => {
+    canceling ??= cancelRunning(ports, calls, abort, waiting);
+  };
+  wanted.addEventListener('abort', cancel, { once: true });
+  if (wanted.aborted) cancel();
+  const ends = calls.map(async (call) => {
+    try {
+      await record(call, await runTool(ports.unit, call, waiting));
+    } catch (error) {
+      if (waiting.aborted) return;
+      abort.abort(); // the other waits end too; whoever comes next fetches those results
+      throw error;
+    }
+  });
+  const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
+  wanted.removeEventListener('abort', cancel);
+  abort.abort();
+  await canceling;
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** The result as events; the question of an `ask` becomes a message to the user in the same append. */
@@ -41,4 +76,27 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
 /** What is written for a call of a turn that was stopped. */
 export function canceledEvents(turnId: TurnId, call: ToolCallItem): readonly NewEvent[] {
   return resultEvents(turnId, call, CANCELED);
+}
+
+/** Tells the hands, waits a little for what they answer, then ends the waits. */
+async function cancelRunning(
+  { unit, clock }: { readonly unit: Unit; readonly clock: Clock },
+  calls: readonly ToolCallItem[],
+  abort: AbortController,
+  waiting: AbortSignal,
+): Promise<void> {
+  if (!waiting.aborted) {
+    await Promise.allSettled(calls.map((call) => unit.cancelTool(call.callId, waiting)));
+    await clock.sleep(CANCEL_WAIT_MS, waiting);
+  }
+  abort.abort();
+}
+
+/** The result of one call; rejects as Unit.runTool does. */
+async function runTool(unit: Unit, call: ToolCallItem, signal: AbortSignal): Promise<ToolResult> {
+  const defect = defectOf(call.tool, call.input);
+  if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
+  if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
+  const { tool, input, callId } = call;
+  return unit.runTool(callId, { tool, input, timeoutMs: timeoutMsOf(input) }, signal);
 }

@@ -20,7 +20,10 @@ export const TOOLBOX: readonly ToolSpec[] = [
       type: 'object',
       properties: {
         command: { type: 'string', description: 'The command line.' },
-        timeout_ms: { type: 'integer', description: `Milliseconds until it is killed; ${TOOL_TIMEOUT_MS} if left out.` },
+        timeout_ms: {
+          type: 'integer',
+          description: `Milliseconds until it is killed; ${TOOL_TIMEOUT_MS} if left out.`,
+        },
       },
       required: ['command'],
     },

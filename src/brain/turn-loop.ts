@@ -15,7 +15,6 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Turn } from '../sessions/session.ts';
 import type { Assignment, UnitCommand } from '../sessions/unit-wire.ts';
 import { contextWindowOf } from './compaction.ts';
-import type { ToolCallItem } from './conversation.ts';
 import { LogView } from './log-view.ts';
 import {
   answerEvents,
@@ -28,11 +27,8 @@ import {
 } from './model-call.ts';
 import { ModelFailure, type Model } from './model.ts';
 import { nextStep, type Step } from './resume.ts';
-import { canceledEvents, resultEvents, runTool } from './tool-calls.ts';
+import { canceledEvents, resultEvents, runTools } from './tool-calls.ts';
 import { type Unit, UnitRefusal } from './unit.ts';
-
-/** How long results of canceled tools are waited for before they are written as canceled. */
-const CANCEL_WAIT_MS = 5_000;
 
 export interface BrainPorts {
   readonly unit: Unit;
@@ -109,7 +105,12 @@ class TurnLoop {
       }
       case 'startCall': {
         const { turn, callId, inputToSeq } = step;
-        const event: NewEvent = { type: 'model.started', actor: { kind: 'system' }, turnId: turn.id, body: { callId, inputToSeq } };
+        const event: NewEvent = {
+          type: 'model.started',
+          actor: { kind: 'system' },
+          turnId: turn.id,
+          body: { callId, inputToSeq },
+        };
         return this.#record(turn, `${callId}/started`, [event], signal);
       }
       case 'callModel':
@@ -160,56 +161,30 @@ class TurnLoop {
   ): Promise<void> {
     const { code, message } = failure;
     if (code === 'BUDGET_EXCEEDED') {
-      return this.#finish({ kind: 'finish', turn, outcome: 'budget_exceeded', failure: { code, message } }, signal);
+      return this.#finish(
+        { kind: 'finish', turn, outcome: 'budget_exceeded', failure: { code, message } },
+        signal,
+      );
     }
     const event = failureEvent(turn.id, call, failure, this.#pace);
     const what = event.type === 'error.model' ? 'failed' : `retried/${call.failures + 1}`;
     await this.#record(turn, `${call.callId}/${what}`, [event], signal);
   }
 
-  async #runTools(
+  #runTools(
     { turn, calls }: Extract<Step, { kind: 'runTools' }>,
     wanted: AbortSignal,
     signal: AbortSignal,
   ): Promise<void> {
-    const abort = new AbortController();
-    const waiting = AbortSignal.any([signal, abort.signal]);
-    let canceling: Promise<void> | undefined;
-    const cancel = (): void => {
-      canceling ??= this.#cancelRunning(calls, abort, waiting);
-    };
-    wanted.addEventListener('abort', cancel, { once: true });
-    if (wanted.aborted) cancel();
-    try {
-      const ends = calls.map(async (call) => {
-        try {
-          const result = await runTool(this.#ports.unit, call, waiting);
-          await this.#record(turn, `${call.callId}/result`, resultEvents(turn.id, call, result), signal);
-        } catch (error) {
-          if (waiting.aborted) return;
-          abort.abort(); // the other calls end too; they are fetched by whoever comes next
-          throw error;
-        }
-      });
-      const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-    } finally {
-      wanted.removeEventListener('abort', cancel);
-      abort.abort();
-      await canceling;
-    }
+    return runTools(this.#ports, calls, { wanted, signal }, (call, result) =>
+      this.#record(turn, `${call.callId}/result`, resultEvents(turn.id, call, result), signal),
+    );
   }
 
-  /** Tells the hands, waits a little for what they answer, then ends the waits. */
-  async #cancelRunning(calls: readonly ToolCallItem[], abort: AbortController, waiting: AbortSignal): Promise<void> {
-    if (!waiting.aborted) {
-      await Promise.allSettled(calls.map((call) => this.#ports.unit.cancelTool(call.callId, waiting)));
-      await this.#ports.clock.sleep(CANCEL_WAIT_MS, waiting);
-    }
-    abort.abort();
-  }
-
-  async #cancelTools({ turn, calls }: Extract<Step, { kind: 'cancelTools' }>, signal: AbortSignal): Promise<void> {
+  async #cancelTools(
+    { turn, calls }: Extract<Step, { kind: 'cancelTools' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
     await Promise.all(calls.map((call) => this.#ports.unit.cancelTool(call.callId, signal)));
     for (const call of calls) {
       await this.#record(turn, `${call.callId}/result`, canceledEvents(turn.id, call), signal);
@@ -228,7 +203,8 @@ class TurnLoop {
       await this.#append(`t${turn.number}/completed`, command, signal);
     } catch (error) {
       if (!(error instanceof UnitRefusal)) throw error;
-      if (error.code === 'INPUT_PENDING') return this.#view.until(() => this.#hasUnseenInput || !this.#runs(turn), signal);
+      if (error.code === 'INPUT_PENDING')
+        return this.#view.until(() => this.#hasUnseenInput || !this.#runs(turn), signal);
       if (error.code !== 'TURN_OVER') throw error;
       await this.#view.until(() => !this.#runs(turn), signal);
     }
@@ -245,12 +221,17 @@ class TurnLoop {
 
   async #append(key: string, command: UnitCommand, signal: AbortSignal): Promise<void> {
     const { firstSeq, lastSeq } = await this.#ports.unit.append({ key, command }, signal); // T1
-    if (firstSeq <= lastSeq) await this.#view.until(() => this.#view.conversation.head >= lastSeq, signal); // T2
+    if (firstSeq <= lastSeq)
+      await this.#view.until(() => this.#view.conversation.head >= lastSeq, signal); // T2
     else assert(command.kind === 'beginTurn', `append ${key} writes something`);
   }
 
   /** Runs `step` with a signal that aborts when the turn is stopped or over (T3). */
-  async #whileWanted(turn: Turn, signal: AbortSignal, step: (wanted: AbortSignal) => Promise<void>): Promise<void> {
+  async #whileWanted(
+    turn: Turn,
+    signal: AbortSignal,
+    step: (wanted: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const moot = new AbortController();
     const check = (): void => {
       if (!this.#runs(turn) || this.#session.turn?.stopping !== undefined) moot.abort();

@@ -21,7 +21,11 @@ const NEWLINE = 0x0a;
 /** A failure of the door itself (5xx): to be tried again like a connection that fails. */
 class DoorFailure extends Error {}
 
-export function unitDoor(ports: { readonly http: Http; readonly clock: Clock }, token: string, patienceMs = PATIENCE_MS): Unit {
+export function unitDoor(
+  ports: { readonly http: Http; readonly clock: Clock },
+  token: string,
+  patienceMs = PATIENCE_MS,
+): Unit {
   const { http, clock } = ports;
   const headers = { authorization: `Bearer ${token}` };
 
@@ -61,7 +65,12 @@ export function unitDoor(ports: { readonly http: Http; readonly clock: Clock }, 
     },
 
     async postDelta(delta, signal) {
-      const response = await once({ method: 'POST', path: '/unit/deltas', body: JSON.stringify(delta), signal });
+      const response = await once({
+        method: 'POST',
+        path: '/unit/deltas',
+        body: JSON.stringify(delta),
+        signal,
+      });
       await textOf(response, LINE_BYTES_MAX);
     },
 
@@ -107,7 +116,8 @@ function isOutage(error: unknown): boolean {
 export async function refusalOf(response: HttpResponse): Promise<UnitRefusal | DoorFailure> {
   const text = await textOf(response, LINE_BYTES_MAX);
   const refusal = parseRefusal(text);
-  if (response.status >= 500) return new DoorFailure(refusal?.message ?? `The unit door answered ${response.status}.`);
+  if (response.status >= 500)
+    return new DoorFailure(refusal?.message ?? `The unit door answered ${response.status}.`);
   return refusal ?? new UnitRefusal(`HTTP_${response.status}`, `The unit door answered ${response.status}.`);
 }
 
@@ -116,7 +126,7 @@ export function parseRefusal(text: string): UnitRefusal | undefined {
   try {
     const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } }; // checked on the next line
     if (typeof error?.code !== 'string') return undefined;
-    return new UnitRefusal(error.code, String(error.message ?? error.code));
+    return new UnitRefusal(error.code, typeof error.message === 'string' ? error.message : error.code);
   } catch {
     return undefined;
   }

@@ -3,7 +3,14 @@
  * over HTTP. Every method may be called again after a crash: appends are idempotent by key, tools by call id.
  */
 import type { ToolResult } from '../hands/wire.ts';
-import type { Assignment, UnitAppend, UnitAppended, UnitDelta, UnitEvents, UnitToolCall } from '../sessions/unit-wire.ts';
+import type {
+  Assignment,
+  UnitAppend,
+  UnitAppended,
+  UnitDelta,
+  UnitEvents,
+  UnitToolCall,
+} from '../sessions/unit-wire.ts';
 
 export interface Unit {
   assignment(signal: AbortSignal): Promise<Assignment>;

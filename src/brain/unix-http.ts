@@ -25,12 +25,22 @@ export type Http = (request: HttpRequest) => Promise<HttpResponse>;
 /** Tool calls of one answer, the event stream, the model call, an append and a delta, with room. */
 const SOCKETS_MAX = 128;
 
-export function unixHttp(socketPath: string): { readonly http: Http; close(): void } {
+export function unixHttp(socketPath: string): { readonly http: Http; readonly close: () => void } {
   const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
   const http: Http = ({ method, path, headers, body, signal }) =>
     new Promise((resolve, reject) => {
-      const type = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-      const request = httpRequest({ socketPath, agent, method, path, signal, headers: { host: 'unit', ...type, ...headers } });
+      const type =
+        body === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const request = httpRequest({
+        socketPath,
+        agent,
+        method,
+        path,
+        signal,
+        headers: { host: 'unit', ...type, ...headers },
+      });
       request.once('error', reject);
       request.once('response', (response) => {
         response.on('error', () => undefined); // told to whoever reads the body; a body nobody reads is nobody's loss

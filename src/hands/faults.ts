@@ -9,3 +9,8 @@ export class HandsLost extends Fault {
     super(`The hands ended before the result came: ${how}.`);
   }
 }
+
+/** A file or folder cannot be used in the way that was asked; the message is for the model and says what to do. */
+export class FileRefused extends Fault {
+  readonly code = 'FILE_REFUSED';
+}

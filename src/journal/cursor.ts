@@ -16,7 +16,10 @@ export function cursorOf(sessionId: SessionId, seq: number): string {
 export function parseCursor(sessionId: SessionId, cursor: string): number {
   const [, seq, check] = PATTERN.exec(cursor) ?? [];
   if (seq === undefined || check !== checkOf(sessionId)) {
-    throw new InvalidInput('after', 'this cursor is not one of this session; leave it out to read from the start.');
+    throw new InvalidInput(
+      'after',
+      'this cursor is not one of this session; leave it out to read from the start.',
+    );
   }
   return Number(seq);
 }

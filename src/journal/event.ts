@@ -134,7 +134,8 @@ export const EVENTS = {
   },
   'model.completed': {
     level: 'internal',
-    description: 'A model call ended; its thinking, messages and tool calls are the events just before this one.',
+    description:
+      'A model call ended; its thinking, messages and tool calls are the events just before this one.',
     body: { callId, stopReason: text('Why the model stopped, for example end_turn or tool_use.') },
   },
   'agent.thinking': {
@@ -149,7 +150,8 @@ export const EVENTS = {
   },
   'agent.message': {
     level: 'user',
-    description: 'The agent spoke. Level user for an answer or question, progress for narration between tool calls.',
+    description:
+      'The agent spoke. Level user for an answer or question, progress for narration between tool calls.',
     body: { callId, text: text('What the agent said.') },
   },
   'tool.call': {
@@ -220,7 +222,8 @@ export const EVENTS = {
   },
   'session.hibernated': {
     level: 'internal',
-    description: 'Nothing to do for a while: brain and hands stopped, the workspace is kept. A message wakes the session.',
+    description:
+      'Nothing to do for a while: brain and hands stopped, the workspace is kept. A message wakes the session.',
     body: { epoch: count('The epoch that was given up.') },
   },
   'session.archived': {
@@ -240,15 +243,16 @@ export const EVENTS = {
 
 export type EventType = keyof typeof EVENTS;
 
-type ValueOf<F> = F extends Field<'choice', infer V>
-  ? V
-  : F extends Field<'text'>
-    ? string
-    : F extends Field<'count'>
-      ? number
-      : F extends Field<'flag'>
-        ? boolean
-        : unknown;
+type ValueOf<F> =
+  F extends Field<'choice', infer V>
+    ? V
+    : F extends Field<'text'>
+      ? string
+      : F extends Field<'count'>
+        ? number
+        : F extends Field<'flag'>
+          ? boolean
+          : unknown;
 type Shape = Readonly<Record<string, Field>>;
 type Body<S extends Shape> = {
   readonly [N in keyof S as S[N]['optional'] extends true ? never : N]: ValueOf<S[N]>;

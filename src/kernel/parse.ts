@@ -10,7 +10,12 @@ export function parseText(field: string, text: string, bytesMax: number): string
 }
 
 /** A whole number from `least` to `most`; undefined stays undefined. */
-export function parseCount(field: string, value: number | undefined, least: number, most: number): number | undefined {
+export function parseCount(
+  field: string,
+  value: number | undefined,
+  least: number,
+  most: number,
+): number | undefined {
   if (value === undefined) return undefined;
   if (!Number.isSafeInteger(value) || value < least || value > most) {
     throw new InvalidInput(field, `expected a whole number from ${least} to ${most}.`);

@@ -13,26 +13,18 @@ import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Sealed } from '../kernel/sealed.ts';
-import type { Usage } from '../sessions/session.ts';
 import { pass } from './pass.ts';
 import { Upstream, UpstreamFailure } from './upstream.ts';
 import { GatewayRefusal, sendRefusal } from './refusal.ts';
-
-/** What one request to the model service used. A call that is made again is metered again. */
-export interface Metered {
-  readonly sessionId: SessionId;
-  readonly callId: string;
-  /** Unique per request: the key under which to journal it once. */
-  readonly requestKey: string;
-  readonly model: string;
-  readonly usage: Usage;
-}
+import type { Metered } from './usage-reader.ts';
 
 export interface GatewayPorts {
   /** Throws a Fault (NoCredential) when there is none. */
   keyFor(sessionId: SessionId): Promise<Sealed>;
   /** Whether the session may use more; `message` says what to do. */
-  budget(sessionId: SessionId): Promise<{ readonly kind: 'allowed' } | { readonly kind: 'refused'; readonly message: string }>;
+  budget(
+    sessionId: SessionId,
+  ): Promise<{ readonly kind: 'allowed' } | { readonly kind: 'refused'; readonly message: string }>;
   /** Resolves when it is durable. */
   meter(metered: Metered): Promise<void>;
   readonly logger: Logger;
@@ -62,7 +54,14 @@ export const GATEWAY_IDLE_TIMEOUT_MS = 300_000;
 export const GATEWAY_REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 
 const PATHS: ReadonlySet<string> = new Set(['/v1/messages', '/v1/messages/count_tokens']);
-const REQUEST_HEADERS = ['content-type', 'accept', 'anthropic-version', 'anthropic-beta', 'user-agent', 'x-stainless-retry-count'];
+const REQUEST_HEADERS = [
+  'content-type',
+  'accept',
+  'anthropic-version',
+  'anthropic-beta',
+  'user-agent',
+  'x-stainless-retry-count',
+];
 
 export class Gateway {
   readonly #ports: GatewayPorts;
@@ -81,8 +80,8 @@ export class Gateway {
     try {
       const body = await this.#admit(request);
       const headers = { ...only(request.headers, REQUEST_HEADERS) };
-      const key = await this.#ports.keyFor(request.sessionId);
-      headers['x-api-key'] = key.open(); // G1
+      const key = await this.#keyOf(request.sessionId);
+      Object.assign(headers, credentialHeaders(key)); // G1
       const answer = await this.#upstream.send({ path: request.path, headers, body }, departed.signal);
       await pass(request, answer, response, this.#ports);
     } catch (error) {
@@ -97,10 +96,20 @@ export class Gateway {
     this.#upstream.close();
   }
 
+  async #keyOf(sessionId: SessionId): Promise<Sealed> {
+    try {
+      return await this.#ports.keyFor(sessionId);
+    } catch (error) {
+      if (error instanceof Fault) throw new GatewayRefusal(400, 'no_credential', error.message);
+      throw error;
+    }
+  }
+
   async #admit(request: GatewayRequest): Promise<Buffer> {
     const { method, path, sessionId } = request;
     if (!PATHS.has(path)) throw new GatewayRefusal(404, 'not_found_error', `The gateway has no ${path}.`);
-    if (method !== 'POST') throw new GatewayRefusal(405, 'invalid_request_error', 'The gateway takes POST only.');
+    if (method !== 'POST')
+      throw new GatewayRefusal(405, 'invalid_request_error', 'The gateway takes POST only.');
     const body = await readBody(request.body);
     if (path !== '/v1/messages') return body;
     const budget = await this.#ports.budget(sessionId);
@@ -117,8 +126,7 @@ export class Gateway {
     } else if (error instanceof GatewayRefusal) {
       sendRefusal(response, error);
     } else if (error instanceof Fault) {
-      const type = error.code === 'NO_CREDENTIAL' ? 'no_credential' : 'invalid_request_error';
-      sendRefusal(response, new GatewayRefusal(400, type, error.message));
+      sendRefusal(response, new GatewayRefusal(400, 'invalid_request_error', error.message));
     } else if (error instanceof UpstreamFailure) {
       this.#ports.logger.warn('model service unreachable', { sessionId, callId, error });
       sendRefusal(response, new GatewayRefusal(error.status, error.type, error.message));
@@ -127,6 +135,14 @@ export class Gateway {
       sendRefusal(response, new GatewayRefusal(500, 'api_error', 'The gateway failed.'));
     }
   }
+}
+
+/**
+ * The key in both forms that the service and the proxies before it take: its own clients of version 2026-10-21 send a
+ * bearer token, older ones and most proxies x-api-key.
+ */
+function credentialHeaders(key: Sealed): Readonly<Record<string, string>> {
+  return { 'x-api-key': key.open(), authorization: `Bearer ${key.open()}` };
 }
 
 function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
@@ -141,10 +157,15 @@ function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<st
 async function readBody(stream: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) { // a request without an encoding yields buffers
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    // a request without an encoding yields buffers
     bytes += chunk.length;
     if (bytes > GATEWAY_REQUEST_BYTES_MAX) {
-      throw new GatewayRefusal(413, 'request_too_large', `A request has at most ${GATEWAY_REQUEST_BYTES_MAX} bytes.`);
+      throw new GatewayRefusal(
+        413,
+        'request_too_large',
+        `A request has at most ${GATEWAY_REQUEST_BYTES_MAX} bytes.`,
+      );
     }
     chunks.push(chunk);
   }

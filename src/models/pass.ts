@@ -6,8 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { SessionId } from '../kernel/id.ts';
-import type { Metered } from './gateway.ts';
-import { UsageReader } from './usage-reader.ts';
+import { type Metered, UsageReader } from './usage-reader.ts';
 
 const ANSWER_HEADERS = ['content-type', 'request-id', 'retry-after', 'retry-after-ms', 'x-should-retry'];
 /** One frame of a stream; a block of redacted thinking is the largest thing that comes whole. */
@@ -26,7 +25,12 @@ interface Call {
 }
 
 /** Rejects when either side is cut; what is known of the usage is metered all the same (G3). */
-export async function pass(call: Call, answer: IncomingMessage, response: ServerResponse, ports: Ports): Promise<void> {
+export async function pass(
+  call: Call,
+  answer: IncomingMessage,
+  response: ServerResponse,
+  ports: Ports,
+): Promise<void> {
   const status = answer.statusCode ?? 502;
   for (const name of ANSWER_HEADERS) {
     const value = answer.headers[name];
@@ -39,7 +43,12 @@ export async function pass(call: Call, answer: IncomingMessage, response: Server
   else await passWhole(call, answer, response, metered ? ports : undefined);
 }
 
-async function passStream(call: Call, answer: IncomingMessage, response: ServerResponse, ports: Ports): Promise<void> {
+async function passStream(
+  call: Call,
+  answer: IncomingMessage,
+  response: ServerResponse,
+  ports: Ports,
+): Promise<void> {
   const usage = new UsageReader();
   const requestKey = randomUUID();
   let done = false;
@@ -47,7 +56,8 @@ async function passStream(call: Call, answer: IncomingMessage, response: ServerR
     if (done) return;
     done = true;
     const known = usage.known(complete);
-    if (known !== undefined) await ports.meter({ sessionId: call.sessionId, callId: call.callId, requestKey, ...known });
+    if (known !== undefined)
+      await ports.meter({ sessionId: call.sessionId, callId: call.callId, requestKey, ...known });
   };
   response.flushHeaders();
   try {
@@ -68,10 +78,16 @@ async function passStream(call: Call, answer: IncomingMessage, response: ServerR
   response.end();
 }
 
-async function passWhole(call: Call, answer: IncomingMessage, response: ServerResponse, ports: Ports | undefined): Promise<void> {
+async function passWhole(
+  call: Call,
+  answer: IncomingMessage,
+  response: ServerResponse,
+  ports: Ports | undefined,
+): Promise<void> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) { // no encoding is set, so these are buffers
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    // no encoding is set, so these are buffers
     bytes += chunk.length;
     if (bytes > ANSWER_BYTES_MAX) throw new Error('The model service sent an answer that is too long.');
     chunks.push(chunk);

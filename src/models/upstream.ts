@@ -35,41 +35,49 @@ export class Upstream {
     this.#agent = base.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
   }
 
-  /** Resolves when the head of the answer is there; its body ends with an error when it is cut, silent or aborted. */
-  async send(request: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
-    const first = await this.#attempt(request, signal);
-    if (first !== 'stale') return first;
-    const second = await this.#attempt(request, signal); // the service closed a kept connection just then
-    if (second !== 'stale') return second;
-    throw new UpstreamFailure(502, 'api_error', 'The model service closed the connection.');
-  }
-
-  close(): void {
-    this.#agent.destroy();
-  }
-
-  #attempt({ path, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage | 'stale'> {
+  /**
+   * Resolves when the head of the answer is there; its body ends with an error when it is cut, silent or aborted. Makes
+   * one attempt: it is the brain that tries again, since a retry belongs into the journal.
+   */
+  send({ path, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     return new Promise((resolve, reject) => {
-      const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-      const request = send(url, {
+      const open = url.protocol === 'https:' ? httpsRequest : httpRequest;
+      const request = open(url, {
         method: 'POST',
         agent: this.#agent,
         signal,
         headers: { ...headers, 'content-length': body.length },
       });
       request.setTimeout(this.#idleTimeoutMs, () => {
-        request.destroy(new UpstreamFailure(504, 'timeout_error', `The model service said nothing for ${this.#idleTimeoutMs} ms.`));
+        request.destroy(
+          new UpstreamFailure(
+            504,
+            'timeout_error',
+            `The model service said nothing for ${this.#idleTimeoutMs} ms.`,
+          ),
+        );
       });
       request.on('error', (error) => {
         const code = 'code' in error ? error.code : undefined;
-        if (request.reusedSocket && code === 'ECONNRESET' && !signal.aborted) resolve('stale');
-        else if (error instanceof UpstreamFailure) reject(error);
-        else reject(new UpstreamFailure(502, 'api_error', `The model service cannot be reached (${String(code ?? error.message)}).`, error));
+        if (error instanceof UpstreamFailure) reject(error);
+        else
+          reject(
+            new UpstreamFailure(
+              502,
+              'api_error',
+              `The model service cannot be reached (${typeof code === 'string' ? code : error.message}).`,
+              error,
+            ),
+          );
       });
       request.once('response', resolve);
       request.end(body);
     });
+  }
+
+  close(): void {
+    this.#agent.destroy();
   }
 }

@@ -1,7 +1,18 @@
 /** Reads what a call used from the frames of its stream, or from a whole answer. Pure; a frame it cannot read is passed over. */
+import type { SessionId } from '../kernel/id.ts';
 import { NO_USAGE, type Usage } from '../sessions/session.ts';
 
 export interface KnownUsage {
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+/** What one request to the model service used. A call that is made again is metered again. */
+export interface Metered {
+  readonly sessionId: SessionId;
+  readonly callId: string;
+  /** Unique per request: the key under which to journal it once. */
+  readonly requestKey: string;
   readonly model: string;
   readonly usage: Usage;
 }
@@ -72,5 +83,7 @@ function parse(text: string): unknown {
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined; // just checked
+  return typeof value === 'object' && value !== null
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined; // just checked
 }

@@ -15,6 +15,7 @@ export interface Config {
   readonly database: { readonly kind: 'sqlite'; readonly path: string };
   readonly rootKey: Sealed | undefined;
   readonly anthropic: { readonly baseUrl: string; readonly key: Sealed | undefined };
+  readonly rehearsalFolder: string | undefined;
   readonly isolation: 'bubblewrap' | 'none';
   readonly idleMs: number;
   readonly slotsMax: number;
@@ -104,6 +105,13 @@ export const VARIABLES = {
     expected: 'an http or https URL',
     parse: (text) => (/^https?:\/\//.test(text) && URL.canParse(text) ? text.replace(/\/+$/, '') : undefined),
   },
+  HOLDFAST_REHEARSAL: {
+    name: 'HOLDFAST_REHEARSAL',
+    fallback: undefined,
+    prose: 'A folder of your own scripts for rehearsal/<script> models, beside those that come with Holdfast.',
+    expected: 'a folder',
+    parse: (text) => resolve(text),
+  },
   HOLDFAST_ISOLATION: {
     name: 'HOLDFAST_ISOLATION',
     fallback: 'bubblewrap',
@@ -168,6 +176,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     database: { kind: 'sqlite', path: read(V.DATABASE_URL) ?? resolve(dataFolder, 'holdfast.db') },
     rootKey: read(V.HOLDFAST_ROOT_KEY),
     anthropic: { baseUrl: read(V.ANTHROPIC_BASE_URL), key: read(V.ANTHROPIC_API_KEY) },
+    rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
     isolation: read(V.HOLDFAST_ISOLATION),
     idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,
     slotsMax: read(V.HOLDFAST_SLOTS),

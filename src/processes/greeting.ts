@@ -8,7 +8,7 @@ export function greeting(config: Config, controlPlane: ControlPlane): string {
   const model = config.anthropic.key === undefined ? 'rehearsal/echo' : 'anthropic/claude-sonnet-5';
   const create = `mutation { createAgent(input: { name: \\"hello\\", model: \\"${model}\\", prompt: \\"You are helpful.\\" }) { __typename } }`;
   const start = `mutation { startSession(input: { agent: \\"hello\\", input: \\"Say hello.\\" }) { __typename ... on StartSessionPayload { session { id } } } }`;
-  const list = `{ sessions(first: 1) { nodes { id status result { text } } } }`;
+  const list = `{ sessions(first: 1) { nodes { id status result { ... on AgentMessage { text } } } } }`;
   const curl = (query: string): string =>
     `  curl -s ${url}/graphql -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '{"query":"${query}"}'`;
   return [

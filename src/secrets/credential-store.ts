@@ -27,7 +27,10 @@ export interface CredentialStore {
   get(id: CredentialId): Promise<Credential | undefined>;
   defaultOf(provider: Provider): Promise<Credential | undefined>;
   /** Newest first. */
-  list(page: { readonly limit: number; readonly before?: { readonly createdAt: number; readonly id: CredentialId } | undefined }): Promise<readonly Credential[]>;
+  list(page: {
+    readonly limit: number;
+    readonly before?: { readonly createdAt: number; readonly id: CredentialId } | undefined;
+  }): Promise<readonly Credential[]>;
   /** False when there was none. */
   delete(id: CredentialId): Promise<boolean>;
 }

@@ -121,7 +121,10 @@ export function parseProvider(text: string): Provider {
 function parseModelKey(sealed: Sealed): string {
   const key = sealed.open().trim();
   if (!/^[\x21-\x7e]{8,}$/.test(key) || key.length > KEY_BYTES_MAX) {
-    throw new InvalidInput('key', `expected a model key: 8 to ${KEY_BYTES_MAX} printable characters without spaces.`);
+    throw new InvalidInput(
+      'key',
+      `expected a model key: 8 to ${KEY_BYTES_MAX} printable characters without spaces.`,
+    );
   }
   return key;
 }

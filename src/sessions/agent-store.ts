@@ -16,7 +16,10 @@ export interface AgentStore {
   byName(name: string): Promise<Agent | undefined>;
 
   /** Newest first. */
-  list(page: { readonly limit: number; readonly before?: { readonly createdAt: number; readonly id: AgentId } | undefined }): Promise<readonly Agent[]>;
+  list(page: {
+    readonly limit: number;
+    readonly before?: { readonly createdAt: number; readonly id: AgentId } | undefined;
+  }): Promise<readonly Agent[]>;
 
   revision(id: AgentId, number: number): Promise<AgentRevision | undefined>;
 }

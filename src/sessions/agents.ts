@@ -134,14 +134,14 @@ export class Agents {
   /** The same object when nothing differs. */
   async #changed(agent: Agent, change: AgentChange): Promise<Agent> {
     const { revision } = agent;
-    const prompt = change.prompt === undefined ? revision.prompt : parseText('prompt', change.prompt, PROMPT_BYTES_MAX);
+    const prompt =
+      change.prompt === undefined ? revision.prompt : parseText('prompt', change.prompt, PROMPT_BYTES_MAX);
     const model = change.model ?? revision.model;
     const { provider } = parseModel(model);
     const limits = change.limits === undefined ? agent.limits : parseLimits(change.limits);
     const credentialId = await this.#credentialAfter(agent, change, provider);
     const sameRevision = prompt === revision.prompt && model === revision.model;
-    const sameRest =
-      credentialId === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
+    const sameRest = credentialId === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
     if (sameRevision && sameRest) return agent;
     const now = Math.max(this.#clock.now(), agent.updatedAt + 1); // updatedAt is the version that update() compares
     return {
@@ -155,7 +155,11 @@ export class Agents {
     };
   }
 
-  async #credentialAfter(agent: Agent, change: AgentChange, provider: string): Promise<CredentialId | undefined> {
+  async #credentialAfter(
+    agent: Agent,
+    change: AgentChange,
+    provider: string,
+  ): Promise<CredentialId | undefined> {
     if (change.key !== undefined) {
       if (agent.credentialId !== undefined) {
         await this.#credentials.update(agent.credentialId, { key: change.key });

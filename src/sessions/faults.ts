@@ -35,7 +35,9 @@ export class AgentNameTaken extends Fault {
   readonly agentId: string;
 
   constructor(name: string, agentId: string) {
-    super(`An agent named "${name}" exists (${agentId}) and differs. Update that one, or choose another name.`);
+    super(
+      `An agent named "${name}" exists (${agentId}) and differs. Update that one, or choose another name.`,
+    );
     this.agentId = agentId;
   }
 }

@@ -9,7 +9,7 @@
  * failed          The turn ended with an error. As idle; a message tries again, once the cause is mended.
  * archived        Closed, read only, for ever: after `archive`, or when the log is full.
  */
-import type { Actor, Level, MessageMode, NewEvent, TurnOutcome } from '../journal/event.ts';
+import type { Actor, BodyOf, Level, MessageMode, NewEvent, TurnOutcome } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { turnIdOf } from '../kernel/id.ts';
@@ -17,7 +17,13 @@ import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.t
 import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
 
 export type Command =
-  | { readonly kind: 'send'; readonly text: string; readonly mode: MessageMode; readonly actor: Actor; readonly raw?: unknown }
+  | {
+      readonly kind: 'send';
+      readonly text: string;
+      readonly mode: MessageMode;
+      readonly actor: Actor;
+      readonly raw?: unknown;
+    }
   | { readonly kind: 'cancel'; readonly actor: Actor }
   | { readonly kind: 'archive'; readonly actor: Actor }
   /** The brain takes up the waiting messages. */
@@ -25,24 +31,107 @@ export type Command =
   /** The brain writes what happened in the running turn. */
   | { readonly kind: 'record'; readonly events: readonly NewEvent[] }
   /** The brain, or the supervisor for it, ends the running turn. */
-  | { readonly kind: 'completeTurn'; readonly outcome: TurnOutcome; readonly resultEventId?: string | undefined; readonly failure?: Failure | undefined }
+  | {
+      readonly kind: 'completeTurn';
+      readonly outcome: TurnOutcome;
+      readonly resultEventId?: string | undefined;
+      readonly failure?: Failure | undefined;
+    }
+  /** The gateway counts what a model call used, also of a call whose turn is over by now. */
+  | { readonly kind: 'meter'; readonly usage: BodyOf<'model.usage'> }
   | { readonly kind: 'takeLease'; readonly owner: string }
-  | { readonly kind: 'loseBrain'; readonly reason: string; readonly attemptMax: number; readonly retryInMs: number }
+  | {
+      readonly kind: 'loseBrain';
+      readonly reason: string;
+      readonly attemptMax: number;
+      readonly retryInMs: number;
+    }
   | { readonly kind: 'hibernate' };
 
 type Verdict = 'yes' | 'nothing' | 'refuse';
 
 /** What each command means in each status: decide by it, do nothing (and that is fine), or refuse. */
 export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionStatus, Verdict>>>> = {
-  send: { idle: 'yes', queued: 'yes', running: 'yes', awaiting_input: 'yes', failed: 'yes', archived: 'refuse' },
-  cancel: { idle: 'nothing', queued: 'yes', running: 'yes', awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
-  archive: { idle: 'yes', queued: 'yes', running: 'yes', awaiting_input: 'yes', failed: 'yes', archived: 'nothing' },
-  beginTurn: { idle: 'nothing', queued: 'yes', running: 'nothing', awaiting_input: 'nothing', failed: 'nothing', archived: 'refuse' },
-  record: { idle: 'refuse', queued: 'refuse', running: 'yes', awaiting_input: 'refuse', failed: 'refuse', archived: 'refuse' },
-  completeTurn: { idle: 'refuse', queued: 'refuse', running: 'yes', awaiting_input: 'refuse', failed: 'refuse', archived: 'refuse' },
-  takeLease: { idle: 'nothing', queued: 'yes', running: 'yes', awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
-  loseBrain: { idle: 'yes', queued: 'yes', running: 'yes', awaiting_input: 'yes', failed: 'yes', archived: 'nothing' },
-  hibernate: { idle: 'yes', queued: 'nothing', running: 'nothing', awaiting_input: 'yes', failed: 'yes', archived: 'nothing' },
+  send: {
+    idle: 'yes',
+    queued: 'yes',
+    running: 'yes',
+    awaiting_input: 'yes',
+    failed: 'yes',
+    archived: 'refuse',
+  },
+  cancel: {
+    idle: 'nothing',
+    queued: 'yes',
+    running: 'yes',
+    awaiting_input: 'nothing',
+    failed: 'nothing',
+    archived: 'nothing',
+  },
+  archive: {
+    idle: 'yes',
+    queued: 'yes',
+    running: 'yes',
+    awaiting_input: 'yes',
+    failed: 'yes',
+    archived: 'nothing',
+  },
+  beginTurn: {
+    idle: 'nothing',
+    queued: 'yes',
+    running: 'nothing',
+    awaiting_input: 'nothing',
+    failed: 'nothing',
+    archived: 'refuse',
+  },
+  record: {
+    idle: 'refuse',
+    queued: 'refuse',
+    running: 'yes',
+    awaiting_input: 'refuse',
+    failed: 'refuse',
+    archived: 'refuse',
+  },
+  completeTurn: {
+    idle: 'refuse',
+    queued: 'refuse',
+    running: 'yes',
+    awaiting_input: 'refuse',
+    failed: 'refuse',
+    archived: 'refuse',
+  },
+  meter: {
+    idle: 'yes',
+    queued: 'yes',
+    running: 'yes',
+    awaiting_input: 'yes',
+    failed: 'yes',
+    archived: 'nothing',
+  },
+  takeLease: {
+    idle: 'nothing',
+    queued: 'yes',
+    running: 'yes',
+    awaiting_input: 'nothing',
+    failed: 'nothing',
+    archived: 'nothing',
+  },
+  loseBrain: {
+    idle: 'yes',
+    queued: 'yes',
+    running: 'yes',
+    awaiting_input: 'yes',
+    failed: 'yes',
+    archived: 'nothing',
+  },
+  hibernate: {
+    idle: 'yes',
+    queued: 'nothing',
+    running: 'nothing',
+    awaiting_input: 'yes',
+    failed: 'yes',
+    archived: 'nothing',
+  },
 };
 
 const SYSTEM: Actor = { kind: 'system' };
@@ -61,18 +150,25 @@ export function decide(session: Session, command: Command): Decision {
     case 'cancel':
       return cancel(session, command.actor);
     case 'archive':
-      return append(
-        ...(session.status === 'running' ? [completedEvent(session, 'canceled')] : []),
-        { type: 'session.archived', actor: command.actor, body: {} },
-      );
+      return append(...(session.status === 'running' ? [completedEvent(session, 'canceled')] : []), {
+        type: 'session.archived',
+        actor: command.actor,
+        body: {},
+      });
     case 'beginTurn':
       return beginTurn(session);
     case 'record':
       return record(session, command.events);
     case 'completeTurn':
       return completeTurn(session, command);
+    case 'meter':
+      return append({ type: 'model.usage', actor: SYSTEM, turnId: session.turn?.id, body: command.usage });
     case 'takeLease':
-      return append({ type: 'brain.started', actor: SYSTEM, body: { epoch: session.epoch + 1, owner: command.owner } });
+      return append({
+        type: 'brain.started',
+        actor: SYSTEM,
+        body: { epoch: session.epoch + 1, owner: command.owner },
+      });
     case 'loseBrain':
       return loseBrain(session, command);
     case 'hibernate':
@@ -109,7 +205,8 @@ function send(session: Session, command: Extract<Command, { kind: 'send' }>): De
 }
 
 function cancel(session: Session, actor: Actor): Decision {
-  if (session.status === 'queued') return append(startedEvent(session), completedEvent(session, 'canceled', nextTurn(session)));
+  if (session.status === 'queued')
+    return append(startedEvent(session), completedEvent(session, 'canceled', nextTurn(session)));
   if (session.turn?.stopping !== undefined) return NOTHING;
   return append({ type: 'turn.cancel_requested', actor, turnId: session.turn?.id, body: {} });
 }

@@ -32,14 +32,20 @@ export interface SessionStore {
    * Creates the session and the first events of its log, atomically (J3). When a session with this id or key is there
    * already, writes nothing and answers that one with `created: false`.
    */
-  create(origin: SessionOrigin, decide: (session: Session) => Decision): Promise<SessionEntry & { readonly created: boolean }>;
+  create(
+    origin: SessionOrigin,
+    decide: (session: Session) => Decision,
+  ): Promise<SessionEntry & { readonly created: boolean }>;
 
   get(id: SessionId): Promise<SessionEntry | undefined>;
 
   list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]>;
 
   /** Turns of a session, newest first; `before` is a turn number. The running turn is as of the last append. */
-  turns(id: SessionId, page: { readonly limit: number; readonly before?: number | undefined }): Promise<readonly Turn[]>;
+  turns(
+    id: SessionId,
+    page: { readonly limit: number; readonly before?: number | undefined },
+  ): Promise<readonly Turn[]>;
 
   turn(id: SessionId, number: number): Promise<Turn | undefined>;
 

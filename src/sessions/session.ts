@@ -5,7 +5,14 @@
 import type { AgentId, CredentialId, SessionId, TurnId } from '../kernel/id.ts';
 import type { TurnOutcome } from '../journal/event.ts';
 
-export const SESSION_STATUSES = ['queued', 'running', 'awaiting_input', 'idle', 'failed', 'archived'] as const;
+export const SESSION_STATUSES = [
+  'queued',
+  'running',
+  'awaiting_input',
+  'idle',
+  'failed',
+  'archived',
+] as const;
 export type SessionStatus = (typeof SESSION_STATUSES)[number];
 
 /** Unset means no limit of that kind; TURN_SECONDS_MAX holds in any case. */
@@ -37,9 +44,7 @@ export const NO_USAGE: Usage = {
 };
 
 export function tokensOf(usage: Usage): number {
-  return (
-    usage.inputTokens + usage.outputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens
-  );
+  return usage.inputTokens + usage.outputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens;
 }
 
 export interface SessionOrigin {
@@ -112,7 +117,9 @@ export interface SessionState {
   /** Why the session failed; cleared when the next turn starts. */
   readonly failure?: Failure | undefined;
   /** The last model retry of the running call, for `why`. */
-  readonly retry?: { readonly attempt: number; readonly attemptMax: number; readonly at: number; readonly code: string } | undefined;
+  readonly retry?:
+    | { readonly attempt: number; readonly attemptMax: number; readonly at: number; readonly code: string }
+    | undefined;
 }
 
 export type Session = SessionOrigin & SessionState;

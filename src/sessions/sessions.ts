@@ -8,7 +8,7 @@ import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnI
 import { MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
-import type { Actor, MessageMode } from '../journal/event.ts';
+import type { Actor, BodyOf, MessageMode } from '../journal/event.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
@@ -18,7 +18,13 @@ import { NoCredential, TurnNotFound } from './faults.ts';
 import { type Command, decide } from './lifecycle.ts';
 import { parseModel } from './model-name.ts';
 import type { Limits, Session, SessionOrigin, Turn } from './session.ts';
-import type { SessionEntry, SessionFilter, SessionJournal, SessionPage, SessionStore } from './session-store.ts';
+import type {
+  SessionEntry,
+  SessionFilter,
+  SessionJournal,
+  SessionPage,
+  SessionStore,
+} from './session-store.ts';
 
 export interface StartSession {
   /** Id or name. */
@@ -119,16 +125,25 @@ export class Sessions {
     return { session: state, head: seq, seq, turnId: turnOfMessage(state, seq), replayed };
   }
 
-  /** Ends the running or waiting turn; when nothing runs, does nothing. Throws SessionNotFound. */
-  async cancel(sessionId: SessionId, actor: Actor): Promise<SessionEntry> {
-    await this.#command(sessionId, { kind: 'cancel', actor });
-    return this.get(sessionId);
+  /**
+   * Ends the running or waiting turn; when nothing runs, does nothing. The same key never cancels a later turn.
+   * Throws SessionNotFound, InvalidInput.
+   */
+  cancel(
+    sessionId: SessionId,
+    actor: Actor,
+    idempotencyKey?: string,
+  ): Promise<SessionEntry & { readonly replayed: boolean }> {
+    return this.#once(sessionId, { kind: 'cancel', actor }, idempotencyKey);
   }
 
-  /** Cancels, then closes the session for good; again does nothing. Throws SessionNotFound. */
-  async archive(sessionId: SessionId, actor: Actor): Promise<SessionEntry> {
-    await this.#command(sessionId, { kind: 'archive', actor });
-    return this.get(sessionId);
+  /** Cancels, then closes the session for good; again does nothing. Throws SessionNotFound, InvalidInput. */
+  archive(
+    sessionId: SessionId,
+    actor: Actor,
+    idempotencyKey?: string,
+  ): Promise<SessionEntry & { readonly replayed: boolean }> {
+    return this.#once(sessionId, { kind: 'archive', actor }, idempotencyKey);
   }
 
   /** What a brain writes, fenced by its epoch and keyed by its step. Throws EpochStale and the lifecycle's faults. */
@@ -139,6 +154,11 @@ export class Sessions {
     command: Extract<Command, { kind: 'beginTurn' | 'record' | 'completeTurn' }>,
   ): Promise<Appended<Session>> {
     return this.#command(sessionId, command, { epoch, key });
+  }
+
+  /** What the gateway writes: what one request to a model service used. `requestKey` makes it once (J5). */
+  async meter(sessionId: SessionId, requestKey: string, usage: BodyOf<'model.usage'>): Promise<void> {
+    await this.#command(sessionId, { kind: 'meter', usage }, { key: `usage/${requestKey}` });
   }
 
   /** What a supervisor writes about the brain it keeps. */
@@ -160,7 +180,10 @@ export class Sessions {
     return this.#ports.sessions.list(filter, page);
   }
 
-  async turns(sessionId: SessionId, page: { limit: number; before?: number | undefined }): Promise<readonly Turn[]> {
+  async turns(
+    sessionId: SessionId,
+    page: { limit: number; before?: number | undefined },
+  ): Promise<readonly Turn[]> {
     return this.#ports.sessions.turns(sessionId, page);
   }
 
@@ -187,6 +210,17 @@ export class Sessions {
     return { ...entry, seq, turnId: event.turnId, replayed: true };
   }
 
+  async #once(
+    sessionId: SessionId,
+    command: Extract<Command, { kind: 'cancel' | 'archive' }>,
+    idempotencyKey: string | undefined,
+  ): Promise<SessionEntry & { readonly replayed: boolean }> {
+    const given = parseKey('idempotencyKey', idempotencyKey);
+    const key = given === undefined ? undefined : `${command.kind}/${given}`;
+    const { replayed } = await this.#command(sessionId, command, { key });
+    return { ...(await this.get(sessionId)), replayed };
+  }
+
   #command(
     sessionId: SessionId,
     command: Command,
@@ -199,7 +233,10 @@ export class Sessions {
   async #credentialFor(agent: Agent, model: string): Promise<CredentialId | undefined> {
     const { provider } = parseModel(model);
     if (provider !== parseModel(agent.revision.model).provider) {
-      throw new InvalidInput('model', `this agent needs a model of ${parseModel(agent.revision.model).provider}.`);
+      throw new InvalidInput(
+        'model',
+        `this agent needs a model of ${parseModel(agent.revision.model).provider}.`,
+      );
     }
     if (provider === 'rehearsal') return undefined;
     if (agent.credentialId !== undefined) return agent.credentialId;
@@ -230,6 +267,7 @@ function parseMetadata<T extends Readonly<Record<string, unknown>>>(
     throw new InvalidInput(field, 'expected a JSON object.');
   }
   const bytes = Buffer.byteLength(JSON.stringify(value));
-  if (bytes > bytesMax) throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);
+  if (bytes > bytesMax)
+    throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);
   return value;
 }

@@ -113,6 +113,7 @@ export class Slot {
       (it) => {
         this.#brain = it;
         it.assign(access.mintUnitToken(this.sessionId, epoch)); // S1
+        logger.info('brain assigned', { epoch, pid: it.pid });
         return this.#watch(it, epoch, signal);
       },
       (error: unknown): Outcome => ({ kind: 'lost', how: `did not start: ${String(error)}` }),

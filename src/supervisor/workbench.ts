@@ -60,7 +60,10 @@ export class Workbench {
   #of(sessionId: SessionId): Promise<Hands> {
     const known = this.#hands.get(sessionId);
     if (known !== undefined) return known;
-    const launching = this.#ports.launcher.launchHands(sessionId);
+    const launching = this.#ports.launcher.launchHands(sessionId).then((hands) => {
+      this.#ports.logger.info('hands started', { sessionId, pid: hands.pid });
+      return hands;
+    });
     this.#hands.set(sessionId, launching);
     const forget = (): void => {
       if (this.#hands.get(sessionId) === launching) this.#hands.delete(sessionId);

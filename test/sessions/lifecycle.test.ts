@@ -75,6 +75,18 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
   beginTurn: { kind: 'beginTurn' },
   record: { kind: 'record', events: [] },
   completeTurn: { kind: 'completeTurn', outcome: 'canceled' },
+  meter: {
+    kind: 'meter',
+    usage: {
+      callId: 'c',
+      model: 'm',
+      inputTokens: 1,
+      outputTokens: 1,
+      cacheCreationInputTokens: 0,
+      cacheReadInputTokens: 0,
+      complete: true,
+    },
+  },
   takeLease: { kind: 'takeLease', owner: 'me' },
   loseBrain: { kind: 'loseBrain', reason: 'test', attemptMax: 5, retryInMs: 1 },
   hibernate: { kind: 'hibernate' },

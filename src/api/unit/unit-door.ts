@@ -21,7 +21,7 @@ import { parseModel } from '../../sessions/model-name.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Assignment, UnitAppended, UnitEvents } from '../../sessions/unit-wire.ts';
-import { FAULT_STATUS } from '../fault-status.ts';
+import { statusOf } from '../fault-table.ts';
 import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
@@ -137,11 +137,12 @@ async function events(
 async function assignment(ports: UnitDoorPorts, unit: Unit): Promise<Assignment> {
   const { session } = await ports.sessions.get(unit.sessionId);
   const { prompt } = await ports.agents.revision(session.agentId, session.agentRevision);
+  const { provider, name } = parseModel(session.model);
   return {
     sessionId: session.id,
     epoch: unit.epoch,
     prompt,
-    model: parseModel(session.model).name,
+    model: provider === 'rehearsal' ? `rehearsal-${name}` : name, // the name by which the rehearsal picks its script
     limits: session.limits,
   };
 }
@@ -176,15 +177,14 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 function refuse(logger: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  const status = error instanceof Fault ? (FAULT_STATUS[error.code] ?? 500) : 500;
+  const status = error instanceof Fault ? statusOf(error) : 500;
   if (status === 500) logger.error('unit door failed', { url: request.url, error });
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const known = error instanceof Fault && status !== 500;
-  const code = known ? error.code : 'INTERNAL';
-  send(response, status, { error: { code, message: known ? error.message : 'The control plane failed.' } });
+  const shown = error instanceof Fault ? error : { code: 'INTERNAL', message: 'The control plane failed.' };
+  send(response, status, { error: { code: shown.code, message: shown.message } });
 }
 
 function drained(response: ServerResponse): Promise<void> {

@@ -1,5 +1,8 @@
 /** Puts an answer together from the events of its stream. */
-import type { RawContentBlockDelta, RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages/messages';
+import type {
+  RawContentBlockDelta,
+  RawMessageStreamEvent,
+} from '@anthropic-ai/sdk/resources/messages/messages';
 import type { AnswerBlock, ModelAnswer } from '../../brain/model.ts';
 
 interface OpenBlock {
@@ -90,7 +93,13 @@ function finished(block: OpenBlock): readonly AnswerBlock[] {
     case 'redacted':
       return [{ kind: 'redacted', data: block.text }];
     case 'thinking':
-      return [{ kind: 'thinking', text: block.text, ...(block.signature === '' ? {} : { signature: block.signature }) }];
+      return [
+        {
+          kind: 'thinking',
+          text: block.text,
+          ...(block.signature === '' ? {} : { signature: block.signature }),
+        },
+      ];
     case 'tool': {
       const input = parseInput(block.text);
       // A call that was cut off at the output limit is no call; the model is told to go on and makes it again.

@@ -27,7 +27,11 @@ export class AnthropicModel implements Model {
     this.#token = token;
   }
 
-  async answer(request: ModelRequest, signal: AbortSignal, onText: (text: string) => void): Promise<ModelAnswer> {
+  async answer(
+    request: ModelRequest,
+    signal: AbortSignal,
+    onText: (text: string) => void,
+  ): Promise<ModelAnswer> {
     const response = await this.#send(request, signal);
     if (response.status >= 400) {
       const text = await textOf(response, REFUSAL_BYTES_MAX);

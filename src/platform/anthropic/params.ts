@@ -29,7 +29,11 @@ export function paramsOf(request: ModelRequest): MessageCreateParamsStreaming {
 
 function toolParam(tool: ToolSpec, last: boolean) {
   const { name, description, schema } = tool;
-  const input_schema = { type: 'object' as const, properties: schema.properties, required: [...schema.required] };
+  const input_schema = {
+    type: 'object' as const,
+    properties: schema.properties,
+    required: [...schema.required],
+  };
   return { name, description, input_schema, ...(last ? BREAKPOINT : {}) };
 }
 

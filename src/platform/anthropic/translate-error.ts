@@ -22,7 +22,8 @@ const INVALID: Kind = {
 const KEY_REFUSED: Kind = {
   code: 'MODEL_KEY_REFUSED',
   retriable: false,
-  say: (reason) => `The model service refused the key (${reason}). Replace the credential, then send a message.`,
+  say: (reason) =>
+    `The model service refused the key (${reason}). Replace the credential, then send a message.`,
 };
 
 /** By the service's own type of error; what is not here goes by its HTTP status. */
@@ -34,7 +35,8 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
   billing_error: {
     code: 'MODEL_KEY_REFUSED',
     retriable: false,
-    say: (reason) => `The model service wants its bill settled (${reason}). Do so, or replace the credential.`,
+    say: (reason) =>
+      `The model service wants its bill settled (${reason}). Do so, or replace the credential.`,
   },
   not_found_error: {
     code: 'MODEL_UNKNOWN',
@@ -49,7 +51,8 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
   rate_limit_error: {
     code: 'MODEL_RATE_LIMITED',
     retriable: true,
-    say: (reason) => `The model service limits the rate of this key (${reason}). Send the message again later.`,
+    say: (reason) =>
+      `The model service limits the rate of this key (${reason}). Send the message again later.`,
   },
   api_error: UNAVAILABLE,
   timeout_error: UNAVAILABLE,
@@ -70,13 +73,18 @@ const RETRIABLE_STATUSES: ReadonlySet<number> = new Set([408, 409, 429]);
 /** Of an answer whose status is an error. */
 export function failureOfResponse(status: number, headers: IncomingHttpHeaders, text: string): ModelFailure {
   const said = parseError(text);
-  const type = said?.type ?? TYPE_BY_STATUS[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error');
+  const type =
+    said?.type ?? TYPE_BY_STATUS[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error');
   const kind = BY_TYPE[type] ?? (status >= 500 ? UNAVAILABLE : INVALID);
   const told = headers['x-should-retry'];
   const passing = kind.retriable || status >= 500 || RETRIABLE_STATUSES.has(status);
   const retriable = told === 'false' ? false : told === 'true' ? true : passing;
   const reason = said?.message ?? `HTTP ${status}`;
-  return new ModelFailure(kind.code, kind.say(reason), { type, retriable, retryAfterMs: retryAfterMs(headers) });
+  return new ModelFailure(kind.code, kind.say(reason), {
+    type,
+    retriable,
+    retryAfterMs: retryAfterMs(headers),
+  });
 }
 
 /** Of a connection that failed, a stream that was cut, or an error event in the middle of it. */
@@ -107,7 +115,8 @@ function parseError(text: string): { readonly type: string; readonly message: st
   try {
     const { error } = JSON.parse(text) as { error?: { type?: unknown; message?: unknown } }; // checked below
     if (typeof error?.type !== 'string') return undefined;
-    return { type: error.type, message: String(error.message ?? error.type) };
+    const { type, message } = error;
+    return { type, message: typeof message === 'string' ? message : type };
   } catch {
     return undefined;
   }

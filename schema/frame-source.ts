@@ -1,0 +1,121 @@
+/** Opening a follower: what it may see and from where, or the frame that refuses it. */
+import { parseCursor } from '../src/journal/cursor.ts';
+import { SessionNotFound } from '../src/journal/faults.ts';
+import { follow } from '../src/journal/follow.ts';
+import { InvalidInput } from '../src/kernel/fault.ts';
+import { isId, type SessionId } from '../src/kernel/id.ts';
+import { tail } from '../src/kernel/tail.ts';
+import { type Context, permit } from './context.ts';
+import { checkFilter, type EventFilter, passes } from './event.ts';
+import type { Frame } from './frame.ts';
+
+/** A filtered follower is told its cursor at least every so many events, so that a resume does not read them again. */
+const SKIPPED_EVENTS_MAX = 1_000;
+
+export interface FollowArgs {
+  readonly sessionId: string;
+  readonly after?: string | null | undefined;
+  readonly filter?: EventFilter | null | undefined;
+  readonly deltas?: boolean | null | undefined;
+}
+
+export interface Opened {
+  readonly kind: 'opened';
+  readonly sessionId: SessionId;
+  readonly after: number;
+  readonly filter: EventFilter;
+  readonly deltas: boolean;
+}
+
+/** Throws Forbidden (a token without the scope) and InvalidInput (a filter that means nothing). */
+export async function openFollow(context: Context, args: FollowArgs): Promise<Opened | Frame> {
+  const { sessionId, after, filter } = args;
+  checkFilter(filter ?? {});
+  try {
+    if (!isId('session', sessionId)) throw new SessionNotFound(sessionId.slice(0, 64));
+    permit(context, 'read', sessionId);
+    const { head } = await context.sessions.get(sessionId);
+    const seq = after === undefined || after === null ? 0 : seqOf(sessionId, after);
+    if (seq === undefined) return { kind: 'refused', sessionId, reason: 'foreign' };
+    if (seq > head) return { kind: 'refused', sessionId, reason: 'ahead' };
+    return { kind: 'opened', sessionId, after: seq, filter: filter ?? {}, deltas: args.deltas ?? false };
+  } catch (error) {
+    if (error instanceof SessionNotFound) return { kind: 'gone', message: error.message };
+    throw error;
+  }
+}
+
+/** A reader of its own: for transports where followers are not grouped (api/graphql/fanout.ts is for those that are). */
+export async function openFrames(context: Context, args: FollowArgs): Promise<AsyncIterableIterator<Frame>> {
+  const opened = await openFollow(context, args);
+  if (opened.kind !== 'opened') return once(opened);
+  const { sessionId, after, filter, deltas } = opened;
+  const abort = new AbortController();
+  const source = follow(context, { sessionId, after, deltas }, abort.signal);
+  const sift = new Sift(sessionId, after, filter);
+  return tail<Frame>({
+    async pull() {
+      for (;;) {
+        const { done, value } = await source.next();
+        if (done === true) return undefined;
+        switch (value.kind) {
+          case 'events': {
+            const frame = sift.events(value.events);
+            if (frame !== undefined) return frame;
+            break;
+          }
+          case 'caughtUp':
+            return { kind: 'caughtUp', sessionId, seq: value.seq };
+          case 'delta':
+            return value;
+        }
+      }
+    },
+    release: () => abort.abort(),
+  });
+}
+
+/** Filters pages of events into frames, and remembers what the follower was told last. */
+export class Sift {
+  readonly #sessionId: SessionId;
+  readonly #filter: EventFilter | undefined;
+  #told: number;
+
+  constructor(sessionId: SessionId, after: number, filter: EventFilter) {
+    this.#sessionId = sessionId;
+    this.#filter = filter.level || filter.types ? filter : undefined;
+    this.#told = after;
+  }
+
+  /** Undefined when nothing passed and the cursor need not be told yet. */
+  events(page: readonly Event[]): Extract<Frame, { kind: 'events' }> | undefined {
+    const filter = this.#filter;
+    const events = filter === undefined ? page : page.filter((event) => passes(filter, event));
+    const seq = page.at(-1)?.seq ?? this.#told;
+    if (events.length === 0 && seq - this.#told < SKIPPED_EVENTS_MAX) return undefined;
+    this.#told = seq;
+    return { kind: 'events', sessionId: this.#sessionId, events, seq };
+  }
+}
+
+type Event = Parameters<typeof passes>[1];
+
+function seqOf(sessionId: SessionId, cursor: string): number | undefined {
+  try {
+    return parseCursor(sessionId, cursor);
+  } catch (error) {
+    if (error instanceof InvalidInput) return undefined;
+    throw error;
+  }
+}
+
+function once(frame: Frame): AsyncIterableIterator<Frame> {
+  let given = false;
+  return tail<Frame>({
+    pull: () => {
+      const value = given ? undefined : frame;
+      given = true;
+      return Promise.resolve(value);
+    },
+  });
+}

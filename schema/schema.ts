@@ -1,0 +1,21 @@
+/** The schema: every noun is imported for its definitions, then built once. `printedSchema` is schema.graphql. */
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import './scalar.ts';
+import './fault.ts';
+import './agent.ts';
+import './credential.ts';
+import './event.ts';
+import './turn.ts';
+import './client-token.ts';
+import './session.ts';
+import './message.ts';
+import './session-frame.ts';
+import { builder } from './builder.ts';
+
+export const schema: GraphQLSchema = builder.toSchema();
+
+const HEADER = '# Printed from schema/*.ts by `npm run schema`. Do not edit; review it like code.\n\n';
+
+export function printedSchema(): string {
+  return `${HEADER}${printSchema(lexicographicSortSchema(schema))}\n`;
+}

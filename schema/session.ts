@@ -1,0 +1,271 @@
+/** Sessions: start one, look at it, list them, cancel its turn, archive it. */
+import { SessionNotFound } from '../src/journal/faults.ts';
+import { cursorOf } from '../src/journal/cursor.ts';
+import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
+import { isId, parseId } from '../src/kernel/id.ts';
+import { AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
+import type { SessionEntry } from '../src/sessions/session-store.ts';
+import { AgentType } from './agent.ts';
+import { builder } from './builder.ts';
+import { ClientTokenType } from './client-token.ts';
+import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { actorOf, type Context, permit } from './context.ts';
+import { EventConnection, EventInterface, eventPage, findEvent, LevelEnum } from './event.ts';
+import { KEY_DESCRIPTION, LimitsInput, limitsOf, LimitsType } from './limits.ts';
+import { LeaseType, SessionStatusEnum } from './session-state.ts';
+import { TurnConnection, TurnType, turnPage, UsageType } from './turn.ts';
+import { whyOf } from './why.ts';
+
+export const SessionType = builder.objectRef<SessionEntry>('Session');
+SessionType.implement({
+  description: 'A durable conversation with an agent, and its log. It outlives every process that works on it.',
+  fields: (t) => ({
+    id: t.id({ description: 'ses_ and 24 hex digits.', resolve: ({ session }) => session.id }),
+    status: t.field({ type: SessionStatusEnum, description: 'Where it stands.', resolve: ({ session }) => session.status }),
+    statusAt: t.field({ type: 'DateTime', description: 'When the status last changed.', resolve: ({ session }) => session.statusAt }),
+    why: t.string({ description: 'Why it stands there, in words for a person.', resolve: ({ session }) => whyOf(session) }),
+    createdAt: t.field({ type: 'DateTime', description: 'When it was started.', resolve: ({ session }) => session.createdAt }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The end of its log: follow from here to get only what is new.',
+      resolve: ({ session, head }) => cursorOf(session.id, head),
+    }),
+    head: t.field({ type: 'SafeInt', description: 'How many events its log has.', resolve: ({ head }) => head }),
+    agent: t.field({
+      type: AgentType,
+      nullable: true,
+      description: 'Its agent as it is now; needs an API key.',
+      resolve: ({ session }, _args, context) => {
+        permit(context, 'manage');
+        return context.agents.get(session.agentId);
+      },
+    }),
+    agentId: t.id({ description: 'Its agent.', resolve: ({ session }) => session.agentId }),
+    agentRevision: t.int({ description: 'The revision that it was started with and keeps.', resolve: ({ session }) => session.agentRevision }),
+    model: t.string({ description: 'provider/name.', resolve: ({ session }) => session.model }),
+    limits: t.field({ type: LimitsType, description: 'What it may use.', resolve: ({ session }) => session.limits }),
+    usage: t.field({ type: UsageType, description: 'Tokens used so far, by all turns.', resolve: ({ session }) => session.usage }),
+    metadata: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'Yours, as given at the start; needs an API key.',
+      resolve: ({ session }, _args, context) => {
+        permit(context, 'manage');
+        return session.metadata ?? null;
+      },
+    }),
+    key: t.string({
+      nullable: true,
+      description: 'Your own name for it, as given at the start; needs an API key.',
+      resolve: ({ session }, _args, context) => {
+        permit(context, 'manage');
+        return session.key ?? null;
+      },
+    }),
+    lease: t.field({
+      type: LeaseType,
+      nullable: true,
+      description: 'Who may write for its brain; null when no brain runs. Needs an API key.',
+      resolve: ({ session }, _args, context) => {
+        permit(context, 'manage');
+        return session.lease ?? null;
+      },
+    }),
+    hibernated: t.boolean({ description: 'True when nothing runs for it and it costs storage only.', resolve: ({ session }) => session.hibernated }),
+    pendingCount: t.int({ description: 'Messages that wait for the next turn.', resolve: ({ session }) => session.pending?.count ?? 0 }),
+    turnCount: t.int({ description: 'Turns so far, a running one included.', resolve: ({ session }) => session.turnCount }),
+    turn: t.field({
+      type: TurnType,
+      nullable: true,
+      description: 'The running turn, or the last one.',
+      resolve: ({ session }) => session.turn ?? null,
+    }),
+    turns: t.field({
+      type: TurnConnection,
+      description: 'Its turns, newest first.',
+      args: {
+        first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
+        after: t.arg.string({ description: 'The endCursor of the page before.' }),
+      },
+      complexity: connectionComplexity,
+      resolve: ({ session }, args, context) => turnPage(context, session.id, args),
+    }),
+    result: t.field({
+      type: EventInterface,
+      nullable: true,
+      description: "The last turn's answer; null while it runs, and when it ended without one.",
+      resolve: ({ session }, _args, context) => resultOf(context, session),
+    }),
+    events: t.field({
+      type: EventConnection,
+      description: 'Its log, oldest first. To follow it live, subscribe to sessionEvents.',
+      args: {
+        first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
+        after: t.arg({ type: 'Cursor', description: 'Only what came after this place.' }),
+        level: t.arg({ type: LevelEnum, description: 'The most detailed level to list; INTERNAL, everything, when left out.' }),
+        types: t.arg.stringList({ description: 'Only these dotted types, for example agent.message.' }),
+      },
+      complexity: connectionComplexity,
+      resolve: ({ session }, args, context) => {
+        permit(context, 'read', session.id);
+        return eventPage(context, session.id, { ...args, first: firstOf(args) });
+      },
+    }),
+  }),
+});
+
+const SessionConnection = connectionOf<SessionEntry>('Session', SessionType);
+const LIST = 'sessions';
+
+builder.queryFields((t) => ({
+  session: t.field({
+    type: SessionType,
+    description: 'One session.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the session.' }) },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    resolve: (_root, args, context) => {
+      const id = parseId('session', args.id, 'id');
+      permit(context, 'read', id);
+      return context.sessions.get(id);
+    },
+  }),
+  sessions: t.field({
+    type: SessionConnection,
+    description: 'All sessions, newest first.',
+    args: {
+      first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
+      after: t.arg.string({ description: 'The endCursor of the page before.' }),
+      status: t.arg({ type: SessionStatusEnum, description: 'Only those that stand here.' }),
+      agentId: t.arg.id({ description: 'Only those of this agent.' }),
+      key: t.arg.string({ description: 'Only the one that was started with this key.' }),
+    },
+    complexity: connectionComplexity,
+    resolve: (_root, args, context) => {
+      permit(context, 'manage');
+      const filter = {
+        status: args.status ?? undefined,
+        agentId: args.agentId ? parseId('agent', args.agentId) : undefined,
+        key: args.key ?? undefined,
+      };
+      const before = parsePlace(LIST, args.after, (text) => isId('session', text));
+      return pageOf(
+        firstOf(args),
+        (limit) => context.sessions.list(filter, { limit, before }),
+        ({ session }) => placeOf(LIST, session),
+      );
+    },
+  }),
+}));
+
+const StartSessionInput = builder.inputType('StartSessionInput', {
+  description: 'A new session and its first message.',
+  fields: (t) => ({
+    agent: t.string({ required: true, description: 'The id or the name of the agent.' }),
+    input: t.string({ required: true, description: 'The task: the first message, at most 256 KiB.' }),
+    model: t.string({ description: "Another model of the same provider than the agent's." }),
+    limits: t.field({ type: LimitsInput, description: "Each overrides the agent's." }),
+    metadata: t.field({ type: 'JSON', description: 'An object of yours, kept with the session; at most 16 KiB.' }),
+    key: t.string({ description: 'Your own name for the session: the same request again answers the same session.' }),
+  }),
+});
+
+interface StartSessionPayload extends SessionEntry {
+  readonly turnId: string;
+  readonly replayed: boolean;
+}
+
+const StartSessionPayloadType = builder.objectRef<StartSessionPayload>('StartSessionPayload').implement({
+  description: 'The session is durable and its first turn is queued.',
+  fields: (t) => ({
+    session: t.field({ type: SessionType, description: 'The session.', resolve: (started) => started }),
+    clientToken: t.field({
+      type: ClientTokenType,
+      description: 'For a browser: reads and steers this session for an hour.',
+      resolve: ({ session }, _args, { access }) => access.mintClientToken(session.id),
+    }),
+    turnId: t.exposeID('turnId', { description: 'The turn that takes up the first message.' }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The start of the log: follow from here to see everything.',
+      resolve: ({ session }) => cursorOf(session.id, 0),
+    }),
+    replayed: t.exposeBoolean('replayed', { description: 'True when the session had been started before by the same request.' }),
+  }),
+});
+
+interface SessionPayload extends SessionEntry {
+  readonly replayed: boolean;
+}
+
+function payloadOf(name: string, description: string) {
+  return builder.objectRef<SessionPayload>(name).implement({
+    description,
+    fields: (t) => ({
+      session: t.field({ type: SessionType, description: 'As it is now.', resolve: (entry) => entry }),
+      replayed: t.exposeBoolean('replayed', { description: 'True when the same key had been used before; nothing was done now.' }),
+    }),
+  });
+}
+const CancelTurnPayload = payloadOf('CancelTurnPayload', 'The running or waiting turn is being ended; turn.completed says when it is.');
+const ArchiveSessionPayload = payloadOf('ArchiveSessionPayload', 'The session is closed for good.');
+
+builder.mutationFields((t) => ({
+  startSession: t.field({
+    type: StartSessionPayloadType,
+    description: 'Starts a session of an agent with a first message, atomically.',
+    args: {
+      input: t.arg({ type: StartSessionInput, required: true, description: 'Which agent, and what to do.' }),
+      idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
+    },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound, NoCredential, IdempotencyConflict] },
+    resolve: (_root, { input, idempotencyKey }, context) => {
+      permit(context, 'manage');
+      const { agent, model, limits, metadata, key } = input;
+      return context.sessions.start({
+        agent,
+        input: input.input,
+        model: model ?? undefined,
+        limits: limitsOf(limits),
+        // as: sessions.start itself refuses whatever is not an object
+        metadata: (metadata ?? undefined) as Readonly<Record<string, unknown>> | undefined,
+        key: key ?? undefined,
+        idempotencyKey: idempotencyKey ?? undefined,
+        actor: actorOf(context),
+      });
+    },
+  }),
+  cancelTurn: t.field({
+    type: CancelTurnPayload,
+    description: 'Ends the running or waiting turn. When nothing runs, nothing happens.',
+    args: {
+      sessionId: t.arg.id({ required: true, description: 'The session whose turn it is.' }),
+      idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    resolve: (_root, { sessionId, idempotencyKey }, context) => {
+      const id = parseId('session', sessionId, 'sessionId');
+      permit(context, 'manage', id);
+      return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined);
+    },
+  }),
+  archiveSession: t.field({
+    type: ArchiveSessionPayload,
+    description: 'Ends its turn and closes it for good; its log stays readable.',
+    args: {
+      sessionId: t.arg.id({ required: true, description: 'The session to close.' }),
+      idempotencyKey: t.arg.string({ description: 'Not needed: closing what is closed does nothing.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    resolve: (_root, { sessionId, idempotencyKey }, context) => {
+      const id = parseId('session', sessionId, 'sessionId');
+      permit(context, 'manage', id);
+      return context.sessions.archive(id, actorOf(context), idempotencyKey ?? undefined);
+    },
+  }),
+}));
+
+async function resultOf(context: Context, session: SessionEntry['session']) {
+  permit(context, 'read', session.id);
+  const eventId = session.turn?.resultEventId;
+  return eventId === undefined ? null : findEvent(context, session.id, eventId);
+}

@@ -1,0 +1,38 @@
+/** Why a session stands where it stands, in words for a person: `Session.why`. Pure; programs read the fields instead. */
+import type { Session } from '../src/sessions/session.ts';
+import { isoOf } from './scalar.ts';
+
+export function whyOf(session: Session): string {
+  const { turn, pending, retryAt, losses, failure } = session;
+  switch (session.status) {
+    case 'queued':
+      if (retryAt !== undefined) return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
+      return session.lease === undefined
+        ? `Waiting for a free brain since ${isoOf(session.statusAt)}; ${messages(pending?.count ?? 0)}.`
+        : `The brain is starting; ${messages(pending?.count ?? 0)}.`;
+    case 'running':
+      return whyRunning(session);
+    case 'awaiting_input':
+      return 'The agent asked something; the next message is the answer.';
+    case 'idle':
+      if (turn === undefined) return 'Nothing has been asked yet.';
+      return `Turn ${turn.number} ended: ${turn.outcome ?? 'completed'}. ${session.hibernated ? 'Asleep; a' : 'A'} message goes on.`;
+    case 'failed':
+      return `${failure?.message ?? turn?.failure?.message ?? 'The last turn failed.'} A message tries again.`;
+    case 'archived':
+      return `Closed at ${isoOf(session.statusAt)}; it can only be read.`;
+  }
+}
+
+function whyRunning({ turn, retry, retryAt, losses }: Session): string {
+  if (retryAt !== undefined) return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
+  if (retry !== undefined) {
+    return `The model call failed: retry ${retry.attempt} of ${retry.attemptMax} at ${isoOf(retry.at)}: ${retry.code}.`;
+  }
+  if (turn?.stopping !== undefined) return `Turn ${turn.number} is being ${turn.stopping}.`;
+  return `Turn ${turn?.number ?? 0} runs since ${isoOf(turn?.startedAt ?? 0)}, ${turn?.modelCalls ?? 0} model calls so far.`;
+}
+
+function messages(count: number): string {
+  return count === 1 ? '1 message waits' : `${count} messages wait`;
+}

@@ -1,0 +1,70 @@
+/** Prints the pages that are made from tables in the code: docs/configuration.md, docs/session-lifecycle.md, docs/events.md. */
+import { writeFileSync } from 'node:fs';
+import { EVENTS } from '../src/journal/event.ts';
+import { VARIABLES } from '../src/processes/config.ts';
+import { VERDICT } from '../src/sessions/lifecycle.ts';
+import { SESSION_STATUSES } from '../src/sessions/session.ts';
+
+/** Page name -> text. */
+export function printedDocs(): Readonly<Record<string, string>> {
+  return {
+    'configuration.md': configuration(),
+    'session-lifecycle.md': lifecycle(),
+    'events.md': events(),
+  };
+}
+
+function configuration(): string {
+  const rows = Object.values(VARIABLES).map(
+    ({ name, fallback, prose, expected }) => `| \`${name}\` | ${fallback ?? ''} | ${expected} | ${prose} |`,
+  );
+  return page(
+    'Configuration',
+    'Read from the environment at the start, by `src/processes/config.ts` alone; an empty value means unset. All mistakes are reported at once, and the exit code is 78.',
+    ['| variable | default | expected | what it does |', '|---|---|---|---|', ...rows],
+  );
+}
+
+function lifecycle(): string {
+  const rows = Object.entries(VERDICT).map(
+    ([command, row]) => `| ${command} | ${SESSION_STATUSES.map((status) => row[status]).join(' | ')} |`,
+  );
+  return page(
+    'The life of a session',
+    'What each command means in each status: `yes` decides events (`src/sessions/lifecycle.ts`), `nothing` does nothing and that is fine, `refuse` is a fault with nothing written.',
+    [
+      `| command | ${SESSION_STATUSES.join(' | ')} |`,
+      `|---|${SESSION_STATUSES.map(() => '---|').join('')}`,
+      ...rows,
+    ],
+  );
+}
+
+function events(): string {
+  const sections = Object.entries(EVENTS).flatMap(([type, { level, description, body }]) => [
+    `## ${type} (${level})`,
+    '',
+    description,
+    '',
+    ...Object.entries(body).map(
+      ([name, field]) =>
+        `- \`${name}\` ${field.kind}${field.optional ? ', optional' : ''}: ${field.description}`,
+    ),
+    '',
+  ]);
+  return page(
+    'Events',
+    'Every event has `id`, `seq` (1, 2, 3 … in its session), `at`, `type`, `level`, `actor`, and `turnId` where it belongs to a turn. These are the types and their bodies.',
+    sections,
+  );
+}
+
+function page(title: string, opening: string, lines: readonly string[]): string {
+  return `# ${title}\n\n<!-- Printed by \`npm run docs\`; edit the table in the code. -->\n\n${opening}\n\n${lines.join('\n').trimEnd()}\n`;
+}
+
+if (import.meta.main) {
+  for (const [name, text] of Object.entries(printedDocs())) {
+    writeFileSync(new URL(`../docs/${name}`, import.meta.url), text);
+  }
+}

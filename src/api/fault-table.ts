@@ -1,0 +1,46 @@
+/**
+ * The HTTP status of each Fault. On the GraphQL door it is used for refusals of the whole request only; a Fault of one
+ * operation is part of its result. `satisfies` keeps the table complete for the codes below.
+ */
+import type { Fault, Forbidden, IdempotencyConflict, InvalidInput, Unauthenticated } from '../kernel/fault.ts';
+import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
+import type { CredentialNotFound } from '../secrets/faults.ts';
+import type * as sessionFaults from '../sessions/faults.ts';
+
+type SessionFault = InstanceType<(typeof sessionFaults)[keyof typeof sessionFaults]>;
+type KnownFault =
+  | InvalidInput
+  | Unauthenticated
+  | Forbidden
+  | IdempotencyConflict
+  | SessionNotFound
+  | EpochStale
+  | LogFull
+  | CredentialNotFound
+  | SessionFault;
+
+const STATUS = {
+  INVALID_INPUT: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  SESSION_NOT_FOUND: 404,
+  AGENT_NOT_FOUND: 404,
+  CREDENTIAL_NOT_FOUND: 404,
+  TURN_NOT_FOUND: 404,
+  EVENT_NOT_FOUND: 404,
+  IDEMPOTENCY_CONFLICT: 409,
+  AGENT_NAME_TAKEN: 409,
+  NO_CREDENTIAL: 409,
+  EPOCH_STALE: 409,
+  TURN_OVER: 409,
+  INPUT_PENDING: 409,
+  SESSION_ARCHIVED: 409,
+  PENDING_FULL: 429,
+  LOG_FULL: 409,
+} as const satisfies Record<KnownFault['code'], number>;
+
+const BY_CODE: Readonly<Record<string, number>> = STATUS;
+
+export function statusOf(fault: Fault): number {
+  return BY_CODE[fault.code] ?? 400;
+}

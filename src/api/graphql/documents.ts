@@ -1,0 +1,67 @@
+/**
+ * Parsing and checking documents, once per text: the same rules for HTTP and for sockets (which bypass yoga's own).
+ */
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql';
+import { checkAliases, checkCost, DOCUMENTS_MAX, ERRORS_MAX, TOKENS_MAX } from './limits.ts';
+
+export type Checked =
+  | { readonly kind: 'valid'; readonly document: DocumentNode }
+  | { readonly kind: 'invalid'; readonly errors: readonly GraphQLError[] };
+
+export class Documents {
+  readonly #schema: GraphQLSchema;
+  readonly #rules: readonly (typeof specifiedRules)[number][];
+  readonly #checked = new Map<string, Checked>();
+
+  constructor(schema: GraphQLSchema, options: { introspection: boolean }) {
+    this.#schema = schema;
+    this.#rules = options.introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  }
+
+  /** The document of `text`, or what is wrong with it. */
+  check(text: string): Checked {
+    const known = this.#checked.get(text);
+    if (known !== undefined) return known;
+    const checked = this.#check(text);
+    if (this.#checked.size >= DOCUMENTS_MAX) {
+      const [oldest] = this.#checked.keys();
+      if (oldest !== undefined) this.#checked.delete(oldest);
+    }
+    this.#checked.set(text, checked);
+    return checked;
+  }
+
+  /** Throws when this operation of the document, with these variables, asks for too much. */
+  checkCost(document: DocumentNode, operationName: string | undefined, variables: Readonly<Record<string, unknown>> | undefined): void {
+    checkCost(this.#schema, document, operationName, variables);
+  }
+
+  #check(text: string): Checked {
+    try {
+      const document = parse(text, { maxTokens: TOKENS_MAX });
+      checkAliases(document);
+      const options = { hideSuggestions: true, maxErrors: ERRORS_MAX };
+      const errors = validate(this.#schema, document, this.#rules, options);
+      if (errors.length === 0) return { kind: 'valid', document };
+      return { kind: 'invalid', errors: errors.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED')) };
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      return { kind: 'invalid', errors: [coded(error, 'GRAPHQL_PARSE_FAILED')] };
+    }
+  }
+}
+
+/** A document that cannot be served is refused as a whole: 400. */
+function coded(error: GraphQLError, code: string): GraphQLError {
+  if (error.extensions['code'] !== undefined) return error;
+  const { nodes, source, positions } = error;
+  return new GraphQLError(error.message, { nodes, source, positions, extensions: { code, http: { status: 400 } } });
+}

@@ -1,0 +1,105 @@
+/**
+ * One subscription of one socket: reads its history by itself, page by page, then joins its group. It writes its `next`
+ * messages itself; graphql-ws sees an iterator that yields nothing and ends when the subscription does, so closing it, or
+ * the socket, releases the reader at once (kernel/tail.ts).
+ */
+import { type Opened, Sift } from '../../../schema/frame-source.ts';
+import { type Frame } from '../../../schema/frame.ts';
+import type { SessionJournal } from '../../sessions/session-store.ts';
+import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
+import { tail } from '../../kernel/tail.ts';
+import type { Fanout } from './fanout.ts';
+import type { Group, Member, Wanted } from './group.ts';
+import type { Outlet } from './outlet.ts';
+import type { Renderer } from './renderer.ts';
+
+export interface FollowerOptions {
+  readonly outlet: Outlet;
+  /** The id of the operation on its socket. */
+  readonly id: string;
+  readonly opened: Opened | Frame;
+  readonly renderer: Renderer;
+  readonly journal: SessionJournal;
+  readonly fanout: Fanout;
+  /** The kind of its principal. */
+  readonly sort: string;
+}
+
+/** Ends when the subscription does; throws when the log could not be read. Reading starts with the first `next()`. */
+export function followerOf(options: FollowerOptions): AsyncIterableIterator<never, undefined> {
+  return tail<never>({
+    async pull(signal) {
+      await new Follower(options).run(signal);
+      return undefined;
+    },
+  });
+}
+
+class Follower implements Member {
+  seq = 0;
+  readonly #options: FollowerOptions;
+  readonly #head: string;
+  readonly #left = Promise.withResolvers<void>();
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    this.#head = `{"id":${JSON.stringify(options.id)},"type":"next","payload":`;
+  }
+
+  get buffered(): number {
+    return this.#options.outlet.buffered;
+  }
+
+  send(payload: string): void {
+    this.#options.outlet.send(`${this.#head}${payload}}`);
+  }
+
+  leave(error?: unknown): void {
+    if (error === undefined) this.#left.resolve();
+    else this.#left.reject(error);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { opened, renderer } = this.#options;
+    if (opened.kind === 'opened') return this.#follow(opened, signal);
+    const text = await renderer.render(opened);
+    if (!signal.aborted) this.send(text);
+  }
+
+  async #follow(opened: Opened, signal: AbortSignal): Promise<void> {
+    const { renderer, journal, outlet, fanout, sort } = this.#options;
+    const { sessionId, filter, deltas } = opened;
+    const sift = new Sift(sessionId, opened.after, filter);
+    const wanted: Wanted = { sessionId, filter, deltas, renderer };
+    this.seq = opened.after;
+    while (!signal.aborted) {
+      const page = await journal.read(sessionId, { after: this.seq, limit: PAGE_EVENTS_MAX });
+      if (signal.aborted) return;
+      const last = page.at(-1);
+      if (last === undefined) {
+        const group = await fanout.join(this, wanted, sort);
+        if (group !== undefined) return this.#stay(group, signal);
+        continue;
+      }
+      const frame = sift.events(page);
+      const text = frame === undefined ? undefined : await renderer.render(frame);
+      if (signal.aborted) return;
+      if (text !== undefined) this.send(text);
+      this.seq = last.seq;
+      await outlet.room(signal);
+    }
+  }
+
+  /** Until the group is done with it, or the client is. */
+  async #stay(group: Group, signal: AbortSignal): Promise<void> {
+    const gone = (): void => this.#left.resolve();
+    signal.addEventListener('abort', gone, { once: true });
+    if (signal.aborted) gone();
+    try {
+      await this.#left.promise;
+    } finally {
+      signal.removeEventListener('abort', gone);
+      group.remove(this);
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Followers of one session who want the same: one reader of the log, one rendering and one payload text per frame for all
+ * of them. A member joins where its own history ends; what it has already seen it is not sent again.
+ *
+ * G1 a member is sent every event after its own seq once, in order, whatever the group's seq is when it joins.
+ * G2 a member that does not read is told SlowConsumer and leaves; the others do not notice.
+ * G3 the reader is released when the last member has left.
+ */
+import type { SchemaPorts } from '../../../schema/context.ts';
+import { type EventFilter, passes } from '../../../schema/event.ts';
+import { Sift } from '../../../schema/frame-source.ts';
+import { type Follow, follow } from '../../journal/follow.ts';
+import type { RecordedEvent } from '../../journal/event.ts';
+import type { SessionId } from '../../kernel/id.ts';
+import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
+import type { Renderer } from './renderer.ts';
+
+/** The message that was being written is in the log now, or never will be: its pieces are forgotten. */
+const ENDS_MESSAGE: ReadonlySet<string> = new Set(['agent.message', 'model.completed', 'brain.lost', 'turn.completed']);
+
+export interface Member {
+  /** The last event that it has been sent, or that its filter left out. */
+  seq: number;
+  readonly buffered: number;
+  send(payload: string): void;
+  /** The group is done with it; `error` when the log could not be read. */
+  leave(error?: unknown): void;
+}
+
+export interface GroupPorts extends Pick<SchemaPorts, 'journal' | 'live'> {
+  readonly highWaterBytes: number;
+}
+
+export interface Wanted {
+  readonly sessionId: SessionId;
+  readonly filter: EventFilter;
+  readonly deltas: boolean;
+  readonly renderer: Renderer;
+}
+
+export class Group {
+  readonly #wanted: Wanted;
+  readonly #members = new Set<Member>();
+  readonly #abort = new AbortController();
+  readonly #sift: Sift;
+  readonly #highWaterBytes: number;
+  readonly #closed: () => void;
+  /** Text so far of the messages that the model is writing, for those who join in the middle. */
+  readonly #partial = new Map<string, string>();
+  #seq: number;
+
+  /** `seq`: where its first member stands. `closed` is called when nobody can join any more. */
+  constructor(ports: GroupPorts, wanted: Wanted, seq: number, closed: () => void) {
+    this.#wanted = wanted;
+    this.#seq = seq;
+    this.#closed = closed;
+    this.#highWaterBytes = ports.highWaterBytes;
+    this.#sift = new Sift(wanted.sessionId, seq, wanted.filter);
+    const source = follow(ports, { sessionId: wanted.sessionId, after: seq, deltas: wanted.deltas }, this.#abort.signal);
+    void this.#run(source); // owned: ends when the last member leaves, and never rejects
+  }
+
+  /** False when the member must read on first: the group has gone on, or has ended. */
+  async join(member: Member): Promise<boolean> {
+    const { sessionId, renderer } = this.#wanted;
+    const texts = [await renderer.render({ kind: 'caughtUp', sessionId, seq: member.seq })];
+    for (const [callId, text] of this.#partial) {
+      texts.push(await renderer.render({ kind: 'delta', callId, offset: 0, text }));
+    }
+    if (this.#abort.signal.aborted || member.seq < this.#seq) return false; // G1, judged in the same turn as joining
+    for (const text of texts) member.send(text);
+    this.#members.add(member);
+    return true;
+  }
+
+  /** Also for one that never joined: a group without members ends. */
+  remove(member: Member): void {
+    this.#members.delete(member);
+    if (this.#members.size === 0) this.#close(); // G3
+  }
+
+  async #run(source: AsyncIterableIterator<Follow>): Promise<void> {
+    let failure: unknown;
+    try {
+      for await (const item of source) await this.#take(item);
+    } catch (error) {
+      failure = error;
+    }
+    this.#close();
+    for (const member of this.#members) member.leave(failure);
+    this.#members.clear();
+  }
+
+  #close(): void {
+    this.#abort.abort();
+    this.#closed();
+  }
+
+  async #take(item: Follow): Promise<void> {
+    switch (item.kind) {
+      case 'events':
+        for (let at = 0; at < item.events.length; at += PAGE_EVENTS_MAX) {
+          await this.#events(item.events.slice(at, at + PAGE_EVENTS_MAX));
+        }
+        return;
+      case 'delta': {
+        this.#remember(item);
+        const text = await this.#wanted.renderer.render(item);
+        for (const member of this.#members) {
+          if (!this.#slow(member)) member.send(text);
+        }
+        return;
+      }
+      case 'caughtUp':
+        return; // each member is told its own
+    }
+  }
+
+  async #events(page: readonly RecordedEvent[]): Promise<void> {
+    const first = page[0];
+    const last = page.at(-1);
+    if (first === undefined || last === undefined) return;
+    if (this.#partial.size > 0 && page.some(({ type }) => ENDS_MESSAGE.has(type))) this.#partial.clear();
+    const frame = this.#sift.events(page);
+    const text = frame === undefined ? undefined : await this.#wanted.renderer.render(frame);
+    this.#seq = last.seq; // from here to the end of the loop is one turn: nobody joins in between
+    const ahead: Member[] = [];
+    for (const member of this.#members) {
+      if (member.seq >= last.seq || this.#slow(member)) continue; // G1
+      if (member.seq >= first.seq) ahead.push(member);
+      else if (text !== undefined) member.send(text);
+      if (member.seq < first.seq) member.seq = last.seq;
+    }
+    for (const member of ahead) await this.#rest(member, page, last.seq);
+  }
+
+  /** For a member that joined in the middle of this page: what of it is new to it (G1). */
+  async #rest(member: Member, page: readonly RecordedEvent[], seq: number): Promise<void> {
+    const { sessionId, filter, renderer } = this.#wanted;
+    const events = page.filter((event) => event.seq > member.seq && passes(filter, event));
+    member.seq = seq;
+    const text = await renderer.render({ kind: 'events', sessionId, events, seq });
+    if (this.#members.has(member)) member.send(text);
+  }
+
+  /** G2. True when the member has left for that. */
+  #slow(member: Member): boolean {
+    if (member.buffered <= this.#highWaterBytes) return false;
+    this.#members.delete(member);
+    const { sessionId, renderer } = this.#wanted;
+    const told = Promise.resolve(renderer.render({ kind: 'slow', sessionId, seq: member.seq }));
+    void told.then(
+      (text) => {
+        member.send(text);
+        member.leave();
+        this.remove(member);
+      },
+      (error: unknown) => member.leave(error),
+    ); // owned by the member, which waits for leave()
+    return true;
+  }
+
+  #remember({ callId, offset, text }: Extract<Follow, { kind: 'delta' }>): void {
+    const known = this.#partial.get(callId) ?? '';
+    this.#partial.set(callId, known.slice(0, offset) + text);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * GraphQL over HTTP and SSE, by yoga. Who asks is settled before the document is looked at; documents are checked by the
+ * same rules as on sockets; errors are masked at the very end, wherever they came from.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
+import type { ExecutionResult } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
+import type { Context } from '../../../schema/context.ts';
+import { schema } from '../../../schema/schema.ts';
+import type { Principal } from '../../access/principal.ts';
+import { Unauthenticated } from '../../kernel/fault.ts';
+import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { Documents } from './documents.ts';
+import { masked, maskedResult } from './masking.ts';
+import { bearerOf, type GraphqlOptions, type GraphqlPorts } from './options.ts';
+
+interface ServerContext {
+  readonly requestId: string;
+  principal?: Principal;
+}
+
+export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+
+export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
+  const { logger } = ports;
+  const yoga = createYoga<ServerContext>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    context: (given): Context => contextOf(ports, given),
+    plugins: [
+      useAuthentication(ports),
+      useDocuments(documents),
+      // A request with an Authorization header has been preflighted by any browser.
+      useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
+      useMasking(logger),
+    ],
+    maskedErrors: false, // useMasking does, and knows the request
+    parserAndValidationCache: false, // `documents` is one
+    maxRequestBodySize: REQUEST_BYTES_MAX,
+    batching: false,
+    multipart: false,
+    landingPage: false,
+    graphiql: false,
+    logging: false,
+    // Tokens travel in a header that is set by hand, never in cookies: any origin may use the token that it holds.
+    cors: { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] },
+  });
+  return async (req, res) => {
+    if (options.console !== false && wantsPage(req)) return sendConsole(res);
+    await yoga(req, res, { requestId: randomUUID() });
+  };
+}
+
+function contextOf(ports: GraphqlPorts, { principal, requestId }: ServerContext): Context {
+  if (principal === undefined) throw new Unauthenticated();
+  const { access, agents, credentials, sessions, journal, live } = ports;
+  return { access, agents, credentials, sessions, journal, live, principal, requestId };
+}
+
+function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, ServerContext> {
+  return {
+    async onRequest({ request, serverContext, endResponse, fetchAPI }) {
+      if (request.method === 'OPTIONS') return; // a preflight carries no token
+      try {
+        serverContext.principal = await access.authenticate(bearerOf(request.headers.get('authorization')));
+      } catch (error) {
+        const { requestId } = serverContext;
+        const refused = error instanceof Unauthenticated;
+        const shown = masked(error, { requestId, logger });
+        const init = { status: refused ? 401 : 500, headers: refused ? { 'www-authenticate': 'Bearer' } : {} };
+        endResponse(fetchAPI.Response.json({ errors: [shown.toJSON()] }, init));
+      }
+    },
+  };
+}
+
+function useDocuments(documents: Documents): Plugin<object, ServerContext> {
+  const check = ({ args }: { args: { document: Parameters<Documents['checkCost']>[0]; operationName?: string | null; variableValues?: unknown } }): void => {
+    const { document, operationName, variableValues } = args;
+    // as: yoga has checked that variables are an object
+    documents.checkCost(document, operationName ?? undefined, variableValues as Readonly<Record<string, unknown>> | undefined);
+  };
+  return {
+    onParse({ setParseFn }) {
+      setParseFn((source: unknown) => {
+        const checked = documents.check(String(source));
+        if (checked.kind === 'invalid') throw new AggregateError(checked.errors);
+        return checked.document;
+      });
+    },
+    onValidate({ setValidationFn }) {
+      setValidationFn(() => []); // checked while parsing
+    },
+    onExecute: check,
+    onSubscribe: check,
+  };
+}
+
+function useMasking(logger: Logger): Plugin<object, ServerContext> {
+  return {
+    onResultProcess({ result, setResult, serverContext: { requestId } }) {
+      const masking = { requestId, logger };
+      const mask = (one: ExecutionResult): ExecutionResult => withStatus(maskedResult(one, masking));
+      if (Array.isArray(result)) return;
+      if (isStream(result)) setResult(mapped(result, mask));
+      else setResult(mask(result as ExecutionResult)); // as: neither a batch nor a stream
+    },
+  };
+}
+
+/** A request of which nothing could be answered because of us is a 500. */
+function withStatus(result: ExecutionResult): ExecutionResult {
+  const ours = result.errors?.some(({ extensions }) => extensions['code'] === 'INTERNAL') ?? false;
+  if (!ours || (result.data !== undefined && result.data !== null)) return result;
+  return { ...result, extensions: { ...result.extensions, http: { status: 500 } } };
+}
+
+function isStream(result: unknown): result is AsyncIterableIterator<ExecutionResult> {
+  return typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
+}
+
+/** Not an async generator: `return()` must reach the source while `next()` waits. */
+function mapped(source: AsyncIterable<ExecutionResult>, map: (result: ExecutionResult) => ExecutionResult): AsyncIterableIterator<ExecutionResult> {
+  const iterator = source[Symbol.asyncIterator]();
+  return {
+    async next() {
+      const { done, value } = await iterator.next();
+      return done === true ? { done: true, value: undefined } : { done: false, value: map(value) };
+    },
+    async return() {
+      await iterator.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+function wantsPage({ method, url, headers }: IncomingMessage): boolean {
+  return method === 'GET' && url?.includes('query=') !== true && (headers.accept ?? '').includes('text/html');
+}
+
+/** GraphiQL without any other host: nine megabytes, imported when somebody first looks. */
+async function sendConsole(res: ServerResponse): Promise<void> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const page = renderGraphiQL({
+    title: 'Holdfast',
+    endpoint: '/graphql',
+    subscriptionsProtocol: 'WS',
+    headers: '{ "Authorization": "Bearer <API key>" }',
+  });
+  res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'DENY' });
+  res.end(page);
+}
+

@@ -1,0 +1,82 @@
+/** The limits of this door, each with its reason, and the check of a document against them. Equal on every transport. */
+import { complexityFromQuery } from '@pothos/plugin-complexity';
+import {
+  type DocumentNode,
+  getOperationAST,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  visit,
+} from 'graphql';
+import { refusal } from './masking.ts';
+
+/** Tokens of one document: our own console's introspection has some 300; parsing is quick up to here. */
+export const TOKENS_MAX = 2_000;
+/** Levels of fields: session, events, edges, node, actor, kind are six; introspection needs thirteen. */
+export const DEPTH_MAX = 16;
+/** Fields under another name: each can be a use case of its own. */
+export const ALIASES_MAX = 50;
+/** Fields times how often they can be in the answer: 500 sessions with all their fields, or 500 events. */
+export const COMPLEXITY_MAX = 30_000;
+/** Errors that are worth reading; the rest of a bad document is not looked at. */
+export const ERRORS_MAX = 10;
+/** Documents kept parsed and checked: apps have a few dozen. */
+export const DOCUMENTS_MAX = 500;
+/** How long a new socket may wait with connection_init: an honest client sends it at once. */
+export const INIT_TIMEOUT_MS = 5_000;
+/** Subscriptions and requests at once on one socket: a console with a page of sessions. */
+export const OPERATIONS_PER_SOCKET_MAX = 100;
+/** Sockets at once: each costs some 50 KB. */
+export const SOCKETS_MAX = 20_000;
+/** `send` does not wait below so many buffered bytes: waiting for each write costs more than the write. */
+export const SEND_AHEAD_BYTES_MAX = 1024 * 1024;
+/** A live follower with so many bytes unread is told SlowConsumer: what it has not read must not fill our memory. */
+export const HIGH_WATER_BYTES = 8 * 1024 * 1024;
+/** A socket that answers no ping for one interval is closed. */
+export const PING_INTERVAL_MS = 30_000;
+
+/** Throws when the operation asks for too much; `variables` as they came. */
+export function checkCost(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operationName: string | undefined,
+  variables: Readonly<Record<string, unknown>> | undefined,
+): void {
+  const operation = getOperationAST(document, operationName);
+  if (operation === null || operation === undefined) return; // execution says so
+  const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
+  const alone: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
+  const { depth, complexity } = costOf(schema, alone, variables);
+  if (depth > DEPTH_MAX) throw refusal('TOO_DEEP', `This query is ${depth} levels deep; ${DEPTH_MAX} is the most.`, 400);
+  if (complexity > COMPLEXITY_MAX) {
+    throw refusal('TOO_COMPLEX', `This query can answer ${complexity} fields; ${COMPLEXITY_MAX} is the most. Ask for smaller pages.`, 400);
+  }
+}
+
+/** Throws when the document gives too many fields another name. */
+export function checkAliases(document: DocumentNode): void {
+  let aliases = 0;
+  visit(document, {
+    Field(node) {
+      if (node.alias !== undefined) aliases += 1;
+    },
+  });
+  if (aliases > ALIASES_MAX) {
+    throw refusal('TOO_MANY_ALIASES', `This query has ${aliases} aliases; ${ALIASES_MAX} is the most.`, 400);
+  }
+}
+
+const NOTHING = { depth: 0, complexity: 0 };
+
+function costOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>> | undefined,
+): { readonly depth: number; readonly complexity: number } {
+  try {
+    return complexityFromQuery(document, { schema, variables: { ...variables } });
+  } catch (error) {
+    if (error instanceof GraphQLError) return NOTHING; // variables of the wrong type: execution says so
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What of an error may be seen outside. Errors in the document are shown; a Fault is shown with its code; anything else is
+ * a defect or an outage: INTERNAL and a request id outside, the cause in the log.
+ */
+import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { Fault } from '../../kernel/fault.ts';
+import type { Logger } from '../../kernel/logger.ts';
+
+export interface Masking {
+  readonly requestId: string;
+  readonly logger: Logger;
+}
+
+/** The error as it may be shown. */
+export function masked(error: unknown, { requestId, logger }: Masking): GraphQLError {
+  const graphqlError = error instanceof GraphQLError ? error : undefined;
+  const cause = graphqlError === undefined ? error : rootCause(graphqlError);
+  const place = { nodes: graphqlError?.nodes, source: graphqlError?.source, path: graphqlError?.path };
+  if (cause instanceof Fault) return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
+  if (graphqlError !== undefined && cause === undefined) {
+    const code = graphqlError.extensions['code'] ?? 'BAD_USER_INPUT';
+    return new GraphQLError(graphqlError.message, { ...place, extensions: { ...graphqlError.extensions, code } });
+  }
+  logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
+  const message = `Something failed on our side. Tell your operator the request id ${requestId}.`;
+  return new GraphQLError(message, { ...place, extensions: { code: 'INTERNAL', requestId } });
+}
+
+/** A result whose errors are masked. */
+export function maskedResult<R extends ExecutionResult>(result: R, masking: Masking): R {
+  if (result.errors === undefined) return result;
+  return { ...result, errors: result.errors.map((error) => masked(error, masking)) };
+}
+
+/** A refusal of the whole request: over HTTP it decides the status. */
+export function refusal(code: string, message: string, status: number): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status } } });
+}
+
+/** As it goes over a wire that has no status. */
+export function formatted(error: GraphQLError): GraphQLFormattedError {
+  const { extensions, ...rest } = error.toJSON();
+  return { ...rest, extensions: { ...extensions, http: undefined } };
+}
+
+/** What was thrown inside: undefined when the error is GraphQL's own. */
+function rootCause(error: GraphQLError): unknown {
+  const inner: unknown = error.cause ?? error.originalError;
+  return inner instanceof GraphQLError ? rootCause(inner) : inner;
+}

@@ -1,0 +1,24 @@
+/** What this door needs, and what an operator can choose about it. */
+import type { SchemaPorts } from '../../../schema/context.ts';
+import type { Logger } from '../../kernel/logger.ts';
+
+export interface GraphqlPorts extends SchemaPorts {
+  readonly logger: Logger;
+}
+
+export interface GraphqlOptions {
+  /** Whether clients may ask for the schema. Default: true. */
+  readonly introspection?: boolean | undefined;
+  /** Whether GET /graphql with a browser answers GraphiQL. Default: true. */
+  readonly console?: boolean | undefined;
+  /** Web origins that may open a socket; absent: all, since a token is needed anyway and no cookie is read. */
+  readonly origins?: readonly string[] | undefined;
+  /** For tests: HIGH_WATER_BYTES. */
+  readonly highWaterBytes?: number | undefined;
+}
+
+/** The bearer value of an `Authorization` header. */
+export function bearerOf(header: unknown): string | undefined {
+  if (typeof header !== 'string') return undefined;
+  return /^Bearer +(\S+) *$/i.exec(header)?.[1];
+}

@@ -1,0 +1,126 @@
+/**
+ * GraphQL over WebSocket: graphql-transport-ws by graphql-ws's server, on our own sending side. Followers of sessions are
+ * served by follower.ts; all else is executed here, under the same rules as over HTTP.
+ *
+ * Close codes: 4401 no key or token, an unknown one, or it has expired; 4408 no connection_init in time; 4409 and 4429 as the
+ * protocol has them; 1001 the server goes away; 1009 a message was too large; 4500 a defect, which is in the log.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type ExecutionArgs, execute, type ExecutionResult, subscribe } from 'graphql';
+import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
+import type { Context } from '../../../schema/context.ts';
+import { schema } from '../../../schema/schema.ts';
+import type { Principal } from '../../access/principal.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Documents } from './documents.ts';
+import type { Follows, Line } from './follows.ts';
+import { INIT_TIMEOUT_MS, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
+import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import { bearerOf, type GraphqlPorts } from './options.ts';
+import type { Outlet } from './outlet.ts';
+
+export const CLOSE = { goingAway: 1001, unauthenticated: 4401, defect: 4500 } as const;
+
+/** What is known of one socket. */
+export interface Extra {
+  readonly request: IncomingMessage;
+  readonly outlet: Outlet;
+  /** Set when the connection is acknowledged. */
+  principal?: Principal;
+  /** Ends the socket when its token does. */
+  expiry?: NodeJS.Timeout;
+}
+
+interface SocketContext extends Context {
+  readonly line: Line;
+}
+
+export type SocketServer = Server<Extra>;
+
+export function createSocketServer(ports: GraphqlPorts, documents: Documents, follows: Follows): SocketServer {
+  const { logger } = ports;
+  const maskingOf = (requestId: string = randomUUID()) => ({ requestId, logger });
+  return makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: INIT_TIMEOUT_MS,
+    onConnect: (connection) => admit(ports, connection),
+    onSubscribe(connection, id, payload) {
+      try {
+        return argsOf(ports, documents, connection, id, payload);
+      } catch (error) {
+        return errorsOf(error).map((one) => masked(one, maskingOf()));
+      }
+    },
+    execute,
+    async subscribe(args) {
+      const context = contextOf(args);
+      const opened = await follows.open(args, context, context.line);
+      return opened ?? (await subscribe(args));
+    },
+    onNext(_connection, _id, _payload, args, result) {
+      if (result.errors === undefined) return undefined;
+      const { errors = [], ...rest } = maskedResult(result as ExecutionResult, maskingOf(contextOf(args).requestId)); // as: of no kind
+      return { ...rest, errors: errors.map(formatted) };
+    },
+    onError: (_connection, _id, _payload, errors) => errors.map((error) => formatted(masked(error, maskingOf()))),
+    onClose({ extra }) {
+      clearTimeout(extra.expiry);
+    },
+  });
+}
+
+/** Answers false when the socket is closed for it. */
+async function admit({ access, logger }: GraphqlPorts, { connectionParams, extra }: Connection<Record<string, unknown>, Extra>): Promise<boolean> {
+  const { outlet, request } = extra;
+  const given = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'] ?? request.headers.authorization;
+  try {
+    const principal = await access.authenticate(bearerOf(given));
+    extra.principal = principal;
+    if (principal.kind === 'client') {
+      const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
+      extra.expiry = setTimeout(expire, Math.max(0, principal.expiresAt - Date.now()));
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof Fault) outlet.close(CLOSE.unauthenticated, error.message);
+    else {
+      logger.error('a socket could not be admitted', { error });
+      outlet.close(CLOSE.defect, 'Internal error');
+    }
+    return false;
+  }
+}
+
+/** Throws what is wrong with the operation: one error, or an AggregateError of several. */
+function argsOf(
+  ports: GraphqlPorts,
+  documents: Documents,
+  { extra, subscriptions }: Connection<Record<string, unknown>, Extra>,
+  operationId: string,
+  { query, operationName, variables }: SubscribePayload,
+): ExecutionArgs {
+  if (Object.keys(subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
+    throw refusal('TOO_MANY_OPERATIONS', `${OPERATIONS_PER_SOCKET_MAX} operations at once is the most on one socket.`, 429);
+  }
+  const checked = documents.check(query);
+  if (checked.kind === 'invalid') throw new AggregateError(checked.errors);
+  const { document } = checked;
+  documents.checkCost(document, operationName ?? undefined, variables ?? undefined);
+  const { access, agents, credentials, sessions, journal, live } = ports;
+  const { principal, outlet } = extra;
+  if (principal === undefined) throw refusal('UNAUTHENTICATED', 'The connection has no principal.', 401);
+  const contextValue: SocketContext = {
+    ...{ access, agents, credentials, sessions, journal, live, principal },
+    requestId: randomUUID(),
+    line: { outlet, operationId },
+  };
+  return { schema, document, operationName, variableValues: variables, contextValue };
+}
+
+function contextOf(args: ExecutionArgs): SocketContext {
+  return args.contextValue as SocketContext; // as: argsOf made it
+}
+
+function errorsOf(error: unknown): readonly unknown[] {
+  return error instanceof AggregateError ? error.errors : [error];
+}

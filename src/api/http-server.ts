@@ -1,0 +1,110 @@
+/**
+ * The one HTTP server: /graphql (with its sockets), /healthz (the process lives), /readyz (it can serve), / (a hint).
+ * Everything else is 404 in JSON.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '../kernel/logger.ts';
+import type { GraphqlDoor } from './graphql/graphql-door.ts';
+
+/** Idle connections that are kept for the next request. */
+const KEEP_ALIVE_MS = 65_000;
+/** How long a client may take to send a request: two megabytes over a bad line. */
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Requests in flight may end within this long when the server closes; streams are cut. */
+const CLOSE_GRACE_MS = 2_000;
+
+export interface HttpServerPorts {
+  readonly graphql: GraphqlDoor;
+  readonly logger: Logger;
+  /** Rejects or answers false when the process cannot serve, for example without its database. */
+  ready(): Promise<boolean>;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Stops accepting, ends the sockets, lets requests end, and returns when nothing is left. */
+  close(): Promise<void>;
+}
+
+const HINT = `Holdfast: durable agent sessions.
+
+  POST /graphql   the API, with "Authorization: Bearer <API key>"; a browser gets GraphiQL
+  WS   /graphql   the same, for subscriptions (graphql-transport-ws)
+  GET  /healthz   the process lives
+  GET  /readyz    it can serve
+`;
+
+/** Listens; rejects when it cannot, for example because the port is in use. */
+export async function listen(ports: HttpServerPorts, address: { port: number; host?: string | undefined }): Promise<HttpServer> {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => {
+    route(ports, req, res).catch((error: unknown) => {
+      ports.logger.error('a request failed', { path: pathOf(req), error });
+      if (res.headersSent) res.destroy();
+      else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
+    });
+  });
+  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
+    if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const { port } = server.address() as AddressInfo; // as: it listens on a port, not on a path
+  return {
+    port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      await ports.graphql.close();
+      server.closeIdleConnections();
+      const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+      await closed;
+      clearTimeout(impatient);
+    },
+  };
+}
+
+async function route({ graphql, ready }: HttpServerPorts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  switch (pathOf(req)) {
+    case '/graphql':
+      return graphql.handle(req, res);
+    case '/healthz':
+      return sendText(res, 200, 'ok\n');
+    case '/readyz':
+      return (await isReady(ready)) ? sendText(res, 200, 'ready\n') : sendText(res, 503, 'not ready\n');
+    case '/':
+      return sendText(res, 200, HINT);
+    default:
+      return sendJson(res, 404, { error: { code: 'NOT_FOUND', message: 'There is nothing here. The API is at /graphql.' } });
+  }
+}
+
+async function isReady(ready: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await ready();
+  } catch {
+    return false; // whatever is wrong with it, it is not ready; the part that failed logs why
+  }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+}
+
+function sendText(res: ServerResponse, status: number, text: string): void {
+  res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  res.end(text);
+}
+
+function sendJson(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'content-type': 'application/json' });
+  res.end(JSON.stringify(body));
+}

@@ -1,0 +1,39 @@
+/** The limits of the hands: each a number and its reason. docs/isolation.md says how each is enforced. */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** All files of one workspace together: a large project with its packages fits, a filled disk does not. */
+export const WORKSPACE_BYTES_MAX = 4 * 1024 * MIB;
+/** Files and folders of one workspace: beyond it measuring the workspace would take longer than filling it. */
+export const WORKSPACE_ENTRIES_MAX = 500_000;
+/** One file (RLIMIT_FSIZE): stops a runaway log before the workspace is full. */
+export const FILE_BYTES_MAX = 1024 * MIB;
+/** Processes and threads of one session (RLIMIT_NPROC): a parallel build fits, a fork bomb is harmless. */
+export const PROCESSES_MAX = 512;
+/** Open files of one process (RLIMIT_NOFILE). */
+export const OPEN_FILES_MAX = 4_096;
+/** Writable memory of one process (RLIMIT_DATA): a bundler fits. */
+export const PROCESS_DATA_BYTES_MAX = 4 * 1024 * MIB;
+/** /tmp of the hands is memory. */
+export const TMP_BYTES_MAX = 256 * MIB;
+/** /dev/shm of the hands is memory: some tools want a little of it. */
+export const SHARED_MEMORY_BYTES_MAX = 64 * MIB;
+
+/** Calls that run at the same time: those of one model answer (TOOL_CALLS_MAX), and as many left over. */
+export const CALLS_RUNNING_MAX = 128;
+/** Results kept in memory, newest last; older ones are read from the results folder again. */
+export const RESULTS_IN_MEMORY_MAX = 256;
+
+/** A file that `write` or `edit` makes: what a model can write in one answer, with room. */
+export const TEXT_FILE_BYTES_MAX = 4 * MIB;
+/** Lines that `read` answers when no limit is given. */
+export const READ_LINES_DEFAULT = 2_000;
+/** A longer line is cut: it is data, not text. */
+export const LINE_CHARS_MAX = 2_000;
+/** Entries and depth that `list` shows: an overview, not an inventory. */
+export const LIST_ENTRIES_MAX = 500;
+export const LIST_DEPTH_MAX = 3;
+/** Entries of one folder that are looked at, so that a folder of a million files costs no more than others. */
+export const FOLDER_ENTRIES_MAX = 5_000;
+/** Matching lines that `grep` answers: whoever needs more needs a better pattern. */
+export const GREP_LINES_MAX = 200;

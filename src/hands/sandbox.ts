@@ -1,0 +1,46 @@
+/**
+ * What a tool may do to the world: run a command and use files. The implementation runs inside the isolation, so the
+ * isolation is the boundary and this port is not: it promises clear refusals, bounds and clean ends.
+ *
+ * Paths are absolute. Every file operation refuses what is neither a regular file nor a folder (a fifo would hang),
+ * and throws FileRefused with a message for the model.
+ */
+export interface Command {
+  /** The program and its arguments; looked up in PATH, no shell. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Marks every process that the command starts, so that all of them can be ended. */
+  readonly callId: string;
+  /** stdout and stderr on one pipe: in the order they were written. */
+  onOutput(chunk: Buffer): void;
+}
+
+/** Everything the command started has been killed, unless it ended by itself (`exited`): then daemons live on. */
+export type CommandEnd =
+  | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'overQuota'; readonly explanation: string }
+  | { readonly kind: 'notStarted'; readonly reason: string };
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly bytes: number;
+  /** Where a link points, as it is written. */
+  readonly target?: string | undefined;
+}
+
+export interface Sandbox {
+  /** The workspace as a path here: /workspace when isolated. */
+  readonly root: string;
+  /** Resolves when the command has ended; never rejects. `signal` kills it with all it started. */
+  run(command: Command, signal: AbortSignal): Promise<CommandEnd>;
+  /** The bytes of a file from its start, piece by piece; the reader may stop at any time. */
+  read(path: string, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Replaces the file as a whole, or not at all; makes its folders. Answers whether the file was new. */
+  write(path: string, content: Buffer): Promise<{ readonly created: boolean }>;
+  /** The entries of a folder sorted by name, at most `entriesMax`; undefined when `path` is a file. */
+  list(path: string, entriesMax: number): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined>;
+  /** Ends everything that was ever started here. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,184 @@
+/**
+ * The hands' side of the wire (wire.ts W1-W4), without the process around it: lines in, lines out.
+ *
+ * Every call that is sent gets exactly one result, whatever the tool does. A call's life is: received, marked as started
+ * (durable), run, kept (durable), answered; a call that was marked and not kept is never run again.
+ */
+import { assert } from '../kernel/assert.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { TOOL_OUTPUT_BYTES_MAX } from '../kernel/limit.ts';
+import { capText } from './capped-text.ts';
+import { FileRefused } from './faults.ts';
+import type { KeptResults } from './kept-results.ts';
+import { CALLS_RUNNING_MAX, RESULTS_IN_MEMORY_MAX } from './limit.ts';
+import type { Sandbox } from './sandbox.ts';
+import { defectOf, type Tool, type ToolAnswer, type ToolInput } from './tool.ts';
+import type { FromHands, ToolCall, ToolResult } from './wire.ts';
+
+export interface HandsPorts {
+  readonly tools: readonly Tool[];
+  readonly sandbox: Sandbox;
+  readonly kept: KeptResults;
+  readonly clock: Clock;
+  send(message: FromHands): void;
+  /** Diagnostics for whoever runs the hands; never for the model. */
+  complain(message: string, error: unknown): void;
+}
+
+/** Call ids become file names. */
+const CALL_ID = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/;
+/** A longer wait than a turn may last makes no sense, and setTimeout would overflow (kernel/limit.ts TURN_SECONDS_MAX). */
+const TIMEOUT_MS_MAX = 24 * 3_600_000;
+
+const LOST =
+  'This call was started, and the process that ran it died before the result was known. It may have taken effect in part or as a whole: look before you do it again.';
+
+/** Why a running call was stopped. */
+type Stop = 'timed_out' | 'canceled';
+
+interface Running {
+  readonly abort: AbortController;
+  readonly result: Promise<ToolResult>;
+}
+
+export class HandsServer {
+  readonly #ports: HandsPorts;
+  readonly #running = new Map<string, Running>();
+  readonly #results = new Map<string, ToolResult>();
+
+  constructor(ports: HandsPorts) {
+    this.#ports = ports;
+    ports.send({ kind: 'ready' });
+  }
+
+  /** One line of the wire. Throws when it is not a message: the two sides do not understand each other. */
+  receive(line: string): void {
+    const message = parse(line);
+    if (message.kind === 'cancel') {
+      this.#running.get(message.callId)?.abort.abort('canceled' satisfies Stop); // W3
+      return;
+    }
+    const { callId } = message;
+    void this.#resultOf(message).then((result) => this.#ports.send({ kind: 'result', callId, result }));
+  }
+
+  /** W4: kills what runs and waits for it; the results are kept. */
+  async close(): Promise<void> {
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort('canceled' satisfies Stop);
+    await Promise.all(running.map(({ result }) => result));
+    await this.#ports.sandbox.close();
+  }
+
+  /** Never rejects. */
+  #resultOf(call: ToolCall): Promise<ToolResult> {
+    const running = this.#running.get(call.callId);
+    if (running !== undefined) return running.result; // W1: joins
+    const known = this.#results.get(call.callId);
+    if (known !== undefined) return Promise.resolve(known); // W1: kept
+    if (this.#running.size >= CALLS_RUNNING_MAX) {
+      return Promise.resolve(failed(`${CALLS_RUNNING_MAX} calls run already: wait for one, then call again.`));
+    }
+    const abort = new AbortController();
+    const result = this.#perform(call, abort)
+      .catch((error: unknown) => {
+        this.#ports.complain(`call ${call.callId} could not be kept`, error);
+        return failed('The call was not run, because it could not be recorded (is the disk of the server full?).');
+      })
+      .finally(() => this.#running.delete(call.callId));
+    this.#running.set(call.callId, { abort, result });
+    return result;
+  }
+
+  /** Rejects only before the tool has run. */
+  async #perform(call: ToolCall, abort: AbortController): Promise<ToolResult> {
+    const { kept, complain } = this.#ports;
+    const found = await kept.find(call.callId);
+    if (found.kind === 'done') return this.#remember(call.callId, found.result); // W1: kept
+    if (found.kind === 'started') return { outcome: 'unknown', output: LOST, durationMs: 0 }; // W1: never twice
+    await kept.start(call.callId);
+    const result = await this.#run(call, abort);
+    await kept.settle(call.callId, result).catch((error: unknown) => {
+      complain(`the result of ${call.callId} could not be kept`, error);
+    });
+    return this.#remember(call.callId, result);
+  }
+
+  async #run(call: ToolCall, abort: AbortController): Promise<ToolResult> {
+    const { clock } = this.#ports;
+    const startedAt = clock.now();
+    const timer = new AbortController();
+    void clock.sleep(Math.min(call.timeoutMs, TIMEOUT_MS_MAX), timer.signal).then(() => {
+      if (!timer.signal.aborted) abort.abort('timed_out' satisfies Stop);
+    });
+    const answer = await this.#answer(call, abort.signal);
+    timer.abort();
+    const durationMs = clock.now() - startedAt;
+    if (!abort.signal.aborted) {
+      const output = capText(answer.output, TOOL_OUTPUT_BYTES_MAX);
+      return { outcome: answer.ok ? 'ok' : 'failed', output, exitCode: answer.exitCode, durationMs };
+    }
+    const stop: Stop = abort.signal.reason === 'timed_out' ? 'timed_out' : 'canceled';
+    return { outcome: stop, output: stopped(answer.output, stop, call.timeoutMs), durationMs };
+  }
+
+  /** What the tool says, or what is to be said of it; never rejects. */
+  async #answer(call: ToolCall, signal: AbortSignal): Promise<ToolAnswer> {
+    const { tools, sandbox, complain } = this.#ports;
+    const tool = tools.find(({ name }) => name === call.tool);
+    if (tool === undefined) {
+      const names = tools.map(({ name }) => name).join(', ');
+      return { ok: false, output: `There is no tool "${call.tool}". The tools are: ${names}.` };
+    }
+    const defect = defectOf(tool, call.input);
+    if (defect !== undefined) return { ok: false, output: defect };
+    if (signal.aborted) return { ok: false, output: '' };
+    try {
+      // defectOf has checked that the input is an object with the fields of the schema
+      return await tool.run(call.input as ToolInput, { sandbox, callId: call.callId, signal });
+    } catch (error) {
+      if (error instanceof FileRefused) return { ok: false, output: error.message };
+      complain(`the tool ${call.tool} broke`, error);
+      return { ok: false, output: `The tool ${call.tool} broke: ${String(error)}` };
+    }
+  }
+
+  #remember(callId: string, result: ToolResult): ToolResult {
+    this.#results.set(callId, result);
+    for (const oldest of this.#results.keys()) {
+      if (this.#results.size <= RESULTS_IN_MEMORY_MAX) break;
+      this.#results.delete(oldest);
+    }
+    return result;
+  }
+}
+
+function stopped(output: string, stop: Stop, timeoutMs: number): string {
+  const why =
+    stop === 'timed_out'
+      ? `[timed out after ${timeoutMs} ms: it was killed with everything it had started]`
+      : '[canceled: it was killed with everything it had started]';
+  const room = TOOL_OUTPUT_BYTES_MAX - Buffer.byteLength(why) - 1;
+  const text = capText(output, room);
+  return text === '' || text.endsWith('\n') ? `${text}${why}` : `${text}\n${why}`;
+}
+
+function failed(output: string): ToolResult {
+  return { outcome: 'failed', output, durationMs: 0 };
+}
+
+type Received = ({ readonly kind: 'call' } & ToolCall) | { readonly kind: 'cancel'; readonly callId: string };
+
+function parse(line: string): Received {
+  const message: unknown = JSON.parse(line);
+  assert(typeof message === 'object' && message !== null && 'kind' in message, 'a line of the wire is a message');
+  assert('callId' in message && typeof message.callId === 'string', 'every message names a call');
+  const { callId } = message;
+  assert(CALL_ID.test(callId), `a call id is a safe file name, got ${JSON.stringify(callId)}`);
+  if (message.kind === 'cancel') return { kind: 'cancel', callId };
+  assert(message.kind === 'call', 'a message is call or cancel');
+  assert('tool' in message && typeof message.tool === 'string', 'a call names its tool');
+  assert('timeoutMs' in message && typeof message.timeoutMs === 'number' && message.timeoutMs > 0, 'a call has a deadline');
+  const input = 'input' in message ? message.input : undefined;
+  return { kind: 'call', callId, tool: message.tool, input, timeoutMs: message.timeoutMs };
+}

@@ -1,0 +1,149 @@
+/**
+ * The live end of the logs, shared by all readers of this process: a thousand followers of a session cost the store nothing.
+ *
+ * A session has a tail here as long as somebody reads it or its agent is writing a message. The tail knows a head, keeps the
+ * last events up to it, and moves on when the journal hints (or, hints being only hints, when it asks at intervals).
+ *
+ * L1 A tail's head moves over every event once, in order: a hint that does not continue it makes the tail read the journal.
+ * L2 Memory is bounded: per tail, and over all tails (then the longest unfed one forgets its events, not its head).
+ * L3 Deltas are ephemeral; a draft is forgotten once its message is in the log (draft.ts).
+ *
+ * For a fan-out that serves many subscribers by one stream: let each catch up with `follow` on its own, and in the very turn of
+ * the event loop in which its position equals `headOf(sessionId)` call `subscribe`, send it `draftsOf`, and end its follow. Frames
+ * that arrive from then on continue exactly there.
+ */
+import type { SessionId } from '../kernel/id.ts';
+import { type Logger, silentLogger } from '../kernel/logger.ts';
+import type { Delta, Draft } from './draft.ts';
+import type { RecordedEvent } from './event.ts';
+import type { Hint, Journal } from './journal.ts';
+import { type LiveFrame, LiveTail } from './live-tail.ts';
+
+/** Without any hint a new event is seen within this long. */
+const POLL_MS = 1_000;
+/** Events kept over all sessions, in characters of their bodies: what a busy server can spare. */
+const TAILS_CHARS_MAX = 64 * 1024 * 1024;
+/** Tails in one process beyond which a message that is being written gets no new one: its deltas are not shown. */
+const DRAFTING_TAILS_MAX = 20_000;
+
+export interface LiveOptions {
+  readonly journal: Pick<Journal<never>, 'read' | 'head' | 'onHint'>;
+  readonly logger?: Logger | undefined;
+  readonly pollMs?: number | undefined;
+}
+
+export class Live {
+  readonly #journal: LiveOptions['journal'];
+  readonly #logger: Logger;
+  readonly #pollMs: number;
+  readonly #endHints: () => void;
+  /** The longest unfed first. */
+  readonly #tails = new Map<SessionId, LiveTail>();
+  #chars = 0;
+  #poll: NodeJS.Timeout | undefined;
+
+  constructor({ journal, logger = silentLogger, pollMs = POLL_MS }: LiveOptions) {
+    this.#journal = journal;
+    this.#logger = logger;
+    this.#pollMs = pollMs;
+    this.#endHints = journal.onHint((hint) => this.#hinted(hint));
+  }
+
+  /** Holds the session's tail for one reader, until `tail.release(reader)`; `reader` is called after each change. */
+  hold(sessionId: SessionId, reader: () => void): LiveTail {
+    const tail = this.#tailOf(sessionId);
+    tail.readers.add(reader);
+    return tail;
+  }
+
+  /**
+   * Pushes every event after the tail's present head, in order and without gaps, and every delta. When nobody held the tail
+   * before, the present head is the one that the journal answers next. `listener` must not throw. Answers its end.
+   */
+  subscribe(sessionId: SessionId, listener: (frame: LiveFrame) => void): () => void {
+    const tail = this.#tailOf(sessionId);
+    const own = (frame: LiveFrame): void => listener(frame); // its own entry, so that the same function may listen twice
+    tail.listeners.add(own);
+    return () => {
+      tail.listeners.delete(own);
+      this.#drop(tail);
+    };
+  }
+
+  /** How far the tail is: the seq that the next frame continues. Undefined when nobody holds it. */
+  headOf(sessionId: SessionId): number | undefined {
+    return this.#tails.get(sessionId)?.head;
+  }
+
+  /** The messages that are being written, with their text so far. */
+  draftsOf(sessionId: SessionId): readonly Draft[] {
+    return [...(this.#tails.get(sessionId)?.drafts.all() ?? [])];
+  }
+
+  /**
+   * What a model call has just said. Never journalled. A message whose beginning this process has not seen (it was started
+   * again in the middle) is shown from the next call on; its whole text comes with the event.
+   */
+  delta(sessionId: SessionId, delta: Delta): void {
+    if (!this.#tails.has(sessionId) && (delta.offset > 0 || this.#tails.size >= DRAFTING_TAILS_MAX)) return;
+    const tail = this.#tailOf(sessionId);
+    tail.write(delta);
+    this.#drop(tail);
+  }
+
+  /** Ends the hints and the polling; follows end. */
+  close(): void {
+    this.#endHints();
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+    for (const tail of this.#tails.values()) tail.close();
+    this.#tails.clear();
+    this.#chars = 0;
+  }
+
+  #tailOf(sessionId: SessionId): LiveTail {
+    const known = this.#tails.get(sessionId);
+    if (known !== undefined) return known;
+    const tail = new LiveTail({
+      sessionId,
+      journal: this.#journal,
+      logger: this.#logger,
+      fed: (chars) => this.#fed(tail, chars),
+      unused: () => this.#drop(tail),
+    });
+    this.#tails.set(sessionId, tail);
+    this.#poll ??= setInterval(() => this.#pollAll(), this.#pollMs);
+    return tail;
+  }
+
+  #hinted(hint: Hint): void {
+    this.#tails.get(hint.sessionId)?.hinted(hint);
+  }
+
+  #pollAll(): void {
+    for (const tail of this.#tails.values()) tail.poll();
+  }
+
+  /** L2 over all tails. */
+  #fed(tail: LiveTail, chars: number): void {
+    if (this.#tails.get(tail.sessionId) !== tail) return;
+    this.#chars += chars;
+    if (chars <= 0) return;
+    this.#tails.delete(tail.sessionId);
+    this.#tails.set(tail.sessionId, tail);
+    for (const unfed of this.#tails.values()) {
+      if (this.#chars <= TAILS_CHARS_MAX) return;
+      unfed.forgetEvents();
+    }
+  }
+
+  #drop(tail: LiveTail): void {
+    if (tail.inUse || this.#tails.get(tail.sessionId) !== tail) return;
+    tail.forgetEvents();
+    tail.close();
+    this.#tails.delete(tail.sessionId);
+    if (this.#tails.size > 0) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+}

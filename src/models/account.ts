@@ -1,0 +1,43 @@
+/** What the gateway asks of a session: its key, whether it may use more, and to write down what it used. */
+import { NoCredential } from '../sessions/faults.ts';
+import type { SessionId } from '../kernel/id.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Sealed } from '../kernel/sealed.ts';
+import type { Credentials } from '../secrets/credentials.ts';
+import { parseModel } from '../sessions/model-name.ts';
+import { tokensOf } from '../sessions/session.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { GatewayPorts } from './gateway.ts';
+
+export interface AccountPorts {
+  readonly sessions: Sessions;
+  readonly credentials: Credentials;
+  /** The server's own key, for sessions that have no credential. */
+  readonly serverKey: Sealed | undefined;
+  readonly logger: Logger;
+}
+
+/** The gateway's ports over the use cases. */
+export function sessionAccount({ sessions, credentials, serverKey, logger }: AccountPorts): GatewayPorts {
+  return {
+    logger,
+    async keyFor(sessionId: SessionId) {
+      const { session } = await sessions.get(sessionId);
+      const key =
+        session.credentialId === undefined ? serverKey : await credentials.open(session.credentialId);
+      if (key === undefined) throw new NoCredential(parseModel(session.model).provider);
+      return key;
+    },
+    async budget(sessionId) {
+      const { session } = await sessions.get(sessionId);
+      const used = tokensOf(session.usage);
+      const { tokens } = session.limits;
+      if (tokens === undefined || used < tokens) return { kind: 'allowed' };
+      const message = `The session has used ${used} of its ${tokens} tokens. Start a new session, or one with a higher limit.`;
+      return { kind: 'refused', message };
+    },
+    async meter({ sessionId, callId, requestKey, model, usage }) {
+      await sessions.meter(sessionId, requestKey, { callId, model, ...usage });
+    },
+  };
+}

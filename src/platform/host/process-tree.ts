@@ -1,0 +1,80 @@
+/**
+ * Finds and ends every process that a command started, also those that left its group or session: a process belongs to a
+ * command when its environment carries the command's mark, when it is in a group or session of one that does, or when
+ * its parent does. Linux only (/proc).
+ *
+ * What is found is stopped first and killed when a look finds nothing new, so a fork bomb cannot outrun the killing.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Looks until everything found is stopped; a process limit makes a bomb run dry within a few. */
+const LOOKS_MAX = 100;
+
+/** The environment variable that marks what a command starts; its value is the call id. */
+export const MARK = 'HOLDFAST_CALL';
+
+/** Kills the processes of one command; those of all commands when `callId` is undefined. Answers whether all were caught. */
+export function killTree(callId: string | undefined, leader: number | undefined): boolean {
+  const mark = callId === undefined ? `${MARK}=` : `${MARK}=${callId}\0`;
+  const caught = new Set<number>(leader === undefined ? [] : [leader]);
+  const groups = new Set<number>(caught);
+  if (leader !== undefined) signal(-leader, 'SIGSTOP');
+  for (let look = 0; look < LOOKS_MAX; look += 1) {
+    const found = processes().filter((it) => !caught.has(it.pid) && belongs(it, mark, caught, groups));
+    if (found.length === 0) {
+      for (const pid of caught) signal(pid, 'SIGKILL');
+      if (leader !== undefined) signal(-leader, 'SIGKILL');
+      return true;
+    }
+    for (const { pid } of found) {
+      caught.add(pid);
+      signal(pid, 'SIGSTOP');
+    }
+  }
+  for (const pid of caught) signal(pid, 'SIGKILL');
+  return false;
+}
+
+interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+}
+
+function processes(): readonly ProcessEntry[] {
+  const found: ProcessEntry[] = [];
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) continue;
+    const stat = read(`/proc/${name}/stat`);
+    // the name in parentheses may hold anything, also parentheses
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, parent, group, session] = fields;
+    if (state === undefined || state === 'Z' || state === 'X') continue;
+    found.push({ pid, parent: Number(parent), group: Number(group), session: Number(session) });
+  }
+  return found;
+}
+
+function belongs(it: ProcessEntry, mark: string, caught: ReadonlySet<number>, groups: ReadonlySet<number>): boolean {
+  if (caught.has(it.parent) || groups.has(it.group) || groups.has(it.session)) return true;
+  const environment = read(`/proc/${it.pid}/environ`);
+  return environment.startsWith(mark) || environment.includes(`\0${mark}`);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return ''; // it has ended, or is not ours
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // it has ended
+  }
+}

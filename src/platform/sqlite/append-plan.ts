@@ -1,0 +1,113 @@
+/**
+ * What an append will write, worked out before the first row: places in the log, times, texts and the record after it. Pure,
+ * so that a refusal (a body too large, a fold that fails) leaves neither rows nor memory changed.
+ */
+import { assert } from '../../kernel/assert.ts';
+import { InvalidInput } from '../../kernel/fault.ts';
+import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, BODY_INLINE_BYTES_MAX, KEY_CHARS_MAX } from '../../kernel/limit.ts';
+import { bodyText, previewText } from '../../journal/codec.ts';
+import { EVENTS, type NewEvent, type RecordedEvent } from '../../journal/event.ts';
+import { fold, type FoldEvent } from '../../sessions/fold.ts';
+import type { Session, Turn } from '../../sessions/session.ts';
+import type { Loaded } from './loaded-sessions.ts';
+
+/** J6, per session. */
+export interface LogCaps {
+  readonly eventsMax: number;
+  readonly bytesMax: number;
+}
+
+export interface PlannedEvent {
+  readonly event: RecordedEvent;
+  /** Bytes of all bodies up to and with this one. */
+  readonly bytes: number;
+  /** The whole body, when the event carries a preview. */
+  readonly whole: string | undefined;
+}
+
+export interface Plan {
+  readonly events: readonly PlannedEvent[];
+  /** The record after; the same object when nothing in it changes. */
+  readonly session: Session;
+  /** Turns that changed, as they are after. */
+  readonly turns: readonly Turn[];
+  /** J6: the events are not the caller's but log.limit_reached. */
+  readonly full: boolean;
+}
+
+interface Printed {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+const SYSTEM = { kind: 'system' } as const;
+
+export function assertKey(key: string | undefined): void {
+  if (key !== undefined && (key.length === 0 || key.length > KEY_CHARS_MAX)) {
+    throw new InvalidInput('key', `expected 1 to ${KEY_CHARS_MAX} characters.`);
+  }
+}
+
+export function planAppend(loaded: Readonly<Loaded>, events: readonly NewEvent[], now: number, caps: LogCaps): Plan {
+  if (events.length > APPEND_EVENTS_MAX) {
+    throw new InvalidInput('events', `expected at most ${APPEND_EVENTS_MAX} events in one append, got ${events.length}.`);
+  }
+  const printed = events.map(print);
+  let bytes = loaded.bytes;
+  for (const one of printed) bytes += one.bytes;
+  const limit = limitReached(loaded.head + events.length, bytes, caps);
+  if (limit === undefined) return planned(loaded, events, printed, now, false);
+  const last: NewEvent = { type: 'log.limit_reached', actor: SYSTEM, body: { limit } };
+  return planned(loaded, [last], [print(last)], now, true); // J6
+}
+
+function limitReached(head: number, bytes: number, caps: LogCaps): 'events' | 'bytes' | undefined {
+  if (head > caps.eventsMax - 1) return 'events'; // the last place is kept for log.limit_reached
+  return bytes > caps.bytesMax ? 'bytes' : undefined;
+}
+
+function planned(
+  loaded: Readonly<Loaded>,
+  events: readonly NewEvent[],
+  printed: readonly Printed[],
+  now: number,
+  full: boolean,
+): Plan {
+  const { id: sessionId } = loaded.session;
+  const at = Math.max(now, loaded.at);
+  const turns: Turn[] = [];
+  let { session, bytes, head: seq } = loaded;
+  const planned = events.map((event, index): PlannedEvent => {
+    const one = printed[index];
+    assert(one !== undefined, 'every event was printed');
+    seq += 1;
+    bytes += one.bytes;
+    const { type, actor, turnId } = event;
+    const after = fold(session, { type, body: event.body, seq, at, turnId } as FoldEvent); // type and body belong together
+    if (after.turn !== session.turn && after.turn !== undefined) turns.push(after.turn);
+    session = after;
+    const spilled = one.bytes > BODY_INLINE_BYTES_MAX;
+    const recorded: RecordedEvent = {
+      sessionId,
+      seq,
+      at,
+      type,
+      level: event.level ?? EVENTS[type].level,
+      actor,
+      turnId,
+      body: spilled ? previewText(event.body) : one.text,
+      spilledBytes: spilled ? one.bytes : undefined,
+    };
+    return { event: recorded, bytes, whole: spilled ? one.text : undefined };
+  });
+  return { events: planned, session, turns, full };
+}
+
+function print(event: NewEvent): Printed {
+  const text = bodyText(event.body);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > BODY_BYTES_MAX) {
+    throw new InvalidInput('body', `expected at most ${BODY_BYTES_MAX} bytes for ${event.type}, got ${bytes}.`);
+  }
+  return { text, bytes };
+}

@@ -1,0 +1,101 @@
+/** Credentials as records (secrets/credential-store.ts); the keys themselves are in the secret store. */
+import type { StatementSync } from 'node:sqlite';
+import type { CredentialId } from '../../kernel/id.ts';
+import type { Credential, CredentialStore, Provider } from '../../secrets/credential-store.ts';
+import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+import { translated } from './translate-error.ts';
+
+type Page = Parameters<CredentialStore['list']>[0];
+
+const COLUMNS = 'id, provider, name, last4, is_default, created_at, rotated_at, request_hash';
+
+export class SqliteCredentialStore implements CredentialStore {
+  readonly #database: Database;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #endDefault: StatementSync;
+  readonly #byId: StatementSync;
+  readonly #default: StatementSync;
+  readonly #list: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#insert = database.prepare(`INSERT INTO credential (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#update = database.prepare(
+      `UPDATE credential SET provider = ?2, name = ?3, last4 = ?4, is_default = ?5, created_at = ?6, rotated_at = ?7,
+       request_hash = ?8 WHERE id = ?1`,
+    );
+    this.#endDefault = database.prepare('UPDATE credential SET is_default = 0 WHERE provider = ? AND is_default = 1');
+    this.#byId = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE id = ?`);
+    this.#default = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE provider = ? AND is_default = 1`);
+    this.#list = database.prepare(
+      `SELECT ${COLUMNS} FROM credential WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
+    );
+    this.#delete = database.prepare('DELETE FROM credential WHERE id = ?');
+  }
+
+  async create(credential: Credential): Promise<{ readonly created: boolean; readonly credential: Credential }> {
+    return this.#database.transaction(() => {
+      const there = this.#get(credential.id);
+      if (there !== undefined) return { created: false, credential: there };
+      if (credential.isDefault) this.#endDefault.run(credential.provider);
+      this.#insert.run(...valuesOf(credential));
+      return { created: true, credential };
+    });
+  }
+
+  async update(credential: Credential): Promise<boolean> {
+    return this.#database.transaction(() => {
+      if (this.#get(credential.id) === undefined) return false;
+      if (credential.isDefault) this.#endDefault.run(credential.provider);
+      this.#update.run(...valuesOf(credential));
+      return true;
+    });
+  }
+
+  async get(id: CredentialId): Promise<Credential | undefined> {
+    return translated(() => this.#get(id));
+  }
+
+  async defaultOf(provider: Provider): Promise<Credential | undefined> {
+    return translated(() => {
+      const row = rowOf(this.#default, provider);
+      return row === undefined ? undefined : credentialOf(row);
+    });
+  }
+
+  async list({ limit, before }: Page): Promise<readonly Credential[]> {
+    const { createdAt, id } = before ?? { createdAt: Number.MAX_SAFE_INTEGER, id: '' }; // later than all
+    return translated(() => rowsOf(this.#list, createdAt, id, limit).map(credentialOf));
+  }
+
+  async delete(id: CredentialId): Promise<boolean> {
+    return translated(() => Number(this.#delete.run(id).changes) > 0);
+  }
+
+  #get(id: CredentialId): Credential | undefined {
+    const row = rowOf(this.#byId, id);
+    return row === undefined ? undefined : credentialOf(row);
+  }
+}
+
+function valuesOf(credential: Credential): (string | number | null)[] {
+  const { id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash } = credential;
+  return [id, provider, name ?? null, last4, isDefault ? 1 : 0, createdAt, rotatedAt, requestHash];
+}
+
+function credentialOf(row: Row): Credential {
+  // COLUMNS, as valuesOf wrote them.
+  const [id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash] = row as readonly [
+    CredentialId,
+    Provider,
+    string | null,
+    string,
+    number,
+    number,
+    number,
+    string,
+  ];
+  return { id, provider, name: name ?? undefined, last4, isDefault: isDefault === 1, createdAt, rotatedAt, requestHash };
+}

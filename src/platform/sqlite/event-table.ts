@@ -1,0 +1,147 @@
+/** The rows of the log: how an event lies in the table, and the statements that write and read it. */
+import type { StatementSync } from 'node:sqlite';
+import type { Actor, Level, RecordedEvent } from '../../journal/event.ts';
+import type { SessionId, TurnId } from '../../kernel/id.ts';
+import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+
+/** Distinct actors kept parsed: most events of a page have one of very few. */
+const ACTORS_MAX = 1_000;
+
+/** The end of a session's log. */
+export interface LogEnd {
+  readonly seq: number;
+  readonly at: number;
+  readonly type: string;
+  /** Bytes of all bodies up to here, spilled ones whole (J6). */
+  readonly bytes: number;
+}
+
+/** What a row has beside the event itself. */
+export interface RowExtras {
+  readonly bytes: number;
+  /** On the first event of a keyed append (J5). */
+  readonly appendKey: string | null;
+  readonly appendCount: number | null;
+  /** The whole body, when `event.body` is a preview. */
+  readonly whole: string | undefined;
+}
+
+const EVENT_COLUMNS = 'seq, at, type, level, turn, actor, body, spilled_bytes';
+
+export class EventTable {
+  readonly #insert: StatementSync;
+  readonly #insertBody: StatementSync;
+  readonly #range: StatementSync;
+  readonly #end: StatementSync;
+  readonly #byKey: StatementSync;
+  readonly #body: StatementSync;
+  readonly #wholeBody: StatementSync;
+  readonly #actors = new Map<string, Actor>();
+
+  constructor(database: Database) {
+    this.#insert = database.prepare(
+      `INSERT INTO event (session, seq, at, type, level, turn, actor, body, bytes_total, append_key, append_count, spilled_bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#insertBody = database.prepare('INSERT INTO event_body (session, seq, body) VALUES (?, ?, ?)');
+    this.#range = database.prepare(
+      `SELECT ${EVENT_COLUMNS} FROM event WHERE session = ? AND seq > ? AND seq <= ? ORDER BY seq`,
+    );
+    this.#end = database.prepare(
+      'SELECT seq, at, type, bytes_total FROM event WHERE session = ? ORDER BY seq DESC LIMIT 1',
+    );
+    this.#byKey = database.prepare('SELECT seq, append_count FROM event WHERE session = ? AND append_key = ?');
+    this.#body = database.prepare('SELECT body, spilled_bytes FROM event WHERE session = ? AND seq = ?');
+    this.#wholeBody = database.prepare('SELECT body FROM event_body WHERE session = ? AND seq = ?');
+  }
+
+  insert(session: number, event: RecordedEvent, extras: RowExtras): void {
+    const { seq, at, type, level, turnId, actor, body, spilledBytes } = event;
+    const { bytes, appendKey, appendCount, whole } = extras;
+    this.#insert.run(
+      session,
+      seq,
+      at,
+      type,
+      level,
+      turnId ?? null,
+      JSON.stringify(actor),
+      body,
+      bytes,
+      appendKey,
+      appendCount,
+      spilledBytes ?? null,
+    );
+    if (whole !== undefined) this.#insertBody.run(session, seq, whole);
+  }
+
+  /** Events with after < seq <= last: both ends are bounded, so the index is walked no further than asked. */
+  range(session: number, sessionId: SessionId, after: number, last: number, bytesMax: number): readonly RecordedEvent[] {
+    const events: RecordedEvent[] = [];
+    let bytes = 0;
+    for (const row of rowsOf(this.#range, session, after, last)) {
+      const event = this.#eventOf(sessionId, row);
+      bytes += event.body.length;
+      if (bytes > bytesMax && events.length > 0) break;
+      events.push(event);
+    }
+    return events;
+  }
+
+  end(session: number): LogEnd | undefined {
+    const row = rowOf(this.#end, session);
+    if (row === undefined) return undefined;
+    const [seq, at, type, bytes] = row as readonly [number, number, string, number]; // columns of #end
+    return { seq, at, type, bytes };
+  }
+
+  /** The seqs of the append that used `key`. */
+  ofKey(session: number, key: string): { readonly firstSeq: number; readonly lastSeq: number } | undefined {
+    const row = rowOf(this.#byKey, session, key);
+    if (row === undefined) return undefined;
+    const [firstSeq, count] = row as readonly [number, number]; // columns of #byKey
+    return { firstSeq, lastSeq: firstSeq + count - 1 };
+  }
+
+  body(session: number, seq: number): string | undefined {
+    const row = rowOf(this.#body, session, seq);
+    if (row === undefined) return undefined;
+    const [body, spilledBytes] = row as readonly [string, number | null]; // columns of #body
+    if (spilledBytes === null) return body;
+    return rowOf(this.#wholeBody, session, seq)?.[0] as string; // written in the same transaction as its event
+  }
+
+  #eventOf(sessionId: SessionId, row: Row): RecordedEvent {
+    // EVENT_COLUMNS, as written by insert().
+    const [seq, at, type, level, turn, actor, body, spilledBytes] = row as readonly [
+      number,
+      number,
+      string,
+      Level,
+      TurnId | null,
+      string,
+      string,
+      number | null,
+    ];
+    return {
+      sessionId,
+      seq,
+      at,
+      type,
+      level,
+      actor: this.#actorOf(actor),
+      turnId: turn ?? undefined,
+      body,
+      spilledBytes: spilledBytes ?? undefined,
+    };
+  }
+
+  #actorOf(text: string): Actor {
+    const known = this.#actors.get(text);
+    if (known !== undefined) return known;
+    const actor: Actor = JSON.parse(text);
+    if (this.#actors.size >= ACTORS_MAX) this.#actors.clear();
+    this.#actors.set(text, actor);
+    return actor;
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * The log and the session records over one SQLite database (journal/journal.ts, sessions/session-store.ts).
+ *
+ * An append waits for the group that is next to commit (group-commit.ts) and is decided inside its transaction, on the
+ * record as the appends before it left it; so its refusal writes nothing (J3, J4), and seqs are dense without a lock (J1).
+ * Readers and hints see memory and rows only between commits (J2).
+ */
+import type { Clock } from '../../kernel/clock.ts';
+import type { SessionId } from '../../kernel/id.ts';
+import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
+import type { RecordedEvent } from '../../journal/event.ts';
+import { EpochStale, LogFull, SessionNotFound } from '../../journal/faults.ts';
+import type { Appended, AppendRequest, Decision, Hint, ReadRange } from '../../journal/journal.ts';
+import { newSession, type Session, type SessionOrigin, type Turn } from '../../sessions/session.ts';
+import type { SessionEntry, SessionFilter, SessionJournal, SessionPage, SessionStore } from '../../sessions/session-store.ts';
+import { assertKey, type LogCaps, type Plan, planAppend } from './append-plan.ts';
+import type { Database } from './database.ts';
+import { EventTable } from './event-table.ts';
+import { GroupCommit, type Work } from './group-commit.ts';
+import { type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { SessionTable } from './session-table.ts';
+import { translated, translateError } from './translate-error.ts';
+
+export interface SqliteJournalOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly caps: LogCaps;
+}
+
+type Created = SessionEntry & { readonly created: boolean };
+
+export class SqliteJournal implements SessionJournal, SessionStore {
+  readonly #clock: Clock;
+  readonly #caps: LogCaps;
+  readonly #sessions: SessionTable;
+  readonly #events: EventTable;
+  readonly #loaded: LoadedSessions;
+  readonly #commits: GroupCommit;
+  readonly #listeners = new Set<(hint: Hint) => void>();
+  /** What the running commit has changed. */
+  #touched = new Set<Loaded>();
+
+  constructor({ database, clock, caps }: SqliteJournalOptions) {
+    this.#clock = clock;
+    this.#caps = caps;
+    this.#sessions = new SessionTable(database);
+    this.#events = new EventTable(database);
+    this.#loaded = new LoadedSessions(this.#sessions, this.#events);
+    this.#commits = new GroupCommit(database, {
+      beforeCommit: () => this.#saveRecords(),
+      committed: () => this.#tell(),
+      rolledBack: () => this.#forgetTouched(),
+    });
+  }
+
+  append(sessionId: SessionId, request: AppendRequest<Session>): Promise<Appended<Session>> {
+    return this.#committed(() => this.#append(sessionId, request));
+  }
+
+  create(origin: SessionOrigin, decide: (session: Session) => Decision): Promise<Created> {
+    return this.#committed(() => this.#create(origin, decide));
+  }
+
+  async read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
+    return translated(() => {
+      const { key, head } = this.#existing(sessionId);
+      const last = Math.min(head, after + Math.min(limit, PAGE_EVENTS_MAX));
+      return last <= after ? [] : this.#events.range(key, sessionId, after, last, PAGE_BYTES_MAX);
+    });
+  }
+
+  async readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
+    return translated(() => {
+      const loaded = this.#loaded.get(sessionId);
+      return loaded === undefined ? undefined : this.#events.body(loaded.key, seq);
+    });
+  }
+
+  async head(sessionId: SessionId): Promise<number> {
+    return translated(() => this.#existing(sessionId).head);
+  }
+
+  onHint(listener: (hint: Hint) => void): () => void {
+    const own = (hint: Hint): void => listener(hint); // its own entry, so that the same function may listen twice
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  async get(id: SessionId): Promise<SessionEntry | undefined> {
+    return translated(() => {
+      const loaded = this.#loaded.get(id);
+      this.#loaded.trim();
+      return loaded === undefined ? undefined : { session: loaded.session, head: loaded.head };
+    });
+  }
+
+  async list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
+    return translated(() => this.#sessions.list(filter, page));
+  }
+
+  async turns(id: SessionId, page: { readonly limit: number; readonly before?: number | undefined }): Promise<readonly Turn[]> {
+    return translated(() => {
+      const key = this.#loaded.get(id)?.key;
+      return key === undefined ? [] : this.#sessions.turns(key, page.before ?? Number.MAX_SAFE_INTEGER, page.limit);
+    });
+  }
+
+  async turn(id: SessionId, number: number): Promise<Turn | undefined> {
+    return translated(() => {
+      const key = this.#loaded.get(id)?.key;
+      return key === undefined ? undefined : this.#sessions.turn(key, number);
+    });
+  }
+
+  async wanted(limit: number): Promise<readonly SessionId[]> {
+    return translated(() => this.#sessions.wanted(limit));
+  }
+
+  async leased(owner: string, limit: number): Promise<readonly SessionId[]> {
+    return translated(() => this.#sessions.leased(owner, limit));
+  }
+
+  /** Commits what waits; later appends are rejected. */
+  close(): void {
+    this.#commits.close();
+    this.#listeners.clear();
+  }
+
+  /** Runs `write` inside the next commit; its answer, or its refusal, is given after the commit. */
+  #committed<T>(write: () => Outcome<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#commits.add(new Writing(write, resolve, reject));
+    });
+  }
+
+  /** The order matters: a replay of one's own step succeeds whatever happened since (J5), and only then the epoch counts. */
+  #append(sessionId: SessionId, { key, epoch, decide }: AppendRequest<Session>): Outcome<Appended<Session>> {
+    assertKey(key);
+    const loaded = this.#existing(sessionId);
+    const { session, head } = loaded;
+    const before = key === undefined ? undefined : this.#events.ofKey(loaded.key, key);
+    if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // J5
+    if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // J4
+    const plan = this.#plan(loaded, decide(session));
+    if (plan === undefined) {
+      return { rows: 0, answer: { firstSeq: head + 1, lastSeq: head, replayed: false, state: session } };
+    }
+    halfWritten(() => this.#apply(loaded, plan, key));
+    const rows = plan.events.length;
+    if (plan.full) return { rows, refusal: new LogFull(sessionId) }; // J6
+    return { rows, answer: { firstSeq: head + 1, lastSeq: loaded.head, replayed: false, state: loaded.session } };
+  }
+
+  #create(origin: SessionOrigin, decide: (session: Session) => Decision): Outcome<Created> {
+    const id = this.#loaded.get(origin.id) ? origin.id : this.#ofNaturalKey(origin.key);
+    if (id !== undefined) {
+      const { session, head } = this.#existing(id);
+      return { rows: 0, answer: { session, head, created: false } };
+    }
+    const loaded: Loaded = {
+      key: 0,
+      session: newSession(origin),
+      head: 0,
+      bytes: 0,
+      at: origin.createdAt,
+      full: false,
+      unsaved: false,
+      unsavedTurns: undefined,
+      fresh: [],
+    };
+    const plan = this.#plan(loaded, decide(loaded.session));
+    this.#touched.add(loaded);
+    this.#loaded.add(loaded);
+    halfWritten(() => {
+      loaded.key = this.#sessions.insert(loaded.session);
+      if (plan !== undefined) this.#apply(loaded, plan, undefined);
+    });
+    const rows = 1 + loaded.head;
+    if (plan?.full === true) return { rows, refusal: new LogFull(origin.id) }; // J6
+    return { rows, answer: { session: loaded.session, head: loaded.head, created: true } };
+  }
+
+  /** What the decision would write, worked out whole before the first row, so that a refusal leaves nothing (J3). */
+  #plan(loaded: Loaded, decision: Decision): Plan | undefined {
+    if (decision.kind === 'refuse') throw decision.fault;
+    if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
+    if (loaded.full) throw new LogFull(loaded.session.id); // J6
+    return planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
+  }
+
+  #apply(loaded: Loaded, plan: Plan, key: string | undefined): void {
+    this.#touched.add(loaded);
+    for (const [index, { event, bytes, whole }] of plan.events.entries()) {
+      const opens = index === 0 && key !== undefined && !plan.full;
+      const appendKey = opens ? key : null;
+      this.#events.insert(loaded.key, event, { bytes, whole, appendKey, appendCount: opens ? plan.events.length : null });
+      loaded.fresh.push(event);
+      loaded.at = event.at;
+      loaded.bytes = bytes;
+    }
+    loaded.head += plan.events.length;
+    loaded.full = plan.full;
+    if (plan.session === loaded.session) return;
+    loaded.session = plan.session;
+    loaded.unsaved = true;
+    if (plan.turns.length === 0) return;
+    loaded.unsavedTurns ??= new Map();
+    for (const turn of plan.turns) loaded.unsavedTurns.set(turn.number, turn);
+  }
+
+  /** J3: records and turns go with the events; once per commit, however many appends changed them. */
+  #saveRecords(): void {
+    for (const loaded of this.#touched) {
+      if (!loaded.unsaved) continue;
+      this.#sessions.update(loaded.key, loaded.session);
+      for (const turn of loaded.unsavedTurns?.values() ?? []) this.#sessions.putTurn(loaded.key, turn);
+      loaded.unsaved = false;
+      loaded.unsavedTurns = undefined;
+    }
+  }
+
+  /** J2: after the commit. */
+  #tell(): void {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    this.#loaded.trim();
+    for (const loaded of touched) {
+      const events = loaded.fresh;
+      loaded.fresh = [];
+      if (events.length === 0) continue;
+      for (const listener of this.#listeners) listener({ sessionId: loaded.session.id, head: loaded.head, events });
+    }
+  }
+
+  #forgetTouched(): void {
+    for (const loaded of this.#touched) this.#loaded.forget(loaded.session.id);
+    this.#touched = new Set();
+  }
+
+  #existing(sessionId: SessionId): Loaded {
+    const loaded = this.#loaded.get(sessionId);
+    if (loaded === undefined) throw new SessionNotFound(sessionId);
+    return loaded;
+  }
+
+  #ofNaturalKey(key: string | undefined): SessionId | undefined {
+    return key === undefined ? undefined : this.#sessions.idOfKey(key);
+  }
+}
+
+/** Rows written, and what the caller gets once they are durable. */
+type Outcome<T> = { readonly rows: number } & ({ readonly answer: T } | { readonly refusal: Error });
+
+class Writing<T> implements Work {
+  readonly #write: () => Outcome<T>;
+  readonly #resolve: (answer: T) => void;
+  readonly #reject: (error: unknown) => void;
+  #settle: () => void = () => undefined;
+
+  constructor(write: () => Outcome<T>, resolve: (answer: T) => void, reject: (error: unknown) => void) {
+    this.#write = write;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  run(): number {
+    let outcome: Outcome<T>;
+    try {
+      outcome = this.#write();
+    } catch (error) {
+      if (error instanceof HalfWritten) throw error.cause;
+      this.#settle = () => this.#reject(translateError(error));
+      return 0;
+    }
+    const done = outcome;
+    this.#settle = () => ('refusal' in done ? this.#reject(done.refusal) : this.#resolve(done.answer));
+    return outcome.rows;
+  }
+
+  settle(): void {
+    this.#settle();
+  }
+
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+/** An append that failed between its rows: unlike a refusal, it takes the whole commit back with it. */
+class HalfWritten extends Error {}
+
+function halfWritten(write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    throw new HalfWritten('An append failed between its rows.', { cause });
+  }
+}

@@ -1,0 +1,37 @@
+/** API keys (access/key-store.ts): only their hashes rest. */
+import type { StatementSync } from 'node:sqlite';
+import type { ApiKey, KeyStore } from '../../access/key-store.ts';
+import type { ApiKeyId } from '../../kernel/id.ts';
+import { type Database, rowOf } from './database.ts';
+import { translated } from './translate-error.ts';
+
+export class SqliteKeyStore implements KeyStore {
+  readonly #add: StatementSync;
+  readonly #byHash: StatementSync;
+  readonly #count: StatementSync;
+
+  constructor(database: Database) {
+    this.#add = database.prepare(
+      'INSERT INTO api_key (id, name, hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING',
+    );
+    this.#byHash = database.prepare('SELECT id, name, hash, created_at FROM api_key WHERE hash = ?');
+    this.#count = database.prepare('SELECT count(*) FROM api_key');
+  }
+
+  async add(key: ApiKey): Promise<void> {
+    translated(() => this.#add.run(key.id, key.name, key.hash, key.createdAt));
+  }
+
+  async byHash(hash: string): Promise<ApiKey | undefined> {
+    return translated(() => {
+      const row = rowOf(this.#byHash, hash);
+      if (row === undefined) return undefined;
+      const [id, name, ownHash, createdAt] = row as readonly [ApiKeyId, string, string, number]; // columns of #byHash
+      return { id, name, hash: ownHash, createdAt };
+    });
+  }
+
+  async count(): Promise<number> {
+    return translated(() => Number(rowOf(this.#count)?.[0]));
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The sessions in memory: record and end of the log of those used last. This process is the only writer (database.ts D1), so
+ * what is here is the truth as of the last commit, and an append needs no read. A failed commit forgets what it touched.
+ */
+import type { RecordedEvent } from '../../journal/event.ts';
+import type { SessionId } from '../../kernel/id.ts';
+import type { Session, Turn } from '../../sessions/session.ts';
+import type { EventTable } from './event-table.ts';
+import type { SessionTable } from './session-table.ts';
+
+/** Some kilobytes each: what a busy server works on at a time, and more than that is read again in microseconds. */
+const SESSIONS_LOADED_MAX = 10_000;
+
+/** One session; what the running commit has changed is in it already. */
+export interface Loaded {
+  /** The row's key; 0 until the session has a row. */
+  key: number;
+  session: Session;
+  head: number;
+  bytes: number;
+  /** Of the last event: time does not go backwards in a log. */
+  at: number;
+  /** J6: the log has ended. */
+  full: boolean;
+  /** Of the running commit: what it still has to write, and what it has to tell. */
+  unsaved: boolean;
+  unsavedTurns: Map<number, Turn> | undefined;
+  fresh: RecordedEvent[];
+}
+
+export class LoadedSessions {
+  readonly #sessions: SessionTable;
+  readonly #events: EventTable;
+  /** In the order of use, the longest unused first. */
+  readonly #loaded = new Map<SessionId, Loaded>();
+
+  constructor(sessions: SessionTable, events: EventTable) {
+    this.#sessions = sessions;
+    this.#events = events;
+  }
+
+  get(id: SessionId): Loaded | undefined {
+    const known = this.#loaded.get(id);
+    if (known !== undefined) {
+      this.#loaded.delete(id);
+      this.#loaded.set(id, known);
+      return known;
+    }
+    const row = this.#sessions.get(id);
+    if (row === undefined) return undefined;
+    const end = this.#events.end(row.key);
+    const loaded: Loaded = {
+      key: row.key,
+      session: row.session,
+      head: end?.seq ?? 0,
+      bytes: end?.bytes ?? 0,
+      at: end?.at ?? row.session.createdAt,
+      full: end?.type === 'log.limit_reached',
+      unsaved: false,
+      unsavedTurns: undefined,
+      fresh: [],
+    };
+    this.#loaded.set(id, loaded);
+    return loaded;
+  }
+
+  add(loaded: Loaded): void {
+    this.#loaded.set(loaded.session.id, loaded);
+  }
+
+  forget(id: SessionId): void {
+    this.#loaded.delete(id);
+  }
+
+  /** Makes room. Never inside a commit, which would lose what it has not written yet. */
+  trim(): void {
+    for (const id of this.#loaded.keys()) {
+      if (this.#loaded.size <= SESSIONS_LOADED_MAX) return;
+      this.#loaded.delete(id);
+    }
+  }
+}

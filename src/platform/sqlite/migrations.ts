@@ -1,0 +1,102 @@
+/**
+ * The tables, as numbered steps that only go forward. A step that has been released is never changed; a new one is added.
+ * `PRAGMA user_version` of a file is the number of steps that it has taken.
+ *
+ * The log is a rowid table with an index on the session's integer key: a table clustered by a text id writes one page per
+ * session and commit, thirteen times slower over a thousand sessions. Head and bytes of a log are read from its last row,
+ * so an event that does not change the session's record writes its own row and nothing else.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE session (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    natural_key TEXT UNIQUE,
+    agent_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    lease_owner TEXT,
+    origin TEXT NOT NULL,
+    state TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX session_newest ON session (created_at, id);
+  CREATE INDEX session_newest_of_status ON session (status, created_at, id);
+  CREATE INDEX session_newest_of_agent ON session (agent_id, created_at, id);
+  CREATE INDEX session_wanted ON session (status_at, key) WHERE status IN ('queued', 'running');
+  CREATE INDEX session_leased ON session (lease_owner) WHERE lease_owner IS NOT NULL;
+
+  CREATE TABLE event (
+    rowid INTEGER PRIMARY KEY,
+    session INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    level TEXT NOT NULL,
+    turn TEXT,
+    actor TEXT NOT NULL,
+    body TEXT NOT NULL,
+    bytes_total INTEGER NOT NULL,
+    append_key TEXT,
+    append_count INTEGER,
+    spilled_bytes INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX event_place ON event (session, seq);
+  CREATE UNIQUE INDEX event_append ON event (session, append_key) WHERE append_key IS NOT NULL;
+
+  CREATE TABLE event_body (
+    session INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (session, seq)
+  ) STRICT;
+
+  CREATE TABLE turn (
+    session INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    turn TEXT NOT NULL,
+    PRIMARY KEY (session, number)
+  ) STRICT;
+
+  CREATE TABLE agent (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    agent TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX agent_newest ON agent (created_at, id);
+
+  CREATE TABLE agent_revision (
+    agent_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    revision TEXT NOT NULL,
+    PRIMARY KEY (agent_id, number)
+  ) STRICT;
+
+  CREATE TABLE credential (
+    id TEXT NOT NULL PRIMARY KEY,
+    provider TEXT NOT NULL,
+    name TEXT,
+    last4 TEXT NOT NULL,
+    is_default INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    rotated_at INTEGER NOT NULL,
+    request_hash TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX credential_default ON credential (provider) WHERE is_default = 1;
+  CREATE INDEX credential_newest ON credential (created_at, id);
+
+  CREATE TABLE api_key (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE owner (
+    name TEXT NOT NULL PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  `,
+];

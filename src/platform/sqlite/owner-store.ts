@@ -1,0 +1,42 @@
+/** Heartbeats of supervisors (supervisor/owner-store.ts). */
+import type { StatementSync } from 'node:sqlite';
+import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import { type Database, rowsOf } from './database.ts';
+import { translated } from './translate-error.ts';
+
+/** Every start of a server is a new owner: those that have been dead for a day are swept out by the next heartbeat. */
+const DEAD_KEPT_MS = 86_400_000;
+
+export class SqliteOwnerStore implements OwnerStore {
+  readonly #database: Database;
+  readonly #beat: StatementSync;
+  readonly #sweep: StatementSync;
+  readonly #alive: StatementSync;
+  readonly #retire: StatementSync;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#beat = database.prepare(
+      `INSERT INTO owner (name, expires_at) VALUES (?, ?)
+       ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
+    );
+    this.#sweep = database.prepare('DELETE FROM owner WHERE expires_at < ?');
+    this.#alive = database.prepare('SELECT name FROM owner WHERE expires_at > ? ORDER BY name');
+    this.#retire = database.prepare('DELETE FROM owner WHERE name = ?');
+  }
+
+  async beat(owner: string, expiresAt: number): Promise<void> {
+    this.#database.transaction(() => {
+      this.#beat.run(owner, expiresAt);
+      this.#sweep.run(expiresAt - DEAD_KEPT_MS);
+    });
+  }
+
+  async alive(now: number): Promise<readonly string[]> {
+    return translated(() => rowsOf(this.#alive, now).map(([name]) => name as string)); // its one column
+  }
+
+  async retire(owner: string): Promise<void> {
+    translated(() => this.#retire.run(owner));
+  }
+}

@@ -1,0 +1,157 @@
+/** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for. */
+import type { StatementSync } from 'node:sqlite';
+import type { SessionId } from '../../kernel/id.ts';
+import type { Session, SessionOrigin, SessionState, Turn } from '../../sessions/session.ts';
+import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
+import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+
+export interface SessionRow {
+  readonly key: number;
+  readonly session: Session;
+}
+
+/** The head comes from the last event row (migrations.ts). */
+const HEAD = 'coalesce((SELECT max(seq) FROM event WHERE event.session = session.key), 0)';
+
+export class SessionTable {
+  readonly #database: Database;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #byId: StatementSync;
+  readonly #idOfKey: StatementSync;
+  readonly #wanted: StatementSync;
+  readonly #leased: StatementSync;
+  readonly #putTurn: StatementSync;
+  readonly #turns: StatementSync;
+  readonly #turn: StatementSync;
+  /** Of list(), by their conditions: at most one for each combination. */
+  readonly #lists = new Map<string, StatementSync>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#insert = database.prepare(
+      `INSERT INTO session (id, natural_key, agent_id, status, status_at, created_at, lease_owner, origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = database.prepare(
+      'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
+    );
+    this.#byId = database.prepare('SELECT key, origin, state FROM session WHERE id = ?');
+    this.#idOfKey = database.prepare('SELECT id FROM session WHERE natural_key = ?');
+    this.#wanted = database.prepare(
+      `SELECT id FROM session WHERE status IN ('queued', 'running') ORDER BY status_at, key LIMIT ?`,
+    );
+    this.#leased = database.prepare('SELECT id FROM session WHERE lease_owner = ? LIMIT ?');
+    this.#putTurn = database.prepare(
+      `INSERT INTO turn (session, number, turn) VALUES (?, ?, ?)
+       ON CONFLICT (session, number) DO UPDATE SET turn = excluded.turn`,
+    );
+    this.#turns = database.prepare(
+      'SELECT turn FROM turn WHERE session = ? AND number < ? ORDER BY number DESC LIMIT ?',
+    );
+    this.#turn = database.prepare('SELECT turn FROM turn WHERE session = ? AND number = ?');
+  }
+
+  /** Answers the key of the new row. */
+  insert(session: Session): number {
+    const { origin, state } = split(session);
+    const { lastInsertRowid } = this.#insert.run(
+      session.id,
+      session.key ?? null,
+      session.agentId,
+      session.status,
+      session.statusAt,
+      session.createdAt,
+      session.lease?.owner ?? null,
+      JSON.stringify(origin),
+      JSON.stringify(state),
+    );
+    return Number(lastInsertRowid);
+  }
+
+  update(key: number, session: Session): void {
+    const { state } = split(session);
+    this.#update.run(session.status, session.statusAt, session.lease?.owner ?? null, JSON.stringify(state), key);
+  }
+
+  get(id: SessionId): SessionRow | undefined {
+    const row = rowOf(this.#byId, id);
+    if (row === undefined) return undefined;
+    const [key, origin, state] = row as readonly [number, string, string]; // columns of #byId
+    return { key, session: joined(origin, state) };
+  }
+
+  idOfKey(naturalKey: string): SessionId | undefined {
+    return rowOf(this.#idOfKey, naturalKey)?.[0] as SessionId | undefined; // an id that insert() wrote
+  }
+
+  list(filter: SessionFilter, page: SessionPage): readonly SessionEntry[] {
+    const conditions: string[] = [];
+    const values: (string | number)[] = [];
+    const where = (condition: string, ...given: readonly (string | number)[]): void => {
+      conditions.push(condition);
+      values.push(...given);
+    };
+    if (filter.status !== undefined) where('status = ?', filter.status);
+    if (filter.agentId !== undefined) where('agent_id = ?', filter.agentId);
+    if (filter.key !== undefined) where('natural_key = ?', filter.key);
+    if (page.before !== undefined) where('(created_at, id) < (?, ?)', page.before.createdAt, page.before.id);
+    return rowsOf(this.#listOf(conditions.join(' AND ')), ...values, page.limit).map(entryOf);
+  }
+
+  wanted(limit: number): readonly SessionId[] {
+    return rowsOf(this.#wanted, limit).map(idOf);
+  }
+
+  leased(owner: string, limit: number): readonly SessionId[] {
+    return rowsOf(this.#leased, owner, limit).map(idOf);
+  }
+
+  putTurn(session: number, turn: Turn): void {
+    this.#putTurn.run(session, turn.number, JSON.stringify(turn));
+  }
+
+  turns(session: number, before: number, limit: number): readonly Turn[] {
+    return rowsOf(this.#turns, session, before, limit).map(turnOf);
+  }
+
+  turn(session: number, number: number): Turn | undefined {
+    const row = rowOf(this.#turn, session, number);
+    return row === undefined ? undefined : turnOf(row);
+  }
+
+  #listOf(conditions: string): StatementSync {
+    const known = this.#lists.get(conditions);
+    if (known !== undefined) return known;
+    const where = conditions === '' ? '' : `WHERE ${conditions}`;
+    const made = this.#database.prepare(
+      `SELECT origin, state, ${HEAD} FROM session ${where} ORDER BY created_at DESC, id DESC LIMIT ?`,
+    );
+    this.#lists.set(conditions, made);
+    return made;
+  }
+}
+
+function split(session: Session): { readonly origin: SessionOrigin; readonly state: SessionState } {
+  const { id, createdAt, agentId, agentRevision, model, credentialId, limits, metadata, key, requestHash, ...state } = session;
+  const origin = { id, createdAt, agentId, agentRevision, model, credentialId, limits, metadata, key, requestHash };
+  return { origin, state };
+}
+
+function joined(origin: string, state: string): Session {
+  const session: Session = { ...JSON.parse(origin), ...JSON.parse(state) };
+  return session;
+}
+
+function entryOf(row: Row): SessionEntry {
+  const [origin, state, head] = row as readonly [string, string, number]; // columns of list()
+  return { session: joined(origin, state), head };
+}
+
+function idOf(row: Row): SessionId {
+  return row[0] as SessionId; // the one column of the loops' statements
+}
+
+function turnOf(row: Row): Turn {
+  return JSON.parse(row[0] as string); // the one column of the turns' statements
+}

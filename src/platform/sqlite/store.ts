@@ -1,0 +1,56 @@
+/** The embedded default: every record port of Holdfast over one SQLite file, or in memory for tests. */
+import { type Clock, systemClock } from '../../kernel/clock.ts';
+import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
+import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
+import type { KeyStore } from '../../access/key-store.ts';
+import type { CredentialStore } from '../../secrets/credential-store.ts';
+import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import { SqliteAgentStore } from './agent-store.ts';
+import type { LogCaps } from './append-plan.ts';
+import { SqliteCredentialStore } from './credential-store.ts';
+import { Database } from './database.ts';
+import { SqliteJournal } from './journal.ts';
+import { SqliteKeyStore } from './key-store.ts';
+import { SqliteOwnerStore } from './owner-store.ts';
+
+export interface SqliteOptions {
+  /** A file, made with its folder when it is not there; or `:memory:`. */
+  readonly path: string;
+  readonly clock?: Clock | undefined;
+  /** J6; smaller in tests. */
+  readonly caps?: Partial<LogCaps> | undefined;
+}
+
+export interface SqliteStore {
+  readonly journal: SessionJournal;
+  readonly sessions: SessionStore;
+  readonly agents: AgentStore;
+  readonly credentials: CredentialStore;
+  readonly keys: KeyStore;
+  readonly owners: OwnerStore;
+  /** Commits the appends that wait, then lets go of the file. */
+  close(): void;
+}
+
+/** Throws DatabaseInUse or DatabaseUnusable. */
+export function openSqlite({ path, clock = systemClock, caps }: SqliteOptions): SqliteStore {
+  const database = Database.open(path);
+  const journal = new SqliteJournal({
+    database,
+    clock,
+    caps: { eventsMax: LOG_EVENTS_MAX, bytesMax: LOG_BYTES_MAX, ...caps },
+  });
+  return {
+    journal,
+    sessions: journal,
+    agents: new SqliteAgentStore(database),
+    credentials: new SqliteCredentialStore(database),
+    keys: new SqliteKeyStore(database),
+    owners: new SqliteOwnerStore(database),
+    close() {
+      journal.close();
+      database.close();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * A brain as a process of its own: `node brain.ts <unix socket of the unit door>`. It says when it has loaded, so that a
+ * spare can be kept ready, then takes one assignment from stdin and works until it is told to stop.
+ *
+ *   stdout  {"kind":"ready"}
+ *   stdin   one Assign line (sessions/unit-wire.ts); when stdin ends, so does the brain
+ *   stderr  diagnostics
+ *   exit    0 stopped or replaced; 1 failed: the journal has all that was done
+ */
+import { createInterface } from 'node:readline';
+import { runBrain } from '../brain/turn-loop.ts';
+import { unitDoor } from '../brain/unit-door.ts';
+import { unixHttp } from '../brain/unix-http.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { jsonLogger } from '../kernel/logger.ts';
+import { AnthropicModel } from '../platform/anthropic/model.ts';
+import type { Assign } from '../sessions/unit-wire.ts';
+
+/** sysexits: it was started in a wrong way. */
+const EXIT_USAGE = 64;
+
+const [socketPath] = process.argv.slice(2);
+if (socketPath === undefined) {
+  process.stderr.write('usage: brain.ts <unix socket of the unit door>\n');
+  process.exit(EXIT_USAGE);
+}
+
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort());
+const input = createInterface({ input: process.stdin });
+input.once('close', () => stop.abort()); // whoever started this brain is gone
+input.once('line', (line) => {
+  // The line comes from the control plane, which is trusted.
+  void work(socketPath, (JSON.parse(line) as Assign).token);
+});
+stop.signal.addEventListener('abort', () => input.close(), { once: true });
+process.stdout.write('{"kind":"ready"}\n');
+
+async function work(path: string, token: string): Promise<void> {
+  const logger = jsonLogger('info', (line) => process.stderr.write(line));
+  const { http, close } = unixHttp(path);
+  try {
+    const unit = unitDoor({ http, clock: systemClock }, token);
+    const assignment = await unit.assignment(stop.signal);
+    const { sessionId, epoch } = assignment;
+    const ports = {
+      unit,
+      model: new AnthropicModel(http, token),
+      clock: systemClock,
+      logger: logger.with({ sessionId, epoch }),
+    };
+    const end = await runBrain(ports, assignment, stop.signal);
+    logger.info('brain ended', { end });
+  } catch (error) {
+    if (!stop.signal.aborted) process.exitCode = failed(error);
+  } finally {
+    close();
+    input.close();
+    process.stdin.destroy();
+  }
+
+  function failed(error: unknown): number {
+    if (isFinal(error)) return 0;
+    logger.error('brain failed', { error });
+    return 1;
+  }
+}
+
+/** A refusal of the very first request: this brain was replaced before it began. */
+function isFinal(error: unknown): boolean {
+  return error instanceof Error && 'final' in error && error.final === true;
+}

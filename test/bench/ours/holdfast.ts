@@ -1,0 +1,89 @@
+/**
+ * Ours without the supervisor: the real store, use cases and doors in one process, and sessions that run as if a brain
+ * held them. What is measured is the server's own work; brains would take the processor from it.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { Access } from '../../../src/access/access.ts';
+import type { NewEvent } from '../../../src/journal/event.ts';
+import { Live } from '../../../src/journal/live.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import type { SessionId, TurnId } from '../../../src/kernel/id.ts';
+import { jsonLogger } from '../../../src/kernel/logger.ts';
+import { openSecretFiles } from '../../../src/platform/local/secret-store.ts';
+import { openSqlite } from '../../../src/platform/sqlite/store.ts';
+import { Credentials } from '../../../src/secrets/credentials.ts';
+import { Agents } from '../../../src/sessions/agents.ts';
+import type { SessionJournal } from '../../../src/sessions/session-store.ts';
+import { Sessions } from '../../../src/sessions/sessions.ts';
+import { sampleEvent } from '../sample-events.ts';
+
+export const KEY = 'key-of-the-benchmark-0123456789';
+const SIGNING_KEY_BYTES = 32;
+/** As large as an append may be, and enough of them at once that they share commits. */
+const FILL_APPEND_EVENTS = 100;
+const FILL_IN_FLIGHT = 10;
+
+/** A session whose turn runs, and what a brain of it would present. */
+export interface RunningSession {
+  readonly sessionId: SessionId;
+  readonly turnId: TurnId;
+  readonly epoch: number;
+  readonly token: string;
+  readonly head: number;
+}
+
+export type Holdfast = Awaited<ReturnType<typeof openHoldfast>>;
+
+export async function openHoldfast(folder: string) {
+  const clock = systemClock;
+  const logger = jsonLogger('warn', (line) => process.stderr.write(line));
+  const store = openSqlite({ path: join(folder, 'holdfast.db'), clock });
+  const { journal } = store;
+  const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'keys', 'master.key'));
+  const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(SIGNING_KEY_BYTES) });
+  await access.ensureKey(KEY);
+  const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
+  const agents = new Agents({ agents: store.agents, credentials, clock });
+  await agents.create({ name: 'bench', model: 'rehearsal/echo', prompt: 'You are measured.' });
+  const sessions = new Sessions({ journal, sessions: store.sessions, agents, credentials, clock, serverKey: false });
+  const live = new Live({ journal, logger });
+  const ports = { access, agents, credentials, sessions, journal, live, logger };
+  const close = async (): Promise<void> => {
+    await live.close();
+    store.close();
+  };
+  return { ports, close };
+}
+
+export async function startRunning({ ports }: Holdfast): Promise<RunningSession> {
+  const { sessions, access } = ports;
+  const { session } = await sessions.start({ agent: 'bench', input: 'Go.', actor: { kind: 'human' } });
+  const { id: sessionId } = session;
+  const { epoch } = (await sessions.supervise(sessionId, { kind: 'takeLease', owner: 'bench' })).state;
+  const { state, lastSeq } = await sessions.write(sessionId, epoch, undefined, { kind: 'beginTurn' });
+  if (state.turn === undefined) throw new Error('The turn did not begin.');
+  return { sessionId, turnId: state.turn.id, epoch, token: access.mintUnitToken(sessionId, epoch), head: lastSeq };
+}
+
+/** Appends `count` sample events, many at once. */
+export async function fill({ ports }: Holdfast, { sessionId, turnId }: RunningSession, count: number): Promise<void> {
+  await inFlight(FILL_IN_FLIGHT, Math.ceil(count / FILL_APPEND_EVENTS), async (index) => {
+    const from = index * FILL_APPEND_EVENTS;
+    const length = Math.min(FILL_APPEND_EVENTS, count - from);
+    await append(ports.journal, sessionId, Array.from({ length }, (_, at) => sampleEvent(from + at, turnId)));
+  });
+}
+
+export async function append(journal: SessionJournal, sessionId: SessionId, events: readonly NewEvent[]): Promise<void> {
+  await journal.append(sessionId, { decide: () => ({ kind: 'append', events }) });
+}
+
+/** Calls `work` for 0 to count - 1, `width` at a time. */
+export async function inFlight(width: number, count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await work(index);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}

@@ -1,0 +1,131 @@
+/**
+ * From a session's start, or a message to one that hibernates, until the model service sees the first call. The whole
+ * product: `npm start` as a user has it, brains in their sandbox; only the model service is the benchmark's own.
+ */
+import { eventually } from '../../support/eventually.ts';
+import { commandLine, descendants } from '../../support/processes.ts';
+import { World } from '../../support/world.ts';
+import { cpuTicks } from '../cpu-ticks.ts';
+import { measureMachine } from '../machine.ts';
+import { type ModelService, startModelService } from '../model-service.ts';
+import type { Figure, Row, RunOptions } from '../row.ts';
+
+/** The tree has done nothing for so long: a spare that was starting is ready. */
+const QUIET_MS = 400;
+/** A tick is 10 ms of CPU; heartbeats and sweeps use less than this in QUIET_MS. */
+const QUIET_TICKS = 2;
+const MODEL = 'anthropic/claude-bench';
+
+export const start: Row = {
+  name: 'start',
+  measures:
+    'From the answer to startSession (or sendMessage) until the model service has the request; `from the request` counts ' +
+    'from sending the mutation. Reference: a bare `node -e 0` on this machine, shown for its speed and not judged.',
+  run,
+};
+
+async function run({ runs, say }: RunOptions): Promise<readonly Figure[]> {
+  const model = await startModelService();
+  try {
+    const { nodeStartMs } = await measureMachine();
+    const reference = [nodeStartMs];
+    say('with a spare brain');
+    const spare = await inWorld(model, 1, (world) => starts(world, model, 1, runs));
+    say('without');
+    const fresh = await inWorld(model, 0, (world) => starts(world, model, 0, runs));
+    say('after hibernation');
+    const woken = await inWorld(model, 1, (world) => wakes(world, model, runs));
+    const figures = (label: string, waits: readonly Wait[], atMost: number): readonly Figure[] => [
+      { label, unit: 'ms', ours: waits.map(({ afterAnswer }) => afterAnswer), reference, goal: { kind: 'figure', atMost } },
+      { label: 'the same, from the request', unit: 'ms', ours: waits.map(({ afterRequest }) => afterRequest) },
+    ];
+    return [
+      ...figures('start to first model call, spare brain', spare, 50),
+      ...figures('start to first model call, no spare', fresh, 400),
+      ...figures('message after hibernation to model call', woken, 100),
+    ];
+  } finally {
+    await model.close();
+  }
+}
+
+interface Wait {
+  readonly afterAnswer: number;
+  readonly afterRequest: number;
+}
+
+async function inWorld<T>(model: ModelService, spares: number, work: (world: World) => Promise<T>): Promise<T> {
+  const world = await World.open({
+    NODE_ENV: 'production',
+    ANTHROPIC_BASE_URL: model.url,
+    ANTHROPIC_API_KEY: 'key-of-the-benchmark',
+    HOLDFAST_SPARES: String(spares),
+    HOLDFAST_IDLE_SECONDS: '0',
+    HOLDFAST_LOG: 'warn',
+  });
+  try {
+    await world.createAgent({ name: 'bench', model: MODEL });
+    await settled(world, spares);
+    return await work(world);
+  } finally {
+    await world.close();
+  }
+}
+
+async function starts(world: World, model: ModelService, spares: number, runs: number): Promise<readonly Wait[]> {
+  const waits: Wait[] = [];
+  for (let index = 0; index <= runs; index += 1) {
+    let sessionId = '';
+    const wait = await timed(model, async () => {
+      sessionId = await world.startSession({ agent: 'bench', input: 'Say that you are done.' });
+    });
+    if (index > 0) waits.push(wait); // the first warms up
+    await asleep(world, sessionId);
+    await settled(world, spares);
+  }
+  return waits;
+}
+
+async function wakes(world: World, model: ModelService, runs: number): Promise<readonly Wait[]> {
+  const sessionId = await world.startSession({ agent: 'bench', input: 'Say that you are done.' });
+  const waits: Wait[] = [];
+  for (let index = 0; index <= runs; index += 1) {
+    await asleep(world, sessionId);
+    await settled(world, 1);
+    const wait = await timed(model, () => world.send(sessionId, 'Again, please.'));
+    if (index > 0) waits.push(wait);
+  }
+  await asleep(world, sessionId);
+  return waits;
+}
+
+async function timed(model: ModelService, ask: () => Promise<void>): Promise<Wait> {
+  const call = model.nextCall();
+  const from = performance.now();
+  await ask();
+  const answered = performance.now();
+  const arrived = await call;
+  return { afterAnswer: arrived - answered, afterRequest: arrived - from };
+}
+
+async function asleep(world: World, sessionId: string): Promise<void> {
+  await eventually('the session hibernates', async () => {
+    const { status, hibernated } = await world.session(sessionId);
+    return status === 'IDLE' && hibernated;
+  });
+}
+
+/** `spares` brains are there, and nothing in the whole tree is working. */
+async function settled(world: World, spares: number): Promise<void> {
+  const { serverPid } = world;
+  await eventually('the server has nothing to do', async () => {
+    const before = cpuTicks(serverPid);
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    const isThere = spares === 0 || brains(serverPid).length > 0;
+    return isThere && cpuTicks(serverPid) - before <= QUIET_TICKS;
+  });
+}
+
+function brains(serverPid: number): readonly number[] {
+  return descendants(serverPid).filter((pid) => commandLine(pid).includes('brain.ts'));
+}

@@ -1,0 +1,92 @@
+/** What every AgentStore must keep. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { newId } from '../../src/kernel/id.ts';
+import type { Agent } from '../../src/sessions/agent.ts';
+import type { AgentStore } from '../../src/sessions/agent-store.ts';
+
+export interface AgentPlatform {
+  readonly name: string;
+  open(): Promise<{ readonly agents: AgentStore; close(): Promise<void> }>;
+}
+
+function agentOf(given: Partial<Agent> = {}): Agent {
+  const id = given.id ?? newId('agent');
+  return {
+    id,
+    name: `agent ${id}`,
+    runtime: 'claude',
+    revision: { agentId: id, number: 1, prompt: 'Be kind.', model: 'anthropic/test', createdAt: 1 },
+    limits: { tokens: 9 },
+    createdAt: 1,
+    updatedAt: 1,
+    requestHash: 'hash',
+    ...given,
+  };
+}
+
+export function agentStoreContract(platform: AgentPlatform): void {
+  describe(`the agent store contract on ${platform.name}`, () => {
+    const open: { close(): Promise<void> }[] = [];
+    afterEach(async () => {
+      for (const one of open.splice(0)) await one.close();
+    });
+
+    async function begin(): Promise<AgentStore> {
+      const store = await platform.open();
+      open.push(store);
+      return store.agents;
+    }
+
+    it('finds an agent by id and by name, and its first revision', async () => {
+      const agents = await begin();
+      const agent = agentOf({ credentialId: newId('credential') });
+
+      expect(await agents.create(agent)).toEqual({ created: true, agent });
+
+      expect(await agents.get(agent.id)).toEqual(agent);
+      expect(await agents.byName(agent.name)).toEqual(agent);
+      expect(await agents.revision(agent.id, 1)).toEqual(agent.revision);
+      expect(await agents.get(newId('agent'))).toBeUndefined();
+      expect(await agents.byName('nobody')).toBeUndefined();
+      expect(await agents.revision(agent.id, 2)).toBeUndefined();
+    });
+
+    it('answers the one that is there when the id or the name is taken', async () => {
+      const agents = await begin();
+      const first = agentOf({ name: 'first' });
+      await agents.create(first);
+
+      expect(await agents.create(agentOf({ id: first.id, name: 'other' }))).toEqual({ created: false, agent: first });
+      expect(await agents.create(agentOf({ name: 'first' }))).toEqual({ created: false, agent: first });
+      expect(await agents.list({ limit: 9 })).toEqual([first]);
+    });
+
+    it('replaces an agent that has not changed since, and keeps every revision', async () => {
+      const agents = await begin();
+      const first = agentOf();
+      await agents.create(first);
+      const second: Agent = { ...first, updatedAt: 2, revision: { ...first.revision, number: 2, prompt: 'Be brief.', createdAt: 2 } };
+
+      expect(await agents.update(second, 1)).toBe(true);
+      expect(await agents.update({ ...first, updatedAt: 3, limits: {} }, 1)).toBe(false);
+      expect(await agents.update({ ...second, updatedAt: 3, limits: {} }, 2)).toBe(true);
+      expect(await agents.update(agentOf(), 1)).toBe(false);
+
+      expect(await agents.get(first.id)).toEqual({ ...second, updatedAt: 3, limits: {} });
+      expect(await agents.revision(first.id, 1)).toEqual(first.revision);
+      expect(await agents.revision(first.id, 2)).toEqual(second.revision);
+    });
+
+    it('lists newest first from a place on', async () => {
+      const agents = await begin();
+      const all = [1, 2, 2, 3].map((createdAt) => agentOf({ createdAt }));
+      for (const agent of all) await agents.create(agent);
+      const order = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+
+      const first = await agents.list({ limit: 2 });
+      const second = await agents.list({ limit: 9, before: order[1] });
+
+      expect([...first, ...second]).toEqual(order);
+    });
+  });
+}

@@ -1,0 +1,36 @@
+/** What every OwnerStore must keep. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { OwnerStore } from '../../src/supervisor/owner-store.ts';
+
+export interface OwnerPlatform {
+  readonly name: string;
+  open(): Promise<{ readonly owners: OwnerStore; close(): Promise<void> }>;
+}
+
+export function ownerStoreContract(platform: OwnerPlatform): void {
+  describe(`the owner store contract on ${platform.name}`, () => {
+    const open: { close(): Promise<void> }[] = [];
+    afterEach(async () => {
+      for (const one of open.splice(0)) await one.close();
+    });
+
+    it('tells who lives: until the heartbeat expires, is renewed, or the owner retires', async () => {
+      const store = await platform.open();
+      open.push(store);
+      const { owners } = store;
+      await owners.beat('a', 1_000);
+      await owners.beat('b', 2_000);
+      await owners.beat('c', 2_000);
+
+      const alive = async (now: number) => new Set(await owners.alive(now));
+      expect(await alive(999)).toEqual(new Set(['a', 'b', 'c']));
+      expect(await alive(1_000)).toEqual(new Set(['b', 'c']));
+      await owners.beat('a', 3_000);
+      await owners.retire('b');
+      await owners.retire('nobody');
+
+      expect(await alive(1_500)).toEqual(new Set(['a', 'c']));
+      expect(await alive(2_500)).toEqual(new Set(['a']));
+    });
+  });
+}

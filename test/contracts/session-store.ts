@@ -1,0 +1,198 @@
+/** What every SessionStore must keep: records and turns beside their logs. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Event, EVENTS, type NewEvent } from '../../src/journal/event.ts';
+import { isEventType } from '../../src/journal/codec.ts';
+import { must } from '../../src/kernel/assert.ts';
+import { newId, type SessionId } from '../../src/kernel/id.ts';
+import { TurnOver } from '../../src/sessions/faults.ts';
+import { fold } from '../../src/sessions/fold.ts';
+import { type Command, decide } from '../../src/sessions/lifecycle.ts';
+import { newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
+import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
+import type { JournalPlatform, OpenJournal } from './journal.ts';
+
+const HUMAN = { kind: 'human' } as const;
+const AGENT = { kind: 'agent' } as const;
+const HELLO: Command = { kind: 'send', text: 'hello', mode: 'steer', actor: HUMAN };
+
+export function sessionStoreContract(platform: JournalPlatform): void {
+  describe(`the session store contract on ${platform.name}`, () => {
+    const open: OpenJournal[] = [];
+    const clock = new ManualClock();
+    afterEach(async () => {
+      for (const one of open.splice(0)) await one.close();
+    });
+
+    async function begin() {
+      const store = await platform.open({ clock });
+      open.push(store);
+      const create = (given: Partial<SessionOrigin> = {}) => store.sessions.create(originOf(given), nothing);
+      const command = (id: SessionId, ...commands: readonly Command[]) =>
+        commands.reduce<Promise<unknown>>(
+          (before, one) => before.then(() => store.journal.append(id, { decide: (session) => decide(session, one) })),
+          Promise.resolve(),
+        );
+      return { ...store, store, create, command };
+    }
+
+    it('creates a session with the first events of its log, and keeps all that it was started with', async () => {
+      const { sessions, journal } = await begin();
+      const origin = originOf({
+        credentialId: newId('credential'), limits: { tokens: 5, turnSeconds: 60 }, metadata: { team: 'é', deep: { list: [1, null] } }, key: 'natural',
+      });
+
+      const created = await sessions.create(origin, (session) => decide(session, HELLO));
+
+      expect(created).toMatchObject({ created: true, head: 1, session: { ...origin, status: 'queued' } });
+      expect(await sessions.get(origin.id)).toEqual({ session: created.session, head: 1 });
+      expect((await journal.read(origin.id, { after: 0, limit: 9 })).map(({ type }) => type)).toEqual(['user.message']);
+      expect(await sessions.get(newId('session'))).toBeUndefined();
+    });
+
+    it('answers the session that is there when the id or the key is taken, and writes nothing', async () => {
+      const { sessions, create } = await begin();
+      const first = await create({ key: 'natural', requestHash: 'first' });
+
+      const sameId = await sessions.create({ ...originOf(), id: first.session.id, requestHash: 'x' }, appending(spoken('no')));
+      const sameKey = await sessions.create(originOf({ key: 'natural', requestHash: 'y' }), appending(spoken('no')));
+
+      expect(sameId).toEqual({ created: false, session: first.session, head: 0 });
+      expect(sameKey).toEqual(sameId);
+      expect(await sessions.list({}, { limit: 10 })).toHaveLength(1);
+    });
+
+    it('creates one session when the same key arrives many times at once', async () => {
+      const { create } = await begin();
+
+      const all = await Promise.all(Array.from({ length: 10 }, () => create({ key: 'natural' })));
+
+      expect(all.filter(({ created }) => created)).toHaveLength(1);
+      expect(new Set(all.map(({ session }) => session.id)).size).toBe(1);
+    });
+
+    it('creates nothing when the first events are refused', async () => {
+      const { sessions } = await begin();
+      const origin = originOf();
+
+      const refused = sessions.create(origin, () => ({ kind: 'refuse', fault: new TurnOver() }));
+
+      await expect(refused).rejects.toBeInstanceOf(TurnOver);
+      expect(await sessions.get(origin.id)).toBeUndefined();
+      expect((await sessions.create(origin, nothing)).created).toBe(true);
+    });
+
+    it('lists newest first, page by page, also where many have the same time', async () => {
+      const { sessions, create } = await begin();
+      for (let index = 0; index < 25; index += 1) await create({ createdAt: 1_000 + Math.floor(index / 10) });
+
+      const seen: Session[] = [];
+      for (;;) {
+        const last = seen.at(-1);
+        const before = last === undefined ? undefined : { createdAt: last.createdAt, id: last.id };
+        const page = await sessions.list({}, { limit: 4, before });
+        if (page.length === 0) break;
+        seen.push(...page.map(({ session }) => session));
+      }
+
+      const places = seen.map(({ createdAt, id }) => `${createdAt} ${id}`);
+      expect(new Set(places).size).toBe(25);
+      expect(places).toEqual(places.toSorted().toReversed());
+    });
+
+    it('filters by status, agent and key, and tells each head', async () => {
+      const { sessions, create, command } = await begin();
+      const agentId = newId('agent');
+      const a = (await create({ agentId, createdAt: 1 })).session.id;
+      const b = (await create({ agentId, createdAt: 2, key: 'b' })).session.id;
+      const c = (await create({ createdAt: 3 })).session.id;
+      await command(a, HELLO);
+      await command(c, HELLO, HELLO);
+      const ids = async (...args: Parameters<typeof sessions.list>) => (await sessions.list(...args)).map(({ session }) => session.id);
+
+      expect(await ids({ status: 'queued' }, { limit: 9 })).toEqual([c, a]);
+      expect(await ids({ agentId }, { limit: 9 })).toEqual([b, a]);
+      expect(await ids({ agentId, status: 'queued' }, { limit: 9 })).toEqual([a]);
+      expect(await ids({ key: 'b' }, { limit: 9 })).toEqual([b]);
+      expect(await ids({ key: 'b', status: 'queued' }, { limit: 9 })).toEqual([]);
+      expect(await ids({ status: 'queued' }, { limit: 9, before: { createdAt: 3, id: c } })).toEqual([a]);
+      expect((await sessions.list({}, { limit: 9 })).map(({ head }) => head)).toEqual([2, 0, 1]);
+    });
+
+    it('keeps every turn, newest first, the running one as of the last append', async () => {
+      const { sessions, create, command } = await begin();
+      const { id } = (await create()).session;
+      for (let number = 1; number <= 3; number += 1) {
+        await command(id, HELLO, { kind: 'beginTurn' }, { kind: 'completeTurn', outcome: 'canceled' });
+      }
+      await command(id, HELLO, { kind: 'beginTurn' }, HELLO);
+
+      const turns = await sessions.turns(id, { limit: 10 });
+
+      expect(turns.map(({ number, state }) => [number, state])).toEqual([[4, 'running'], [3, 'completed'], [2, 'completed'], [1, 'completed']]);
+      expect(turns[0]).toEqual((await sessions.get(id))?.session.turn);
+      expect(turns[0]?.inputToSeq).toBe(await sessions.get(id).then((entry) => entry?.head));
+      expect((await sessions.turns(id, { limit: 1, before: 3 })).map(({ number }) => number)).toEqual([2]);
+      expect(await sessions.turn(id, 2)).toEqual(turns[2]);
+      expect(await sessions.turn(id, 9)).toBeUndefined();
+      expect(await sessions.turns(newId('session'), { limit: 1 })).toEqual([]);
+    });
+
+    it('knows which sessions want a brain, the longest waiting first, and whose lease they hold', async () => {
+      const { sessions, create, command } = await begin();
+      const start = clock.now();
+      const ids: SessionId[] = [];
+      for (let index = 0; index < 4; index += 1) ids.push((await create()).session.id);
+      const [a, b, c, d] = ids as [SessionId, SessionId, SessionId, SessionId]; // four were made
+      for (const [wait, id] of [[3, a], [1, b], [2, c]] as const) {
+        clock.set(start + wait * 1_000);
+        await command(id, HELLO, { kind: 'takeLease', owner: id === a ? 'other' : 'owner' });
+      }
+
+      expect(await sessions.wanted(9)).toEqual([b, c, a]);
+      expect(await sessions.wanted(1)).toEqual([b]);
+      expect(new Set(await sessions.leased('owner', 9))).toEqual(new Set([b, c]));
+      expect(await sessions.leased('owner', 1)).toHaveLength(1);
+      await command(b, { kind: 'cancel', actor: HUMAN }, { kind: 'hibernate' });
+      await command(c, { kind: 'archive', actor: HUMAN });
+      expect(await sessions.wanted(9)).toEqual([a]);
+      expect(await sessions.leased('owner', 9)).toEqual([]);
+      expect((await sessions.get(d))?.session.lease).toBeUndefined();
+    });
+
+    it('keeps a record that can be rebuilt from the log', async () => {
+      const { journal, sessions, store, command } = await begin();
+      const origin = originOf({ metadata: { a: 1 } });
+      const { id } = (await sessions.create(origin, (session) => decide(session, HELLO))).session;
+      await command(id, { kind: 'takeLease', owner: 'o' }, { kind: 'beginTurn' });
+      const turnId = (await sessions.get(id))?.session.turn?.id;
+      const usage = { callId: 'm1', model: 'm', inputTokens: 5, outputTokens: 7, cacheCreationInputTokens: 1, cacheReadInputTokens: 2, complete: true };
+      const events: readonly NewEvent[] = [
+        { type: 'model.started', actor: AGENT, turnId, body: { callId: 'm1', inputToSeq: 1 } },
+        { type: 'model.retried', actor: AGENT, turnId, body: { callId: 'm1', attempt: 1, attemptMax: 3, waitMs: 9, code: 'overloaded_error', message: 'x' } },
+        { type: 'model.usage', actor: { kind: 'system' }, turnId, body: usage },
+        { type: 'tool.call', actor: AGENT, turnId, body: { callId: 't', modelCallId: 'm1', toolUseId: 'u', tool: 'write', input: { text: 'x'.repeat(40_000) } } },
+        { type: 'model.completed', actor: AGENT, turnId, body: { callId: 'm1', stopReason: 'tool_use' } },
+        { type: 'error.model', actor: AGENT, turnId, body: { code: 'bad', message: 'y'.repeat(40_000), retriable: false } },
+      ];
+      await command(id, { kind: 'record', events }, { kind: 'loseBrain', reason: 'killed', attemptMax: 3, retryInMs: 10 });
+      await command(id, { kind: 'takeLease', owner: 'p' }, HELLO, { kind: 'completeTurn', outcome: 'error', failure: { code: 'bad', message: 'y' } });
+
+      let rebuilt = newSession(origin);
+      for (const event of await journal.read(id, { after: 0, limit: 100 })) {
+        const { type } = event;
+        if (!isEventType(type)) throw new Error(`${type} is not one of ${Object.keys(EVENTS).join(', ')}`);
+        const body = JSON.parse((await journal.readBody(id, event.seq)) ?? '');
+        rebuilt = fold(rebuilt, { ...event, type, body } as Event); // type and body come from one row
+      }
+
+      const stored = await sessions.get(id);
+      expect(stored?.session).toEqual(rebuilt);
+      expect(await sessions.turns(id, { limit: 9 })).toEqual([rebuilt.turn]);
+      expect((await sessions.list({}, { limit: 9 }))[0]).toEqual(stored);
+      if (!platform.lasting) return;
+      const again = must(await store.reopen?.(), 'a lasting platform can be opened again');
+      open.splice(open.indexOf(store), 1, again);
+      expect(await again.sessions.get(id)).toEqual(stored);
+    });
+  });
+}

@@ -1,0 +1,47 @@
+/** The embedded store keeps every port's contract: in memory, and in a file that is closed and opened again. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqlite, type SqliteOptions } from '../../../src/platform/sqlite/store.ts';
+import { agentStoreContract } from '../../contracts/agent-store.ts';
+import { credentialStoreContract } from '../../contracts/credential-store.ts';
+import { journalContract } from '../../contracts/journal.ts';
+import { keyStoreContract } from '../../contracts/key-store.ts';
+import { ownerStoreContract } from '../../contracts/owner-store.ts';
+import { sessionStoreContract } from '../../contracts/session-store.ts';
+
+async function inMemory(options: Omit<SqliteOptions, 'path'> = {}) {
+  const store = openSqlite({ ...options, path: ':memory:' });
+  return { ...store, close: async () => store.close() };
+}
+
+async function inFile(options: Omit<SqliteOptions, 'path'> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
+  const openAgain = async () => {
+    const store = openSqlite({ ...options, path: join(folder, 'test.db') });
+    return {
+      ...store,
+      close: async () => {
+        store.close();
+        rmSync(folder, { recursive: true });
+      },
+      reopen: async () => {
+        store.close();
+        return openAgain();
+      },
+    };
+  };
+  return openAgain();
+}
+
+for (const platform of [
+  { name: 'sqlite in memory', lasting: false, open: inMemory },
+  { name: 'sqlite in a file', lasting: true, open: inFile },
+]) {
+  journalContract(platform);
+  sessionStoreContract(platform);
+  agentStoreContract(platform);
+  credentialStoreContract(platform);
+  keyStoreContract(platform);
+  ownerStoreContract(platform);
+}

@@ -1,0 +1,64 @@
+/** J2 for real: a process is killed in the middle of its appends, and what it was told to be durable is there. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import type { SessionId } from '../../../src/kernel/id.ts';
+import { openSqlite } from '../../../src/platform/sqlite/store.ts';
+import { eventually } from '../../support/eventually.ts';
+import { nothing } from '../../support/session-log.ts';
+
+const CHILD = join(import.meta.dirname, '../../support/append-until-killed.ts');
+const ACKNOWLEDGED_MIN = 300;
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+it('keeps every acknowledged event of a server that was killed by SIGKILL, and opens at once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-killed-'));
+  folders.push(folder);
+  const path = join(folder, 'test.db');
+  const child = spawn(process.execPath, [CHILD, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'close');
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+
+  await eventually('many appends', () => said.split('\n').length > ACKNOWLEDGED_MIN);
+  child.kill('SIGKILL');
+  await exited;
+
+  const acknowledged = said.split('\n').slice(0, -1).map((line) => line.split(' '));
+  const { journal, sessions, close } = openSqlite({ path });
+  try {
+    const ids = new Set(acknowledged.map(([id]) => id as SessionId)); // the child printed it
+    expect(ids.size).toBe(5);
+    const texts = new Map<string, readonly string[]>();
+    for (const id of ids) {
+      const all: string[] = [];
+      for (;;) {
+        const page = await journal.read(id, { after: all.length, limit: 100 });
+        if (page.length === 0) break;
+        expect(page[0]?.seq).toBe(all.length + 1);
+        all.push(...page.map(({ body }) => JSON.parse(body).text));
+      }
+      expect(all).toEqual(all.map((_, index) => `${Math.floor(index / 2) + 1} ${index % 2 === 0 ? 'first' : 'second'}`));
+      expect(all.length % 2, 'both events of an append, or none').toBe(0);
+      expect(await sessions.get(id)).toMatchObject({ head: all.length });
+      texts.set(id, all);
+    }
+    for (const [id = '', step, , lastSeq] of acknowledged) {
+      expect(texts.get(id)?.[Number(lastSeq) - 1]).toBe(`${step} second`);
+    }
+    const [id, step, firstSeq] = acknowledged.at(-1) ?? [];
+    const again = await journal.append(id as SessionId, { key: `step/${step}`, decide: nothing }); // the child printed it
+    expect(again).toMatchObject({ replayed: true, firstSeq: Number(firstSeq) });
+  } finally {
+    close();
+  }
+});

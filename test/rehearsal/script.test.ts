@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { parseScript, ScriptInvalid } from '../../src/rehearsal/script.ts';
+import { loadScripts, OWN_SCRIPTS } from '../../src/rehearsal/script-folder.ts';
+
+function refusal(script: unknown): string {
+  try {
+    parseScript('mine', typeof script === 'string' ? script : JSON.stringify(script));
+  } catch (error) {
+    if (error instanceof ScriptInvalid) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+test('the scripts that come with Holdfast are valid', async () => {
+  const scripts = await loadScripts(OWN_SCRIPTS);
+
+  expect(scripts.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['demo', 'echo', 'faulty', 'tools']),
+  );
+});
+
+test('a script that is not one is refused with the place and what was expected', () => {
+  expect(refusal('{')).toMatch(/^mine: expected JSON/);
+  expect(refusal([])).toBe('mine: expected an object.');
+  expect(refusal({ description: 'x' })).toBe('mine.rules: expected a list.');
+  expect(refusal({ description: 'x', rules: [{}] })).toBe('mine.rules[0].answer: expected a list.');
+  expect(refusal({ description: 'x', rules: [{ answer: [{}] }] })).toMatch(
+    /^mine\.rules\[0\]\.answer\[0\]: expected one of/,
+  );
+  expect(refusal({ description: 'x', rules: [{ anwser: [] }] })).toMatch(
+    /^mine\.rules\[0\]\.anwser: expected no such field/,
+  );
+  expect(refusal({ description: 'x', rules: [{ answer: [], when: { user: '(' } }] })).toBe(
+    'mine.rules[0].when.user: expected a regular expression.',
+  );
+  expect(refusal({ description: 'x', rules: [{ answer: [], faults: [{ status: 200 }] }] })).toBe(
+    'mine.rules[0].faults[0].status: expected a status from 400 to 599.',
+  );
+});

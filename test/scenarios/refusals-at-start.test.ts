@@ -1,0 +1,95 @@
+/** What can be wrong when the server starts: one sentence that says what to do, a non-zero exit, nothing half-written. */
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { World } from '../support/world.ts';
+
+const ENTRY = join(import.meta.dirname, '../../src/processes/all-in-one.ts');
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-refusal-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs the server, which must end by itself. */
+async function start(env: Record<string, string>): Promise<{ code: number | null; said: string }> {
+  const server = spawn(process.execPath, [ENTRY], {
+    env: { PATH: process.env.PATH ?? '', HOLDFAST_DATA: folder, PORT: '0', HOLDFAST_LOG: 'error', ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  server.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const code = await new Promise<number | null>((resolve) => server.once('close', resolve));
+  return { code, said };
+}
+
+function oneSentence(said: string, ...words: readonly string[]): void {
+  expect(said.trim().split('\n')).toHaveLength(1);
+  for (const word of words) expect(said).toContain(word);
+  expect(said).not.toContain('    at ');
+}
+
+it('a port in use', async () => {
+  const other: Server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port } = other.address() as { port: number };
+  const { code, said } = await start({ PORT: String(port) });
+  other.close();
+
+  expect(code).toBe(1);
+  oneSentence(said, `port ${port} is in use`, 'PORT');
+});
+
+it('a data folder that cannot be written', async () => {
+  await writeFile(join(folder, 'file'), '');
+  const { code, said } = await start({ HOLDFAST_DATA: join(folder, 'file', 'data') });
+
+  expect(code).toBe(1);
+  oneSentence(said, 'HOLDFAST_DATA');
+});
+
+it('a database of a newer version', async () => {
+  const path = join(folder, 'holdfast.db');
+  const newer = new DatabaseSync(path);
+  newer.exec('PRAGMA user_version = 9999');
+  newer.close();
+  const { code, said } = await start({});
+
+  expect(code).toBe(1);
+  oneSentence(said, 'newer');
+});
+
+it('a data folder that another server uses', async () => {
+  const world = await World.open();
+  const { code, said } = await start({ HOLDFAST_DATA: join(world.folder, 'data') });
+  await world.close();
+
+  expect(code).toBe(1);
+  oneSentence(said, 'use');
+});
+
+it('a key file that others may read', async () => {
+  const world = await World.open();
+  await world.stop();
+  const keyFile = join(world.folder, 'data', 'keys', 'master.key');
+  await chmod(keyFile, 0o644);
+  const { code, said } = await start({ HOLDFAST_DATA: join(world.folder, 'data') });
+  await world.close();
+
+  expect(code).toBe(1);
+  oneSentence(said, `chmod 600 ${keyFile}`);
+});
+
+it('a configuration with several mistakes names all of them', async () => {
+  const { code, said } = await start({ PORT: 'x', HOLDFAST_ISOLATION: 'y' });
+
+  expect(code).toBe(78);
+  expect(said).toContain('PORT: expected');
+  expect(said).toContain('HOLDFAST_ISOLATION: expected');
+});

@@ -1,0 +1,167 @@
+/**
+ * The HTTP server with its GraphQL door in this process, over SQLite in memory: what a client of the API sees, without units.
+ * `close()` fails when a socket or a reader of a log was left behind.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { Access } from '../../src/access/access.ts';
+import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graphql-door.ts';
+import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
+import { type HttpServer, listen } from '../../src/api/http-server.ts';
+import type { NewEvent } from '../../src/journal/event.ts';
+import { Live } from '../../src/journal/live.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { SessionId } from '../../src/kernel/id.ts';
+import { type Logger, jsonLogger } from '../../src/kernel/logger.ts';
+import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
+import { openSqlite, type SqliteOptions, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { Credentials } from '../../src/secrets/credentials.ts';
+import { Agents } from '../../src/sessions/agents.ts';
+import { Sessions } from '../../src/sessions/sessions.ts';
+import { eventually } from './eventually.ts';
+
+export const ROOT_KEY = 'root-key-of-the-door-tests-0123';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
+export type Answer = any;
+
+export class Door {
+  readonly #options: GraphqlOptions;
+  readonly #folder: string;
+  readonly #logLines: string[] = [];
+  readonly store: SqliteStore;
+  readonly live: Live;
+  readonly access: Access;
+  readonly sessions: Sessions;
+  readonly agents: Agents;
+  readonly credentials: Credentials;
+  graphql!: GraphqlDoor; // set by open()
+  #server!: HttpServer; // set by open()
+
+  static async open(options: GraphqlOptions = {}, caps?: SqliteOptions['caps']): Promise<Door> {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
+    const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'key'));
+    const door = new Door(folder, options, openSqlite({ path: ':memory:', clock: systemClock, caps }), secrets);
+    await door.access.ensureKey(ROOT_KEY);
+    await door.listen(0);
+    return door;
+  }
+
+  private constructor(folder: string, options: GraphqlOptions, store: SqliteStore, secrets: Awaited<ReturnType<typeof openSecretFiles>>) {
+    const { journal, sessions, keys } = store;
+    this.#folder = folder;
+    this.#options = options;
+    this.store = store;
+    this.live = new Live({ journal });
+    this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32) });
+    this.credentials = new Credentials({ credentials: store.credentials, secrets, clock: systemClock });
+    this.agents = new Agents({ agents: store.agents, credentials: this.credentials, clock: systemClock });
+    const { agents, credentials } = this;
+    this.sessions = new Sessions({ journal, sessions, agents, credentials, clock: systemClock, serverKey: true });
+  }
+
+  get port(): number {
+    return this.#server.port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/graphql`;
+  }
+
+  get socketUrl(): string {
+    return `ws://127.0.0.1:${this.port}/graphql`;
+  }
+
+  get logs(): string {
+    return this.#logLines.join('');
+  }
+
+  /** Opens the server, again after `stop`. */
+  async listen(port: number): Promise<void> {
+    const logger: Logger = jsonLogger('debug', (line) => this.#logLines.push(line));
+    const { access, agents, credentials, sessions, live, store } = this;
+    const ports = { access, agents, credentials, sessions, live, logger, journal: store.journal };
+    this.graphql = createGraphqlDoor(ports, this.#options);
+    this.#server = await listen({ graphql: this.graphql, logger, ready: () => Promise.resolve(true) }, { port, host: '127.0.0.1' });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.close();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.stop();
+      expect(this.graphql.held).toEqual({ sockets: 0, groups: 0 });
+      await eventually('no reader of a log is left', () => this.readers() === 0);
+    } finally {
+      this.live.close();
+      this.store.close();
+      await rm(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Sessions whose live end is being read. */
+  readers(sessionIds: readonly SessionId[] = [...this.#started]): number {
+    return sessionIds.filter((id) => this.live.headOf(id) !== undefined).length;
+  }
+
+  readonly #started = new Set<SessionId>();
+
+  /** A session with one message, and a turn that runs. */
+  async session(input = 'hello'): Promise<SessionId> {
+    const agent = await this.agents.create({ name: 'door', model: 'anthropic/claude-sonnet-5', prompt: 'Be brief.' });
+    const { session } = await this.sessions.start({ agent: agent.agent.id, input, actor: { kind: 'human' } });
+    this.#started.add(session.id);
+    return session.id;
+  }
+
+  /** As its brain: begins the turn. */
+  async beginTurn(sessionId: SessionId): Promise<void> {
+    await this.sessions.supervise(sessionId, { kind: 'takeLease', owner: 'test' });
+    const { session } = await this.sessions.get(sessionId);
+    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'beginTurn' });
+  }
+
+  /** As its brain: writes events in the running turn. */
+  async record(sessionId: SessionId, ...events: readonly NewEvent[]): Promise<void> {
+    const { session } = await this.sessions.get(sessionId);
+    const turnId = session.turn?.id;
+    const own = events.map((event) => ({ ...event, turnId }) as NewEvent); // a spread of a union is not one for TypeScript
+    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
+  }
+
+  /** As its brain: ends the turn with an answer. */
+  async complete(sessionId: SessionId): Promise<void> {
+    const { session } = await this.sessions.get(sessionId);
+    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'completeTurn', outcome: 'completed' });
+  }
+
+  async post(query: string, variables: object = {}, bearer: string | null = ROOT_KEY, headers: object = {}): Promise<{ status: number; body: Answer }> {
+    const response = await fetch(this.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
+        ...headers,
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** The data; throws what was refused. */
+  async ask(query: string, variables: object = {}, bearer: string | null = ROOT_KEY): Promise<Answer> {
+    const { body } = await this.post(query, variables, bearer);
+    if (body.errors !== undefined) throw new Error(JSON.stringify(body.errors));
+    return body.data;
+  }
+}
+
+/** An event as a brain writes it. */
+export function said(text: string): NewEvent {
+  return { type: 'agent.message', actor: { kind: 'agent' }, body: { callId: 'call-1', text } };
+}

@@ -1,0 +1,70 @@
+/** Looks at other processes through /proc, as someone would who has broken into one of them. */
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** Process ids of everything that `pid` started, directly or not. */
+export function descendants(pid: number): readonly number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    const parent = /^\d+$/.test(name) ? parentOf(Number(name)) : undefined;
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const found: number[] = [];
+  for (let next = [pid]; next.length > 0; ) {
+    next = next.flatMap((it) => children.get(it) ?? []);
+    found.push(...next);
+  }
+  return found;
+}
+
+export function commandLine(pid: number): string {
+  return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+}
+
+/** Which of environment, command line and memory of the process hold `secret`. */
+export function holds(pid: number, secret: string): readonly string[] {
+  const places = ['environ', 'cmdline'].filter((file) => read(`/proc/${pid}/${file}`).includes(secret));
+  return memoryHolds(pid, Buffer.from(secret)) ? [...places, 'memory'] : places;
+}
+
+function memoryHolds(pid: number, secret: Buffer): boolean {
+  const ranges = read(`/proc/${pid}/maps`)
+    .split('\n')
+    .filter((line) => / rw?-?.{2} /.test(` ${line.split(' ')[1] ?? ''} `) && !line.includes('[v'))
+    .map((line) => (line.split(' ')[0] ?? '').split('-').map((hex) => Number.parseInt(hex, 16)));
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  const chunk = Buffer.alloc(CHUNK_BYTES + secret.length);
+  try {
+    return ranges.some(([from = 0, to = 0]) => {
+      for (let at = from; at < to; at += CHUNK_BYTES) {
+        const bytes = readAt(memory, chunk, Math.min(to - at, chunk.length), at);
+        if (chunk.subarray(0, bytes).includes(secret)) return true;
+      }
+      return false;
+    });
+  } finally {
+    closeSync(memory);
+  }
+}
+
+function readAt(memory: number, chunk: Buffer, length: number, at: number): number {
+  try {
+    return readSync(memory, chunk, 0, length, at);
+  } catch {
+    return 0; // a page that cannot be read holds nothing for anyone
+  }
+}
+
+function parentOf(pid: number): number | undefined {
+  const parent = /\nPPid:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
+  return parent === undefined ? undefined : Number(parent);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return ''; // it has ended
+  }
+}

@@ -1,0 +1,55 @@
+/** Sessions and events for tests of the log: small, real, and told apart by their text. */
+import type { NewEvent } from '../../src/journal/event.ts';
+import type { Decision } from '../../src/journal/journal.ts';
+import { type AgentId, newId } from '../../src/kernel/id.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import type { SessionOrigin } from '../../src/sessions/session.ts';
+
+/** Time that only the test moves. */
+export class ManualClock implements Clock {
+  #now: number;
+
+  constructor(now = 1_763_800_000_000) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  set(now: number): void {
+    this.#now = now;
+  }
+
+  sleep(): Promise<void> {
+    return Promise.reject(new Error('Nothing in these tests sleeps.'));
+  }
+}
+
+export const SOME_AGENT: AgentId = newId('agent');
+
+export function originOf(given: Partial<SessionOrigin> = {}): SessionOrigin {
+  return {
+    id: newId('session'),
+    createdAt: 1_763_800_000_000,
+    agentId: SOME_AGENT,
+    agentRevision: 1,
+    model: 'anthropic/test',
+    limits: {},
+    requestHash: 'hash',
+    ...given,
+  };
+}
+
+export function nothing(): Decision {
+  return { kind: 'nothing' };
+}
+
+export function appending(...events: readonly NewEvent[]): () => Decision {
+  return () => ({ kind: 'append', events });
+}
+
+/** An event that the fold has no rule for. */
+export function spoken(text: string, callId = 'call'): NewEvent {
+  return { type: 'agent.message', actor: { kind: 'agent' }, body: { callId, text } };
+}
