@@ -26,7 +26,10 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   errors: {
     defaultTypes: [],
     directResult: true,
-    defaultUnionOptions: { name: ({ fieldName }) => `${fieldName[0]?.toUpperCase()}${fieldName.slice(1)}Result` },
+    defaultUnionOptions: {
+      name: ({ fieldName }) => `${fieldName[0]?.toUpperCase()}${fieldName.slice(1)}Result`,
+      description: 'What was asked for, or the Fault that says why not. `... on Fault { code message }` covers them all.',
+    },
   },
   // Counted at the door for every transport (api/graphql/limits.ts), not in each resolver. Lists cost what is in one of
   // them; a connection says itself how many it can hold (schema/connection.ts).

@@ -126,7 +126,7 @@ export const EVENTS = {
       callId,
       model: text('The model that answered.'),
       inputTokens: count('Input tokens that were not cached.'),
-      outputTokens: count('Output tokens.'),
+      outputTokens: count('Tokens that the model wrote, its thinking included.'),
       cacheCreationInputTokens: count('Input tokens written to the prompt cache.'),
       cacheReadInputTokens: count('Input tokens read from the prompt cache.'),
       complete: flag('False when the stream was cut: the counts are lower bounds.'),

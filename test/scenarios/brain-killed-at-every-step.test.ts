@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isDense, story } from '../support/story.ts';
+import { kill } from '../support/processes.ts';
 import { World } from '../support/world.ts';
 
 let world: World;
@@ -35,13 +36,6 @@ async function killedAt(step: number): Promise<string> {
   return sessionId;
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it ended by itself in between
-  }
-}
 
 it('tells the same story wherever its brain was killed', async () => {
   const expected = await undisturbed();

@@ -26,10 +26,11 @@ it('a refused key', async () => {
   expect(failed.find(({ type }) => type === 'error.model')?.body.code).toBe('MODEL_KEY_REFUSED');
   expect((await world.session(sessionId)).why).toContain('key');
 
-  const { agent } = await world.graphql('{ agent(id: "keyed") { ... on Agent { credential { id } } } }');
-  await world.graphql(
-    `mutation { updateCredential(id: "${agent.credential.id}", input: { key: "${RIGHT}" }) { __typename ... on Fault { message } } }`,
+  const { agent } = await world.graphql('{ agent(name: "keyed") { ... on Agent { credentialId } } }');
+  const { updateCredential } = await world.graphql(
+    `mutation { updateCredential(input: { id: "${agent.credentialId}", key: "${RIGHT}" }) { __typename ... on Fault { message } } }`,
   );
+  expect(updateCredential).toEqual({ __typename: 'UpdateCredentialPayload' });
   await world.send(sessionId, 'And now?');
   await world.status(sessionId, 'IDLE');
 });

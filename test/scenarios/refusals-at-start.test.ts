@@ -71,7 +71,7 @@ it('a data folder that another server uses', async () => {
   await world.close();
 
   expect(code).toBe(1);
-  oneSentence(said, 'use');
+  oneSentence(said, 'Another Holdfast server', 'data folder of its own');
 });
 
 it('a key file that others may read', async () => {

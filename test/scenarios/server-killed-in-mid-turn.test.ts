@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { isDense, story } from '../support/story.ts';
+import { isAlive } from '../support/processes.ts';
 import { World } from '../support/world.ts';
 
 let world: World;
@@ -20,7 +21,7 @@ it('each session ends its turn with the same story, and no process of the old se
     await world.sees(sessionId, step);
     const brain = world.brainPid(sessionId);
     await world.crash();
-    await eventually('the brain ends with its server', () => brain === undefined || !isAlive(brain));
+    await eventually('the brain ends with its server', () => !isAlive(brain));
     await world.start();
 
     const events = await world.sees(sessionId, 'turn.completed');
@@ -35,13 +36,4 @@ it('each session ends its turn with the same story, and no process of the old se
  */
 function withoutUnknown(lines: readonly string[]): readonly string[] {
   return lines.map((line) => (line.startsWith('tool.result') || line.startsWith('agent.message') ? (line.split(' ')[0] ?? '') : line));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { isAlive } from '../support/processes.ts';
 import { type LogEvent, World } from '../support/world.ts';
 
 let world: World;
@@ -117,12 +118,3 @@ describe('archive', () => {
     await expect(world.send(sessionId, 'hello?')).rejects.toThrow('SESSION_ARCHIVED');
   });
 });
-
-function isAlive(pid: number | undefined): boolean {
-  try {
-    process.kill(pid ?? 0, 0);
-    return pid !== undefined;
-  } catch {
-    return false;
-  }
-}

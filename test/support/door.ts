@@ -28,8 +28,14 @@ export const ROOT_KEY = 'root-key-of-the-door-tests-0123';
 // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
 export type Answer = any;
 
+export interface DoorOptions extends GraphqlOptions {
+  /** Whether the server has a model key of its own. Default: true. */
+  readonly serverKey?: boolean | undefined;
+}
+
 export class Door {
-  readonly #options: GraphqlOptions;
+  readonly #options: DoorOptions;
+  readonly #started = new Set<SessionId>();
   readonly #folder: string;
   readonly #logLines: string[] = [];
   readonly store: SqliteStore;
@@ -41,7 +47,7 @@ export class Door {
   graphql!: GraphqlDoor; // set by open()
   #server!: HttpServer; // set by open()
 
-  static async open(options: GraphqlOptions = {}, caps?: SqliteOptions['caps']): Promise<Door> {
+  static async open(options: DoorOptions = {}, caps?: SqliteOptions['caps']): Promise<Door> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
     const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'key'));
     const door = new Door(folder, options, openSqlite({ path: ':memory:', clock: systemClock, caps }), secrets);
@@ -50,7 +56,7 @@ export class Door {
     return door;
   }
 
-  private constructor(folder: string, options: GraphqlOptions, store: SqliteStore, secrets: Awaited<ReturnType<typeof openSecretFiles>>) {
+  private constructor(folder: string, options: DoorOptions, store: SqliteStore, secrets: Awaited<ReturnType<typeof openSecretFiles>>) {
     const { journal, sessions, keys } = store;
     this.#folder = folder;
     this.#options = options;
@@ -60,7 +66,7 @@ export class Door {
     this.credentials = new Credentials({ credentials: store.credentials, secrets, clock: systemClock });
     this.agents = new Agents({ agents: store.agents, credentials: this.credentials, clock: systemClock });
     const { agents, credentials } = this;
-    this.sessions = new Sessions({ journal, sessions, agents, credentials, clock: systemClock, serverKey: true });
+    this.sessions = new Sessions({ journal, sessions, agents, credentials, clock: systemClock, serverKey: options.serverKey !== false });
   }
 
   get port(): number {
@@ -109,8 +115,6 @@ export class Door {
     return sessionIds.filter((id) => this.live.headOf(id) !== undefined).length;
   }
 
-  readonly #started = new Set<SessionId>();
-
   /** A session with one message, and a turn that runs. */
   async session(input = 'hello'): Promise<SessionId> {
     const agent = await this.agents.create({ name: 'door', model: 'anthropic/claude-sonnet-5', prompt: 'Be brief.' });
@@ -134,10 +138,12 @@ export class Door {
     await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
   }
 
-  /** As its brain: ends the turn with an answer. */
-  async complete(sessionId: SessionId): Promise<void> {
-    const { session } = await this.sessions.get(sessionId);
-    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'completeTurn', outcome: 'completed' });
+  /** As its brain: ends the turn with an answer, having seen all messages. */
+  async complete(sessionId: SessionId, resultEventId?: string): Promise<void> {
+    const { session, head } = await this.sessions.get(sessionId);
+    const body = { callId: 'call-2', inputToSeq: head };
+    await this.record(sessionId, { type: 'model.started', actor: { kind: 'agent' }, body });
+    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'completeTurn', outcome: 'completed', resultEventId });
   }
 
   async post(query: string, variables: object = {}, bearer: string | null = ROOT_KEY, headers: object = {}): Promise<{ status: number; body: Answer }> {

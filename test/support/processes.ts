@@ -18,6 +18,28 @@ export function descendants(pid: number): readonly number[] {
   return found;
 }
 
+/** SIGKILL to one process; false when it had ended by itself. */
+export function kill(pid: number | undefined): boolean {
+  if (pid === undefined || pid <= 1) throw new Error(`There is no process ${pid} to kill.`); // 0 would be our own group
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
+  }
+}
+
+export function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined || pid <= 1) throw new Error(`There is no process ${pid} to look at.`);
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function commandLine(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
 }

@@ -169,7 +169,11 @@ export class World {
   }
 
   async status(sessionId: string, status: string): Promise<void> {
-    await eventually(`status ${status}`, async () => (await this.session(sessionId)).status === status);
+    await eventually(`status ${status}`, async () => {
+      const session = await this.session(sessionId);
+      if (session.status !== status) throw new Error(JSON.stringify(session));
+      return true;
+    });
   }
 
   /** The process to SIGKILL for the session's brain at the newest epoch, from the server's own log. */

@@ -4,6 +4,24 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A new agent. */
+export type CreateAgentInput = {
+  /** A credential that exists. Not together with key. */
+  credentialId?: string | number | null | undefined;
+  /** A model key, stored sealed as a credential of its own. Not together with credentialId. */
+  key?: string | null | undefined;
+  /** Defaults for its sessions. */
+  limits?: LimitsInput | null | undefined;
+  /** provider/name, for example anthropic/claude-sonnet-5. */
+  model: string;
+  /** Letters, digits, spaces and . _ -; unique. */
+  name: string;
+  /** What the model is told first; at most 256 KiB. */
+  prompt: string;
+  /** What runs its sessions: claude, which is also the default. */
+  runtime?: string | null | undefined;
+};
+
 /** What is wrong with a cursor. */
 export type CursorRefusal =
   /** It is behind the end of the log: the log was taken back to an older state. */
@@ -28,6 +46,16 @@ export type EventLevel =
   /** Answers, questions, inputs and outcomes. */
   | 'USER';
 
+/** What a session may use; leave out what is not to be limited. */
+export type LimitsInput = {
+  /** Tokens of the whole session, cached ones included. */
+  tokens?: number | null | undefined;
+  /** Seconds that one turn may take: 1 to 1800. */
+  turnSeconds?: number | null | undefined;
+  /** Turns of the whole session. */
+  turns?: number | null | undefined;
+};
+
 /** When a message reaches the agent. */
 export type MessageMode =
   /** Ends the running turn now and starts the next. */
@@ -36,6 +64,49 @@ export type MessageMode =
   | 'QUEUE'
   /** Joins the running turn at its next model call. */
   | 'STEER';
+
+/** Something to say to the agent of a session. */
+export type SendMessageInput = {
+  /** When it reaches the agent: STEER when left out. */
+  mode?: MessageMode | null | undefined;
+  /** Opaque data of yours, kept with the message and never shown to the model. */
+  raw?: unknown;
+  /** The session to speak to. */
+  sessionId: string | number;
+  /** What to say; at most 256 KiB. */
+  text: string;
+};
+
+/** Where a session stands. Session.why says it in words. */
+export type SessionStatus =
+  /** Closed; it can only be read. */
+  | 'ARCHIVED'
+  /** The turn ended with a question; the next message is the answer. */
+  | 'AWAITING_INPUT'
+  /** The turn ended with an error; a message tries again. */
+  | 'FAILED'
+  /** Nothing to do; a message goes on. */
+  | 'IDLE'
+  /** A message waits and no turn runs yet. */
+  | 'QUEUED'
+  /** A turn runs. */
+  | 'RUNNING';
+
+/** A new session and its first message. */
+export type StartSessionInput = {
+  /** The id or the name of the agent. */
+  agent: string;
+  /** The task: the first message, at most 256 KiB. */
+  input: string;
+  /** Your own name for the session: the same request again answers the same session. */
+  key?: string | null | undefined;
+  /** Each overrides the agent's. */
+  limits?: LimitsInput | null | undefined;
+  /** An object of yours, kept with the session; at most 16 KiB. */
+  metadata?: unknown;
+  /** Another model of the same provider than the agent's. */
+  model?: string | null | undefined;
+};
 
 /** How a tool call ended. */
 export type ToolOutcome =
@@ -68,6 +139,115 @@ export type TurnOutcome =
   | 'MAX_TURNS'
   /** The agent asked something; the next message is the answer. */
   | 'NEEDS_INPUT';
+
+/** Whether a turn is over. */
+export type TurnState =
+  /** It is over; the outcome says how it ended. */
+  | 'COMPLETED'
+  /** The brain works on it. */
+  | 'RUNNING';
+
+export type CreateAgentMutationVariables = Exact<{
+  input: CreateAgentInput;
+  idempotencyKey?: string | null | undefined;
+}>;
+
+
+export type CreateAgentMutation = { createAgent:
+    | { __typename: 'AgentNameTaken', code: string, message: string }
+    | { __typename: 'CreateAgentPayload', replayed: boolean, agent: { id: string, name: string, model: string, revision: number } }
+    | { __typename: 'CredentialNotFound', code: string, message: string }
+    | { __typename: 'Forbidden', code: string, message: string }
+    | { __typename: 'IdempotencyConflict', code: string, message: string }
+    | { __typename: 'InvalidInput', code: string, message: string }
+   };
+
+export type StartSessionMutationVariables = Exact<{
+  input: StartSessionInput;
+  idempotencyKey?: string | null | undefined;
+}>;
+
+
+export type StartSessionMutation = { startSession:
+    | { __typename: 'AgentNotFound', code: string, message: string }
+    | { __typename: 'Forbidden', code: string, message: string }
+    | { __typename: 'IdempotencyConflict', code: string, message: string }
+    | { __typename: 'InvalidInput', code: string, message: string }
+    | { __typename: 'NoCredential', code: string, message: string }
+    | { __typename: 'StartSessionPayload', turnId: string, cursor: string, replayed: boolean, session: { id: string, status: SessionStatus, why: string }, clientToken: { token: string, expiresAt: string } }
+   };
+
+export type SendMessageMutationVariables = Exact<{
+  input: SendMessageInput;
+  idempotencyKey?: string | null | undefined;
+}>;
+
+
+export type SendMessageMutation = { sendMessage:
+    | { __typename: 'Forbidden', code: string, message: string }
+    | { __typename: 'IdempotencyConflict', code: string, message: string }
+    | { __typename: 'InvalidInput', code: string, message: string }
+    | { __typename: 'LogFull', code: string, message: string }
+    | { __typename: 'PendingFull', code: string, message: string }
+    | { __typename: 'SendMessagePayload', eventId: string, cursor: string, turnId: string, replayed: boolean, session: { id: string, status: SessionStatus } }
+    | { __typename: 'SessionArchived', code: string, message: string }
+    | { __typename: 'SessionNotFound', code: string, message: string }
+   };
+
+export type CancelTurnMutationVariables = Exact<{
+  sessionId: string | number;
+  idempotencyKey?: string | null | undefined;
+}>;
+
+
+export type CancelTurnMutation = { cancelTurn:
+    | { __typename: 'CancelTurnPayload', replayed: boolean, session: { id: string, status: SessionStatus } }
+    | { __typename: 'Forbidden', code: string, message: string }
+    | { __typename: 'InvalidInput', code: string, message: string }
+    | { __typename: 'SessionNotFound', code: string, message: string }
+   };
+
+export type ReadSessionQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ReadSessionQuery = { session:
+    | { __typename: 'Forbidden', code: string, message: string }
+    | { __typename: 'InvalidInput', code: string, message: string }
+    | { __typename: 'Session', id: string, status: SessionStatus, why: string, hibernated: boolean, turnCount: number, head: number, cursor: string, model: string, usage: { inputTokens: number, outputTokens: number, totalTokens: number, complete: boolean }, lease: { owner: string, epoch: number, since: string } | null, turn: { id: string, number: number, state: TurnState, outcome: TurnOutcome | null, modelCalls: number } | null, result:
+        | { __typename: 'AgentMessage', text: string, id: string }
+        | { __typename: 'AgentThinking', id: string }
+        | { __typename: 'BrainLost', id: string }
+        | { __typename: 'BrainStarted', id: string }
+        | { __typename: 'ConversationCompacted', id: string }
+        | { __typename: 'ErrorModel', id: string }
+        | { __typename: 'ErrorRuntime', id: string }
+        | { __typename: 'LogLimitReached', id: string }
+        | { __typename: 'ModelCompleted', id: string }
+        | { __typename: 'ModelRetried', id: string }
+        | { __typename: 'ModelStarted', id: string }
+        | { __typename: 'ModelUsage', id: string }
+        | { __typename: 'SessionArchivedEvent', id: string }
+        | { __typename: 'SessionHibernated', id: string }
+        | { __typename: 'ToolCall', id: string }
+        | { __typename: 'ToolResult', id: string }
+        | { __typename: 'TurnCancelRequested', id: string }
+        | { __typename: 'TurnCompleted', id: string }
+        | { __typename: 'TurnStarted', id: string }
+        | { __typename: 'UnknownEvent', id: string }
+        | { __typename: 'UserMessage', id: string }
+       | null }
+    | { __typename: 'SessionNotFound', code: string, message: string }
+   };
+
+export type ListSessionsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ListSessionsQuery = { sessions: { nodes: Array<{ id: string, status: SessionStatus, why: string, createdAt: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type SessionEventsSubscriptionVariables = Exact<{
   sessionId: string | number;
@@ -127,6 +307,152 @@ export class TypedDocumentString<TResult, TVariables>
   }
 }
 
+export const CreateAgentDocument = new TypedDocumentString(`
+    mutation CreateAgent($input: CreateAgentInput!, $idempotencyKey: String) {
+  createAgent(input: $input, idempotencyKey: $idempotencyKey) {
+    __typename
+    ... on CreateAgentPayload {
+      agent {
+        id
+        name
+        model
+        revision
+      }
+      replayed
+    }
+    ... on Fault {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateAgentMutation, CreateAgentMutationVariables>;
+export const StartSessionDocument = new TypedDocumentString(`
+    mutation StartSession($input: StartSessionInput!, $idempotencyKey: String) {
+  startSession(input: $input, idempotencyKey: $idempotencyKey) {
+    __typename
+    ... on StartSessionPayload {
+      session {
+        id
+        status
+        why
+      }
+      clientToken {
+        token
+        expiresAt
+      }
+      turnId
+      cursor
+      replayed
+    }
+    ... on Fault {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<StartSessionMutation, StartSessionMutationVariables>;
+export const SendMessageDocument = new TypedDocumentString(`
+    mutation SendMessage($input: SendMessageInput!, $idempotencyKey: String) {
+  sendMessage(input: $input, idempotencyKey: $idempotencyKey) {
+    __typename
+    ... on SendMessagePayload {
+      eventId
+      cursor
+      turnId
+      session {
+        id
+        status
+      }
+      replayed
+    }
+    ... on Fault {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SendMessageMutation, SendMessageMutationVariables>;
+export const CancelTurnDocument = new TypedDocumentString(`
+    mutation CancelTurn($sessionId: ID!, $idempotencyKey: String) {
+  cancelTurn(sessionId: $sessionId, idempotencyKey: $idempotencyKey) {
+    __typename
+    ... on CancelTurnPayload {
+      session {
+        id
+        status
+      }
+      replayed
+    }
+    ... on Fault {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CancelTurnMutation, CancelTurnMutationVariables>;
+export const ReadSessionDocument = new TypedDocumentString(`
+    query ReadSession($id: ID!) {
+  session(id: $id) {
+    __typename
+    ... on Session {
+      id
+      status
+      why
+      hibernated
+      turnCount
+      head
+      cursor
+      model
+      usage {
+        inputTokens
+        outputTokens
+        totalTokens
+        complete
+      }
+      lease {
+        owner
+        epoch
+        since
+      }
+      turn {
+        id
+        number
+        state
+        outcome
+        modelCalls
+      }
+      result {
+        __typename
+        id
+        ... on AgentMessage {
+          text
+        }
+      }
+    }
+    ... on Fault {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ReadSessionQuery, ReadSessionQueryVariables>;
+export const ListSessionsDocument = new TypedDocumentString(`
+    query ListSessions($first: Int, $after: String) {
+  sessions(first: $first, after: $after) {
+    nodes {
+      id
+      status
+      why
+      createdAt
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ListSessionsQuery, ListSessionsQueryVariables>;
 export const SessionEventsDocument = new TypedDocumentString(`
     subscription SessionEvents($sessionId: ID!, $after: Cursor, $filter: EventFilter, $deltas: Boolean) {
   sessionEvents(

@@ -32,7 +32,7 @@ export const bashTool: Tool = {
         return { ok: false, output: ending(text, how), exitCode: end.code ?? undefined };
       }
       case 'overQuota':
-        return { ok: false, output: ending(text, end.explanation) };
+        return { ok: false, output: ending(text, `killed: ${end.explanation}`) };
       case 'notStarted':
         return { ok: false, output: `The command could not be started: ${end.reason}` };
       case 'aborted':

@@ -10,30 +10,37 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Looks until everything found is stopped; a process limit makes a bomb run dry within a few. */
 const LOOKS_MAX = 100;
 
-/** The environment variable that marks what a command starts; its value is the call id. */
+/** The environment variable that marks what a command starts. */
 export const MARK = 'HOLDFAST_CALL';
 
-/** Kills the processes of one command; those of all commands when `callId` is undefined. Answers whether all were caught. */
-export function killTree(callId: string | undefined, leader: number | undefined): boolean {
-  const mark = callId === undefined ? `${MARK}=` : `${MARK}=${callId}\0`;
+/**
+ * Kills the process group `leader` and everything marked with `mark`, or with a mark that begins with it when it ends with
+ * a dot. Answers whether a last look found nothing more.
+ */
+export function killTree(mark: string, leader?: number): boolean {
   const caught = new Set<number>(leader === undefined ? [] : [leader]);
   const groups = new Set<number>(caught);
   if (leader !== undefined) signal(-leader, 'SIGSTOP');
-  for (let look = 0; look < LOOKS_MAX; look += 1) {
+  let complete = false;
+  for (let look = 0; look < LOOKS_MAX && !complete; look += 1) {
     const found = processes().filter((it) => !caught.has(it.pid) && belongs(it, mark, caught, groups));
-    if (found.length === 0) {
-      for (const pid of caught) signal(pid, 'SIGKILL');
-      if (leader !== undefined) signal(-leader, 'SIGKILL');
-      return true;
-    }
+    complete = found.length === 0;
     for (const { pid } of found) {
       caught.add(pid);
       signal(pid, 'SIGSTOP');
     }
   }
   for (const pid of caught) signal(pid, 'SIGKILL');
-  return false;
+  if (leader !== undefined) signal(-leader, 'SIGKILL');
+  return complete;
 }
+
+/** Whether anything with this mark runs. */
+export function isAnyMarked(mark: string): boolean {
+  return processes().some((it) => belongs(it, mark, NONE, NONE));
+}
+
+const NONE: ReadonlySet<number> = new Set();
 
 interface ProcessEntry {
   readonly pid: number;
@@ -59,8 +66,8 @@ function processes(): readonly ProcessEntry[] {
 
 function belongs(it: ProcessEntry, mark: string, caught: ReadonlySet<number>, groups: ReadonlySet<number>): boolean {
   if (caught.has(it.parent) || groups.has(it.group) || groups.has(it.session)) return true;
-  const environment = read(`/proc/${it.pid}/environ`);
-  return environment.startsWith(mark) || environment.includes(`\0${mark}`);
+  const wanted = `\0${MARK}=${mark}${mark.endsWith('.') ? '' : '\0'}`;
+  return `\0${read(`/proc/${it.pid}/environ`)}`.includes(wanted);
 }
 
 function read(path: string): string {

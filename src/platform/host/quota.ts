@@ -8,14 +8,16 @@ import { sizeOf, type Size } from './workspace-size.ts';
 
 /** Between two looks, at least; a big workspace takes longer to measure and is looked at less often. */
 const LOOK_MS = 100;
+/** The same while only daemons run: a server that waits should cost nothing. */
+const LOOK_DAEMONS_MS = 2_000;
 /** At most this part of the time is spent measuring: one in so many. */
 const LOOK_SHARE = 5;
 
 export interface QuotaPorts {
   readonly folder: string;
   readonly max: Size;
-  /** Whether something may be writing: a command, or a daemon that one left behind. */
-  busy(): boolean;
+  /** What may be writing: a command, or only daemons that one left behind. */
+  writers(): 'command' | 'daemon' | 'none';
   /** Called with an explanation for the model; ends what writes. */
   onOver(explanation: string): void;
 }
@@ -24,6 +26,7 @@ export class Quota {
   readonly #ports: QuotaPorts;
   readonly #closed = new AbortController();
   #allowed: Size;
+  #last: Size = { bytes: 0, entries: 0 };
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
@@ -32,18 +35,20 @@ export class Quota {
     this.#allowed = ports.max;
   }
 
-  /** Something starts to write. */
+  /** Something starts to write: look now, and again as long as there are writers. */
   watch(): void {
-    if (this.#looking !== undefined || this.#timer !== undefined || this.#closed.signal.aborted) return;
+    if (this.#looking !== undefined || this.#closed.signal.aborted) return;
+    clearTimeout(this.#timer);
     this.#looking = this.#look().finally(() => {
       this.#looking = undefined;
     });
   }
 
   /** Undefined when there is room; else an explanation. */
-  async refusal(bytes: number): Promise<string | undefined> {
-    const size = await sizeOf(this.#ports.folder, this.#ports.max, this.#closed.signal);
-    return size.bytes + bytes > this.#ports.max.bytes || size.entries > this.#ports.max.entries ? this.#explain() : undefined;
+  async refusal(): Promise<string | undefined> {
+    if (!this.#isOver(this.#last)) return undefined;
+    this.#last = await this.#measure(); // something may have been removed since
+    return this.#isOver(this.#last) ? this.#explain() : undefined;
   }
 
   async close(): Promise<void> {
@@ -53,27 +58,33 @@ export class Quota {
   }
 
   async #look(): Promise<void> {
-    const { folder, max, busy, onOver } = this.#ports;
+    const { max, writers, onOver } = this.#ports;
     const startedAt = performance.now();
-    const size = await sizeOf(folder, { bytes: max.bytes * 2, entries: max.entries * 2 }, this.#closed.signal);
+    const size = await this.#measure();
     const tookMs = performance.now() - startedAt;
     if (this.#closed.signal.aborted) return;
-    if (size.bytes > this.#allowed.bytes || size.entries > this.#allowed.entries) {
-      onOver(this.#explain());
-      // What was written stays, and may be removed, but not added to.
-      this.#allowed = size;
-    } else {
-      this.#allowed = { bytes: Math.max(max.bytes, size.bytes), entries: Math.max(max.entries, size.entries) };
-    }
-    if (!busy()) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.watch();
-    }, Math.max(LOOK_MS, tookMs * LOOK_SHARE));
+    this.#last = size;
+    const grown = size.bytes > this.#allowed.bytes || size.entries > this.#allowed.entries;
+    this.#allowed = { bytes: Math.max(max.bytes, size.bytes), entries: Math.max(max.entries, size.entries) };
+    if (grown) onOver(this.#explain());
+    const busy = writers();
+    if (busy === 'none') return;
+    const leastMs = busy === 'command' ? LOOK_MS : LOOK_DAEMONS_MS;
+    this.#timer = setTimeout(() => this.watch(), Math.max(leastMs, tookMs * LOOK_SHARE));
+    this.#timer.unref();
+  }
+
+  #measure(): Promise<Size> {
+    const entries = this.#ports.max.entries * 2;
+    return sizeOf(this.#ports.folder, { bytes: Infinity, entries }, this.#closed.signal);
+  }
+
+  #isOver(size: Size): boolean {
+    return size.bytes > this.#ports.max.bytes || size.entries > this.#ports.max.entries;
   }
 
   #explain(): string {
     const { bytes, entries } = this.#ports.max;
-    return `killed: the workspace is over its limit of ${bytes} bytes or ${entries} files; remove files before you write more`;
+    return `the workspace is over its limit of ${bytes} bytes or ${entries} files; remove files before you write more`;
   }
 }

@@ -1,69 +1,89 @@
-/** A child process with what every unit needs: lines from its stdout, the end of its stderr, an end that can be awaited. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+/**
+ * A child process with an end that can be waited for, lines on its stdout, and the last of its stderr for diagnosis.
+ * Never throws after it was made; a program that could not be started has ended.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { Lines } from '../../hands/lines.ts';
 import type { Ended } from '../../supervisor/launcher.ts';
-import type { Wrapped } from './enclosure.ts';
 
-/** The end of stderr that is kept for diagnosis. */
-const STDERR_CHARS_MAX = 8_192;
+export interface Ears {
+  readonly lineBytesMax: number;
+  onLine(line: string): void;
+  /** A line of stderr, while they are short enough to be lines. */
+  onComplaint?(line: string): void;
+}
 
-export interface Child {
+/** Of stderr, the last: enough for a stack trace and what led to it. */
+const STDERR_CHARS_MAX = 16 * 1024;
+const COMPLAINT_BYTES_MAX = 64 * 1024;
+const DEAF: Ears = { lineBytesMax: 1024 * 1024, onLine: () => undefined };
+
+export class Child {
   readonly pid: number;
   readonly ended: Promise<Ended>;
-  /** A line to its stdin; dropped when it has ended. */
-  write(line: string): void;
-  onLine(listener: (line: string) => void): void;
-  /** Closes stdin, which every unit takes as the wish to end, and sends SIGKILL after `graceMs`; resolves when it has ended. */
-  stop(graceMs: number): Promise<void>;
-  kill(): void;
+  readonly #process: ChildProcess;
+  #hasEnded = false;
+  #stderr = '';
+
+  constructor(process: ChildProcess, ears: Ears = DEAF) {
+    this.#process = process;
+    this.pid = process.pid ?? 0;
+    this.ended = new Promise((resolve) => {
+      process.once('error', ({ message }) => {
+        this.#hasEnded = true;
+        resolve({ code: null, signal: null, stderr: message });
+      });
+      process.once('close', (code, signal) => {
+        this.#hasEnded = true;
+        resolve({ code, signal, stderr: this.#stderr });
+      });
+    });
+    process.stdin?.on('error', () => undefined); // it has ended, or will: `ended` says so
+    const lines = new Lines(ears.lineBytesMax, (line) => ears.onLine(line));
+    process.stdout?.on('data', (chunk: Buffer) => {
+      if (!lines.add(chunk)) this.kill();
+    });
+    this.#listen(ears);
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  send(line: string): void {
+    this.#process.stdin?.write(`${line}\n`);
+  }
+
+  /** What every unit takes as: stop in order. */
+  endInput(): void {
+    this.#process.stdin?.end();
+  }
+
+  /** SIGKILL; of bubblewrap, that is the end of everything inside. */
+  kill(): void {
+    if (!this.#hasEnded) this.#process.kill('SIGKILL');
+  }
+
+  /** Asks it to end, and makes it end after `graceMs`; resolves when it has. */
+  async stop(graceMs: number): Promise<void> {
+    this.endInput();
+    const watchdog = setTimeout(() => this.kill(), graceMs);
+    await this.ended;
+    clearTimeout(watchdog);
+  }
+
+  #listen(ears: Ears): void {
+    let complaints: Lines | undefined = new Lines(COMPLAINT_BYTES_MAX, (line) => ears.onComplaint?.(line));
+    this.#process.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr = `${this.#stderr}${chunk.toString()}`.slice(-STDERR_CHARS_MAX);
+      if (complaints?.add(chunk) === false) complaints = undefined;
+    });
+  }
 }
 
-/** Resolves when it runs; rejects when it cannot be started (ENOENT: not installed). */
-export async function startChild(
-  wrapped: Wrapped,
-  options: { env: Readonly<Record<string, string>>; folder?: string | undefined; onStderr?: ((text: string) => void) | undefined },
-): Promise<Child> {
-  const child = spawn(wrapped.command, [...wrapped.args], {
-    env: { ...options.env },
-    cwd: options.folder,
-    stdio: ['pipe', 'pipe', 'pipe', ...wrapped.descriptors],
-  });
-  for (const descriptor of wrapped.descriptors) closeSync(descriptor);
-  const ended = endOf(child, options.onStderr);
-  await new Promise((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', reject);
-  });
-  const { stdin, stdout, pid = 0 } = child;
-  stdin?.on('error', () => undefined); // it ended while we wrote: `ended` tells
-  return {
-    pid,
-    ended,
-    write: (line) => void stdin?.write(`${line}\n`),
-    onLine: (listener) => {
-      if (stdout !== null) createInterface({ input: stdout }).on('line', listener);
-    },
-    async stop(graceMs) {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      stdin?.end();
-      const force = setTimeout(() => child.kill('SIGKILL'), graceMs);
-      await ended;
-      clearTimeout(force);
-    },
-    kill: () => void child.kill('SIGKILL'),
-  };
-}
-
-function endOf(child: ChildProcess, onStderr: ((text: string) => void) | undefined): Promise<Ended> {
-  let stderr = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    const text = chunk.toString();
-    stderr = (stderr + text).slice(-STDERR_CHARS_MAX);
-    onStderr?.(text);
-  });
-  return new Promise((resolve) => {
-    child.once('close', (code, signal) => resolve({ code, signal, stderr }));
-    child.once('error', (error) => resolve({ code: null, signal: null, stderr: String(error) }));
-  });
+/** How it ended, in a few words. */
+export function describeEnd({ code, signal, stderr }: Ended): string {
+  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
+  const last = stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+  return last === '' ? how : `${how}: ${last}`;
 }

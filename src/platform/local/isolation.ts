@@ -1,48 +1,109 @@
-/** Whether processes can be enclosed on this machine, found out by doing it once, and what to type where they cannot. */
-import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+/**
+ * Whether programs can be isolated on this machine, found out by doing it once, and what to do where they cannot.
+ * Holdfast refuses to start units without isolation unless it was told so in words (HOLDFAST_ISOLATION=none).
+ */
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
+import { type Bubblewrap, type Jail, startInJail } from './jail.ts';
+import { Child } from './child.ts';
+import { seccompFilter } from './seccomp.ts';
+import { BRAIN_UID } from './user-slots.ts';
 
-/** Brain and hands are not started: this machine cannot enclose them. */
+export type Isolation = Bubblewrap | { readonly kind: 'none' };
+
+/** Programs cannot be isolated here; the message says what to do. */
 export class IsolationImpossible extends Fault {
   readonly code = 'ISOLATION_IMPOSSIBLE';
 }
 
+export type Probed =
+  | { readonly kind: 'possible'; readonly bubblewrap: Bubblewrap }
+  | { readonly kind: 'impossible'; readonly reason: string; readonly advice: string };
+
+/** Whatever hangs in the probe would hang every unit. */
 const PROBE_MS_MAX = 10_000;
-const ESCAPE_HATCH = 'or set HOLDFAST_ISOLATION=none where something else contains this server';
+const OTHERWISE = 'or set HOLDFAST_ISOLATION=none where something else contains Holdfast (every command then runs in the open)';
 
-/** Throws IsolationImpossible, with the sentence that mends it. */
-export async function probeIsolation(asRoot: boolean): Promise<void> {
-  const user = asRoot ? [] : ['--unshare-user', '--disable-userns'];
-  const args = [...user, '--unshare-pid', '--unshare-net', '--unshare-ipc', '--ro-bind', '/', '/', '--proc', '/proc', 'true'];
-  const { code, stderr } = await run('bwrap', args);
-  if (code === 0) return;
-  throw new IsolationImpossible(`${await reason(code, stderr)}, ${ESCAPE_HATCH}.`);
+const TRIAL: Jail = {
+  binds: [{ source: import.meta.filename, target: '/opt/holdfast/probe' }],
+  env: {},
+  cwd: '/',
+  limits: ['--core=0'],
+  tmpBytesMax: 4096,
+  argv: ['true'],
+  uid: BRAIN_UID,
+};
+
+/** Throws IsolationImpossible. `searchPath` is where bwrap is looked for, as PATH is written. */
+export async function chooseIsolation(wanted: 'bubblewrap' | 'none', searchPath: string | undefined): Promise<Isolation> {
+  if (wanted === 'none') return { kind: 'none' };
+  const probed = await probeIsolation(searchPath);
+  if (probed.kind === 'possible') return probed.bubblewrap;
+  throw new IsolationImpossible(
+    `the hands of an agent cannot be isolated on this machine (${probed.reason}): ${probed.advice}, ${OTHERWISE}.`,
+  );
 }
 
-async function reason(code: number | 'ENOENT', stderr: string): Promise<string> {
-  if (code === 'ENOENT') return 'bubblewrap is not installed: type "sudo apt-get install bubblewrap" (or the like)';
-  const setting = async (path: string): Promise<string> => (await readFile(path, 'utf8').catch(() => '')).trim();
-  if ((await setting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')) === '1') {
-    return 'AppArmor keeps bubblewrap from making namespaces: type "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"';
+export async function probeIsolation(searchPath: string | undefined): Promise<Probed> {
+  const program = find('bwrap', searchPath);
+  if (program === undefined) {
+    return { kind: 'impossible', reason: 'there is no bwrap', advice: 'install bubblewrap (apt-get install bubblewrap)' };
   }
-  if ((await setting('/proc/sys/kernel/unprivileged_userns_clone')) === '0') {
-    return 'user namespaces are switched off: type "sudo sysctl kernel.unprivileged_userns_clone=1"';
-  }
-  return `bubblewrap cannot make namespaces here (${stderr.trim().split('\n').at(-1) ?? 'no reason given'}): run it on a machine or in a container that may`;
+  const bubblewrap: Bubblewrap = {
+    kind: 'bubblewrap',
+    program,
+    seccomp: seccompFilter(),
+    asRoot: process.getuid?.() === 0,
+  };
+  const child = new Child(startInJail(bubblewrap, TRIAL));
+  child.endInput();
+  const watchdog = setTimeout(() => child.kill(), PROBE_MS_MAX);
+  const { code, signal, stderr } = await child.ended;
+  clearTimeout(watchdog);
+  if (code === 0) return { kind: 'possible', bubblewrap };
+  const reason = stderr.trim().split('\n').at(-1) || `bwrap ended with ${code ?? signal}`;
+  return { kind: 'impossible', reason, advice: adviceFor(stderr, readSwitch) };
 }
 
-function run(command: string, args: readonly string[]): Promise<{ code: number | 'ENOENT'; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], { stdio: ['ignore', 'ignore', 'pipe'], timeout: PROBE_MS_MAX });
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') resolve({ code: 'ENOENT', stderr });
-      else reject(error);
-    });
-    child.once('close', (code) => resolve({ code: code ?? 1, stderr }));
-  });
+/** What to do about what the trial said. `switchOf` reads a file of /proc/sys; undefined where there is none. */
+export function adviceFor(stderr: string, switchOf: (path: string) => string | undefined): string {
+  const missing = /(prlimit|setpriv|unshare|mount)\b.*(?:No such file|not found|ENOENT)/.exec(stderr)?.[1];
+  if (missing !== undefined) return `install ${missing} (apt-get install util-linux mount)`;
+  if (/ENOENT/.test(stderr) && /unshare/.test(stderr)) return 'install unshare (apt-get install util-linux)';
+  if (switchOf('kernel/unprivileged_userns_clone') === '0') {
+    return 'allow user namespaces (sysctl -w kernel.unprivileged_userns_clone=1)';
+  }
+  if (switchOf('user/max_user_namespaces') === '0') {
+    return 'allow user namespaces (sysctl -w user.max_user_namespaces=15000)';
+  }
+  if (switchOf('kernel/apparmor_restrict_unprivileged_userns') === '1') {
+    return 'allow user namespaces (sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for bwrap)';
+  }
+  if (/unshare failed|mount:|Operation not permitted|Permission denied|No permissions/.test(stderr)) {
+    return 'allow namespaces where Holdfast runs (a container: --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined)';
+  }
+  return 'make this command work (bwrap --unshare-all --ro-bind / / true)';
+}
+
+function find(program: string, searchPath = ''): string | undefined {
+  for (const folder of searchPath.split(delimiter)) {
+    const path = join(folder, program);
+    try {
+      if (folder === '') continue;
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not in this folder
+    }
+  }
+  return undefined;
+}
+
+function readSwitch(path: string): string | undefined {
+  try {
+    return readFileSync(join('/proc/sys', path), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }

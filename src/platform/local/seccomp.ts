@@ -1,126 +1,179 @@
 /**
- * A seccomp filter as bytes: classic BPF that refuses the system calls with which a process could leave its enclosure or
- * look into others. Refused calls fail with EPERM; clone3 fails with ENOSYS, so that libc falls back to clone, whose
- * flags a filter can read. Everything else is allowed. Numbers: linux/arch/x86/entry/syscalls/syscall_64.tbl and
- * include/uapi/asm-generic/unistd.h.
+ * The system calls that are refused inside the isolation, as a seccomp filter in the bytes that bubblewrap takes.
+ *
+ * A list of what is denied, not of what is allowed: everything that builds need goes on working. Denied is what widens
+ * the kernel's attack surface (namespaces, mounts, bpf, io_uring, keys, ...), what looks into other processes, and what would
+ * end the hands by accident (`kill -9 -1`). Denied calls fail with EPERM, calls with a fallback in libc with ENOSYS.
  */
-import { assert } from '../../kernel/assert.ts';
+import { endianness } from 'node:os';
+import { assert, must } from '../../kernel/assert.ts';
 
-interface Architecture {
-  /** AUDIT_ARCH_*, linux/audit.h. */
-  readonly audit: number;
-  readonly clone: number;
-  readonly ioctl: number;
-  readonly denied: Readonly<Record<string, number>>;
-}
+type Arch = 'x64' | 'arm64';
 
-/** The same numbers on every architecture that has them (424 and later). */
-const COMMON = {
-  io_uring_setup: 425,
-  io_uring_enter: 426,
-  io_uring_register: 427,
-  open_tree: 428,
-  move_mount: 429,
-  fsopen: 430,
-  fsconfig: 431,
-  fsmount: 432,
-  fspick: 433,
-  pidfd_getfd: 438,
-  mount_setattr: 442,
+/** Numbers of x86_64 (asm/unistd_64.h) and arm64 (asm-generic/unistd.h). */
+const DENIED: Readonly<Record<string, Readonly<Record<Arch, number>>>> = {
+  ptrace: { x64: 101, arm64: 117 },
+  process_vm_readv: { x64: 310, arm64: 270 },
+  process_vm_writev: { x64: 311, arm64: 271 },
+  kcmp: { x64: 312, arm64: 272 },
+  pidfd_getfd: { x64: 438, arm64: 438 },
+  mount: { x64: 165, arm64: 40 },
+  umount2: { x64: 166, arm64: 39 },
+  pivot_root: { x64: 155, arm64: 41 },
+  chroot: { x64: 161, arm64: 51 },
+  open_tree: { x64: 428, arm64: 428 },
+  move_mount: { x64: 429, arm64: 429 },
+  fsopen: { x64: 430, arm64: 430 },
+  fsconfig: { x64: 431, arm64: 431 },
+  fsmount: { x64: 432, arm64: 432 },
+  fspick: { x64: 433, arm64: 433 },
+  mount_setattr: { x64: 442, arm64: 442 },
+  unshare: { x64: 272, arm64: 97 },
+  setns: { x64: 308, arm64: 268 },
+  name_to_handle_at: { x64: 303, arm64: 264 },
+  open_by_handle_at: { x64: 304, arm64: 265 },
+  fanotify_init: { x64: 300, arm64: 262 },
+  quotactl: { x64: 179, arm64: 60 },
+  quotactl_fd: { x64: 443, arm64: 443 },
+  keyctl: { x64: 250, arm64: 219 },
+  add_key: { x64: 248, arm64: 217 },
+  request_key: { x64: 249, arm64: 218 },
+  bpf: { x64: 321, arm64: 280 },
+  perf_event_open: { x64: 298, arm64: 241 },
+  userfaultfd: { x64: 323, arm64: 282 },
+  io_uring_setup: { x64: 425, arm64: 425 },
+  io_uring_enter: { x64: 426, arm64: 426 },
+  io_uring_register: { x64: 427, arm64: 427 },
+  init_module: { x64: 175, arm64: 105 },
+  finit_module: { x64: 313, arm64: 273 },
+  delete_module: { x64: 176, arm64: 106 },
+  kexec_load: { x64: 246, arm64: 104 },
+  kexec_file_load: { x64: 320, arm64: 294 },
+  reboot: { x64: 169, arm64: 142 },
+  swapon: { x64: 167, arm64: 224 },
+  swapoff: { x64: 168, arm64: 225 },
+  acct: { x64: 163, arm64: 89 },
+  settimeofday: { x64: 164, arm64: 170 },
+  clock_settime: { x64: 227, arm64: 112 },
+  syslog: { x64: 103, arm64: 116 },
+  vhangup: { x64: 153, arm64: 58 },
+  mbind: { x64: 237, arm64: 235 },
+  set_mempolicy: { x64: 238, arm64: 237 },
+  migrate_pages: { x64: 256, arm64: 238 },
+  move_pages: { x64: 279, arm64: 239 },
 };
-const CLONE3 = 435;
+/** Denied on x86_64; arm64 never had them. */
+const DENIED_X64 = { iopl: 172, ioperm: 173, modify_ldt: 154, uselib: 134, nfsservctl: 180, lookup_dcookie: 212 };
 
-const X64: Architecture = {
-  audit: 0xc000003e,
-  clone: 56,
-  ioctl: 16,
-  denied: {
-    ptrace: 101, syslog: 103, vhangup: 153, pivot_root: 155, adjtimex: 159, chroot: 161, acct: 163, settimeofday: 164,
-    mount: 165, umount2: 166, swapon: 167, swapoff: 168, reboot: 169, sethostname: 170, setdomainname: 171, iopl: 172,
-    ioperm: 173, init_module: 175, delete_module: 176, quotactl: 179, clock_settime: 227, mbind: 237, set_mempolicy: 238,
-    kexec_load: 246, add_key: 248, request_key: 249, keyctl: 250, migrate_pages: 256, unshare: 272, move_pages: 279,
-    perf_event_open: 298, name_to_handle_at: 303, open_by_handle_at: 304, clock_adjtime: 305, setns: 308,
-    process_vm_readv: 310, process_vm_writev: 311, kcmp: 312, finit_module: 313, kexec_file_load: 320, bpf: 321,
-    userfaultfd: 323, ...COMMON,
-  },
-};
-const ARM64: Architecture = {
-  audit: 0xc00000b7,
-  clone: 220,
-  ioctl: 29,
-  denied: {
-    umount2: 39, mount: 40, pivot_root: 41, chroot: 51, vhangup: 58, quotactl: 60, acct: 89, unshare: 97, kexec_load: 104,
-    init_module: 105, delete_module: 106, clock_settime: 112, syslog: 116, ptrace: 117, reboot: 142, sethostname: 161,
-    setdomainname: 162, settimeofday: 170, adjtimex: 171, add_key: 217, request_key: 218, keyctl: 219, swapon: 224,
-    swapoff: 225, mbind: 235, set_mempolicy: 237, migrate_pages: 238, move_pages: 239, perf_event_open: 241,
-    name_to_handle_at: 264, open_by_handle_at: 265, clock_adjtime: 266, setns: 268, process_vm_readv: 270,
-    process_vm_writev: 271, kcmp: 272, finit_module: 273, bpf: 280, userfaultfd: 282, kexec_file_load: 294, ...COMMON,
-  },
-};
+/** Callers fall back: libc to clone, whose flags can be looked at; others to kill. */
+const ABSENT: readonly Readonly<Record<Arch, number>>[] = [
+  { x64: 435, arm64: 435 }, // clone3
+  { x64: 424, arm64: 424 }, // pidfd_send_signal
+];
 
-// struct seccomp_data: nr at 0, arch at 4, then eight bytes per argument from 16; low halves first on both machines.
-const NR = 0;
-const ARCH = 4;
-const ARGUMENT = (index: number): number => 16 + 8 * index;
-const LOAD = 0x20;
-const EQUALS = 0x15;
-const AT_LEAST = 0x35;
-const ANY_BIT = 0x45;
+const CLONE: Readonly<Record<Arch, number>> = { x64: 56, arm64: 220 };
+const IOCTL: Readonly<Record<Arch, number>> = { x64: 16, arm64: 29 };
+const SOCKET: Readonly<Record<Arch, number>> = { x64: 41, arm64: 198 };
+const KILL: Readonly<Record<Arch, number>> = { x64: 62, arm64: 129 };
+const AUDIT_ARCH: Readonly<Record<Arch, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
+
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
+const CLONE_NEW = 0x7e020000;
+/** TIOCSTI types into a terminal, TIOCLINUX pastes into one. */
+const TERMINAL_INPUT = [0x5412, 0x541c];
+/** AF_ALG is kernel surface; AF_VSOCK reaches the machine around a virtual one, past the network namespace. */
+const FAMILIES = [38, 40];
+/** Everyone; the namespace's first process; its second, which is the program that was launched; their groups. */
+const PROTECTED_PIDS = [-1, 1, 2, -2];
+/** x32 system calls on x86_64 carry this bit. */
+const X32_BIT = 0x40000000;
+
+// linux/bpf_common.h, linux/seccomp.h: offsets in struct seccomp_data, opcodes, return values.
+const OFFSET_NR = 0;
+const OFFSET_ARCH = 4;
+const OFFSET_ARG0 = 16;
+const OFFSET_ARG1 = 24;
+const LOAD_WORD = 0x20;
+const JUMP_EQUAL = 0x15;
+const JUMP_AT_LEAST = 0x35;
+const JUMP_BITS = 0x45;
 const RETURN = 0x06;
 const ALLOW = 0x7fff0000;
-const KILL = 0x80000000;
-const EPERM = 0x00050001;
-const ENOSYS = 0x00050026;
-/** Numbers from here on are the x32 interface: a second table that the first one does not cover. */
-const X32 = 0x40000000;
-/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
-const NEW_NAMESPACES = 0x7e020000;
-/** Pushing characters into a terminal, and its console cousin. */
-const TIOCSTI = 0x5412;
-const TIOCLINUX = 0x541c;
+const ERRNO = 0x00050000;
+const EPERM = 1;
+const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
+const INSTRUCTION_BYTES = 8;
 
-type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, value: number];
-
-/** The filter for `process.arch`, or undefined where there is no table for it. */
-export function seccompFilter(arch: string): Buffer | undefined {
-  const table = arch === 'x64' ? X64 : arch === 'arm64' ? ARM64 : undefined;
-  return table === undefined ? undefined : assemble(program(table, arch === 'x64'));
+interface Instruction {
+  readonly code: number;
+  readonly value: number;
+  readonly ifTrue: number;
+  readonly ifFalse: number;
 }
 
-function program(table: Architecture, hasX32: boolean): readonly Instruction[] {
-  const when = (test: number, value: number, verdict: number): Instruction[] => [
-    [test, 0, 1, value],
-    [RETURN, 0, 0, verdict],
-  ];
-  const argument = (nr: number, index: number, checks: readonly Instruction[]): Instruction[] => [
-    [EQUALS, 0, checks.length + 2, nr], // another call: past the checks and the reload
-    [LOAD, 0, 0, ARGUMENT(index)],
-    ...checks,
-    [LOAD, 0, 0, NR],
-  ];
+/** The filter for this machine's processor; throws where there is no table for it. */
+export function seccompFilter(arch: string = process.arch): Buffer {
+  assert(arch === 'x64' || arch === 'arm64', `there is a table of system calls for ${arch}`);
+  assert(endianness() === 'LE', 'the processors of the tables are little-endian');
+  return encode([
+    load(OFFSET_ARCH),
+    ...unlessEqual(AUDIT_ARCH[arch], EPERM),
+    load(OFFSET_NR),
+    ...(arch === 'x64' ? when(JUMP_AT_LEAST, X32_BIT, EPERM) : []),
+    ...numbers(arch).flatMap((number) => when(JUMP_EQUAL, number, EPERM)),
+    ...ABSENT.flatMap((call) => when(JUMP_EQUAL, call[arch], ENOSYS)),
+    ...argument(CLONE[arch], OFFSET_ARG0, when(JUMP_BITS, CLONE_NEW, EPERM)),
+    ...argument(IOCTL[arch], OFFSET_ARG1, TERMINAL_INPUT.flatMap((request) => when(JUMP_EQUAL, request, EPERM))),
+    ...argument(SOCKET[arch], OFFSET_ARG0, FAMILIES.flatMap((family) => when(JUMP_EQUAL, family, EAFNOSUPPORT))),
+    ...argument(KILL[arch], OFFSET_ARG0, PROTECTED_PIDS.flatMap((pid) => when(JUMP_EQUAL, pid, EPERM))),
+    { code: RETURN, value: ALLOW, ifTrue: 0, ifFalse: 0 },
+  ]);
+}
+
+/** For tests: name and number of every call that is denied whatever its arguments are. */
+export function deniedCalls(arch: Arch): ReadonlyMap<string, number> {
+  const both = Object.entries(DENIED).map(([name, number]) => [name, number[arch]] as const);
+  return new Map(arch === 'x64' ? [...both, ...Object.entries(DENIED_X64)] : both);
+}
+
+function numbers(arch: Arch): readonly number[] {
+  return [...deniedCalls(arch).values()];
+}
+
+function load(offset: number): Instruction {
+  return { code: LOAD_WORD, value: offset, ifTrue: 0, ifFalse: 0 };
+}
+
+function when(code: number, value: number, errno: number): readonly Instruction[] {
   return [
-    [LOAD, 0, 0, ARCH],
-    [EQUALS, 1, 0, table.audit],
-    [RETURN, 0, 0, KILL],
-    [LOAD, 0, 0, NR],
-    ...(hasX32 ? when(AT_LEAST, X32, EPERM) : []),
-    ...when(EQUALS, CLONE3, ENOSYS),
-    ...Object.values(table.denied).flatMap((nr) => when(EQUALS, nr, EPERM)),
-    ...argument(table.clone, 0, when(ANY_BIT, NEW_NAMESPACES, EPERM)),
-    ...argument(table.ioctl, 1, [...when(EQUALS, TIOCSTI, EPERM), ...when(EQUALS, TIOCLINUX, EPERM)]),
-    [RETURN, 0, 0, ALLOW],
+    { code, value, ifTrue: 0, ifFalse: 1 },
+    { code: RETURN, value: ERRNO | errno, ifTrue: 0, ifFalse: 0 },
   ];
 }
 
-/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
-function assemble(instructions: readonly Instruction[]): Buffer {
-  const bytes = Buffer.alloc(instructions.length * 8);
-  for (const [at, [code, jumpTrue, jumpFalse, value]] of instructions.entries()) {
-    assert(jumpTrue < 256 && jumpFalse < 256, 'jumps of a BPF program fit into a byte');
-    bytes.writeUInt16LE(code, at * 8);
-    bytes.writeUInt8(jumpTrue, at * 8 + 2);
-    bytes.writeUInt8(jumpFalse, at * 8 + 3);
-    bytes.writeUInt32LE(value, at * 8 + 4);
+function unlessEqual(value: number, errno: number): readonly Instruction[] {
+  return [
+    { code: JUMP_EQUAL, value, ifTrue: 1, ifFalse: 0 },
+    { code: RETURN, value: ERRNO | errno, ifTrue: 0, ifFalse: 0 },
+  ];
+}
+
+/** `checks` on the low word of an argument of one call; the accumulator holds the call's number again afterwards. */
+function argument(number: number, offset: number, checks: readonly Instruction[]): readonly Instruction[] {
+  const body = [load(offset), ...checks, load(OFFSET_NR)];
+  return [{ code: JUMP_EQUAL, value: number, ifTrue: 0, ifFalse: body.length }, ...body];
+}
+
+function encode(program: readonly Instruction[]): Buffer {
+  const bytes = Buffer.alloc(program.length * INSTRUCTION_BYTES);
+  for (const index of program.keys()) {
+    const { code, value, ifTrue, ifFalse } = must(program[index], 'the index is one of the program');
+    const at = index * INSTRUCTION_BYTES;
+    bytes.writeUInt16LE(code, at);
+    bytes.writeUInt8(ifTrue, at + 2);
+    bytes.writeUInt8(ifFalse, at + 3);
+    bytes.writeUInt32LE(value >>> 0, at + 4);
   }
   return bytes;
 }

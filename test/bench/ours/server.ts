@@ -12,7 +12,7 @@ const { ports, close } = holdfast;
 const tools = { call: () => Promise.reject(new Error('No hands here.')), cancel: () => undefined };
 const model = () => Promise.reject(new Error('No model here.'));
 const unitPort = await listen(createUnitDoor({ ...ports, tools, model }));
-const graphql = createGraphqlDoor(ports, { graphiql: false });
+const graphql = createGraphqlDoor(ports, { console: false });
 const ready = () => Promise.resolve(true);
 const http = await listenHttp({ graphql, logger: ports.logger, ready }, { port: 0, host: '127.0.0.1' });
 

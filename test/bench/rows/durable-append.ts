@@ -95,7 +95,7 @@ function appendRequests({ turnId, token }: RunningSession, run: number, count: n
 /** STEER into a running turn: no message has to wait, so none is refused. */
 function sendRequests({ sessionId }: RunningSession, count: number): readonly string[] {
   const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
-    __typename ... on SendMessagePayload { turn { id } } ... on Fault { code message } } }`;
+    __typename ... on SendMessagePayload { replayed } ... on Fault { code message } } }`;
   const text = 'Look at the last line of the file again, please, and say what you see there.';
   const body = JSON.stringify({ query, variables: { input: { sessionId, text, mode: 'STEER' } } });
   return Array.from({ length: count }, () => post('/graphql', KEY, body));

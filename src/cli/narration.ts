@@ -1,0 +1,108 @@
+/** A session's frames as text for a terminal: what the agent says as it says it, what it does as one line each. */
+import type { Frame } from '../client/follow.ts';
+
+type Event = Extract<Frame, { __typename?: 'EventBatch' }>['events'][number];
+
+const LINE_CHARS_MAX = 110;
+const OUTPUT_LINES_MAX = 8;
+/** Of the runtime's own business, what a person wants to see. */
+const QUIET = new Set(['model.started', 'model.usage', 'model.completed', 'agent.thinking', 'user.message']);
+
+export class Narration {
+  readonly #write: (text: string) => void;
+  readonly #startedAt = Date.now();
+  /** The last model call whose words were shown as they came, and those words. */
+  #spoken: { readonly callId: string; text: string } | undefined;
+  #midLine = false;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  title(text: string): void {
+    this.#endMessage();
+    this.#write(`\n${text}\n\n`);
+  }
+
+  step(text: string): void {
+    this.#endMessage();
+    this.#write(`\n>>> ${text}\n\n`);
+  }
+
+  line(text: string): void {
+    this.#endMessage();
+    this.#write(`${text}\n`);
+  }
+
+  frame(frame: Frame): void {
+    if (frame.__typename === 'MessageDelta') this.#delta(frame.callId, frame.offset, frame.text);
+    if (frame.__typename !== 'EventBatch') return;
+    for (const event of frame.events) this.#event(event);
+  }
+
+  #delta(callId: string, offset: number, text: string): void {
+    if (this.#spoken?.callId !== callId || offset < this.#spoken.text.length) {
+      this.#endMessage();
+      this.#spoken = { callId, text: ' '.repeat(offset) };
+    }
+    if (!this.#midLine) this.#write(`${this.#clock()}  agent  `);
+    this.#midLine = true;
+    this.#write(text);
+    this.#spoken.text += text;
+  }
+
+  #event(event: Event): void {
+    if (event.__typename === 'AgentMessage') {
+      const { callId, text } = event;
+      if (this.#spoken?.callId === callId && this.#spoken.text.includes(text)) return; // shown as it was written
+      return this.#said('agent', text);
+    }
+    if (event.__typename === 'UserMessage') return this.#said('you', event.text);
+    if (QUIET.has(event.type)) return;
+    this.#endMessage();
+    this.#write(`${this.#clock()}  ${String(event.seq).padStart(4)}  ${event.type}  ${cut(detail(event))}\n`);
+    if (event.__typename === 'ToolResult') this.#write(indented(event.output));
+  }
+
+  #said(who: string, text: string): void {
+    this.#endMessage();
+    this.#write(`${this.#clock()}  ${who}  ${text}\n`);
+  }
+
+  #endMessage(): void {
+    if (this.#midLine) this.#write('\n');
+    this.#midLine = false;
+  }
+
+  #clock(): string {
+    return `${((Date.now() - this.#startedAt) / 1000).toFixed(1).padStart(6)}s`;
+  }
+}
+
+function detail(event: Event): string {
+  switch (event.__typename) {
+    case 'ToolCall':
+      return `${event.tool} ${JSON.stringify(event.input)}`;
+    case 'ToolResult':
+      return `${event.toolOutcome.toLowerCase()}${event.exitCode === null || event.exitCode === undefined ? '' : `, exit code ${event.exitCode}`}`;
+    case 'TurnCompleted':
+      return event.turnOutcome.toLowerCase();
+    case 'BrainLost':
+      return event.reason;
+    case 'BrainStarted':
+      return `epoch ${event.epoch}`;
+    default:
+      return Object.values(event.body as Record<string, unknown>).join(' ');
+  }
+}
+
+function indented(output: string): string {
+  const lines = output.trimEnd().split('\n');
+  const shown = lines.slice(0, OUTPUT_LINES_MAX).map((line) => `               | ${cut(line)}\n`);
+  return shown.join('') + (lines.length > OUTPUT_LINES_MAX ? `               | … ${lines.length - OUTPUT_LINES_MAX} more lines\n` : '');
+}
+
+function cut(text: string): string {
+  const line = text.replaceAll('\n', ' ');
+  return line.length <= LINE_CHARS_MAX ? line : `${line.slice(0, LINE_CHARS_MAX - 1)}…`;
+}

@@ -1,0 +1,132 @@
+/**
+ * The Sandbox of a process that is already isolated: the same code runs inside bubblewrap, inside a Fargate task, and,
+ * where isolation was switched off, in the open. Needs Linux, mkfifo(1), and the programs that the tools name.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { FileRefused } from '../../hands/faults.ts';
+import type { Command, CommandEnd, Sandbox } from '../../hands/sandbox.ts';
+import { listFolder, readFileChunks, replaceFile } from './files.ts';
+import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
+import { isAnyMarked, killTree, MARK } from './process-tree.ts';
+import { Quota } from './quota.ts';
+import type { Size } from './workspace-size.ts';
+
+export interface HostSandboxOptions {
+  /** The workspace. */
+  readonly root: string;
+  readonly workspaceMax: Size;
+  /** The whole environment of commands, but for the mark. */
+  readonly env: Readonly<Record<string, string>>;
+  /** A folder for pipes, writable, outside the workspace. */
+  readonly pipeFolder: string;
+}
+
+/** After a command's end its last output is taken from the pipe; when daemons hold the pipe open, until it is quiet this long. */
+const OUTPUT_QUIET_MS = 50;
+
+export class HostSandbox implements Sandbox {
+  readonly root: string;
+  readonly #options: HostSandboxOptions;
+  /** Begins every mark of this sandbox, so that two of them on one machine leave each other alone. */
+  readonly #mark = `${randomBytes(6).toString('hex')}.`;
+  readonly #running = new Set<{ overQuota(explanation: string): void }>();
+  readonly #quota: Quota;
+
+  constructor(options: HostSandboxOptions) {
+    this.root = options.root;
+    this.#options = options;
+    this.#quota = new Quota({
+      folder: options.root,
+      max: options.workspaceMax,
+      writers: () => (this.#running.size > 0 ? 'command' : isAnyMarked(this.#mark) ? 'daemon' : 'none'),
+      onOver: (explanation) => {
+        for (const { overQuota } of this.#running) overQuota(explanation);
+        killTree(this.#mark);
+      },
+    });
+  }
+
+  async run(command: Command, signal: AbortSignal): Promise<CommandEnd> {
+    const [program, ...args] = command.argv;
+    if (signal.aborted || program === undefined) return { kind: 'aborted' };
+    const mark = `${this.#mark}${command.callId}`;
+    const { root: _, env, pipeFolder } = this.#options;
+    let pipe: OutputPipe;
+    try {
+      pipe = await openOutputPipe(pipeFolder);
+    } catch (error) {
+      return { kind: 'notStarted', reason: `${String(error)} (too many processes?)` };
+    }
+    pipe.output.on('data', command.onOutput);
+    const stdio = ['ignore', pipe.writeFd, pipe.writeFd] as const;
+    // its own session: nothing it does to its terminal or group meets the hands
+    const child = spawn(program, args, { cwd: command.cwd, env: { ...env, [MARK]: mark }, detached: true, stdio: [...stdio] });
+    const ended = this.#ended(child, mark, signal);
+    await pipe.handOver();
+    const end = await ended;
+    await quiet(pipe.output);
+    pipe.output.off('data', command.onOutput).resume().unref(); // daemons may go on talking, to nobody
+    return end;
+  }
+
+  read(path: string, signal: AbortSignal): AsyncIterable<Buffer> {
+    return readFileChunks(path, signal);
+  }
+
+  async write(path: string, content: Buffer): Promise<{ readonly created: boolean }> {
+    const refusal = await this.#quota.refusal();
+    if (refusal !== undefined) throw new FileRefused(refusal);
+    const written = await replaceFile(path, content);
+    this.#quota.watch();
+    return written;
+  }
+
+  list(path: string, entriesMax: number): ReturnType<Sandbox['list']> {
+    return listFolder(path, entriesMax);
+  }
+
+  async close(): Promise<void> {
+    await this.#quota.close();
+    killTree(this.#mark);
+  }
+
+  #ended(child: ChildProcess, mark: string, signal: AbortSignal): Promise<CommandEnd> {
+    return new Promise((resolve) => {
+      let killed: CommandEnd | undefined;
+      const kill = (why: CommandEnd): void => {
+        killed ??= why;
+        killTree(mark, child.pid);
+      };
+      const abort = (): void => kill({ kind: 'aborted' });
+      const running = { overQuota: (explanation: string) => kill({ kind: 'overQuota', explanation }) };
+      const settle = (end: CommandEnd): void => {
+        signal.removeEventListener('abort', abort);
+        this.#running.delete(running);
+        resolve(killed ?? end);
+      };
+      child.once('error', (error) => settle({ kind: 'notStarted', reason: error.message }));
+      child.once('exit', (code, name) => settle({ kind: 'exited', code, signal: name }));
+      signal.addEventListener('abort', abort, { once: true });
+      this.#running.add(running);
+      if (signal.aborted) abort(); // while the pipe was made
+      this.#quota.watch();
+    });
+  }
+}
+
+/** Until everyone who could write has closed the pipe, or nobody has written for a moment. */
+function quiet(output: Socket): Promise<void> {
+  if (output.readableEnded || output.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      output.off('data', again).off('close', done);
+      resolve();
+    };
+    const timer = setTimeout(done, OUTPUT_QUIET_MS);
+    const again = (): void => void timer.refresh();
+    output.on('data', again).once('close', done);
+  });
+}

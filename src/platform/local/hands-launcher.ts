@@ -1,0 +1,74 @@
+/** Starts the hands of a session, isolated or not, with its workspace as it was left. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import {
+  FILE_BYTES_MAX,
+  OPEN_FILES_MAX,
+  PROCESS_DATA_BYTES_MAX,
+  PROCESSES_MAX,
+  TMP_BYTES_MAX,
+  WORKSPACE_BYTES_MAX,
+} from '../../hands/limit.ts';
+import { HandsProcess } from './hands-process.ts';
+import type { Isolation } from './isolation.ts';
+import { APP, JAIL_PATH, type Jail, NODE, startInJail } from './jail.ts';
+import { entryOf, NODE_BINARY, SOURCE } from './launch.ts';
+import type { Workspace } from './workspace-store.ts';
+
+/** What a deployment, or a test, may set lower or higher; docs/isolation.md. */
+export interface HandsLimits {
+  readonly workspaceBytesMax: number;
+  readonly fileBytesMax: number;
+  readonly processesMax: number;
+}
+
+export const HANDS_LIMITS: HandsLimits = {
+  workspaceBytesMax: WORKSPACE_BYTES_MAX,
+  fileBytesMax: FILE_BYTES_MAX,
+  processesMax: PROCESSES_MAX,
+};
+
+const WORKSPACE = '/workspace';
+const RESULTS = '/run/holdfast/results';
+/** All of the source that the hands reach, and nothing else of it. */
+const PARTS = ['kernel', 'hands', 'platform/host'];
+
+/** Rejects with LaunchFailed. `uid` owns the workspace; it matters where the control plane is root. */
+export function launchHands(
+  isolation: Isolation,
+  workspace: Workspace,
+  uid: number,
+  limits: HandsLimits = HANDS_LIMITS,
+): Promise<HandsProcess> {
+  if (isolation.kind === 'bubblewrap') return HandsProcess.of(startInJail(isolation, jailOf(workspace, uid, limits)));
+  const { files, results } = workspace;
+  const env = { PATH: process.env['PATH'] ?? JAIL_PATH };
+  const args = [entryOf('hands'), files, results, String(limits.workspaceBytesMax)];
+  return HandsProcess.of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
+}
+
+function jailOf({ files, results }: Workspace, uid: number, limits: HandsLimits): Jail {
+  const inside = join(APP, 'src');
+  const entry = entryOf('hands', inside);
+  return {
+    binds: [
+      { source: NODE_BINARY, target: NODE },
+      ...PARTS.map((part) => ({ source: join(SOURCE, part), target: join(inside, part) })),
+      { source: entryOf('hands'), target: entry },
+      { source: results, target: RESULTS, writable: true },
+      { source: files, target: WORKSPACE, writable: true },
+    ],
+    env: { PATH: JAIL_PATH, HOME: WORKSPACE, LANG: 'C.UTF-8' },
+    cwd: WORKSPACE,
+    limits: [
+      `--nproc=${limits.processesMax}`,
+      `--nofile=${OPEN_FILES_MAX}`,
+      `--fsize=${limits.fileBytesMax}`,
+      `--data=${PROCESS_DATA_BYTES_MAX}`,
+      '--core=0',
+    ],
+    tmpBytesMax: TMP_BYTES_MAX,
+    argv: [NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax)],
+    uid,
+  };
+}

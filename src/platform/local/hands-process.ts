@@ -1,0 +1,117 @@
+/**
+ * The control plane's end of the line to one hands process (hands/wire.ts). What comes over it was made next to what the
+ * model runs, so nothing of it is trusted: it is checked, bounded, and a line that is no message ends the hands.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { capText } from '../../hands/capped-text.ts';
+import { HandsLost } from '../../hands/faults.ts';
+import { LINE_BYTES_MAX, type ToHands, type ToolCall, type ToolOutcome, type ToolResult } from '../../hands/wire.ts';
+import { TOOL_OUTPUT_BYTES_MAX } from '../../kernel/limit.ts';
+import type { Ended, Hands } from '../../supervisor/launcher.ts';
+import { Child, describeEnd } from './child.ts';
+import { isReady, whenReady } from './launch.ts';
+
+/** Killing what runs and keeping its results takes less; then the hands are killed. */
+const STOP_GRACE_MS = 3_000;
+const OUTCOMES: readonly ToolOutcome[] = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'];
+
+interface Pending {
+  readonly result: Promise<ToolResult>;
+  resolve(result: ToolResult): void;
+  reject(error: HandsLost): void;
+}
+
+export class HandsProcess implements Hands {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  readonly #child: Child;
+  readonly #pending = new Map<string, Pending>();
+  #onReady: () => void = () => undefined;
+
+  /** Resolves when the hands serve; rejects with LaunchFailed. */
+  static async of(process: ChildProcess): Promise<HandsProcess> {
+    const hands = new HandsProcess(process);
+    const ready = new Promise<void>((resolve) => {
+      hands.#onReady = resolve;
+    });
+    await whenReady('hands', hands.#child, ready);
+    return hands;
+  }
+
+  private constructor(process: ChildProcess) {
+    this.#child = new Child(process, { lineBytesMax: LINE_BYTES_MAX, onLine: (line) => this.#receive(line) });
+    this.pid = this.#child.pid;
+    this.ended = this.#child.ended;
+    void this.ended.then((end) => this.#lose(describeEnd(end)));
+  }
+
+  call(call: ToolCall): Promise<ToolResult> {
+    const known = this.#pending.get(call.callId);
+    if (known !== undefined) return known.result;
+    if (this.#child.hasEnded) return Promise.reject(new HandsLost('they had ended before the call'));
+    const line = JSON.stringify({ kind: 'call', ...call } satisfies ToHands);
+    if (Buffer.byteLength(line) > LINE_BYTES_MAX) {
+      return Promise.resolve({ outcome: 'failed', output: 'The input is too long: do it in parts.', durationMs: 0 });
+    }
+    const pending = Promise.withResolvers<ToolResult>();
+    this.#pending.set(call.callId, { ...pending, result: pending.promise });
+    this.#child.send(line);
+    return pending.promise;
+  }
+
+  cancel(callId: string): void {
+    if (this.#pending.has(callId)) this.#child.send(JSON.stringify({ kind: 'cancel', callId } satisfies ToHands));
+  }
+
+  stop(): Promise<void> {
+    return this.#child.stop(STOP_GRACE_MS);
+  }
+
+  kill(): void {
+    this.#child.kill();
+  }
+
+  #receive(line: string): void {
+    const message = parse(line);
+    if (isReady(message)) return this.#onReady();
+    const answer = answerOf(message);
+    if (answer === undefined) return this.kill();
+    const pending = this.#pending.get(answer.callId);
+    this.#pending.delete(answer.callId);
+    pending?.resolve(answer.result);
+  }
+
+  #lose(how: string): void {
+    for (const { reject } of this.#pending.values()) reject(new HandsLost(how));
+    this.#pending.clear();
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when it is not the message of this wire. */
+function answerOf(message: unknown): { callId: string; result: ToolResult } | undefined {
+  if (!isRecord(message) || message['kind'] !== 'result' || typeof message['callId'] !== 'string') return undefined;
+  const result = message['result'];
+  if (!isRecord(result)) return undefined;
+  const { output, durationMs, exitCode } = result;
+  const outcome = OUTCOMES.find((known) => known === result['outcome']);
+  if (outcome === undefined || typeof output !== 'string' || !isCount(durationMs)) return undefined;
+  if (exitCode !== undefined && !isCount(exitCode)) return undefined;
+  const capped = capText(output, TOOL_OUTPUT_BYTES_MAX);
+  return { callId: message['callId'], result: { outcome, output: capped, exitCode, durationMs } };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}

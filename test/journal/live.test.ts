@@ -1,0 +1,202 @@
+/** The live end of the logs: deltas, and the one stream that a fan-out shares. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { NewEvent, RecordedEvent } from '../../src/journal/event.ts';
+import { type Follow, follow } from '../../src/journal/follow.ts';
+import type { LiveFrame } from '../../src/journal/live-tail.ts';
+import { Live } from '../../src/journal/live.ts';
+import { newId } from '../../src/kernel/id.ts';
+import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { eventually } from '../support/eventually.ts';
+import { appending, nothing, originOf, spoken } from '../support/session-log.ts';
+
+const opened: { live: Live; store: SqliteStore }[] = [];
+afterEach(() => {
+  for (const { live, store } of opened.splice(0)) {
+    live.close();
+    store.close();
+  }
+});
+
+async function begin() {
+  const store = openSqlite({ path: ':memory:' });
+  const live = new Live({ journal: store.journal });
+  opened.push({ live, store });
+  const { journal } = store;
+  const { id } = (await store.sessions.create(originOf(), nothing)).session;
+  const append = (...events: readonly NewEvent[]) => journal.append(id, { decide: appending(...events) });
+  /** A follower with deltas that has caught up. */
+  const followed = async () => {
+    const following = follow({ journal, live }, { sessionId: id, after: await journal.head(id), deltas: true });
+    expect((await following.next()).value?.kind).toBe('caughtUp');
+    return { following, next: async () => brief((await following.next()).value) };
+  };
+  const say = (offset: number, text: string, callId = 'c1') => live.delta(id, { callId, offset, text });
+  return { journal, live, id, append, followed, say };
+}
+
+describe('messages that are being written', () => {
+  it('reach a follower piece by piece, and in larger pieces when it is slow', async () => {
+    const { followed, say } = await begin();
+    const { following, next } = await followed();
+    const waiting = next();
+
+    say(0, 'He');
+    expect(await waiting).toBe('c1 0 He');
+    say(2, 'll');
+    say(4, 'o');
+    say(4, 'o');
+
+    expect(await next()).toBe('c1 2 llo');
+    await following.return?.();
+  });
+
+  it('give the text so far to somebody who joins in the middle, then the rest, then the event alone', async () => {
+    const { append, followed, say, live, id } = await begin();
+    say(0, 'Hello');
+    say(5, ', wor');
+    const { following, next } = await followed();
+
+    expect(await next()).toBe('c1 0 Hello, wor');
+    const rest = next();
+    say(10, 'ld');
+    expect(await rest).toBe('c1 10 ld');
+    await append(spoken('Hello, world', 'c1'));
+    expect(await next()).toBe('agent.message');
+    expect(live.draftsOf(id)).toEqual([]);
+
+    const later = await followed();
+    const nothingMore = later.next();
+    say(12, '!');
+    await append(spoken('next', 'c2'));
+    expect(await nothingMore, 'a delta that comes too late brings nothing back').toBe('agent.message');
+    await following.return?.();
+    await later.following.return?.();
+  });
+
+  it('start again at offset 0 when the call is made again', async () => {
+    const { followed, say } = await begin();
+    const { following, next } = await followed();
+    say(0, 'First try');
+    expect(await next()).toBe('c1 0 First try');
+
+    say(0, 'Second');
+    expect(await next()).toBe('c1 0 Second');
+    say(6, ' try');
+    expect(await next()).toBe('c1 6  try');
+    await following.return?.();
+  });
+
+  it('skip what would leave a gap, and take of an overlap what is new', async () => {
+    const { say, live, id } = await begin();
+    say(3, 'no beginning');
+    expect(live.draftsOf(id)).toEqual([]);
+
+    say(0, 'abc');
+    say(5, 'gap');
+    say(2, 'cde');
+
+    expect(live.draftsOf(id)).toMatchObject([{ callId: 'c1', text: 'abcde' }]);
+  });
+
+  it('are forgotten when their call, their turn or their brain ends, with and without readers', async () => {
+    const { append, say, live, id } = await begin();
+    const system = { kind: 'system' } as const;
+    const ends: readonly NewEvent[] = [
+      { type: 'model.completed', actor: system, body: { callId: 'c0', stopReason: 'end_turn' } },
+      { type: 'turn.completed', actor: system, body: { number: 1, outcome: 'canceled' } },
+      { type: 'brain.lost', actor: system, body: { epoch: 1, reason: 'x', attempt: 1, attemptMax: 3, retryInMs: 1 } },
+    ];
+    for (const [index, end] of ends.entries()) {
+      say(0, 'text', `c${index}`);
+      expect(live.draftsOf(id)).toHaveLength(1);
+      await append(end);
+      expect(live.draftsOf(id)).toEqual([]);
+      expect(live.headOf(id), 'nobody needs the tail any more').toBeUndefined();
+    }
+  });
+
+  it('are bounded: a few calls of a session, and not without end', async () => {
+    const { say, live, id } = await begin();
+    for (let call = 0; call < 20; call += 1) say(0, 'text', `c${call}`);
+    expect(live.draftsOf(id).length).toBeLessThan(10);
+
+    const piece = 'x'.repeat(64 * 1024);
+    for (let count = 0; count < 40; count += 1) say(count * piece.length, piece, 'long');
+
+    expect(live.draftsOf(id).some(({ callId }) => callId === 'long')).toBe(false);
+  });
+
+  it('of an unknown session are dropped', async () => {
+    const { live } = await begin();
+    const id = newId('session');
+
+    live.delta(id, { callId: 'c', offset: 0, text: 'text' });
+
+    await eventually('nothing is kept', () => live.draftsOf(id).length === 0);
+  });
+});
+
+describe('a shared stream', () => {
+  it('goes on exactly where a follower that caught up left off', async () => {
+    const { journal, live, id, append, say } = await begin();
+    for (let count = 0; count < 230; count += 1) void append(spoken(`${count}`));
+    const seqs: number[] = [];
+    const take = (events: readonly RecordedEvent[]) => seqs.push(...events.map(({ seq }) => seq));
+    const frames: LiveFrame[] = [];
+    let end: (() => void) | undefined;
+
+    for await (const frame of follow({ journal, live }, { sessionId: id, after: 0, deltas: false })) {
+      if (frame.kind === 'events') take(frame.events);
+      void append(spoken('meanwhile'));
+      if (live.headOf(id) !== seqs.at(-1)) continue;
+      end = live.subscribe(id, (one) => frames.push(one));
+      break;
+    }
+    await append(spoken('a'), spoken('b'));
+    say(0, 'typing');
+    await append(spoken('last'));
+    const head = await journal.head(id);
+    end?.();
+    await append(spoken('unseen'));
+
+    for (const frame of frames) if (frame.kind === 'events') take(frame.events);
+    expect(seqs).toEqual(Array.from({ length: head }, (_, index) => index + 1));
+    expect(frames.filter(({ kind }) => kind === 'delta')).toEqual([{ kind: 'delta', callId: 'c1', offset: 0, text: 'typing' }]);
+  });
+
+  it('has no gaps when hints are lost, doubled or without events', async () => {
+    const { journal, id, append } = await begin();
+    let count = 0;
+    const live = new Live({
+      journal: {
+        read: (...args) => journal.read(...args),
+        head: (one) => journal.head(one),
+        onHint: (listener) =>
+          journal.onHint((hint) => {
+            count += 1;
+            if (count % 3 === 1) listener(hint);
+            if (count % 4 === 1) listener({ sessionId: hint.sessionId, head: hint.head });
+          }),
+      },
+      pollMs: 5,
+    });
+    const seqs: number[] = [];
+    const end = live.subscribe(id, (frame) => {
+      if (frame.kind === 'events') seqs.push(...frame.events.map(({ seq }) => seq));
+    });
+    await eventually('the tail knows its head', () => live.headOf(id) !== undefined);
+
+    for (let burst = 0; burst < 50; burst += 1) await append(spoken('x'), spoken('y'));
+
+    await eventually('all of it', () => seqs.length >= 100);
+    expect(seqs).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+    end();
+    expect(live.headOf(id)).toBeUndefined();
+    live.close();
+  });
+});
+
+function brief(frame: Follow | undefined): string {
+  if (frame?.kind === 'delta') return `${frame.callId} ${frame.offset} ${frame.text}`;
+  return frame?.kind === 'events' ? frame.events.map(({ type }) => type).join(' ') : `${frame?.kind}`;
+}
