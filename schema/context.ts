@@ -24,6 +24,8 @@ export interface Context extends SchemaPorts {
   readonly principal: Principal;
   /** Shown with a masked defect, and logged with its cause. */
   readonly requestId: string;
+  /** Aborts when the client has gone; set over HTTP. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws Forbidden or SessionNotFound, as the policy says. */

@@ -4,7 +4,7 @@ import { SessionNotFound } from '../src/journal/faults.ts';
 import { follow } from '../src/journal/follow.ts';
 import { InvalidInput } from '../src/kernel/fault.ts';
 import { isId, type SessionId } from '../src/kernel/id.ts';
-import { tail } from '../src/kernel/tail.ts';
+import { tail, type TailSource } from '../src/kernel/tail.ts';
 import { type Context, permit } from './context.ts';
 import { checkFilter, type EventFilter, passes } from './event.ts';
 import type { Frame } from './frame.ts';
@@ -53,7 +53,7 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
   const abort = new AbortController();
   const source = follow(context, { sessionId, after, deltas }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
-  return tail<Frame>({
+  const frames: TailSource<Frame> = {
     async pull() {
       for (;;) {
         const { done, value } = await source.next();
@@ -72,7 +72,9 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
       }
     },
     release: () => abort.abort(),
-  });
+  };
+  // The signal, since yoga's executor and its response stream do not close a source that waits when a client goes.
+  return tail(frames, context.signal);
 }
 
 /** Filters pages of events into frames, and remembers what the follower was told last. */

@@ -52,7 +52,11 @@ export class Drafts {
       return undefined;
     }
     if (draft === undefined) this.#generation += 1;
-    this.#drafts.set(callId, { callId, text: known + added, generation: draft?.generation ?? this.#generation });
+    this.#drafts.set(callId, {
+      callId,
+      text: known + added,
+      generation: draft?.generation ?? this.#generation,
+    });
     this.#forgetOldest();
     return { callId, offset: known.length, text: added };
   }

@@ -8,6 +8,7 @@
  * it has not taken waits in the log, and of a message that is being written it gets the text so far in one piece.
  * Throws SessionNotFound at the first step. Ends when `signal` aborts, `return()` is called, or the server's Live closes.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import { tail } from '../kernel/tail.ts';
@@ -96,12 +97,18 @@ class Follower {
   async #events(live: LiveTail, head: number): Promise<Follow | undefined> {
     const after = this.#position;
     const limit = Math.min(PAGE_EVENTS_MAX, head - after);
-    const events =
-      live.eventsAfter(after) ?? (await this.#ports.journal.read(this.#request.sessionId, { after, limit }));
+    const events = live.eventsAfter(after) ?? (await this.#history(after, limit));
     const last = events.at(-1);
     if (last === undefined) return undefined;
     this.#position = last.seq;
     return { kind: 'events', events, head: Math.max(live.head ?? head, last.seq) };
+  }
+
+  /** Lets the event loop go round after each page: an embedded store answers at once, and a long history would hold up everybody. */
+  async #history(after: number, limit: number): Promise<readonly RecordedEvent[]> {
+    const events = await this.#ports.journal.read(this.#request.sessionId, { after, limit });
+    await setImmediate();
+    return events;
   }
 
   #delta(live: LiveTail): Follow | undefined {

@@ -1,4 +1,5 @@
 /** The live end of one session's log; live.ts says what it promises. */
+import { setImmediate } from 'node:timers/promises';
 import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -124,6 +125,7 @@ export class LiveTail {
         const events = await journal.read(sessionId, { after: this.#head, limit: PAGE_EVENTS_MAX });
         if (events.length === 0 || this.#closed) break; // the store that was asked is behind; the next poll sees it
         this.#feed(events);
+        await setImmediate(); // an embedded store answers at once, and a long way would hold up everybody
       }
     } catch (error) {
       if (this.#head === undefined) this.#fail(error);

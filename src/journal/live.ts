@@ -15,7 +15,6 @@
 import type { SessionId } from '../kernel/id.ts';
 import { type Logger, silentLogger } from '../kernel/logger.ts';
 import type { Delta, Draft } from './draft.ts';
-import type { RecordedEvent } from './event.ts';
 import type { Hint, Journal } from './journal.ts';
 import { type LiveFrame, LiveTail } from './live-tail.ts';
 

@@ -17,6 +17,8 @@ export interface Config {
   readonly anthropic: { readonly baseUrl: string; readonly key: Sealed | undefined };
   readonly rehearsalFolder: string | undefined;
   readonly isolation: 'bubblewrap' | 'none';
+  /** Where programs of the system are looked for. */
+  readonly searchPath: string | undefined;
   readonly idleMs: number;
   readonly slotsMax: number;
   readonly spares: number;
@@ -178,6 +180,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     anthropic: { baseUrl: read(V.ANTHROPIC_BASE_URL), key: read(V.ANTHROPIC_API_KEY) },
     rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
     isolation: read(V.HOLDFAST_ISOLATION),
+    searchPath: env['PATH'],
     idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,
     slotsMax: read(V.HOLDFAST_SLOTS),
     spares: read(V.HOLDFAST_SPARES),

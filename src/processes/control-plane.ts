@@ -3,7 +3,7 @@
  * Each thing is released in the reverse order of its start, so that doors close before what they lead to.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,14 +89,13 @@ async function start(config: Config, ports: { clock: Clock; logger: Logger }, sc
     rm(it, { recursive: true, force: true }),
   );
   const unitSocket = join(socketFolder, 'unit.sock');
-  const launcher = await createLauncher(config, { unitSocket, logger }, scope);
+  const launcher = await createLauncher(config, { unitSocket, logger });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
   const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
 
   const model = await createModelDoor(config, { sessions, credentials, serverKey, logger }, scope);
   const unitDoor = createUnitDoor({ access, sessions, agents, journal, live, logger, tools: workbench, model });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
-  await chmod(unitSocket, 0o666); // brains run as another user; the folder around it is closed to all others
 
   // The database is held by this process alone, so every other owner is dead: its sessions go on at once (ADR 0005).
   const owner = derivedId('session', randomBytes(8).toString('hex')).slice(4, 16);

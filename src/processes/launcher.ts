@@ -1,18 +1,22 @@
 /** Which launcher the configuration asks for. */
+import { join } from 'node:path';
 import type { Logger } from '../kernel/logger.ts';
-import type { Scope } from '../kernel/scope.ts';
-import { openLocalLauncher } from '../platform/local/launcher.ts';
+import { chooseIsolation } from '../platform/local/isolation.ts';
+import { LocalLauncher } from '../platform/local/launcher.ts';
+import { WorkspaceStore } from '../platform/local/workspace-store.ts';
 import type { Launcher } from '../supervisor/launcher.ts';
 import type { Config } from './config.ts';
 
+/** Throws IsolationImpossible, with the sentence that mends it. */
 export async function createLauncher(
   config: Config,
   ports: { unitSocket: string; logger: Logger },
-  scope: Scope,
 ): Promise<Launcher> {
-  const { isolation, dataFolder } = config;
-  if (isolation === 'none') {
-    ports.logger.warn('isolation is off: commands of agents run as this user on this machine', { isolation });
+  const { searchPath, dataFolder } = config;
+  const isolation = await chooseIsolation(config.isolation, searchPath);
+  if (isolation.kind === 'none') {
+    ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
   }
-  return scope.add('launcher', await openLocalLauncher({ isolation, dataFolder, ...ports }), (it) => it.close());
+  const workspaces = new WorkspaceStore(join(dataFolder, 'workspaces'));
+  return new LocalLauncher({ isolation, workspaces, ...ports });
 }

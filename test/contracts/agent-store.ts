@@ -56,7 +56,10 @@ export function agentStoreContract(platform: AgentPlatform): void {
       const first = agentOf({ name: 'first' });
       await agents.create(first);
 
-      expect(await agents.create(agentOf({ id: first.id, name: 'other' }))).toEqual({ created: false, agent: first });
+      expect(await agents.create(agentOf({ id: first.id, name: 'other' }))).toEqual({
+        created: false,
+        agent: first,
+      });
       expect(await agents.create(agentOf({ name: 'first' }))).toEqual({ created: false, agent: first });
       expect(await agents.list({ limit: 9 })).toEqual([first]);
     });
@@ -65,7 +68,11 @@ export function agentStoreContract(platform: AgentPlatform): void {
       const agents = await begin();
       const first = agentOf();
       await agents.create(first);
-      const second: Agent = { ...first, updatedAt: 2, revision: { ...first.revision, number: 2, prompt: 'Be brief.', createdAt: 2 } };
+      const second: Agent = {
+        ...first,
+        updatedAt: 2,
+        revision: { ...first.revision, number: 2, prompt: 'Be brief.', createdAt: 2 },
+      };
 
       expect(await agents.update(second, 1)).toBe(true);
       expect(await agents.update({ ...first, updatedAt: 3, limits: {} }, 1)).toBe(false);

@@ -42,7 +42,10 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
 
       expect(await credentials.create(named)).toEqual({ created: true, credential: named });
       expect(await credentials.create(nameless)).toEqual({ created: true, credential: nameless });
-      expect(await credentials.create({ ...named, last4: 'zzzz' })).toEqual({ created: false, credential: named });
+      expect(await credentials.create({ ...named, last4: 'zzzz' })).toEqual({
+        created: false,
+        credential: named,
+      });
 
       expect(await credentials.get(named.id)).toEqual(named);
       expect(await credentials.get(nameless.id)).toEqual(nameless);
@@ -63,7 +66,12 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
       expect((await credentials.get(first.id))?.isDefault).toBe(false);
 
       expect(await credentials.update({ ...third, isDefault: true, rotatedAt: 5, last4: 'wxyz' })).toBe(true);
-      expect(await credentials.defaultOf('anthropic')).toEqual({ ...third, isDefault: true, rotatedAt: 5, last4: 'wxyz' });
+      expect(await credentials.defaultOf('anthropic')).toEqual({
+        ...third,
+        isDefault: true,
+        rotatedAt: 5,
+        last4: 'wxyz',
+      });
       expect((await credentials.get(second.id))?.isDefault).toBe(false);
       expect(await credentials.update({ ...third, isDefault: false })).toBe(true);
       expect(await credentials.defaultOf('anthropic')).toBeUndefined();

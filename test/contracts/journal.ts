@@ -1,17 +1,22 @@
-/** What every Journal must keep: J1 to J6 of journal/journal.ts. */
+/** What every Journal must keep: J1 to J4 of journal/journal.ts here, J5 and J6 in journal-ends.ts. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseBody } from '../../src/journal/codec.ts';
-import { EpochStale, LogFull, SessionNotFound } from '../../src/journal/faults.ts';
+import { EpochStale, SessionNotFound } from '../../src/journal/faults.ts';
 import type { Hint } from '../../src/journal/journal.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { InvalidInput } from '../../src/kernel/fault.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
-import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, BODY_INLINE_BYTES_MAX, PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../src/kernel/limit.ts';
+import {
+  APPEND_EVENTS_MAX,
+  BODY_BYTES_MAX,
+  PAGE_BYTES_MAX,
+  PAGE_EVENTS_MAX,
+} from '../../src/kernel/limit.ts';
 import { TurnOver } from '../../src/sessions/faults.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
+import { journalEndsContract } from './journal-ends.ts';
 
 export interface OpenJournal {
   readonly journal: SessionJournal;
@@ -27,25 +32,40 @@ export interface JournalPlatform {
   open(options: {
     readonly clock: ManualClock;
     readonly caps?: { readonly eventsMax?: number; readonly bytesMax?: number };
-  }): Promise<OpenJournal & { /** Closes, and opens the same data again. */ reopen?(): Promise<OpenJournal> }>;
+  }): Promise<
+    OpenJournal & { /** Closes, and opens the same data again. */ reopen?(): Promise<OpenJournal> }
+  >;
 }
 
 type Caps = NonNullable<Parameters<JournalPlatform['open']>[0]['caps']>;
 
-export function journalContract(platform: JournalPlatform): void {
-  describe(`the journal contract on ${platform.name}`, () => {
-    const open: OpenJournal[] = [];
-    const clock = new ManualClock();
-    afterEach(async () => {
-      for (const one of open.splice(0)) await one.close();
-    });
+/** Opens journals of a platform for one suite, and closes them after each test. */
+export function journals(platform: JournalPlatform) {
+  const open: OpenJournal[] = [];
+  const clock = new ManualClock();
+  afterEach(async () => {
+    for (const one of open.splice(0)) await one.close();
+  });
 
-    async function begin(caps?: Caps) {
-      const store = await platform.open({ clock, ...(caps === undefined ? {} : { caps }) });
-      open.push(store);
-      const { session } = await store.sessions.create(originOf(), nothing);
-      return { ...store, store, id: session.id };
-    }
+  /** A journal with one session. */
+  async function begin(caps?: Caps) {
+    const store = await platform.open({ clock, ...(caps === undefined ? {} : { caps }) });
+    open.push(store);
+    const { session } = await store.sessions.create(originOf(), nothing);
+    const reopen = async () => {
+      const again = must(await store.reopen?.(), 'a lasting platform can be opened again');
+      open.splice(open.indexOf(store), 1, again);
+      return again;
+    };
+    return { journal: store.journal, sessions: store.sessions, id: session.id, reopen };
+  }
+  return { begin, clock };
+}
+
+export function journalContract(platform: JournalPlatform): void {
+  journalEndsContract(platform);
+  describe(`the journal contract on ${platform.name}`, () => {
+    const { begin, clock } = journals(platform);
 
     it('J1 numbers the events of a session from 1 without gaps', async () => {
       const { journal, id } = await begin();
@@ -56,7 +76,11 @@ export function journalContract(platform: JournalPlatform): void {
       expect(first).toMatchObject({ firstSeq: 1, lastSeq: 2, replayed: false });
       expect(second).toMatchObject({ firstSeq: 3, lastSeq: 3, replayed: false });
       const events = await journal.read(id, { after: 0, limit: 10 });
-      expect(events.map(({ seq, body }) => [seq, JSON.parse(body).text])).toEqual([[1, 'a'], [2, 'b'], [3, 'c']]);
+      expect(events.map(({ seq, body }) => [seq, JSON.parse(body).text])).toEqual([
+        [1, 'a'],
+        [2, 'b'],
+        [3, 'c'],
+      ]);
       expect(await journal.head(id)).toBe(3);
     });
 
@@ -69,7 +93,9 @@ export function journalContract(platform: JournalPlatform): void {
       const appended = await Promise.all(
         Array.from({ length: 200 }, async (_, index) => {
           const id = ids[index % 20] as SessionId; // 20 ids
-          const { firstSeq } = await journal.append(id, { decide: appending(spoken(`n${index}`), spoken('second')) });
+          const { firstSeq } = await journal.append(id, {
+            decide: appending(spoken(`n${index}`), spoken('second')),
+          });
           return { id, index, firstSeq };
         }),
       );
@@ -89,7 +115,9 @@ export function journalContract(platform: JournalPlatform): void {
       const reads: Promise<unknown>[] = [];
       const end = journal.onHint((hint) => {
         hints.push(hint);
-        reads.push(journal.read(hint.sessionId, { after: 0, limit: 100 }).then((events) => events.at(-1)?.seq));
+        reads.push(
+          journal.read(hint.sessionId, { after: 0, limit: 100 }).then((events) => events.at(-1)?.seq),
+        );
       });
 
       await journal.append(id, { decide: appending(spoken('a')) });
@@ -99,14 +127,16 @@ export function journalContract(platform: JournalPlatform): void {
 
       expect(hints.map(({ sessionId, head }) => ({ sessionId, head }))).toEqual([{ sessionId: id, head: 1 }]);
       expect(await Promise.all(reads)).toEqual([1]);
-      if (hints[0]?.events !== undefined) expect(hints[0].events).toEqual(await journal.read(id, { after: 0, limit: 1 }));
+      if (hints[0]?.events !== undefined)
+        expect(hints[0].events).toEqual(await journal.read(id, { after: 0, limit: 1 }));
     });
 
     it('J3 lands the events and the record together', async () => {
       const { journal, sessions, id } = await begin();
 
       const { state } = await journal.append(id, {
-        decide: (session) => decide(session, { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } }),
+        decide: (session) =>
+          decide(session, { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } }),
       });
 
       expect(state).toMatchObject({ status: 'queued', pending: { count: 1, fromSeq: 1, toSeq: 1 } });
@@ -120,7 +150,9 @@ export function journalContract(platform: JournalPlatform): void {
         journal.append(id, { decide: appending(spoken('a')) }),
         journal.append(id, { decide: () => ({ kind: 'refuse', fault: new TurnOver() }) }),
         journal.append(id, { decide: appending(spoken('x'), spoken('y'.repeat(BODY_BYTES_MAX))) }),
-        journal.append(id, { decide: appending(...Array.from({ length: APPEND_EVENTS_MAX + 1 }, () => spoken('z'))) }),
+        journal.append(id, {
+          decide: appending(...Array.from({ length: APPEND_EVENTS_MAX + 1 }, () => spoken('z'))),
+        }),
         journal.append(id, {
           decide: () => {
             throw new Error('a defect in a decision');
@@ -130,7 +162,9 @@ export function journalContract(platform: JournalPlatform): void {
         journal.append(id, { decide: appending(spoken('b')) }),
       ]);
 
-      expect(results.map((result) => (result.status === 'fulfilled' ? result.value.firstSeq : result.reason))).toEqual([
+      expect(
+        results.map((result) => (result.status === 'fulfilled' ? result.value.firstSeq : result.reason)),
+      ).toEqual([
         1,
         expect.any(TurnOver),
         expect.any(InvalidInput),
@@ -147,7 +181,11 @@ export function journalContract(platform: JournalPlatform): void {
       const { journal, id } = await begin();
       await journal.append(id, { decide: appending(spoken('a')) });
 
-      expect(await journal.append(id, { decide: nothing })).toMatchObject({ firstSeq: 2, lastSeq: 1, replayed: false });
+      expect(await journal.append(id, { decide: nothing })).toMatchObject({
+        firstSeq: 2,
+        lastSeq: 1,
+        replayed: false,
+      });
       expect(await journal.head(id)).toBe(1);
     });
 
@@ -155,12 +193,15 @@ export function journalContract(platform: JournalPlatform): void {
       const { journal, id } = await begin();
       const send = () =>
         journal.append(id, {
-          decide: (session) => decide(session, { kind: 'send', text: 'hi', mode: 'queue', actor: { kind: 'human' } }),
+          decide: (session) =>
+            decide(session, { kind: 'send', text: 'hi', mode: 'queue', actor: { kind: 'human' } }),
         });
 
       const all = await Promise.all(Array.from({ length: 30 }, send));
 
-      expect(all.map(({ state }) => state.pending?.count)).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+      expect(all.map(({ state }) => state.pending?.count)).toEqual(
+        Array.from({ length: 30 }, (_, index) => index + 1),
+      );
     });
 
     it('J4 refuses a writer whose epoch has been replaced, and writes nothing', async () => {
@@ -178,83 +219,14 @@ export function journalContract(platform: JournalPlatform): void {
       expect(await journal.head(id)).toBe(3);
     });
 
-    it('J5 answers a repeated key with the first seqs, also after the epoch and the record have moved on', async () => {
-      const { journal, id } = await begin();
-      const refusing = () => ({ kind: 'refuse', fault: new TurnOver() }) as const;
-      await journal.append(id, { decide: appending(spoken('before')) });
-      await journal.append(id, { key: 'step', epoch: 0, decide: appending(spoken('a'), spoken('b')) });
-      await journal.append(id, {
-        decide: appending({ type: 'brain.started', actor: { kind: 'system' }, body: { epoch: 1, owner: 'other' } }),
-      });
-
-      const again = await journal.append(id, { key: 'step', epoch: 0, decide: refusing });
-
-      expect(again).toMatchObject({ firstSeq: 2, lastSeq: 3, replayed: true, state: { epoch: 1 } });
-      expect(await journal.head(id)).toBe(4);
-    });
-
-    it('J5 writes once when the same key arrives many times at once; a refused key may be used again', async () => {
-      const { journal, sessions, id } = await begin();
-      const other = (await sessions.create(originOf(), nothing)).session.id;
-      const fault = new TurnOver();
-      await expect(journal.append(id, { key: 'k', decide: () => ({ kind: 'refuse', fault }) })).rejects.toBe(fault);
-
-      const all = await Promise.all(
-        Array.from({ length: 10 }, () => journal.append(id, { key: 'k', decide: appending(spoken('once')) })),
-      );
-      const elsewhere = await journal.append(other, { key: 'k', decide: appending(spoken('another session')) });
-
-      expect(all.map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq])).toEqual(Array.from({ length: 10 }, () => [1, 1]));
-      expect(all.filter(({ replayed }) => !replayed)).toHaveLength(1);
-      expect(elsewhere.replayed).toBe(false);
-      expect(await journal.head(id)).toBe(1);
-    });
-
-    it('J6 ends a log at its number of events with log.limit_reached, and refuses from then on', async () => {
-      const { journal, sessions, id } = await begin({ eventsMax: 4 });
-      await journal.append(id, { decide: appending(spoken('1'), spoken('2'), spoken('3')) });
-
-      await expect(journal.append(id, { key: 'k', decide: appending(spoken('4')) })).rejects.toBeInstanceOf(LogFull);
-      await expect(journal.append(id, { key: 'k', decide: appending(spoken('4')) })).rejects.toBeInstanceOf(LogFull);
-
-      const events = await journal.read(id, { after: 2, limit: 10 });
-      expect(events.map(({ seq, type }) => [seq, type])).toEqual([[3, 'agent.message'], [4, 'log.limit_reached']]);
-      expect(JSON.parse(events[1]?.body ?? '')).toEqual({ limit: 'events' });
-      expect((await sessions.get(id))?.session.status).toBe('archived');
-    });
-
-    it('J6 ends a log at its bytes, counting whole bodies', async () => {
-      const { journal, id } = await begin({ bytesMax: 100_000 });
-      await journal.append(id, { decide: appending(spoken('x'.repeat(60_000))) });
-
-      await expect(journal.append(id, { decide: appending(spoken('x'.repeat(50_000))) })).rejects.toBeInstanceOf(LogFull);
-
-      expect(JSON.parse((await journal.readBody(id, 2)) ?? '')).toEqual({ limit: 'bytes' });
-      expect(await journal.head(id)).toBe(2);
-    });
-
-    it('keeps a large body beside its event: a small preview of the same shape, and the whole on request', async () => {
-      const { journal, id } = await begin();
-      const input = { path: 'a.txt', lines: Array.from({ length: 5_000 }, (_, index) => `line ${index} é`), big: '𝄞'.repeat(9_000) };
-      const body = { callId: 'c1', modelCallId: 'm1', toolUseId: 'u1', tool: 'write', input };
-      await journal.append(id, { decide: appending({ type: 'tool.call', actor: { kind: 'agent' }, body }, spoken('small')) });
-
-      const [spilled, small] = await journal.read(id, { after: 0, limit: 2 });
-
-      const whole = JSON.stringify(body);
-      expect(spilled?.spilledBytes).toBe(Buffer.byteLength(whole));
-      expect(Buffer.byteLength(spilled?.body ?? '')).toBeLessThan(BODY_INLINE_BYTES_MAX);
-      expect(parseBody('tool.call', JSON.parse(spilled?.body ?? ''))).toMatchObject({ callId: 'c1', tool: 'write', input: { path: 'a.txt' } });
-      expect(await journal.readBody(id, 1)).toBe(whole);
-      expect(small?.spilledBytes).toBeUndefined();
-      expect(await journal.readBody(id, 2)).toBe(small?.body);
-      expect(await journal.readBody(id, 3)).toBeUndefined();
-    });
-
     it('reads pages that end at the limit, at the largest page, and at its bytes', async () => {
       const { journal, id } = await begin();
-      await journal.append(id, { decide: appending(...Array.from({ length: 150 }, (_, index) => spoken(`${index}`))) });
-      await journal.append(id, { decide: appending(...Array.from({ length: 60 }, () => spoken('x'.repeat(30_000)))) });
+      await journal.append(id, {
+        decide: appending(...Array.from({ length: 150 }, (_, index) => spoken(`${index}`))),
+      });
+      await journal.append(id, {
+        decide: appending(...Array.from({ length: 60 }, () => spoken('x'.repeat(30_000)))),
+      });
 
       expect(await journal.read(id, { after: 10, limit: 5 })).toHaveLength(5);
       expect(await journal.read(id, { after: 0, limit: 1_000 })).toHaveLength(PAGE_EVENTS_MAX);
@@ -279,8 +251,15 @@ export function journalContract(platform: JournalPlatform): void {
 
       const [first, second] = await journal.read(id, { after: 0, limit: 2 });
       expect(first).toEqual({
-        sessionId: id, seq: 1, at: start + 1_000, type: 'agent.message', level: 'progress', actor, turnId,
-        body: '{"callId":"call","text":"a"}', spilledBytes: undefined,
+        sessionId: id,
+        seq: 1,
+        at: start + 1_000,
+        type: 'agent.message',
+        level: 'progress',
+        actor,
+        turnId,
+        body: '{"callId":"call","text":"a"}',
+        spilledBytes: undefined,
       });
       expect(second).toMatchObject({ at: start + 1_000, level: 'user', actor: { kind: 'agent' } });
       expect((await journal.read(born.session.id, { after: 0, limit: 1 }))[0]?.at).toBe(start);
@@ -294,23 +273,6 @@ export function journalContract(platform: JournalPlatform): void {
       await expect(journal.read(id, { after: 0, limit: 1 })).rejects.toBeInstanceOf(SessionNotFound);
       await expect(journal.head(id)).rejects.toBeInstanceOf(SessionNotFound);
       expect(await journal.readBody(id, 1)).toBeUndefined();
-    });
-
-    if (!platform.lasting) return;
-    it('is the same after it was closed and opened again: events, keys, heads, full logs', async () => {
-      const { journal, store, id } = await begin({ eventsMax: 4 });
-      await journal.append(id, { key: 'k', decide: appending(spoken('a'), spoken('b'), spoken('c')) });
-      await expect(journal.append(id, { decide: appending(spoken('d')) })).rejects.toBeInstanceOf(LogFull);
-      const before = await journal.read(id, { after: 0, limit: 10 });
-      const record = await store.sessions.get(id);
-
-      const again = must(await store.reopen?.(), 'a lasting platform can be opened again');
-      open.splice(open.indexOf(store), 1, again);
-
-      expect(await again.journal.read(id, { after: 0, limit: 10 })).toEqual(before);
-      expect(await again.sessions.get(id)).toEqual(record);
-      expect(await again.journal.append(id, { key: 'k', decide: nothing })).toMatchObject({ firstSeq: 1, lastSeq: 3, replayed: true });
-      await expect(again.journal.append(id, { decide: appending(spoken('e')) })).rejects.toBeInstanceOf(LogFull);
     });
   });
 }

@@ -29,7 +29,8 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const create = (given: Partial<SessionOrigin> = {}) => store.sessions.create(originOf(given), nothing);
       const command = (id: SessionId, ...commands: readonly Command[]) =>
         commands.reduce<Promise<unknown>>(
-          (before, one) => before.then(() => store.journal.append(id, { decide: (session) => decide(session, one) })),
+          (before, one) =>
+            before.then(() => store.journal.append(id, { decide: (session) => decide(session, one) })),
           Promise.resolve(),
         );
       return { ...store, store, create, command };
@@ -38,14 +39,19 @@ export function sessionStoreContract(platform: JournalPlatform): void {
     it('creates a session with the first events of its log, and keeps all that it was started with', async () => {
       const { sessions, journal } = await begin();
       const origin = originOf({
-        credentialId: newId('credential'), limits: { tokens: 5, turnSeconds: 60 }, metadata: { team: 'é', deep: { list: [1, null] } }, key: 'natural',
+        credentialId: newId('credential'),
+        limits: { tokens: 5, turnSeconds: 60 },
+        metadata: { team: 'é', deep: { list: [1, null] } },
+        key: 'natural',
       });
 
       const created = await sessions.create(origin, (session) => decide(session, HELLO));
 
       expect(created).toMatchObject({ created: true, head: 1, session: { ...origin, status: 'queued' } });
       expect(await sessions.get(origin.id)).toEqual({ session: created.session, head: 1 });
-      expect((await journal.read(origin.id, { after: 0, limit: 9 })).map(({ type }) => type)).toEqual(['user.message']);
+      expect((await journal.read(origin.id, { after: 0, limit: 9 })).map(({ type }) => type)).toEqual([
+        'user.message',
+      ]);
       expect(await sessions.get(newId('session'))).toBeUndefined();
     });
 
@@ -53,8 +59,14 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const { sessions, create } = await begin();
       const first = await create({ key: 'natural', requestHash: 'first' });
 
-      const sameId = await sessions.create({ ...originOf(), id: first.session.id, requestHash: 'x' }, appending(spoken('no')));
-      const sameKey = await sessions.create(originOf({ key: 'natural', requestHash: 'y' }), appending(spoken('no')));
+      const sameId = await sessions.create(
+        { ...originOf(), id: first.session.id, requestHash: 'x' },
+        appending(spoken('no')),
+      );
+      const sameKey = await sessions.create(
+        originOf({ key: 'natural', requestHash: 'y' }),
+        appending(spoken('no')),
+      );
 
       expect(sameId).toEqual({ created: false, session: first.session, head: 0 });
       expect(sameKey).toEqual(sameId);
@@ -107,7 +119,8 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const c = (await create({ createdAt: 3 })).session.id;
       await command(a, HELLO);
       await command(c, HELLO, HELLO);
-      const ids = async (...args: Parameters<typeof sessions.list>) => (await sessions.list(...args)).map(({ session }) => session.id);
+      const ids = async (...args: Parameters<typeof sessions.list>) =>
+        (await sessions.list(...args)).map(({ session }) => session.id);
 
       expect(await ids({ status: 'queued' }, { limit: 9 })).toEqual([c, a]);
       expect(await ids({ agentId }, { limit: 9 })).toEqual([b, a]);
@@ -128,7 +141,12 @@ export function sessionStoreContract(platform: JournalPlatform): void {
 
       const turns = await sessions.turns(id, { limit: 10 });
 
-      expect(turns.map(({ number, state }) => [number, state])).toEqual([[4, 'running'], [3, 'completed'], [2, 'completed'], [1, 'completed']]);
+      expect(turns.map(({ number, state }) => [number, state])).toEqual([
+        [4, 'running'],
+        [3, 'completed'],
+        [2, 'completed'],
+        [1, 'completed'],
+      ]);
       expect(turns[0]).toEqual((await sessions.get(id))?.session.turn);
       expect(turns[0]?.inputToSeq).toBe(await sessions.get(id).then((entry) => entry?.head));
       expect((await sessions.turns(id, { limit: 1, before: 3 })).map(({ number }) => number)).toEqual([2]);
@@ -143,7 +161,11 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const ids: SessionId[] = [];
       for (let index = 0; index < 4; index += 1) ids.push((await create()).session.id);
       const [a, b, c, d] = ids as [SessionId, SessionId, SessionId, SessionId]; // four were made
-      for (const [wait, id] of [[3, a], [1, b], [2, c]] as const) {
+      for (const [wait, id] of [
+        [3, a],
+        [1, b],
+        [2, c],
+      ] as const) {
         clock.set(start + wait * 1_000);
         await command(id, HELLO, { kind: 'takeLease', owner: id === a ? 'other' : 'owner' });
       }
@@ -165,17 +187,61 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const { id } = (await sessions.create(origin, (session) => decide(session, HELLO))).session;
       await command(id, { kind: 'takeLease', owner: 'o' }, { kind: 'beginTurn' });
       const turnId = (await sessions.get(id))?.session.turn?.id;
-      const usage = { callId: 'm1', model: 'm', inputTokens: 5, outputTokens: 7, cacheCreationInputTokens: 1, cacheReadInputTokens: 2, complete: true };
+      const usage = {
+        callId: 'm1',
+        model: 'm',
+        inputTokens: 5,
+        outputTokens: 7,
+        cacheCreationInputTokens: 1,
+        cacheReadInputTokens: 2,
+        complete: true,
+      };
       const events: readonly NewEvent[] = [
         { type: 'model.started', actor: AGENT, turnId, body: { callId: 'm1', inputToSeq: 1 } },
-        { type: 'model.retried', actor: AGENT, turnId, body: { callId: 'm1', attempt: 1, attemptMax: 3, waitMs: 9, code: 'overloaded_error', message: 'x' } },
+        {
+          type: 'model.retried',
+          actor: AGENT,
+          turnId,
+          body: {
+            callId: 'm1',
+            attempt: 1,
+            attemptMax: 3,
+            waitMs: 9,
+            code: 'overloaded_error',
+            message: 'x',
+          },
+        },
         { type: 'model.usage', actor: { kind: 'system' }, turnId, body: usage },
-        { type: 'tool.call', actor: AGENT, turnId, body: { callId: 't', modelCallId: 'm1', toolUseId: 'u', tool: 'write', input: { text: 'x'.repeat(40_000) } } },
+        {
+          type: 'tool.call',
+          actor: AGENT,
+          turnId,
+          body: {
+            callId: 't',
+            modelCallId: 'm1',
+            toolUseId: 'u',
+            tool: 'write',
+            input: { text: 'x'.repeat(40_000) },
+          },
+        },
         { type: 'model.completed', actor: AGENT, turnId, body: { callId: 'm1', stopReason: 'tool_use' } },
-        { type: 'error.model', actor: AGENT, turnId, body: { code: 'bad', message: 'y'.repeat(40_000), retriable: false } },
+        {
+          type: 'error.model',
+          actor: AGENT,
+          turnId,
+          body: { code: 'bad', message: 'y'.repeat(40_000), retriable: false },
+        },
       ];
-      await command(id, { kind: 'record', events }, { kind: 'loseBrain', reason: 'killed', attemptMax: 3, retryInMs: 10 });
-      await command(id, { kind: 'takeLease', owner: 'p' }, HELLO, { kind: 'completeTurn', outcome: 'error', failure: { code: 'bad', message: 'y' } });
+      await command(
+        id,
+        { kind: 'record', events },
+        { kind: 'loseBrain', reason: 'killed', attemptMax: 3, retryInMs: 10 },
+      );
+      await command(id, { kind: 'takeLease', owner: 'p' }, HELLO, {
+        kind: 'completeTurn',
+        outcome: 'error',
+        failure: { code: 'bad', message: 'y' },
+      });
 
       let rebuilt = newSession(origin);
       for (const event of await journal.read(id, { after: 0, limit: 100 })) {

@@ -27,7 +27,15 @@ function bodyOf(type: EventType, text?: string): Record<string, unknown> {
 }
 
 function recordedOf(type: string, body: object): RecordedEvent {
-  return { sessionId: newId('session'), seq: 7, at: 9, type, level: 'user', actor: { kind: 'agent' }, body: bodyText(body) };
+  return {
+    sessionId: newId('session'),
+    seq: 7,
+    at: 9,
+    type,
+    level: 'user',
+    actor: { kind: 'agent' },
+    body: bodyText(body),
+  };
 }
 
 describe.each(TYPES)('a body of %s', (type) => {
@@ -49,7 +57,8 @@ describe.each(TYPES)('a body of %s', (type) => {
       if (!field.optional) expect(() => parseBody(type, without)).toThrow(`body.${name}`);
     }
     expect(() => parseBody(type, { ...bodyOf(type), extra: 1 })).toThrow('body.extra');
-    for (const body of [null, undefined, [], 'text', 1]) expect(() => parseBody(type, body)).toThrow('body: expected');
+    for (const body of [null, undefined, [], 'text', 1])
+      expect(() => parseBody(type, body)).toThrow('body: expected');
   });
 
   it('has a preview that is a body of the same type, small whatever the size', () => {
@@ -65,7 +74,12 @@ describe.each(TYPES)('a body of %s', (type) => {
   it('comes back as a typed event', () => {
     const recorded = recordedOf(type, bodyOf(type));
 
-    expect(toEvent(recorded)).toEqual({ ...recorded, id: eventIdOf(recorded.sessionId, 7), body: bodyOf(type), turnId: undefined });
+    expect(toEvent(recorded)).toEqual({
+      ...recorded,
+      id: eventIdOf(recorded.sessionId, 7),
+      body: bodyOf(type),
+      turnId: undefined,
+    });
   });
 });
 

@@ -26,7 +26,10 @@ async function begin() {
   const append = (...events: readonly NewEvent[]) => journal.append(id, { decide: appending(...events) });
   /** A follower with deltas that has caught up. */
   const followed = async () => {
-    const following = follow({ journal, live }, { sessionId: id, after: await journal.head(id), deltas: true });
+    const following = follow(
+      { journal, live },
+      { sessionId: id, after: await journal.head(id), deltas: true },
+    );
     expect((await following.next()).value?.kind).toBe('caughtUp');
     return { following, next: async () => brief((await following.next()).value) };
   };
@@ -104,7 +107,11 @@ describe('messages that are being written', () => {
     const ends: readonly NewEvent[] = [
       { type: 'model.completed', actor: system, body: { callId: 'c0', stopReason: 'end_turn' } },
       { type: 'turn.completed', actor: system, body: { number: 1, outcome: 'canceled' } },
-      { type: 'brain.lost', actor: system, body: { epoch: 1, reason: 'x', attempt: 1, attemptMax: 3, retryInMs: 1 } },
+      {
+        type: 'brain.lost',
+        actor: system,
+        body: { epoch: 1, reason: 'x', attempt: 1, attemptMax: 3, retryInMs: 1 },
+      },
     ];
     for (const [index, end] of ends.entries()) {
       say(0, 'text', `c${index}`);
@@ -161,7 +168,9 @@ describe('a shared stream', () => {
 
     for (const frame of frames) if (frame.kind === 'events') take(frame.events);
     expect(seqs).toEqual(Array.from({ length: head }, (_, index) => index + 1));
-    expect(frames.filter(({ kind }) => kind === 'delta')).toEqual([{ kind: 'delta', callId: 'c1', offset: 0, text: 'typing' }]);
+    expect(frames.filter(({ kind }) => kind === 'delta')).toEqual([
+      { kind: 'delta', callId: 'c1', offset: 0, text: 'typing' },
+    ]);
   });
 
   it('has no gaps when hints are lost, doubled or without events', async () => {

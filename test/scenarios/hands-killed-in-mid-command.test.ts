@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const workspace = (sessionId: string): string => join(world.folder, 'data', 'workspaces', sessionId);
+const workspace = (sessionId: string): string => join(world.folder, 'data', 'workspaces', sessionId, 'files');
 
 it('goes on with an unknown outcome, and the command ran once', async () => {
   const sessionId = await world.startSession({ agent: 'wait', input: 'Wait.' });

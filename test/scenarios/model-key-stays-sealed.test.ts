@@ -27,7 +27,7 @@ afterAll(async () => {
 it('is known to the control plane and the model service alone', async () => {
   await world.createAgent({ name: 'keyed', model: 'anthropic/some-model', key: CANARY });
   const sessionId = await world.startSession({ agent: 'keyed', input: 'Wait.' });
-  const workspace = join(world.folder, 'data', 'workspaces', sessionId);
+  const workspace = join(world.folder, 'data', 'workspaces', sessionId, 'files');
   await eventually('the command runs', () => existsSync(join(workspace, 'waiting')));
 
   const units = descendants(world.serverPid);

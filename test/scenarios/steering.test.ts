@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const workspace = (sessionId: string): string => join(world.folder, 'data', 'workspaces', sessionId);
+const workspace = (sessionId: string): string => join(world.folder, 'data', 'workspaces', sessionId, 'files');
 const answers = (events: readonly LogEvent[]): readonly string[] =>
   events.filter(({ type }) => type === 'agent.message').map(({ body }) => body.text);
 const outcomes = (events: readonly LogEvent[]): readonly string[] =>
@@ -53,7 +53,7 @@ describe('during a turn', () => {
 
     expect(outcomes(events)).toEqual(['interrupted', 'completed']);
     expect(events.find(({ type }) => type === 'tool.result')?.body.outcome).toBe('canceled');
-    expect(answers(events).at(-1)).toBe('You said: stop that');
+    expect(answers(events).at(-1)).toContain('stop that');
   });
 
   it('cancel ends it, also in the middle of a message, and the session goes on with the next message', async () => {
@@ -84,6 +84,7 @@ describe('a question', () => {
     await world.send(sessionId, 'blue');
     const events = await world.sees(sessionId, 'turn.completed', 2);
 
+    if (answers(events).length < 2) console.log(JSON.stringify(events.slice(-8)), world.logs.slice(-3000));
     expect(answers(events)).toEqual(['Which colour?', 'Painted it blue.']);
     expect(outcomes(events)).toEqual(['needs_input', 'completed']);
   });

@@ -3,7 +3,7 @@ export interface Random {
   readonly seed: number;
   /** A whole number from 0 to `below` - 1. */
   below(below: number): number;
-  pick<T>(values: readonly [T, ...T[]]): T;
+  pick<const T>(values: readonly [T, ...T[]]): T;
 }
 
 export function randomOf(seed: number): Random {

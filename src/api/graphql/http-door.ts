@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
 import type { ExecutionResult } from 'graphql';
-import { createYoga, type Plugin } from 'graphql-yoga';
+import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { schema } from '../../../schema/schema.ts';
 import type { Principal } from '../../access/principal.ts';
@@ -54,10 +54,10 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
   };
 }
 
-function contextOf(ports: GraphqlPorts, { principal, requestId }: ServerContext): Context {
+function contextOf(ports: GraphqlPorts, { principal, requestId, request }: ServerContext & YogaInitialContext): Context {
   if (principal === undefined) throw new Unauthenticated();
   const { access, agents, credentials, sessions, journal, live } = ports;
-  return { access, agents, credentials, sessions, journal, live, principal, requestId };
+  return { access, agents, credentials, sessions, journal, live, principal, requestId, signal: request.signal };
 }
 
 function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, ServerContext> {

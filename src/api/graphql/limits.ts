@@ -2,17 +2,20 @@
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import {
   type DocumentNode,
+  type FragmentDefinitionNode,
   getOperationAST,
   GraphQLError,
   type GraphQLSchema,
   Kind,
+  type SelectionNode,
+  type SelectionSetNode,
   visit,
 } from 'graphql';
 import { refusal } from './masking.ts';
 
 /** Tokens of one document: our own console's introspection has some 300; parsing is quick up to here. */
 export const TOKENS_MAX = 2_000;
-/** Levels of fields: session, events, edges, node, actor, kind are six; introspection needs thirteen. */
+/** Levels of fields: session, events, edges, node, actor, kind are six; introspection needs fifteen. */
 export const DEPTH_MAX = 16;
 /** Fields under another name: each can be a use case of its own. */
 export const ALIASES_MAX = 50;
@@ -44,10 +47,11 @@ export function checkCost(
 ): void {
   const operation = getOperationAST(document, operationName);
   if (operation === null || operation === undefined) return; // execution says so
-  const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
+  const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
   const alone: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
-  const { depth, complexity } = costOf(schema, alone, variables);
+  const depth = depthOf(operation.selectionSet, fragments);
   if (depth > DEPTH_MAX) throw refusal('TOO_DEEP', `This query is ${depth} levels deep; ${DEPTH_MAX} is the most.`, 400);
+  const complexity = complexityOf(schema, alone, variables);
   if (complexity > COMPLEXITY_MAX) {
     throw refusal('TOO_COMPLEX', `This query can answer ${complexity} fields; ${COMPLEXITY_MAX} is the most. Ask for smaller pages.`, 400);
   }
@@ -66,17 +70,37 @@ export function checkAliases(document: DocumentNode): void {
   }
 }
 
-const NOTHING = { depth: 0, complexity: 0 };
+/** Introspection included, which the complexity plugin does not look into. The document is valid: no fragment is in itself. */
+function depthOf(selectionSet: SelectionSetNode, fragments: readonly FragmentDefinitionNode[]): number {
+  const known = new Map<string, number>(); // a fragment is measured once, however often it is spread
+  const spread = (name: string): number => {
+    const depth = known.get(name) ?? deepest(fragments.find((fragment) => fragment.name.value === name)?.selectionSet);
+    known.set(name, depth);
+    return depth;
+  };
+  const deepest = (of: SelectionSetNode | undefined): number => Math.max(0, ...(of?.selections ?? []).map(levels));
+  const levels = (selection: SelectionNode): number => {
+    switch (selection.kind) {
+      case Kind.FIELD:
+        return 1 + deepest(selection.selectionSet);
+      case Kind.INLINE_FRAGMENT:
+        return deepest(selection.selectionSet);
+      case Kind.FRAGMENT_SPREAD:
+        return spread(selection.name.value);
+    }
+  };
+  return deepest(selectionSet);
+}
 
-function costOf(
+function complexityOf(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>> | undefined,
-): { readonly depth: number; readonly complexity: number } {
+): number {
   try {
-    return complexityFromQuery(document, { schema, variables: { ...variables } });
+    return complexityFromQuery(document, { schema, variables: { ...variables } }).complexity;
   } catch (error) {
-    if (error instanceof GraphQLError) return NOTHING; // variables of the wrong type: execution says so
+    if (error instanceof GraphQLError) return 0; // variables of the wrong type: execution says so
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const LOOKS_MAX = 100;
 
 /** The environment variable that marks what a command starts. */
-export const MARK = 'HOLDFAST_CALL';
+export const MARK = 'HANDS_CALL';
 
 /**
  * Kills the process group `leader` and everything marked with `mark`, or with a mark that begins with it when it ends with
@@ -79,6 +79,7 @@ function read(path: string): string {
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
+  if (Math.abs(pid) <= 1) return; // 0, 1 and -1 would mean ourselves, the first process, and everyone
   try {
     process.kill(pid, name);
   } catch {

@@ -12,7 +12,7 @@ import {
 import { HandsProcess } from './hands-process.ts';
 import type { Isolation } from './isolation.ts';
 import { APP, JAIL_PATH, type Jail, NODE, startInJail } from './jail.ts';
-import { entryOf, NODE_BINARY, SOURCE } from './launch.ts';
+import { entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
 import type { Workspace } from './workspace-store.ts';
 
 /** What a deployment, or a test, may set lower or higher; docs/isolation.md. */
@@ -33,17 +33,22 @@ const RESULTS = '/run/holdfast/results';
 /** All of the source that the hands reach, and nothing else of it. */
 const PARTS = ['kernel', 'hands', 'platform/host'];
 
-/** Rejects with LaunchFailed. `uid` owns the workspace; it matters where the control plane is root. */
-export function launchHands(
-  isolation: Isolation,
-  workspace: Workspace,
-  uid: number,
-  limits: HandsLimits = HANDS_LIMITS,
-): Promise<HandsProcess> {
+export interface HandsOptions {
+  readonly workspace: Workspace;
+  /** Owns the workspace; it matters where the control plane is root. */
+  readonly uid: number;
+  readonly limits: HandsLimits;
+  /** For commands that run in the open; the isolated ones see the programs of the system. */
+  readonly searchPath?: string | undefined;
+}
+
+/** Rejects with LaunchFailed. */
+export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
+  const { workspace, uid, limits, searchPath = SEARCH_PATH } = options;
   if (isolation.kind === 'bubblewrap') return HandsProcess.of(startInJail(isolation, jailOf(workspace, uid, limits)));
   const { files, results } = workspace;
-  const env = { PATH: process.env['PATH'] ?? JAIL_PATH };
   const args = [entryOf('hands'), files, results, String(limits.workspaceBytesMax)];
+  const env = { PATH: searchPath };
   return HandsProcess.of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
 }
 

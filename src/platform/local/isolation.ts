@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
 import { type Bubblewrap, type Jail, startInJail } from './jail.ts';
 import { Child } from './child.ts';
+import { SEARCH_PATH } from './launch.ts';
 import { seccompFilter } from './seccomp.ts';
 import { BRAIN_UID } from './user-slots.ts';
 
@@ -36,7 +37,7 @@ const TRIAL: Jail = {
 };
 
 /** Throws IsolationImpossible. `searchPath` is where bwrap is looked for, as PATH is written. */
-export async function chooseIsolation(wanted: 'bubblewrap' | 'none', searchPath: string | undefined): Promise<Isolation> {
+export async function chooseIsolation(wanted: 'bubblewrap' | 'none', searchPath?: string): Promise<Isolation> {
   if (wanted === 'none') return { kind: 'none' };
   const probed = await probeIsolation(searchPath);
   if (probed.kind === 'possible') return probed.bubblewrap;
@@ -45,7 +46,7 @@ export async function chooseIsolation(wanted: 'bubblewrap' | 'none', searchPath:
   );
 }
 
-export async function probeIsolation(searchPath: string | undefined): Promise<Probed> {
+export async function probeIsolation(searchPath: string = SEARCH_PATH): Promise<Probed> {
   const program = find('bwrap', searchPath);
   if (program === undefined) {
     return { kind: 'impossible', reason: 'there is no bwrap', advice: 'install bubblewrap (apt-get install bubblewrap)' };
@@ -86,7 +87,7 @@ export function adviceFor(stderr: string, switchOf: (path: string) => string | u
   return 'make this command work (bwrap --unshare-all --ro-bind / / true)';
 }
 
-function find(program: string, searchPath = ''): string | undefined {
+function find(program: string, searchPath: string): string | undefined {
   for (const folder of searchPath.split(delimiter)) {
     const path = join(folder, program);
     try {

@@ -69,6 +69,15 @@ done
 exec env -i setpriv "--reuid=$uid" "--regid=$uid" --clear-groups --pdeathsig KILL -- "$@"
 `;
 
+/** Whatever was open in the shell that started the control plane would be open inside: only stdin, stdout, stderr are. */
+const CLOSE_SCRIPT = `
+for path in /proc/self/fd/*; do
+  fd=\${path##*/}
+  if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi
+done
+exec "$@"
+`;
+
 // File descriptors of bubblewrap; 0 to 2 are the program's own.
 const ARGS_FD = 3;
 const SECCOMP_FD = 4;
@@ -89,7 +98,8 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
   const { asRoot, program, seccomp } = bubblewrap;
   const sources = jail.binds.map(({ source }) => source);
   const staged = asRoot ? jail.binds.map((bind, n) => ({ ...bind, source: `${STAGE}/${n}` })) : jail.binds;
-  const plain = [program, '--args', String(ARGS_FD), '--', 'prlimit', ...jail.limits, '--', ...jail.argv];
+  const inside = ['bash', '-c', CLOSE_SCRIPT, 'bash', 'prlimit', ...jail.limits, '--', ...jail.argv];
+  const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
   const stage = ['--mount', '--propagation', 'private', '--', '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
   const [file, args, env] = asRoot
     ? ['unshare', [...stage, String(jail.uid), String(sources.length), ...sources, ...plain], { PATH: ROOT_PATH }]

@@ -12,6 +12,8 @@ export class LaunchFailed extends Fault {
 /** Loading takes some hundred milliseconds; on a machine that swaps, seconds. */
 const READY_MS_MAX = 30_000;
 
+/** Where programs are when nobody says otherwise. */
+export const SEARCH_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
 /** The source tree that this file is part of, and the folder that holds it and node_modules. */
 export const SOURCE = resolve(import.meta.dirname, '../..');
 export const APP_FOLDER = resolve(SOURCE, '..');

@@ -12,10 +12,14 @@ import { UserSlots } from './user-slots.ts';
 import type { WorkspaceStore } from './workspace-store.ts';
 
 export interface LocalLauncherPorts {
+  /** From chooseIsolation, which has tried it. */
   readonly isolation: Isolation;
   readonly workspaces: WorkspaceStore;
+  /** Absolute path of the unit door's socket; its folder is the control plane's alone. */
   readonly unitSocket: string;
   readonly logger: Logger;
+  /** PATH of commands that run in the open. */
+  readonly searchPath?: string | undefined;
   readonly limits?: HandsLimits | undefined;
   readonly brainEntry?: BrainOptions['entry'];
 }
@@ -35,14 +39,16 @@ export class LocalLauncher implements Launcher {
   }
 
   async launchHands(sessionId: SessionId): Promise<Hands> {
-    const { isolation, workspaces, limits = HANDS_LIMITS } = this.#ports;
+    const { isolation, workspaces, limits = HANDS_LIMITS, searchPath } = this.#ports;
     const workspace = await workspaces.open(sessionId);
     const owner = await workspaces.ownerOf(sessionId);
-    if (isolation.kind === 'none' || !isolation.asRoot) return launchHands(isolation, workspace, owner, limits);
+    if (isolation.kind === 'none' || !isolation.asRoot) {
+      return launchHands(isolation, { workspace, uid: owner, limits, searchPath });
+    }
     const uid = this.#users.take(owner);
     try {
       if (uid !== owner) await workspaces.giveTo(sessionId, uid);
-      const hands = await launchHands(isolation, workspace, uid, limits);
+      const hands = await launchHands(isolation, { workspace, uid, limits });
       void hands.ended.then(() => this.#users.release(uid));
       return hands;
     } catch (error) {

@@ -1,7 +1,8 @@
 /**
- * The folders of the sessions: `<folder>/<session id>/files` is the workspace, `results` what its hands remember. Made on
- * demand, 0700, removed on demand. The control plane never opens what is inside by path: links may have been planted
- * there. It changes owners with lchown and removes without following, and only while no hands of the session run.
+ * The folders of the sessions: `<folder>/<session id>/files` is /workspace inside its hands, `results` beside it is what
+ * they remember. Made on demand, 0700, removed on demand. The control plane never opens
+ * what is inside by path: links may have been planted there. It changes owners with lchown and removes without following,
+ * and only while no hands of the session run.
  */
 import type { Dirent } from 'node:fs';
 import { chmod, lchown, lstat, mkdir, readdir, rm } from 'node:fs/promises';
@@ -26,7 +27,6 @@ export class WorkspaceStore {
   /** The session's folders, as they were left. */
   async open(sessionId: SessionId): Promise<Workspace> {
     const workspace = this.#of(sessionId);
-    await mkdir(this.#folder, { recursive: true, mode: PRIVATE });
     for (const folder of Object.values(workspace)) await mkdir(folder, { recursive: true, mode: PRIVATE });
     return workspace;
   }

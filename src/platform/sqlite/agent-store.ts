@@ -36,7 +36,9 @@ export class SqliteAgentStore implements AgentStore {
     this.#list = database.prepare(
       'SELECT agent FROM agent WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?',
     );
-    this.#revision = database.prepare('SELECT revision FROM agent_revision WHERE agent_id = ? AND number = ?');
+    this.#revision = database.prepare(
+      'SELECT revision FROM agent_revision WHERE agent_id = ? AND number = ?',
+    );
   }
 
   async create(agent: Agent): Promise<{ readonly created: boolean; readonly agent: Agent }> {
@@ -51,7 +53,13 @@ export class SqliteAgentStore implements AgentStore {
 
   async update(agent: Agent, readAt: number): Promise<boolean> {
     return this.#database.transaction(() => {
-      const { changes } = this.#update.run(agent.name, agent.updatedAt, JSON.stringify(agent), agent.id, readAt);
+      const { changes } = this.#update.run(
+        agent.name,
+        agent.updatedAt,
+        JSON.stringify(agent),
+        agent.id,
+        readAt,
+      );
       if (changes === 0) return false;
       this.#addRevision.run(agent.id, agent.revision.number, JSON.stringify(agent.revision));
       return true;
@@ -67,8 +75,9 @@ export class SqliteAgentStore implements AgentStore {
   }
 
   async list({ limit, before = NEWEST as NonNullable<Page['before']> }: Page): Promise<readonly Agent[]> {
-    return translated(() =>
-      rowsOf(this.#list, before.createdAt, before.id, limit).map(([agent]) => JSON.parse(agent as string)), // its one column
+    return translated(
+      () =>
+        rowsOf(this.#list, before.createdAt, before.id, limit).map(([agent]) => JSON.parse(agent as string)), // its one column
     );
   }
 

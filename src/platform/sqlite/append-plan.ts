@@ -4,7 +4,12 @@
  */
 import { assert } from '../../kernel/assert.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
-import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, BODY_INLINE_BYTES_MAX, KEY_CHARS_MAX } from '../../kernel/limit.ts';
+import {
+  APPEND_EVENTS_MAX,
+  BODY_BYTES_MAX,
+  BODY_INLINE_BYTES_MAX,
+  KEY_CHARS_MAX,
+} from '../../kernel/limit.ts';
 import { bodyText, previewText } from '../../journal/codec.ts';
 import { EVENTS, type NewEvent, type RecordedEvent } from '../../journal/event.ts';
 import { fold, type FoldEvent } from '../../sessions/fold.ts';
@@ -48,9 +53,17 @@ export function assertKey(key: string | undefined): void {
   }
 }
 
-export function planAppend(loaded: Readonly<Loaded>, events: readonly NewEvent[], now: number, caps: LogCaps): Plan {
+export function planAppend(
+  loaded: Readonly<Loaded>,
+  events: readonly NewEvent[],
+  now: number,
+  caps: LogCaps,
+): Plan {
   if (events.length > APPEND_EVENTS_MAX) {
-    throw new InvalidInput('events', `expected at most ${APPEND_EVENTS_MAX} events in one append, got ${events.length}.`);
+    throw new InvalidInput(
+      'events',
+      `expected at most ${APPEND_EVENTS_MAX} events in one append, got ${events.length}.`,
+    );
   }
   const printed = events.map(print);
   let bytes = loaded.bytes;
@@ -77,7 +90,7 @@ function planned(
   const at = Math.max(now, loaded.at);
   const turns: Turn[] = [];
   let { session, bytes, head: seq } = loaded;
-  const planned = events.map((event, index): PlannedEvent => {
+  const placed = events.map((event, index): PlannedEvent => {
     const one = printed[index];
     assert(one !== undefined, 'every event was printed');
     seq += 1;
@@ -100,14 +113,17 @@ function planned(
     };
     return { event: recorded, bytes, whole: spilled ? one.text : undefined };
   });
-  return { events: planned, session, turns, full };
+  return { events: placed, session, turns, full };
 }
 
 function print(event: NewEvent): Printed {
   const text = bodyText(event.body);
   const bytes = Buffer.byteLength(text);
   if (bytes > BODY_BYTES_MAX) {
-    throw new InvalidInput('body', `expected at most ${BODY_BYTES_MAX} bytes for ${event.type}, got ${bytes}.`);
+    throw new InvalidInput(
+      'body',
+      `expected at most ${BODY_BYTES_MAX} bytes for ${event.type}, got ${bytes}.`,
+    );
   }
   return { text, bytes };
 }

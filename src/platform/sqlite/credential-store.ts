@@ -26,16 +26,22 @@ export class SqliteCredentialStore implements CredentialStore {
       `UPDATE credential SET provider = ?2, name = ?3, last4 = ?4, is_default = ?5, created_at = ?6, rotated_at = ?7,
        request_hash = ?8 WHERE id = ?1`,
     );
-    this.#endDefault = database.prepare('UPDATE credential SET is_default = 0 WHERE provider = ? AND is_default = 1');
+    this.#endDefault = database.prepare(
+      'UPDATE credential SET is_default = 0 WHERE provider = ? AND is_default = 1',
+    );
     this.#byId = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE id = ?`);
-    this.#default = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE provider = ? AND is_default = 1`);
+    this.#default = database.prepare(
+      `SELECT ${COLUMNS} FROM credential WHERE provider = ? AND is_default = 1`,
+    );
     this.#list = database.prepare(
       `SELECT ${COLUMNS} FROM credential WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
     );
     this.#delete = database.prepare('DELETE FROM credential WHERE id = ?');
   }
 
-  async create(credential: Credential): Promise<{ readonly created: boolean; readonly credential: Credential }> {
+  async create(
+    credential: Credential,
+  ): Promise<{ readonly created: boolean; readonly credential: Credential }> {
     return this.#database.transaction(() => {
       const there = this.#get(credential.id);
       if (there !== undefined) return { created: false, credential: there };
@@ -97,5 +103,14 @@ function credentialOf(row: Row): Credential {
     number,
     string,
   ];
-  return { id, provider, name: name ?? undefined, last4, isDefault: isDefault === 1, createdAt, rotatedAt, requestHash };
+  return {
+    id,
+    provider,
+    name: name ?? undefined,
+    last4,
+    isDefault: isDefault === 1,
+    createdAt,
+    rotatedAt,
+    requestHash,
+  };
 }

@@ -94,13 +94,19 @@ export class Database {
 }
 
 /** The one row of a statement, as an array. */
-export function rowOf(statement: StatementSync, ...values: readonly (string | number | null)[]): Row | undefined {
+export function rowOf(
+  statement: StatementSync,
+  ...values: readonly (string | number | null)[]
+): Row | undefined {
   // setReturnArrays was called on it; the declared type knows only objects.
   return statement.get(...values) as unknown as Row | undefined;
 }
 
 /** All rows of a statement, as arrays. */
-export function rowsOf(statement: StatementSync, ...values: readonly (string | number | null)[]): readonly Row[] {
+export function rowsOf(
+  statement: StatementSync,
+  ...values: readonly (string | number | null)[]
+): readonly Row[] {
   // setReturnArrays was called on it; the declared type knows only objects.
   return statement.all(...values) as unknown as readonly Row[];
 }
@@ -126,7 +132,10 @@ function refuseForeign(path: string, sqlite: DatabaseSync): void {
   const isOurs = pragma(sqlite, 'application_id') === APPLICATION_ID;
   const isEmpty = sqlite.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
   if (!isOurs && !isEmpty) {
-    throw new DatabaseUnusable(path, `${path} belongs to another program. Point DATABASE_URL at another file.`);
+    throw new DatabaseUnusable(
+      path,
+      `${path} belongs to another program. Point DATABASE_URL at another file.`,
+    );
   }
   if (version > MIGRATIONS.length) {
     throw new DatabaseUnusable(

@@ -50,7 +50,9 @@ export class EventTable {
     this.#end = database.prepare(
       'SELECT seq, at, type, bytes_total FROM event WHERE session = ? ORDER BY seq DESC LIMIT 1',
     );
-    this.#byKey = database.prepare('SELECT seq, append_count FROM event WHERE session = ? AND append_key = ?');
+    this.#byKey = database.prepare(
+      'SELECT seq, append_count FROM event WHERE session = ? AND append_key = ?',
+    );
     this.#body = database.prepare('SELECT body, spilled_bytes FROM event WHERE session = ? AND seq = ?');
     this.#wholeBody = database.prepare('SELECT body FROM event_body WHERE session = ? AND seq = ?');
   }
@@ -76,7 +78,13 @@ export class EventTable {
   }
 
   /** Events with after < seq <= last: both ends are bounded, so the index is walked no further than asked. */
-  range(session: number, sessionId: SessionId, after: number, last: number, bytesMax: number): readonly RecordedEvent[] {
+  range(
+    session: number,
+    sessionId: SessionId,
+    after: number,
+    last: number,
+    bytesMax: number,
+  ): readonly RecordedEvent[] {
     const events: RecordedEvent[] = [];
     let bytes = 0;
     for (const row of rowsOf(this.#range, session, after, last)) {

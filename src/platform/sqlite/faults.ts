@@ -7,7 +7,10 @@ export class DatabaseInUse extends Fault {
   readonly path: string;
 
   constructor(path: string, cause?: unknown) {
-    super(`Another Holdfast server is using ${path}. Stop that one, or give this one a data folder of its own.`, { cause });
+    super(
+      `Another Holdfast server is using ${path}. Stop that one, or give this one a data folder of its own.`,
+      { cause },
+    );
     this.path = path;
   }
 }

@@ -12,19 +12,28 @@ import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale, LogFull, SessionNotFound } from '../../journal/faults.ts';
 import type { Appended, AppendRequest, Decision, Hint, ReadRange } from '../../journal/journal.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../sessions/session.ts';
-import type { SessionEntry, SessionFilter, SessionJournal, SessionPage, SessionStore } from '../../sessions/session-store.ts';
+import type {
+  SessionEntry,
+  SessionFilter,
+  SessionJournal,
+  SessionPage,
+  SessionStore,
+} from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend } from './append-plan.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
-import { GroupCommit, type Work } from './group-commit.ts';
+import { GroupCommit } from './group-commit.ts';
 import { type Loaded, LoadedSessions } from './loaded-sessions.ts';
 import { SessionTable } from './session-table.ts';
-import { translated, translateError } from './translate-error.ts';
+import { translated } from './translate-error.ts';
+import { halfWritten, type Outcome, Writing } from './writing.ts';
 
 export interface SqliteJournalOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly caps: LogCaps;
+  /** Sessions kept in memory; fewer only in tests. */
+  readonly loadedMax?: number | undefined;
 }
 
 type Created = SessionEntry & { readonly created: boolean };
@@ -40,12 +49,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   /** What the running commit has changed. */
   #touched = new Set<Loaded>();
 
-  constructor({ database, clock, caps }: SqliteJournalOptions) {
+  constructor({ database, clock, caps, loadedMax }: SqliteJournalOptions) {
     this.#clock = clock;
     this.#caps = caps;
     this.#sessions = new SessionTable(database);
     this.#events = new EventTable(database);
-    this.#loaded = new LoadedSessions(this.#sessions, this.#events);
+    this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
     this.#commits = new GroupCommit(database, {
       beforeCommit: () => this.#saveRecords(),
       committed: () => this.#tell(),
@@ -63,7 +72,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
 
   async read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
     return translated(() => {
-      const { key, head } = this.#existing(sessionId);
+      const { key, head } = this.#found(sessionId);
       const last = Math.min(head, after + Math.min(limit, PAGE_EVENTS_MAX));
       return last <= after ? [] : this.#events.range(key, sessionId, after, last, PAGE_BYTES_MAX);
     });
@@ -71,13 +80,13 @@ export class SqliteJournal implements SessionJournal, SessionStore {
 
   async readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
     return translated(() => {
-      const loaded = this.#loaded.get(sessionId);
+      const loaded = this.#find(sessionId);
       return loaded === undefined ? undefined : this.#events.body(loaded.key, seq);
     });
   }
 
   async head(sessionId: SessionId): Promise<number> {
-    return translated(() => this.#existing(sessionId).head);
+    return translated(() => this.#found(sessionId).head);
   }
 
   onHint(listener: (hint: Hint) => void): () => void {
@@ -88,8 +97,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
 
   async get(id: SessionId): Promise<SessionEntry | undefined> {
     return translated(() => {
-      const loaded = this.#loaded.get(id);
-      this.#loaded.trim();
+      const loaded = this.#find(id);
       return loaded === undefined ? undefined : { session: loaded.session, head: loaded.head };
     });
   }
@@ -98,16 +106,21 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     return translated(() => this.#sessions.list(filter, page));
   }
 
-  async turns(id: SessionId, page: { readonly limit: number; readonly before?: number | undefined }): Promise<readonly Turn[]> {
+  async turns(
+    id: SessionId,
+    page: { readonly limit: number; readonly before?: number | undefined },
+  ): Promise<readonly Turn[]> {
     return translated(() => {
-      const key = this.#loaded.get(id)?.key;
-      return key === undefined ? [] : this.#sessions.turns(key, page.before ?? Number.MAX_SAFE_INTEGER, page.limit);
+      const key = this.#find(id)?.key;
+      return key === undefined
+        ? []
+        : this.#sessions.turns(key, page.before ?? Number.MAX_SAFE_INTEGER, page.limit);
     });
   }
 
   async turn(id: SessionId, number: number): Promise<Turn | undefined> {
     return translated(() => {
-      const key = this.#loaded.get(id)?.key;
+      const key = this.#find(id)?.key;
       return key === undefined ? undefined : this.#sessions.turn(key, number);
     });
   }
@@ -136,7 +149,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   /** The order matters: a replay of one's own step succeeds whatever happened since (J5), and only then the epoch counts. */
   #append(sessionId: SessionId, { key, epoch, decide }: AppendRequest<Session>): Outcome<Appended<Session>> {
     assertKey(key);
-    const loaded = this.#existing(sessionId);
+    const loaded = existing(sessionId, this.#loaded.get(sessionId));
     const { session, head } = loaded;
     const before = key === undefined ? undefined : this.#events.ofKey(loaded.key, key);
     if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // J5
@@ -148,13 +161,16 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     halfWritten(() => this.#apply(loaded, plan, key));
     const rows = plan.events.length;
     if (plan.full) return { rows, refusal: new LogFull(sessionId) }; // J6
-    return { rows, answer: { firstSeq: head + 1, lastSeq: loaded.head, replayed: false, state: loaded.session } };
+    return {
+      rows,
+      answer: { firstSeq: head + 1, lastSeq: loaded.head, replayed: false, state: loaded.session },
+    };
   }
 
   #create(origin: SessionOrigin, decide: (session: Session) => Decision): Outcome<Created> {
     const id = this.#loaded.get(origin.id) ? origin.id : this.#ofNaturalKey(origin.key);
     if (id !== undefined) {
-      const { session, head } = this.#existing(id);
+      const { session, head } = existing(id, this.#loaded.get(id));
       return { rows: 0, answer: { session, head, created: false } };
     }
     const loaded: Loaded = {
@@ -193,7 +209,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     for (const [index, { event, bytes, whole }] of plan.events.entries()) {
       const opens = index === 0 && key !== undefined && !plan.full;
       const appendKey = opens ? key : null;
-      this.#events.insert(loaded.key, event, { bytes, whole, appendKey, appendCount: opens ? plan.events.length : null });
+      this.#events.insert(loaded.key, event, {
+        bytes,
+        whole,
+        appendKey,
+        appendCount: opens ? plan.events.length : null,
+      });
       loaded.fresh.push(event);
       loaded.at = event.at;
       loaded.bytes = bytes;
@@ -228,7 +249,8 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       const events = loaded.fresh;
       loaded.fresh = [];
       if (events.length === 0) continue;
-      for (const listener of this.#listeners) listener({ sessionId: loaded.session.id, head: loaded.head, events });
+      for (const listener of this.#listeners)
+        listener({ sessionId: loaded.session.id, head: loaded.head, events });
     }
   }
 
@@ -237,10 +259,15 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#touched = new Set();
   }
 
-  #existing(sessionId: SessionId): Loaded {
+  /** For readers, between commits. */
+  #find(sessionId: SessionId): Loaded | undefined {
     const loaded = this.#loaded.get(sessionId);
-    if (loaded === undefined) throw new SessionNotFound(sessionId);
+    this.#loaded.trim();
     return loaded;
+  }
+
+  #found(sessionId: SessionId): Loaded {
+    return existing(sessionId, this.#find(sessionId));
   }
 
   #ofNaturalKey(key: string | undefined): SessionId | undefined {
@@ -248,51 +275,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 }
 
-/** Rows written, and what the caller gets once they are durable. */
-type Outcome<T> = { readonly rows: number } & ({ readonly answer: T } | { readonly refusal: Error });
-
-class Writing<T> implements Work {
-  readonly #write: () => Outcome<T>;
-  readonly #resolve: (answer: T) => void;
-  readonly #reject: (error: unknown) => void;
-  #settle: () => void = () => undefined;
-
-  constructor(write: () => Outcome<T>, resolve: (answer: T) => void, reject: (error: unknown) => void) {
-    this.#write = write;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  run(): number {
-    let outcome: Outcome<T>;
-    try {
-      outcome = this.#write();
-    } catch (error) {
-      if (error instanceof HalfWritten) throw error.cause;
-      this.#settle = () => this.#reject(translateError(error));
-      return 0;
-    }
-    const done = outcome;
-    this.#settle = () => ('refusal' in done ? this.#reject(done.refusal) : this.#resolve(done.answer));
-    return outcome.rows;
-  }
-
-  settle(): void {
-    this.#settle();
-  }
-
-  fail(error: unknown): void {
-    this.#reject(error);
-  }
-}
-
-/** An append that failed between its rows: unlike a refusal, it takes the whole commit back with it. */
-class HalfWritten extends Error {}
-
-function halfWritten(write: () => void): void {
-  try {
-    write();
-  } catch (cause) {
-    throw new HalfWritten('An append failed between its rows.', { cause });
-  }
+function existing(sessionId: SessionId, loaded: Loaded | undefined): Loaded {
+  if (loaded === undefined) throw new SessionNotFound(sessionId);
+  return loaded;
 }

@@ -31,10 +31,12 @@ export interface Loaded {
 export class LoadedSessions {
   readonly #sessions: SessionTable;
   readonly #events: EventTable;
+  readonly #max: number;
   /** In the order of use, the longest unused first. */
   readonly #loaded = new Map<SessionId, Loaded>();
 
-  constructor(sessions: SessionTable, events: EventTable) {
+  constructor(sessions: SessionTable, events: EventTable, max = SESSIONS_LOADED_MAX) {
+    this.#max = max;
     this.#sessions = sessions;
     this.#events = events;
   }
@@ -74,8 +76,9 @@ export class LoadedSessions {
 
   /** Makes room. Never inside a commit, which would lose what it has not written yet. */
   trim(): void {
+    if (this.#loaded.size <= this.#max) return;
     for (const id of this.#loaded.keys()) {
-      if (this.#loaded.size <= SESSIONS_LOADED_MAX) return;
+      if (this.#loaded.size <= this.#max) return;
       this.#loaded.delete(id);
     }
   }

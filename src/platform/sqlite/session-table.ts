@@ -71,7 +71,13 @@ export class SessionTable {
 
   update(key: number, session: Session): void {
     const { state } = split(session);
-    this.#update.run(session.status, session.statusAt, session.lease?.owner ?? null, JSON.stringify(state), key);
+    this.#update.run(
+      session.status,
+      session.statusAt,
+      session.lease?.owner ?? null,
+      JSON.stringify(state),
+      key,
+    );
   }
 
   get(id: SessionId): SessionRow | undefined {
@@ -133,8 +139,31 @@ export class SessionTable {
 }
 
 function split(session: Session): { readonly origin: SessionOrigin; readonly state: SessionState } {
-  const { id, createdAt, agentId, agentRevision, model, credentialId, limits, metadata, key, requestHash, ...state } = session;
-  const origin = { id, createdAt, agentId, agentRevision, model, credentialId, limits, metadata, key, requestHash };
+  const {
+    id,
+    createdAt,
+    agentId,
+    agentRevision,
+    model,
+    credentialId,
+    limits,
+    metadata,
+    key,
+    requestHash,
+    ...state
+  } = session;
+  const origin = {
+    id,
+    createdAt,
+    agentId,
+    agentRevision,
+    model,
+    credentialId,
+    limits,
+    metadata,
+    key,
+    requestHash,
+  };
   return { origin, state };
 }
 

@@ -20,6 +20,8 @@ export interface SqliteOptions {
   readonly clock?: Clock | undefined;
   /** J6; smaller in tests. */
   readonly caps?: Partial<LogCaps> | undefined;
+  /** Sessions kept in memory; fewer only in tests. */
+  readonly loadedMax?: number | undefined;
 }
 
 export interface SqliteStore {
@@ -34,11 +36,12 @@ export interface SqliteStore {
 }
 
 /** Throws DatabaseInUse or DatabaseUnusable. */
-export function openSqlite({ path, clock = systemClock, caps }: SqliteOptions): SqliteStore {
+export function openSqlite({ path, clock = systemClock, caps, loadedMax }: SqliteOptions): SqliteStore {
   const database = Database.open(path);
   const journal = new SqliteJournal({
     database,
     clock,
+    loadedMax,
     caps: { eventsMax: LOG_EVENTS_MAX, bytesMax: LOG_BYTES_MAX, ...caps },
   });
   return {

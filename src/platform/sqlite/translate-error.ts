@@ -11,11 +11,17 @@ const FAILURES: Readonly<Record<number, readonly [reason: string, sentence: stri
   5: ['SQLITE_BUSY', 'Another program holds the data file. Close it: only one server may use it.'],
   6: ['SQLITE_LOCKED', 'A statement met a lock of its own connection; this is a defect.'],
   7: ['SQLITE_NOMEM', 'The database ran out of memory.'],
-  8: ['SQLITE_READONLY', 'The data file cannot be written. Check the permissions of the file and its folder.'],
+  8: [
+    'SQLITE_READONLY',
+    'The data file cannot be written. Check the permissions of the file and its folder.',
+  ],
   10: ['SQLITE_IOERR', 'The disk failed to read or write the data file. Check the disk.'],
   11: ['SQLITE_CORRUPT', 'The data file is damaged. Stop the server and restore the file from a backup.'],
   13: ['SQLITE_FULL', 'The disk is full: nothing was written. Make room; the server goes on by itself.'],
-  14: ['SQLITE_CANTOPEN', 'The data file or its write-ahead log cannot be opened. Check that its folder is there.'],
+  14: [
+    'SQLITE_CANTOPEN',
+    'The data file or its write-ahead log cannot be opened. Check that its folder is there.',
+  ],
   18: ['SQLITE_TOOBIG', 'A value is larger than the database can hold.'],
   19: ['SQLITE_CONSTRAINT', 'A row broke a rule of the tables; this is a defect.'],
   26: ['SQLITE_NOTADB', 'The data file is not a database any more. Restore it from a backup.'],
@@ -25,7 +31,10 @@ const FAILURES: Readonly<Record<number, readonly [reason: string, sentence: stri
 export function translateError(error: unknown): unknown {
   const code = resultCodeOf(error);
   if (code === undefined) return error;
-  const [reason, sentence] = FAILURES[code] ?? [`SQLITE_${code}`, `The database refused a statement: ${messageOf(error)}.`];
+  const [reason, sentence] = FAILURES[code] ?? [
+    `SQLITE_${code}`,
+    `The database refused a statement: ${messageOf(error)}.`,
+  ];
   return new DatabaseFailed(reason, sentence, error);
 }
 
@@ -33,14 +42,20 @@ export function translateError(error: unknown): unknown {
 export function translateOpenError(path: string, error: unknown): unknown {
   const code = resultCodeOf(error);
   if (code === NOTADB) {
-    return new DatabaseUnusable(path, `${path} is not a Holdfast database. Point DATABASE_URL at another file.`, error);
+    return new DatabaseUnusable(
+      path,
+      `${path} is not a Holdfast database. Point DATABASE_URL at another file.`,
+      error,
+    );
   }
   if (code === CANTOPEN || isFileError(error)) {
     const sentence = `${path} cannot be opened or created (${messageOf(error)}). Give a file in a folder that this user may write.`;
     return new DatabaseUnusable(path, sentence, error);
   }
   const failed = translateError(error);
-  return failed instanceof DatabaseFailed ? new DatabaseUnusable(path, `${path}: ${failed.message}`, error) : error;
+  return failed instanceof DatabaseFailed
+    ? new DatabaseUnusable(path, `${path}: ${failed.message}`, error)
+    : error;
 }
 
 export function isBusy(error: unknown): boolean {

@@ -3,17 +3,17 @@
  * product: `npm start` as a user has it, brains in their sandbox; only the model service is the benchmark's own.
  */
 import { eventually } from '../../support/eventually.ts';
-import { commandLine, descendants } from '../../support/processes.ts';
 import { World } from '../../support/world.ts';
-import { cpuTicks } from '../cpu-ticks.ts';
 import { measureMachine } from '../machine.ts';
 import { type ModelService, startModelService } from '../model-service.ts';
+import { childrenThatRun, cpuTicks } from '../process-tree.ts';
 import type { Figure, Row, RunOptions } from '../row.ts';
 
 /** The tree has done nothing for so long: a spare that was starting is ready. */
-const QUIET_MS = 400;
+const QUIET_MS = 600;
 /** A tick is 10 ms of CPU; heartbeats and sweeps use less than this in QUIET_MS. */
 const QUIET_TICKS = 2;
+const BRAIN = 'brain.ts';
 const MODEL = 'anthropic/claude-bench';
 
 export const start: Row = {
@@ -115,17 +115,13 @@ async function asleep(world: World, sessionId: string): Promise<void> {
   });
 }
 
-/** `spares` brains are there, and nothing in the whole tree is working. */
+/** As many brains are there as are kept as spares, and nothing in the whole tree is working. */
 async function settled(world: World, spares: number): Promise<void> {
   const { serverPid } = world;
   await eventually('the server has nothing to do', async () => {
-    const before = cpuTicks(serverPid);
+    const [brains, before] = [childrenThatRun(serverPid, BRAIN).join(), cpuTicks(serverPid)];
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-    const isThere = spares === 0 || brains(serverPid).length > 0;
-    return isThere && cpuTicks(serverPid) - before <= QUIET_TICKS;
+    const after = childrenThatRun(serverPid, BRAIN);
+    return after.length === spares && after.join() === brains && cpuTicks(serverPid) - before <= QUIET_TICKS;
   });
-}
-
-function brains(serverPid: number): readonly number[] {
-  return descendants(serverPid).filter((pid) => commandLine(pid).includes('brain.ts'));
 }

@@ -34,6 +34,14 @@ async function inFile(options: Omit<SqliteOptions, 'path'> = {}) {
   return openAgain();
 }
 
+const forgetful = {
+  name: 'sqlite with hardly any memory',
+  lasting: true,
+  open: (options: Omit<SqliteOptions, 'path'>) => inFile({ ...options, loadedMax: 1 }),
+};
+journalContract(forgetful);
+sessionStoreContract(forgetful);
+
 for (const platform of [
   { name: 'sqlite in memory', lasting: false, open: inMemory },
   { name: 'sqlite in a file', lasting: true, open: inFile },

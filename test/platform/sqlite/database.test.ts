@@ -67,7 +67,9 @@ describe('opening a data file', () => {
     writeFileSync(join(folder, 'file'), '');
 
     expect(() => openSqlite({ path: join(folder, 'file', 'test.db') })).toThrow(DatabaseUnusable);
-    expect(() => openSqlite({ path: join(folder, 'file', 'test.db') })).toThrow(/cannot be opened or created/);
+    expect(() => openSqlite({ path: join(folder, 'file', 'test.db') })).toThrow(
+      /cannot be opened or created/,
+    );
   });
 });
 
@@ -76,7 +78,8 @@ describe('a failed commit', () => {
     const { journal, sessions, close } = openSqlite({ path });
     const { id } = (await sessions.create(originOf(), nothing)).session;
     await journal.append(id, {
-      decide: (session) => decide(session, { kind: 'send', text: 'a', mode: 'queue', actor: { kind: 'human' } }),
+      decide: (session) =>
+        decide(session, { kind: 'send', text: 'a', mode: 'queue', actor: { kind: 'human' } }),
     });
     const before = await sessions.get(id);
     const hints: number[] = [];
@@ -101,7 +104,9 @@ describe('a failed commit', () => {
     expect(hints).toEqual([]);
 
     byHand('ALTER TABLE gone RENAME TO turn');
-    const { firstSeq } = await journal.append(id, { decide: (session) => decide(session, { kind: 'beginTurn' }) });
+    const { firstSeq } = await journal.append(id, {
+      decide: (session) => decide(session, { kind: 'beginTurn' }),
+    });
     expect(firstSeq).toBe(2);
     expect(await sessions.turns(id, { limit: 9 })).toHaveLength(1);
     close();
@@ -128,10 +133,19 @@ describe('the words for what the driver throws', () => {
   it('says what to do, and keeps the cause', () => {
     const extendedReadonly = driverError(8 + (4 << 8));
 
-    expect(translateError(driverError(13))).toMatchObject({ reason: 'SQLITE_FULL', message: expect.stringMatching(/disk is full/) });
-    expect(translateError(extendedReadonly)).toMatchObject({ reason: 'SQLITE_READONLY', cause: extendedReadonly });
+    expect(translateError(driverError(13))).toMatchObject({
+      reason: 'SQLITE_FULL',
+      message: expect.stringMatching(/disk is full/),
+    });
+    expect(translateError(extendedReadonly)).toMatchObject({
+      reason: 'SQLITE_READONLY',
+      cause: extendedReadonly,
+    });
     expect(translateError(driverError(11))).toMatchObject({ reason: 'SQLITE_CORRUPT' });
-    expect(translateError(driverError(77))).toMatchObject({ reason: 'SQLITE_77', message: expect.stringMatching(/driver says so/) });
+    expect(translateError(driverError(77))).toMatchObject({
+      reason: 'SQLITE_77',
+      message: expect.stringMatching(/driver says so/),
+    });
     expect(translateOpenError('x.db', driverError(14))).toBeInstanceOf(DatabaseUnusable);
   });
 

@@ -33,7 +33,10 @@ it('keeps every acknowledged event of a server that was killed by SIGKILL, and o
   child.kill('SIGKILL');
   await exited;
 
-  const acknowledged = said.split('\n').slice(0, -1).map((line) => line.split(' '));
+  const acknowledged = said
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => line.split(' '));
   const { journal, sessions, close } = openSqlite({ path });
   try {
     const ids = new Set(acknowledged.map(([id]) => id as SessionId)); // the child printed it
@@ -47,7 +50,9 @@ it('keeps every acknowledged event of a server that was killed by SIGKILL, and o
         expect(page[0]?.seq).toBe(all.length + 1);
         all.push(...page.map(({ body }) => JSON.parse(body).text));
       }
-      expect(all).toEqual(all.map((_, index) => `${Math.floor(index / 2) + 1} ${index % 2 === 0 ? 'first' : 'second'}`));
+      expect(all).toEqual(
+        all.map((_, index) => `${Math.floor(index / 2) + 1} ${index % 2 === 0 ? 'first' : 'second'}`),
+      );
       expect(all.length % 2, 'both events of an append, or none').toBe(0);
       expect(await sessions.get(id)).toMatchObject({ head: all.length });
       texts.set(id, all);
