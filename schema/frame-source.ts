@@ -73,7 +73,7 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
     },
     release: () => abort.abort(),
   };
-  // The signal, since yoga's executor and its response stream do not close a source that waits when a client goes.
+  // The signal releases the reader at once when a client goes, whatever the layers of streams above do about it.
   return tail(frames, context.signal);
 }
 

@@ -84,7 +84,6 @@ describe('a question', () => {
     await world.send(sessionId, 'blue');
     const events = await world.sees(sessionId, 'turn.completed', 2);
 
-    if (answers(events).length < 2) console.log(JSON.stringify(events.slice(-8)), world.logs.slice(-3000));
     expect(answers(events)).toEqual(['Which colour?', 'Painted it blue.']);
     expect(outcomes(events)).toEqual(['needs_input', 'completed']);
   });

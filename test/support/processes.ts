@@ -55,7 +55,8 @@ function memoryHolds(pid: number, secret: Buffer): boolean {
     .split('\n')
     .filter((line) => / rw?-?.{2} /.test(` ${line.split(' ')[1] ?? ''} `) && !line.includes('[v'))
     .map((line) => (line.split(' ')[0] ?? '').split('-').map((hex) => Number.parseInt(hex, 16)));
-  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  const memory = openMemory(pid);
+  if (memory === undefined) return false; // it has ended
   const chunk = Buffer.alloc(CHUNK_BYTES + secret.length);
   try {
     return ranges.some(([from = 0, to = 0]) => {
@@ -67,6 +68,16 @@ function memoryHolds(pid: number, secret: Buffer): boolean {
     });
   } finally {
     closeSync(memory);
+  }
+}
+
+function openMemory(pid: number): number | undefined {
+  try {
+    return openSync(`/proc/${pid}/mem`, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
   }
 }
 

@@ -10,6 +10,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Looks until everything found is stopped; a process limit makes a bomb run dry within a few. */
 const LOOKS_MAX = 100;
 
+/** Looks that find nothing new before it is over: a process in the middle of an exec shows no environment for a moment. */
+const QUIET_LOOKS = 2;
+
 /** The environment variable that marks what a command starts. */
 export const MARK = 'HANDS_CALL';
 
@@ -21,10 +24,10 @@ export function killTree(mark: string, leader?: number): boolean {
   const caught = new Set<number>(leader === undefined ? [] : [leader]);
   const groups = new Set<number>(caught);
   if (leader !== undefined) signal(-leader, 'SIGSTOP');
-  let complete = false;
-  for (let look = 0; look < LOOKS_MAX && !complete; look += 1) {
+  let quietLooks = 0;
+  for (let look = 0; look < LOOKS_MAX && quietLooks < QUIET_LOOKS; look += 1) {
     const found = processes().filter((it) => !caught.has(it.pid) && belongs(it, mark, caught, groups));
-    complete = found.length === 0;
+    quietLooks = found.length === 0 ? quietLooks + 1 : 0;
     for (const { pid } of found) {
       caught.add(pid);
       signal(pid, 'SIGSTOP');
@@ -32,7 +35,7 @@ export function killTree(mark: string, leader?: number): boolean {
   }
   for (const pid of caught) signal(pid, 'SIGKILL');
   if (leader !== undefined) signal(-leader, 'SIGKILL');
-  return complete;
+  return quietLooks >= QUIET_LOOKS;
 }
 
 /** Whether anything with this mark runs. */

@@ -16,6 +16,8 @@ export interface Ears {
 /** Of stderr, the last: enough for a stack trace and what led to it. */
 const STDERR_CHARS_MAX = 16 * 1024;
 const COMPLAINT_BYTES_MAX = 64 * 1024;
+/** Of stderr in a message. */
+const WORDS_MAX = 300;
 const DEAF: Ears = { lineBytesMax: 1024 * 1024, onLine: () => undefined };
 
 export class Child {
@@ -84,6 +86,8 @@ export class Child {
 /** How it ended, in a few words. */
 export function describeEnd({ code, signal, stderr }: Ended): string {
   const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-  const last = stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
-  return last === '' ? how : `${how}: ${last}`;
+  const lines = stderr.trim().split('\n').filter((line) => !line.startsWith('Node.js v'));
+  // node prints the error, then its stack
+  const last = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.findLast((line) => line.trim() !== '');
+  return last === undefined ? how : `${how}: ${last.slice(0, WORDS_MAX)}`;
 }

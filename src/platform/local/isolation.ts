@@ -5,9 +5,9 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
-import { type Bubblewrap, type Jail, startInJail } from './jail.ts';
 import { Child } from './child.ts';
-import { SEARCH_PATH } from './launch.ts';
+import { APP, type Bubblewrap, type Jail, NODE, startInJail } from './jail.ts';
+import { APP_FOLDER, entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
 import { seccompFilter } from './seccomp.ts';
 import { BRAIN_UID } from './user-slots.ts';
 
@@ -26,13 +26,18 @@ export type Probed =
 const PROBE_MS_MAX = 10_000;
 const OTHERWISE = 'or set HOLDFAST_ISOLATION=none where something else contains Holdfast (every command then runs in the open)';
 
+/** Runs everything that a unit's start runs, and looks whether the user inside can read the program. */
+const READABLE = 'the program can be read';
 const TRIAL: Jail = {
-  binds: [{ source: import.meta.filename, target: '/opt/holdfast/probe' }],
+  binds: [
+    { source: NODE_BINARY, target: NODE },
+    { source: SOURCE, target: `${APP}/src` },
+  ],
   env: {},
   cwd: '/',
   limits: ['--core=0'],
   tmpBytesMax: 4096,
-  argv: ['true'],
+  argv: ['sh', '-c', `test -x ${NODE} && test -r ${entryOf('hands', `${APP}/src`)} || { echo 'not: ${READABLE}' >&2; exit 1; }`],
   uid: BRAIN_UID,
 };
 
@@ -69,6 +74,9 @@ export async function probeIsolation(searchPath: string = SEARCH_PATH): Promise<
 
 /** What to do about what the trial said. `switchOf` reads a file of /proc/sys; undefined where there is none. */
 export function adviceFor(stderr: string, switchOf: (path: string) => string | undefined): string {
+  if (stderr.includes(READABLE)) {
+    return `let everybody read it (chmod -R a+rX ${APP_FOLDER} ${NODE_BINARY}): as root, units run as users of their own`;
+  }
   const missing = /(prlimit|setpriv|unshare|mount)\b.*(?:No such file|not found|ENOENT)/.exec(stderr)?.[1];
   if (missing !== undefined) return `install ${missing} (apt-get install util-linux mount)`;
   if (/ENOENT/.test(stderr) && /unshare/.test(stderr)) return 'install unshare (apt-get install util-linux)';

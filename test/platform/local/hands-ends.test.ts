@@ -1,0 +1,159 @@
+/** How calls and hands end, with real processes: deadline, cancel, SIGKILL in mid-call, results kept over it. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HandsLost } from '../../../src/hands/faults.ts';
+import { newId, type SessionId } from '../../../src/kernel/id.ts';
+import type { Hands } from '../../../src/supervisor/launcher.ts';
+import { eventually } from '../../support/eventually.ts';
+import { Bench } from '../../support/hands.ts';
+import { descendants, isAlive } from '../../support/processes.ts';
+
+let bench: Bench;
+let sessionId: SessionId;
+let hands: Hands;
+beforeEach(async () => {
+  bench = await Bench.open();
+  sessionId = newId('session');
+  hands = await bench.hands(sessionId);
+});
+afterEach(() => bench.close());
+
+const inWorkspace = (name: string): string => join(bench.workspaceOf(sessionId), name);
+const bashCall = (callId: string, command: string, timeoutMs = 30_000) => ({ callId, tool: 'bash', input: { command }, timeoutMs });
+/** Starts what a rude program starts: a child, a grandchild in a session of its own, one without its environment. */
+const FAMILY = 'sleep 1000 & setsid sleep 1000 & (setsid sh -c "sleep 1000 & sleep 1000" &) ; env -i sleep 1000 & touch begun; sleep 1000';
+const sleepers = async (): Promise<string> => (await bench.bash(hands, 'ps -eo args | grep "^sleep" | wc -l')).output.trim();
+
+describe('a call', () => {
+  it('ends as timed_out at its deadline, with its output so far, and takes everything it started with it', async () => {
+    const result = await hands.call(bashCall('late', `echo so far; ${FAMILY}`, 1_000));
+
+    expect(result.outcome).toBe('timed_out');
+    expect(result.output).toBe('so far\n[timed out after 1000 ms: it was killed with everything it had started]');
+    expect(await sleepers()).toBe('0');
+  });
+
+  it('ends as canceled when it is canceled, and takes everything it started with it', async () => {
+    const call = hands.call(bashCall('unwanted', FAMILY));
+    await eventually('the command runs', () => existsSync(inWorkspace('begun')));
+    hands.cancel('unwanted');
+
+    expect(await call).toMatchObject({ outcome: 'canceled', output: expect.stringContaining('canceled') });
+    expect(await sleepers()).toBe('0');
+  });
+
+  it('does not touch what another call started', async () => {
+    const other = hands.call(bashCall('other', 'touch other; while ! test -e go; do sleep 0.02; done; echo went'));
+    await eventually('the other runs', () => existsSync(inWorkspace('other')));
+    await hands.call(bashCall('late', FAMILY, 300));
+    await bench.bash(hands, 'touch go');
+
+    expect(await other).toMatchObject({ outcome: 'ok', output: 'went\n' });
+  });
+
+  it('that is canceled after it ended, or was never made, is no matter', async () => {
+    await hands.call(bashCall('done', 'true'));
+    hands.cancel('done');
+    hands.cancel('never');
+
+    expect((await bench.bash(hands, 'echo on')).output).toBe('on\n');
+  });
+
+  it('asked twice at the same time runs once and answers both', async () => {
+    const call = bashCall('twice', 'echo run >> runs; echo done');
+
+    expect(await Promise.all([hands.call(call), hands.call(call)])).toMatchObject([{ output: 'done\n' }, { output: 'done\n' }]);
+    expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
+  });
+
+  it('with an input too long for the wire is refused and the hands go on', async () => {
+    const result = await bench.tool(hands, 'write', { path: 'x', content: 'x'.repeat(9 * 1024 * 1024) });
+
+    expect(result).toMatchObject({ outcome: 'failed', output: expect.stringContaining('too long') });
+    expect((await bench.bash(hands, 'echo on')).output).toBe('on\n');
+  });
+
+  it('with an id that is no file name ends the hands and not the file system', async () => {
+    await expect(hands.call(bashCall('../../escape', 'true'))).rejects.toThrow(HandsLost);
+    expect(existsSync(inWorkspace('../../escape.started'))).toBe(false);
+  });
+});
+
+describe('hands that were killed', () => {
+  it('leave their results to the next ones, which answer them and run nothing again', async () => {
+    const call = bashCall('counted', 'echo run >> runs; echo the result; exit 4');
+    const first = await hands.call(call);
+    hands.kill();
+    await hands.ended;
+    hands = await bench.hands(sessionId);
+
+    expect(await hands.call(call)).toEqual(first);
+    expect(first).toMatchObject({ outcome: 'failed', exitCode: 4 });
+    expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
+  });
+
+  it('in the middle of a call reject it; the next ones answer unknown and do not run it again', async () => {
+    const call = bashCall('cut', 'echo run >> runs; sleep 1000');
+    const lost = expect(hands.call(call)).rejects.toThrow(HandsLost);
+    await eventually('the command runs', () => existsSync(inWorkspace('runs')));
+    hands.kill();
+    await lost;
+    hands = await bench.hands(sessionId);
+
+    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
+    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
+    expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
+  });
+
+  it('take every process they started with them', async () => {
+    const lost = hands.call(bashCall('family', FAMILY)).catch(() => undefined);
+    await eventually('the command runs', () => existsSync(inWorkspace('begun')));
+    const family = descendants(hands.pid);
+    hands.kill();
+    await lost;
+
+    expect(family.length).toBeGreaterThan(5);
+    await eventually('all have ended', () => family.every((pid) => !isAlive(pid)));
+  });
+
+  it('reject calls that come too late', async () => {
+    hands.kill();
+    expect((await hands.ended).signal).toBe('SIGKILL');
+
+    await expect(hands.call(bashCall('late', 'true'))).rejects.toThrow(HandsLost);
+  });
+});
+
+describe('hands that are stopped', () => {
+  it('kill what runs, keep its result as canceled, and exit well', async () => {
+    const call = bashCall('running', FAMILY);
+    const running = hands.call(call).catch(() => undefined);
+    await eventually('the command runs', () => existsSync(inWorkspace('begun')));
+    const family = descendants(hands.pid);
+    await hands.stop();
+    await running;
+
+    expect(await hands.ended).toMatchObject({ code: 0, signal: null });
+    await eventually('all have ended', () => family.every((pid) => !isAlive(pid)));
+    hands = await bench.hands(sessionId);
+    expect(await hands.call(call)).toMatchObject({ outcome: 'canceled' });
+  });
+
+  it('leave the workspace as it was, for hands that may run as another user', async () => {
+    await bench.bash(hands, 'mkdir -m 700 deep; echo kept > deep/file; chmod 600 deep/file; ln -s nowhere link');
+    await hands.stop();
+    const others = await bench.hands(newId('session')); // takes the next user id, and would take the old one if it could
+    hands = await bench.hands(sessionId);
+
+    expect((await bench.bash(hands, 'cat deep/file && echo more >> deep/file && readlink link')).output).toBe('kept\nnowhere\n');
+    await others.stop();
+  });
+
+  it('have left nothing half-written in the results folder', async () => {
+    await hands.call(bashCall('one', 'true'));
+    const names = readdirSync(inWorkspace('../results')).filter((name) => name.startsWith('one')).toSorted();
+
+    expect(names).toEqual(['one.json', 'one.started']);
+  });
+});
