@@ -21,7 +21,10 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
       description: 'provider/name, for example anthropic/claude-sonnet-5.',
       resolve: ({ revision }) => revision.model,
     }),
-    prompt: t.string({ description: 'What the model is told first.', resolve: ({ revision }) => revision.prompt }),
+    prompt: t.string({
+      description: 'What the model is told first.',
+      resolve: ({ revision }) => revision.prompt,
+    }),
     revision: t.int({
       description: 'Grows with each change of model or prompt; sessions keep the one they started with.',
       resolve: ({ revision }) => revision.number,
@@ -31,9 +34,21 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
       description: "The credential of its sessions; null: the provider's default at their start.",
       resolve: ({ credentialId }) => credentialId ?? null,
     }),
-    limits: t.field({ type: LimitsType, description: 'Defaults for its sessions.', resolve: ({ limits }) => limits }),
-    createdAt: t.field({ type: 'DateTime', description: 'When it was defined.', resolve: ({ createdAt }) => createdAt }),
-    updatedAt: t.field({ type: 'DateTime', description: 'When it last changed.', resolve: ({ updatedAt }) => updatedAt }),
+    limits: t.field({
+      type: LimitsType,
+      description: 'Defaults for its sessions.',
+      resolve: ({ limits }) => limits,
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was defined.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
+    updatedAt: t.field({
+      type: 'DateTime',
+      description: 'When it last changed.',
+      resolve: ({ updatedAt }) => updatedAt,
+    }),
   }),
 });
 
@@ -84,7 +99,9 @@ const CreateAgentInput = builder.inputType('CreateAgentInput', {
     prompt: t.string({ required: true, description: 'What the model is told first; at most 256 KiB.' }),
     runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
     limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
-    key: t.string({ description: 'A model key, stored sealed as a credential of its own. Not together with credentialId.' }),
+    key: t.string({
+      description: 'A model key, stored sealed as a credential of its own. Not together with credentialId.',
+    }),
     credentialId: t.id({ description: 'A credential that exists. Not together with key.' }),
   }),
 });
@@ -110,13 +127,25 @@ function payloadOf(name: string, done: string, replayed: string) {
   return builder.objectRef<AgentPayload>(name).implement({
     description: done,
     fields: (t) => ({
-      agent: t.field({ type: AgentType, description: 'The agent as it is now.', resolve: ({ agent }) => agent }),
+      agent: t.field({
+        type: AgentType,
+        description: 'The agent as it is now.',
+        resolve: ({ agent }) => agent,
+      }),
       replayed: t.exposeBoolean('replayed', { description: replayed }),
     }),
   });
 }
-const CreateAgentPayload = payloadOf('CreateAgentPayload', 'The agent is defined.', 'True when it had been defined before, equally.');
-const UpdateAgentPayload = payloadOf('UpdateAgentPayload', 'The agent is as asked.', 'True when nothing differed.');
+const CreateAgentPayload = payloadOf(
+  'CreateAgentPayload',
+  'The agent is defined.',
+  'True when it had been defined before, equally.',
+);
+const UpdateAgentPayload = payloadOf(
+  'UpdateAgentPayload',
+  'The agent is as asked.',
+  'True when nothing differed.',
+);
 
 builder.mutationFields((t) => ({
   createAgent: t.field({
@@ -147,7 +176,9 @@ builder.mutationFields((t) => ({
     description: 'Changes an agent. Sessions that run keep the revision they started with.',
     args: {
       input: t.arg({ type: UpdateAgentInput, required: true, description: 'What to change.' }),
-      idempotencyKey: t.arg.string({ description: 'Not needed: the same change again changes nothing and answers `replayed: true`.' }),
+      idempotencyKey: t.arg.string({
+        description: 'Not needed: the same change again changes nothing and answers `replayed: true`.',
+      }),
     },
     errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound] },
     resolve: (_root, { input, idempotencyKey }, context) => {

@@ -28,7 +28,8 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     directResult: true,
     defaultUnionOptions: {
       name: ({ fieldName }) => `${fieldName[0]?.toUpperCase()}${fieldName.slice(1)}Result`,
-      description: 'What was asked for, or the Fault that says why not. `... on Fault { code message }` covers them all.',
+      description:
+        'What was asked for, or the Fault that says why not. `... on Fault { code message }` covers them all.',
     },
   },
   // Counted at the door for every transport (api/graphql/limits.ts), not in each resolver. Lists cost what is in one of
@@ -38,6 +39,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 
 builder.queryType({ description: 'Reading. Everything here can be asked again without consequence.' });
 builder.mutationType({
-  description: 'Changing. Each mutation is one atomic step and says in `replayed` whether it had been done before.',
+  description:
+    'Changing. Each mutation is one atomic step and says in `replayed` whether it had been done before.',
 });
 builder.subscriptionType({ description: 'Following a session live.' });

@@ -21,8 +21,16 @@ export const ClientTokenType = builder.objectRef<ClientToken>('ClientToken').imp
   description: 'What a browser may hold: it opens one session and nothing else.',
   fields: (t) => ({
     token: t.exposeString('token', { description: 'Send it as `Authorization: Bearer <token>`.' }),
-    scopes: t.field({ type: [ClientScopeEnum], description: 'What it may do.', resolve: ({ scopes }) => [...scopes] }),
-    expiresAt: t.field({ type: 'DateTime', description: 'When it ends; ask for another one before.', resolve: ({ expiresAt }) => expiresAt }),
+    scopes: t.field({
+      type: [ClientScopeEnum],
+      description: 'What it may do.',
+      resolve: ({ scopes }) => [...scopes],
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When it ends; ask for another one before.',
+      resolve: ({ expiresAt }) => expiresAt,
+    }),
   }),
 });
 
@@ -31,7 +39,11 @@ const CreateClientTokenPayload = builder
   .implement({
     description: 'A fresh token.',
     fields: (t) => ({
-      clientToken: t.field({ type: ClientTokenType, description: 'The token.', resolve: ({ clientToken }) => clientToken }),
+      clientToken: t.field({
+        type: ClientTokenType,
+        description: 'The token.',
+        resolve: ({ clientToken }) => clientToken,
+      }),
       replayed: t.exposeBoolean('replayed', { description: 'Always false: every call gives a fresh token.' }),
     }),
   });
@@ -42,9 +54,14 @@ builder.mutationField('createClientToken', (t) =>
     description: 'Makes a token for a browser. It stores nothing; a token ends by itself.',
     args: {
       sessionId: t.arg.id({ required: true, description: 'The session that it opens.' }),
-      scopes: t.arg({ type: [ClientScopeEnum], description: 'What it may do: READ and STEER when left out.' }),
+      scopes: t.arg({
+        type: [ClientScopeEnum],
+        description: 'What it may do: READ and STEER when left out.',
+      }),
       ttlSeconds: t.arg.int({ description: 'How long it holds: 60 to 86400, 3600 when left out.' }),
-      idempotencyKey: t.arg.string({ description: 'Not needed: nothing is stored, and every call gives a fresh token.' }),
+      idempotencyKey: t.arg.string({
+        description: 'Not needed: nothing is stored, and every call gives a fresh token.',
+      }),
     },
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
     resolve: async (_root, { sessionId, scopes, ttlSeconds, idempotencyKey }, context) => {

@@ -44,7 +44,12 @@ export function connectionOf<Node>(name: string, node: unknown): ObjectRef<never
   edge.implement({
     description: `A ${name} and its place in the list.`,
     fields: (t) => ({
-      node: t.field({ type: type as never, complexity: 0, description: `The ${name}.`, resolve: (of) => of.node as never }),
+      node: t.field({
+        type: type as never,
+        complexity: 0,
+        description: `The ${name}.`,
+        resolve: (of) => of.node as never,
+      }),
       cursor: t.exposeString('cursor', { description: 'Pass it as `after` to go on behind this one.' }),
     }),
   });
@@ -116,7 +121,10 @@ export function parsePlace<Id extends string>(
   const [of, createdAt, id, ...rest] = Buffer.from(after, 'base64url').toString().split(' ');
   const at = Number(createdAt);
   if (of !== list || id === undefined || rest.length > 0 || !isId(id) || !Number.isSafeInteger(at)) {
-    throw new InvalidInput('after', 'this cursor is not one of this list; leave it out to read from the start.');
+    throw new InvalidInput(
+      'after',
+      'this cursor is not one of this list; leave it out to read from the start.',
+    );
   }
   return { createdAt: at, id };
 }

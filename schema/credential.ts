@@ -15,11 +15,27 @@ const CredentialType = builder.objectRef<Credential>('Credential').implement({
   fields: (t) => ({
     id: t.exposeID('id', { description: 'cred_ and 24 hex digits.' }),
     provider: t.exposeString('provider', { description: 'Whose key it is: anthropic.' }),
-    name: t.string({ nullable: true, description: 'A name for people.', resolve: ({ name }) => name ?? null }),
-    last4: t.exposeString('last4', { description: 'The last four characters of the key, to tell keys apart.' }),
-    isDefault: t.exposeBoolean('isDefault', { description: 'Used by agents without a credential of their own.' }),
-    createdAt: t.field({ type: 'DateTime', description: 'When it was stored.', resolve: ({ createdAt }) => createdAt }),
-    rotatedAt: t.field({ type: 'DateTime', description: 'When the key was last replaced.', resolve: ({ rotatedAt }) => rotatedAt }),
+    name: t.string({
+      nullable: true,
+      description: 'A name for people.',
+      resolve: ({ name }) => name ?? null,
+    }),
+    last4: t.exposeString('last4', {
+      description: 'The last four characters of the key, to tell keys apart.',
+    }),
+    isDefault: t.exposeBoolean('isDefault', {
+      description: 'Used by agents without a credential of their own.',
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was stored.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
+    rotatedAt: t.field({
+      type: 'DateTime',
+      description: 'When the key was last replaced.',
+      resolve: ({ rotatedAt }) => rotatedAt,
+    }),
   }),
 });
 
@@ -63,7 +79,9 @@ const CreateCredentialInput = builder.inputType('CreateCredentialInput', {
     provider: t.string({ required: true, description: 'Whose key it is: anthropic.' }),
     key: t.string({ required: true, description: 'The key itself; sealed at once, never shown again.' }),
     name: t.string({ description: 'A name for people.' }),
-    isDefault: t.boolean({ description: 'Take the place of the default. The first of a provider is the default anyway.' }),
+    isDefault: t.boolean({
+      description: 'Take the place of the default. The first of a provider is the default anyway.',
+    }),
   }),
 });
 
@@ -73,7 +91,9 @@ const UpdateCredentialInput = builder.inputType('UpdateCredentialInput', {
     id: t.id({ required: true, description: 'The credential to change.' }),
     key: t.string({ description: 'A new key: running sessions use it at their next model call.' }),
     name: t.string({ description: 'Another name.' }),
-    isDefault: t.boolean({ description: 'true: take the place of the default. To end a default, make another one the default.' }),
+    isDefault: t.boolean({
+      description: 'true: take the place of the default. To end a default, make another one the default.',
+    }),
   }),
 });
 
@@ -86,31 +106,45 @@ function payloadOf(name: string, description: string, replayed: string) {
   return builder.objectRef<CredentialPayload>(name).implement({
     description,
     fields: (t) => ({
-      credential: t.field({ type: CredentialType, description: 'As it is now.', resolve: ({ credential }) => credential }),
+      credential: t.field({
+        type: CredentialType,
+        description: 'As it is now.',
+        resolve: ({ credential }) => credential,
+      }),
       replayed: t.exposeBoolean('replayed', { description: replayed }),
     }),
   });
 }
-const CreateCredentialPayload = payloadOf('CreateCredentialPayload', 'The key is stored.', 'True when the same request had been done before.');
+const CreateCredentialPayload = payloadOf(
+  'CreateCredentialPayload',
+  'The key is stored.',
+  'True when the same request had been done before.',
+);
 const UpdateCredentialPayload = payloadOf(
   'UpdateCredentialPayload',
   'The credential is as asked.',
   'True when nothing differed; a given key always counts as new.',
 );
-const DeleteCredentialPayload = builder.objectRef<{ id: string; replayed: boolean }>('DeleteCredentialPayload').implement({
-  description: 'The key is gone.',
-  fields: (t) => ({
-    id: t.exposeID('id', { description: 'The credential that is gone.' }),
-    replayed: t.exposeBoolean('replayed', { description: 'True when it had been gone before.' }),
-  }),
-});
+const DeleteCredentialPayload = builder
+  .objectRef<{ id: string; replayed: boolean }>('DeleteCredentialPayload')
+  .implement({
+    description: 'The key is gone.',
+    fields: (t) => ({
+      id: t.exposeID('id', { description: 'The credential that is gone.' }),
+      replayed: t.exposeBoolean('replayed', { description: 'True when it had been gone before.' }),
+    }),
+  });
 
 builder.mutationFields((t) => ({
   createCredential: t.field({
     type: CreateCredentialPayload,
     description: 'Stores a model key, sealed.',
     args: {
-      input: t.arg({ type: CreateCredentialInput, required: true, description: 'The key and what it is for.' }),
+      input: t.arg({
+        type: CreateCredentialInput,
+        required: true,
+        description: 'The key and what it is for.',
+      }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
     },
     errors: { types: [InvalidInput, Forbidden, IdempotencyConflict] },
@@ -153,7 +187,8 @@ builder.mutationFields((t) => ({
     args: {
       id: t.arg.id({ required: true, description: 'The credential to forget.' }),
       idempotencyKey: t.arg.string({
-        description: 'With any key, forgetting what is gone already answers `replayed: true` in place of CredentialNotFound.',
+        description:
+          'With any key, forgetting what is gone already answers `replayed: true` in place of CredentialNotFound.',
       }),
     },
     errors: { types: [InvalidInput, Forbidden, CredentialNotFound] },

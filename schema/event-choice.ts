@@ -1,5 +1,5 @@
 /** The GraphQL enums of choice fields: stored values in lower case, GraphQL's in upper case, each with what it means. */
-import type { Field } from '../src/journal/event.ts';
+import type { Field } from '../src/journal/event-field.ts';
 import { must } from '../src/kernel/assert.ts';
 import { builder } from './builder.ts';
 

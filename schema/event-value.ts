@@ -2,7 +2,8 @@
  * What the fields of an event are read from, shared by the resolvers and by the quick projection
  * (api/graphql/projection.ts), so that both give the same.
  */
-import { EVENTS, type EventType, type Field, type RecordedEvent } from '../src/journal/event.ts';
+import { EVENTS, type EventType, type RecordedEvent } from '../src/journal/event.ts';
+import type { Field } from '../src/journal/event-field.ts';
 
 const UNKNOWN_EVENT = 'UnknownEvent';
 /** The Fault of the same name has it: a client that sends to a closed session meets that one more often. */

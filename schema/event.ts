@@ -2,7 +2,8 @@
  * Events: one interface, and one object type per entry of journal/event.ts's table, made from that table. A type that
  * this version does not know is an UnknownEvent with its body, never dropped.
  */
-import type { Actor, Field, Level, RecordedEvent } from '../src/journal/event.ts';
+import type { Actor, Level, RecordedEvent } from '../src/journal/event.ts';
+import type { Field } from '../src/journal/event-field.ts';
 import { EVENTS, LEVEL_RANK } from '../src/journal/event.ts';
 import { cursorOf, parseCursor } from '../src/journal/cursor.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
@@ -51,18 +52,33 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
   description: 'Something that happened in a session: durable, in order, never changed.',
   resolveType: ({ type }) => typeNameOf(type),
   fields: (t) => ({
-    id: t.id({ description: 'Unique everywhere.', resolve: ({ sessionId, seq }) => eventIdOf(sessionId, seq) }),
-    seq: t.field({ type: 'SafeInt', description: 'Place in the log: 1, 2, 3 … without gaps.', resolve: ({ seq }) => seq }),
+    id: t.id({
+      description: 'Unique everywhere.',
+      resolve: ({ sessionId, seq }) => eventIdOf(sessionId, seq),
+    }),
+    seq: t.field({
+      type: 'SafeInt',
+      description: 'Place in the log: 1, 2, 3 … without gaps.',
+      resolve: ({ seq }) => seq,
+    }),
     cursor: t.field({
       type: 'Cursor',
       description: 'The place behind this event: resume from here to get what came next.',
       resolve: ({ sessionId, seq }) => cursorOf(sessionId, seq),
     }),
-    at: t.field({ type: 'DateTime', description: 'When it was written; never before the event before.', resolve: ({ at }) => at }),
+    at: t.field({
+      type: 'DateTime',
+      description: 'When it was written; never before the event before.',
+      resolve: ({ at }) => at,
+    }),
     type: t.exposeString('type', { description: 'Its dotted name, for example user.message.' }),
     level: t.field({ type: LevelEnum, description: 'Who it is for.', resolve: ({ level }) => level }),
     actor: t.field({ type: ActorType, description: 'Who caused it.', resolve: ({ actor }) => actor }),
-    turnId: t.id({ nullable: true, description: 'The turn that it belongs to, if any.', resolve: ({ turnId }) => turnId ?? null }),
+    turnId: t.id({
+      nullable: true,
+      description: 'The turn that it belongs to, if any.',
+      resolve: ({ turnId }) => turnId ?? null,
+    }),
     body: t.field({
       type: 'JSON',
       description: 'All of its data. When bodyTruncated: a preview of the same shape with long strings cut.',
@@ -72,7 +88,11 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
       description: 'True when body and the typed fields are a preview; fullBody has the whole.',
       resolve: ({ spilledBytes }) => spilledBytes !== undefined,
     }),
-    bodyBytes: t.field({ type: 'SafeInt', description: 'Size of the whole body as JSON text.', resolve: bodyBytesOf }),
+    bodyBytes: t.field({
+      type: 'SafeInt',
+      description: 'Size of the whole body as JSON text.',
+      resolve: bodyBytesOf,
+    }),
     fullBody: t.field({
       type: 'JSON',
       description: 'The whole body, read from where large ones are kept.',
@@ -104,7 +124,8 @@ const KnownEvents = Object.entries(EVENTS).map(([type, { description, body }]) =
   }),
 );
 const UnknownEvent = builder.objectRef<RecordedEvent>(typeNameOf('')).implement({
-  description: 'An event of a type that this server does not know, written by a newer one. Its data is in body.',
+  description:
+    'An event of a type that this server does not know, written by a newer one. Its data is in body.',
   interfaces: [EventInterface],
 });
 
@@ -125,7 +146,8 @@ export function passes(filter: EventFilter, event: RecordedEvent): boolean {
 /** Throws InvalidInput for a type that no event has: a filter with a slip of the pen would wait for ever. */
 export function checkFilter({ types }: EventFilter): void {
   for (const type of types ?? []) {
-    if (!(type in EVENTS)) throw new InvalidInput('types', `there are no events of the type "${type.slice(0, 64)}".`);
+    if (!(type in EVENTS))
+      throw new InvalidInput('types', `there are no events of the type "${type.slice(0, 64)}".`);
   }
 }
 
@@ -151,13 +173,23 @@ export async function eventPage(
     }
     if (!hasNextPage) break;
   }
-  return { nodes, hasNextPage, cursorOf: cursorOfEvent, endCursor: seq === 0 ? undefined : cursorOf(sessionId, seq) };
+  return {
+    nodes,
+    hasNextPage,
+    cursorOf: cursorOfEvent,
+    endCursor: seq === 0 ? undefined : cursorOf(sessionId, seq),
+  };
 }
 
 /** One event by its id. Throws EventNotFound, InvalidInput, SessionNotFound. */
-export async function findEvent({ journal }: Pick<Context, 'journal'>, sessionId: SessionId, id: string): Promise<RecordedEvent> {
+export async function findEvent(
+  { journal }: Pick<Context, 'journal'>,
+  sessionId: SessionId,
+  id: string,
+): Promise<RecordedEvent> {
   const seq = seqOfEventId(parseId('event', id, 'id'), sessionId);
-  const [event] = seq === undefined || seq < 1 ? [] : await journal.read(sessionId, { after: seq - 1, limit: 1 });
+  const [event] =
+    seq === undefined || seq < 1 ? [] : await journal.read(sessionId, { after: seq - 1, limit: 1 });
   if (event === undefined || event.seq !== seq) throw new EventNotFound(id);
   return event;
 }

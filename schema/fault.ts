@@ -16,7 +16,9 @@ import { builder } from './builder.ts';
 const FaultInterface = builder.interfaceRef<Fault>('Fault').implement({
   description: 'An expected refusal: nothing was changed. Switch on __typename or code; show the message.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'A constant to switch on, the same on every door and in every version.' }),
+    code: t.exposeString('code', {
+      description: 'A constant to switch on, the same on every door and in every version.',
+    }),
     message: t.exposeString('message', { description: 'One sentence for a person that says what to do.' }),
   }),
 });

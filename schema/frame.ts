@@ -7,7 +7,12 @@ import type { SessionId } from '../src/kernel/id.ts';
 
 export type Frame =
   /** `seq` is the last one read: greater than the last event's where a filter left some out. */
-  | { readonly kind: 'events'; readonly sessionId: SessionId; readonly events: readonly RecordedEvent[]; readonly seq: number }
+  | {
+      readonly kind: 'events';
+      readonly sessionId: SessionId;
+      readonly events: readonly RecordedEvent[];
+      readonly seq: number;
+    }
   | { readonly kind: 'caughtUp'; readonly sessionId: SessionId; readonly seq: number }
   | { readonly kind: 'delta'; readonly callId: string; readonly offset: number; readonly text: string }
   | { readonly kind: 'slow'; readonly sessionId: SessionId; readonly seq: number }

@@ -29,8 +29,16 @@ export const LimitsType = builder.objectRef<Limits>('Limits').implement({
 export const LimitsInput = builder.inputType('LimitsInput', {
   description: 'What a session may use; leave out what is not to be limited.',
   fields: (t) => ({
-    tokens: t.field({ type: 'SafeInt', required: false, description: 'Tokens of the whole session, cached ones included.' }),
-    turnSeconds: t.field({ type: 'SafeInt', required: false, description: 'Seconds that one turn may take: 1 to 1800.' }),
+    tokens: t.field({
+      type: 'SafeInt',
+      required: false,
+      description: 'Tokens of the whole session, cached ones included.',
+    }),
+    turnSeconds: t.field({
+      type: 'SafeInt',
+      required: false,
+      description: 'Seconds that one turn may take: 1 to 1800.',
+    }),
     turns: t.field({ type: 'SafeInt', required: false, description: 'Turns of the whole session.' }),
   }),
 });

@@ -22,14 +22,20 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
       type: choiceEnum({ name: 'MessageMode', values: MESSAGE_MODES }),
       description: 'When it reaches the agent: STEER when left out.',
     }),
-    raw: t.field({ type: 'JSON', description: 'Opaque data of yours, kept with the message and never shown to the model.' }),
+    raw: t.field({
+      type: 'JSON',
+      description: 'Opaque data of yours, kept with the message and never shown to the model.',
+    }),
   }),
 });
 
 const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').implement({
   description: 'The message is durable.',
   fields: (t) => ({
-    eventId: t.id({ description: 'The user.message event.', resolve: ({ session, seq }) => eventIdOf(session.id, seq) }),
+    eventId: t.id({
+      description: 'The user.message event.',
+      resolve: ({ session, seq }) => eventIdOf(session.id, seq),
+    }),
     cursor: t.field({
       type: 'Cursor',
       description: 'The place behind the message: follow from here to see what comes of it.',
@@ -37,7 +43,9 @@ const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').impleme
     }),
     turnId: t.exposeID('turnId', { description: 'The turn that it joins, or that it will start.' }),
     session: t.field({ type: SessionType, description: 'The session after it.', resolve: (sent) => sent }),
-    replayed: t.exposeBoolean('replayed', { description: 'True when the message had been sent before with the same key.' }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'True when the message had been sent before with the same key.',
+    }),
   }),
 });
 
@@ -50,7 +58,15 @@ builder.mutationField('sendMessage', (t) =>
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
     },
     errors: {
-      types: [InvalidInput, Forbidden, SessionNotFound, SessionArchived, PendingFull, LogFull, IdempotencyConflict],
+      types: [
+        InvalidInput,
+        Forbidden,
+        SessionNotFound,
+        SessionArchived,
+        PendingFull,
+        LogFull,
+        IdempotencyConflict,
+      ],
     },
     resolve: (_root, { input, idempotencyKey }, context) => {
       const sessionId = parseId('session', input.sessionId, 'sessionId');

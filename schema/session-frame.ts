@@ -13,7 +13,11 @@ type FrameOf<K extends Frame['kind']> = Extract<Frame, { kind: K }>;
 const EventBatch = builder.objectRef<FrameOf<'events'>>('EventBatch').implement({
   description: 'Events in order, up to 100; none when the filter left all of them out for a while.',
   fields: (t) => ({
-    events: t.field({ type: [EventInterface], description: 'Oldest first.', resolve: ({ events }) => [...events] }),
+    events: t.field({
+      type: [EventInterface],
+      description: 'Oldest first.',
+      resolve: ({ events }) => [...events],
+    }),
     cursor: t.field({
       type: 'Cursor',
       description: 'Resume from here. It also moves over events that the filter left out.',
@@ -25,7 +29,11 @@ const EventBatch = builder.objectRef<FrameOf<'events'>>('EventBatch').implement(
 const CaughtUp = builder.objectRef<FrameOf<'caughtUp'>>('CaughtUp').implement({
   description: 'History ends here; what follows happens now. Sent once.',
   fields: (t) => ({
-    cursor: t.field({ type: 'Cursor', description: 'Resume from here.', resolve: ({ sessionId, seq }) => cursorOf(sessionId, seq) }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'Resume from here.',
+      resolve: ({ sessionId, seq }) => cursorOf(sessionId, seq),
+    }),
   }),
 });
 
@@ -63,14 +71,21 @@ const CursorRefusalEnum = builder.enumType('CursorRefusal', {
   description: 'What is wrong with a cursor.',
   values: {
     FOREIGN: { value: 'foreign', description: 'It is not a cursor of this session.' },
-    AHEAD: { value: 'ahead', description: 'It is behind the end of the log: the log was taken back to an older state.' },
+    AHEAD: {
+      value: 'ahead',
+      description: 'It is behind the end of the log: the log was taken back to an older state.',
+    },
   } as const satisfies Record<string, { value: CursorRefusal; description: string }>,
 });
 
 const CursorRefused = builder.objectRef<FrameOf<'refused'>>('CursorRefused').implement({
   description: 'The log cannot be read from that cursor. The subscription ends.',
   fields: (t) => ({
-    reason: t.field({ type: CursorRefusalEnum, description: 'What is wrong with it.', resolve: ({ reason }) => reason }),
+    reason: t.field({
+      type: CursorRefusalEnum,
+      description: 'What is wrong with it.',
+      resolve: ({ reason }) => reason,
+    }),
     earliest: t.field({
       type: 'Cursor',
       description: 'Everything that there is comes after this.',
@@ -88,7 +103,10 @@ const SessionFrame = builder.unionType('SessionFrame', {
 const EventFilterInput = builder.inputType('EventFilter', {
   description: 'What to see of a log. Cursors move over the rest.',
   fields: (t) => ({
-    level: t.field({ type: LevelEnum, description: 'The most detailed level; INTERNAL, everything, when left out.' }),
+    level: t.field({
+      type: LevelEnum,
+      description: 'The most detailed level; INTERNAL, everything, when left out.',
+    }),
     types: t.stringList({ description: 'Only these dotted types, for example agent.message.' }),
   }),
 });
@@ -99,7 +117,10 @@ builder.subscriptionField('sessionEvents', (t) =>
     description: 'Follows a session across turns, restarts and hibernation: each event once, in order.',
     args: {
       sessionId: t.arg.id({ required: true, description: 'The session to follow.' }),
-      after: t.arg({ type: 'Cursor', description: 'Only what came after this place; everything when left out.' }),
+      after: t.arg({
+        type: 'Cursor',
+        description: 'Only what came after this place; everything when left out.',
+      }),
       filter: t.arg({ type: EventFilterInput, description: 'What to see of it.' }),
       deltas: t.arg.boolean({
         defaultValue: false,

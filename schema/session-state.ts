@@ -7,7 +7,10 @@ export const SessionStatusEnum = builder.enumType('SessionStatus', {
   values: {
     QUEUED: { value: 'queued', description: 'A message waits and no turn runs yet.' },
     RUNNING: { value: 'running', description: 'A turn runs.' },
-    AWAITING_INPUT: { value: 'awaiting_input', description: 'The turn ended with a question; the next message is the answer.' },
+    AWAITING_INPUT: {
+      value: 'awaiting_input',
+      description: 'The turn ended with a question; the next message is the answer.',
+    },
     IDLE: { value: 'idle', description: 'Nothing to do; a message goes on.' },
     FAILED: { value: 'failed', description: 'The turn ended with an error; a message tries again.' },
     ARCHIVED: { value: 'archived', description: 'Closed; it can only be read.' },

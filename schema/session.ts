@@ -18,19 +18,39 @@ import { whyOf } from './why.ts';
 
 export const SessionType = builder.objectRef<SessionEntry>('Session');
 SessionType.implement({
-  description: 'A durable conversation with an agent, and its log. It outlives every process that works on it.',
+  description:
+    'A durable conversation with an agent, and its log. It outlives every process that works on it.',
   fields: (t) => ({
     id: t.id({ description: 'ses_ and 24 hex digits.', resolve: ({ session }) => session.id }),
-    status: t.field({ type: SessionStatusEnum, description: 'Where it stands.', resolve: ({ session }) => session.status }),
-    statusAt: t.field({ type: 'DateTime', description: 'When the status last changed.', resolve: ({ session }) => session.statusAt }),
-    why: t.string({ description: 'Why it stands there, in words for a person.', resolve: ({ session }) => whyOf(session) }),
-    createdAt: t.field({ type: 'DateTime', description: 'When it was started.', resolve: ({ session }) => session.createdAt }),
+    status: t.field({
+      type: SessionStatusEnum,
+      description: 'Where it stands.',
+      resolve: ({ session }) => session.status,
+    }),
+    statusAt: t.field({
+      type: 'DateTime',
+      description: 'When the status last changed.',
+      resolve: ({ session }) => session.statusAt,
+    }),
+    why: t.string({
+      description: 'Why it stands there, in words for a person.',
+      resolve: ({ session }) => whyOf(session),
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was started.',
+      resolve: ({ session }) => session.createdAt,
+    }),
     cursor: t.field({
       type: 'Cursor',
       description: 'The end of its log: follow from here to get only what is new.',
       resolve: ({ session, head }) => cursorOf(session.id, head),
     }),
-    head: t.field({ type: 'SafeInt', description: 'How many events its log has.', resolve: ({ head }) => head }),
+    head: t.field({
+      type: 'SafeInt',
+      description: 'How many events its log has.',
+      resolve: ({ head }) => head,
+    }),
     agent: t.field({
       type: AgentType,
       nullable: true,
@@ -41,10 +61,21 @@ SessionType.implement({
       },
     }),
     agentId: t.id({ description: 'Its agent.', resolve: ({ session }) => session.agentId }),
-    agentRevision: t.int({ description: 'The revision that it was started with and keeps.', resolve: ({ session }) => session.agentRevision }),
+    agentRevision: t.int({
+      description: 'The revision that it was started with and keeps.',
+      resolve: ({ session }) => session.agentRevision,
+    }),
     model: t.string({ description: 'provider/name.', resolve: ({ session }) => session.model }),
-    limits: t.field({ type: LimitsType, description: 'What it may use.', resolve: ({ session }) => session.limits }),
-    usage: t.field({ type: UsageType, description: 'Tokens used so far, by all turns.', resolve: ({ session }) => session.usage }),
+    limits: t.field({
+      type: LimitsType,
+      description: 'What it may use.',
+      resolve: ({ session }) => session.limits,
+    }),
+    usage: t.field({
+      type: UsageType,
+      description: 'Tokens used so far, by all turns.',
+      resolve: ({ session }) => session.usage,
+    }),
     metadata: t.field({
       type: 'JSON',
       nullable: true,
@@ -71,9 +102,18 @@ SessionType.implement({
         return session.lease ?? null;
       },
     }),
-    hibernated: t.boolean({ description: 'True when nothing runs for it and it costs storage only.', resolve: ({ session }) => session.hibernated }),
-    pendingCount: t.int({ description: 'Messages that wait for the next turn.', resolve: ({ session }) => session.pending?.count ?? 0 }),
-    turnCount: t.int({ description: 'Turns so far, a running one included.', resolve: ({ session }) => session.turnCount }),
+    hibernated: t.boolean({
+      description: 'True when nothing runs for it and it costs storage only.',
+      resolve: ({ session }) => session.hibernated,
+    }),
+    pendingCount: t.int({
+      description: 'Messages that wait for the next turn.',
+      resolve: ({ session }) => session.pending?.count ?? 0,
+    }),
+    turnCount: t.int({
+      description: 'Turns so far, a running one included.',
+      resolve: ({ session }) => session.turnCount,
+    }),
     turn: t.field({
       type: TurnType,
       nullable: true,
@@ -102,7 +142,10 @@ SessionType.implement({
       args: {
         first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
         after: t.arg({ type: 'Cursor', description: 'Only what came after this place.' }),
-        level: t.arg({ type: LevelEnum, description: 'The most detailed level to list; INTERNAL, everything, when left out.' }),
+        level: t.arg({
+          type: LevelEnum,
+          description: 'The most detailed level to list; INTERNAL, everything, when left out.',
+        }),
         types: t.arg.stringList({ description: 'Only these dotted types, for example agent.message.' }),
       },
       complexity: connectionComplexity,
@@ -164,8 +207,13 @@ const StartSessionInput = builder.inputType('StartSessionInput', {
     input: t.string({ required: true, description: 'The task: the first message, at most 256 KiB.' }),
     model: t.string({ description: "Another model of the same provider than the agent's." }),
     limits: t.field({ type: LimitsInput, description: "Each overrides the agent's." }),
-    metadata: t.field({ type: 'JSON', description: 'An object of yours, kept with the session; at most 16 KiB.' }),
-    key: t.string({ description: 'Your own name for the session: the same request again answers the same session.' }),
+    metadata: t.field({
+      type: 'JSON',
+      description: 'An object of yours, kept with the session; at most 16 KiB.',
+    }),
+    key: t.string({
+      description: 'Your own name for the session: the same request again answers the same session.',
+    }),
   }),
 });
 
@@ -189,7 +237,9 @@ const StartSessionPayloadType = builder.objectRef<StartSessionPayload>('StartSes
       description: 'The start of the log: follow from here to see everything.',
       resolve: ({ session }) => cursorOf(session.id, 0),
     }),
-    replayed: t.exposeBoolean('replayed', { description: 'True when the session had been started before by the same request.' }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'True when the session had been started before by the same request.',
+    }),
   }),
 });
 
@@ -202,11 +252,16 @@ function payloadOf(name: string, description: string) {
     description,
     fields: (t) => ({
       session: t.field({ type: SessionType, description: 'As it is now.', resolve: (entry) => entry }),
-      replayed: t.exposeBoolean('replayed', { description: 'True when the same key had been used before; nothing was done now.' }),
+      replayed: t.exposeBoolean('replayed', {
+        description: 'True when the same key had been used before; nothing was done now.',
+      }),
     }),
   });
 }
-const CancelTurnPayload = payloadOf('CancelTurnPayload', 'The running or waiting turn is being ended; turn.completed says when it is.');
+const CancelTurnPayload = payloadOf(
+  'CancelTurnPayload',
+  'The running or waiting turn is being ended; turn.completed says when it is.',
+);
 const ArchiveSessionPayload = payloadOf('ArchiveSessionPayload', 'The session is closed for good.');
 
 builder.mutationFields((t) => ({

@@ -14,8 +14,16 @@ import { choiceEnum } from './event-choice.ts';
 export const UsageType = builder.objectRef<Usage>('Usage').implement({
   description: 'Tokens, as the model service counts them.',
   fields: (t) => ({
-    inputTokens: t.field({ type: 'SafeInt', description: 'Input that was not cached.', resolve: (usage) => usage.inputTokens }),
-    outputTokens: t.field({ type: 'SafeInt', description: 'Output, thinking included.', resolve: (usage) => usage.outputTokens }),
+    inputTokens: t.field({
+      type: 'SafeInt',
+      description: 'Input that was not cached.',
+      resolve: (usage) => usage.inputTokens,
+    }),
+    outputTokens: t.field({
+      type: 'SafeInt',
+      description: 'Output, thinking included.',
+      resolve: (usage) => usage.outputTokens,
+    }),
     cacheCreationInputTokens: t.field({
       type: 'SafeInt',
       description: 'Input written to the prompt cache.',
@@ -26,8 +34,14 @@ export const UsageType = builder.objectRef<Usage>('Usage').implement({
       description: 'Input read from the prompt cache.',
       resolve: (usage) => usage.cacheReadInputTokens,
     }),
-    totalTokens: t.field({ type: 'SafeInt', description: 'All four added up: what limits count.', resolve: tokensOf }),
-    complete: t.exposeBoolean('complete', { description: 'False when a stream was cut: the counts are lower bounds.' }),
+    totalTokens: t.field({
+      type: 'SafeInt',
+      description: 'All four added up: what limits count.',
+      resolve: tokensOf,
+    }),
+    complete: t.exposeBoolean('complete', {
+      description: 'False when a stream was cut: the counts are lower bounds.',
+    }),
   }),
 });
 
@@ -53,7 +67,11 @@ export const TurnType = builder.objectRef<Turn>('Turn').implement({
     id: t.exposeID('id', { description: 'trn_ and 24 hex digits; events of the turn carry it.' }),
     number: t.exposeInt('number', { description: '1 for the first turn of the session.' }),
     state: t.field({ type: TurnState, description: 'Whether it is over.', resolve: ({ state }) => state }),
-    startedAt: t.field({ type: 'DateTime', description: 'When the messages were taken up.', resolve: ({ startedAt }) => startedAt }),
+    startedAt: t.field({
+      type: 'DateTime',
+      description: 'When the messages were taken up.',
+      resolve: ({ startedAt }) => startedAt,
+    }),
     completedAt: t.field({
       type: 'DateTime',
       nullable: true,
@@ -87,7 +105,11 @@ export const TurnConnection = connectionOf<Turn>('Turn', TurnType);
 /** Turns of a session, newest first; the cursor is the turn's number. */
 export function turnPage({ sessions }: Context, sessionId: SessionId, args: FirstAfter) {
   const before = args.after ? Number(/^turn-([1-9][0-9]{0,14})$/.exec(args.after)?.[1]) : undefined;
-  if (Number.isNaN(before)) throw new InvalidInput('after', 'this cursor is not one of this list; leave it out to read from the start.');
+  if (Number.isNaN(before))
+    throw new InvalidInput(
+      'after',
+      'this cursor is not one of this list; leave it out to read from the start.',
+    );
   return pageOf(
     firstOf(args),
     (limit) => sessions.turns(sessionId, { limit, before }),

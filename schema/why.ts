@@ -6,7 +6,8 @@ export function whyOf(session: Session): string {
   const { turn, pending, retryAt, losses, failure } = session;
   switch (session.status) {
     case 'queued':
-      if (retryAt !== undefined) return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
+      if (retryAt !== undefined)
+        return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
       return session.lease === undefined
         ? `Waiting for a free brain since ${isoOf(session.statusAt)}; ${messages(pending?.count ?? 0)}.`
         : `The brain is starting; ${messages(pending?.count ?? 0)}.`;
@@ -25,7 +26,8 @@ export function whyOf(session: Session): string {
 }
 
 function whyRunning({ turn, retry, retryAt, losses }: Session): string {
-  if (retryAt !== undefined) return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
+  if (retryAt !== undefined)
+    return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
   if (retry !== undefined) {
     return `The model call failed: retry ${retry.attempt} of ${retry.attemptMax} at ${isoOf(retry.at)}: ${retry.code}.`;
   }

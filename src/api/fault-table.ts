@@ -2,7 +2,13 @@
  * The HTTP status of each Fault. On the GraphQL door it is used for refusals of the whole request only; a Fault of one
  * operation is part of its result. `satisfies` keeps the table complete for the codes below.
  */
-import type { Fault, Forbidden, IdempotencyConflict, InvalidInput, Unauthenticated } from '../kernel/fault.ts';
+import type {
+  Fault,
+  Forbidden,
+  IdempotencyConflict,
+  InvalidInput,
+  Unauthenticated,
+} from '../kernel/fault.ts';
 import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
 import type * as sessionFaults from '../sessions/faults.ts';

@@ -37,14 +37,20 @@ const HINT = `Holdfast: durable agent sessions.
 `;
 
 /** Listens; rejects when it cannot, for example because the port is in use. */
-export async function listen(ports: HttpServerPorts, address: { port: number; host?: string | undefined }): Promise<HttpServer> {
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => {
-    route(ports, req, res).catch((error: unknown) => {
-      ports.logger.error('a request failed', { path: pathOf(req), error });
-      if (res.headersSent) res.destroy();
-      else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
-    });
-  });
+export async function listen(
+  ports: HttpServerPorts,
+  address: { port: number; host?: string | undefined },
+): Promise<HttpServer> {
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    (req, res) => {
+      route(ports, req, res).catch((error: unknown) => {
+        ports.logger.error('a request failed', { path: pathOf(req), error });
+        if (res.headersSent) res.destroy();
+        else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
+      });
+    },
+  );
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
     if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket, head);
@@ -71,7 +77,11 @@ export async function listen(ports: HttpServerPorts, address: { port: number; ho
   };
 }
 
-async function route({ graphql, ready }: HttpServerPorts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function route(
+  { graphql, ready }: HttpServerPorts,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   switch (pathOf(req)) {
     case '/graphql':
       return graphql.handle(req, res);
@@ -82,7 +92,9 @@ async function route({ graphql, ready }: HttpServerPorts, req: IncomingMessage, 
     case '/':
       return sendText(res, 200, HINT);
     default:
-      return sendJson(res, 404, { error: { code: 'NOT_FOUND', message: 'There is nothing here. The API is at /graphql.' } });
+      return sendJson(res, 404, {
+        error: { code: 'NOT_FOUND', message: 'There is nothing here. The API is at /graphql.' },
+      });
   }
 }
 

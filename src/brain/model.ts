@@ -3,6 +3,7 @@
  * request and its whole streamed answer: `answer` resolves only after the service said that the answer is complete, so
  * nothing of a failed attempt can be taken for final.
  */
+import type { Tool } from '../hands/tool.ts';
 export type AnswerBlock =
   | { readonly kind: 'thinking'; readonly text: string; readonly signature?: string | undefined }
   /** Encrypted thinking: opaque, given back unchanged. */
@@ -24,22 +25,7 @@ export type ModelMessage =
   | { readonly role: 'assistant'; readonly blocks: readonly AnswerBlock[] };
 
 /** What the model is told about a tool; `schema` is JSON Schema of an object. */
-export interface ToolSpec {
-  readonly name: string;
-  readonly description: string;
-  readonly schema: ToolSchema;
-}
-
-export interface ToolSchema {
-  readonly type: 'object';
-  readonly properties: Readonly<Record<string, ToolProperty>>;
-  readonly required: readonly string[];
-}
-
-export interface ToolProperty {
-  readonly type: 'string' | 'integer' | 'boolean';
-  readonly description: string;
-}
+export type ToolSpec = Pick<Tool, 'name' | 'description' | 'schema'>;
 
 export interface ModelRequest {
   /** Ties the request to its journalled call, for metering. */

@@ -22,12 +22,18 @@ export interface ClientOptions {
 
 export interface Client {
   /** The data. Throws RequestRefused when the server answers with errors, and what fetch throws when it does not answer. */
-  request<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result>;
+  request<Result, Variables>(
+    document: TypedDocumentString<Result, Variables>,
+    variables: Variables,
+  ): Promise<Result>;
   /**
    * The frames of a session, until it is gone or `signal` aborts. Throws RequestRefused when the server will not have us.
    * CaughtUp comes once; SlowConsumer never comes, since following goes on by itself.
    */
-  follow(what: SessionEventsSubscriptionVariables, signal?: AbortSignal): AsyncIterableIterator<Frame, undefined>;
+  follow(
+    what: SessionEventsSubscriptionVariables,
+    signal?: AbortSignal,
+  ): AsyncIterableIterator<Frame, undefined>;
   close(): Promise<void>;
 }
 
@@ -60,7 +66,8 @@ async function request<Result>(url: string, key: string, query: string, variable
   });
   const answer = await parsed(response);
   const [error] = answer.errors ?? [];
-  if (error !== undefined) throw new RequestRefused(error.message, error.extensions?.code ?? 'UNKNOWN', response.status);
+  if (error !== undefined)
+    throw new RequestRefused(error.message, error.extensions?.code ?? 'UNKNOWN', response.status);
   return answer.data as Result; // as: the document was typed from the server's own schema
 }
 
@@ -74,7 +81,10 @@ async function parsed(response: Response): Promise<Answer> {
   try {
     return JSON.parse(text) as Answer; // as: GraphQL over HTTP
   } catch (cause) {
-    throw new Error(`The server answered ${response.status} and no JSON. Is there a Holdfast at ${response.url}?`, { cause });
+    throw new Error(
+      `The server answered ${response.status} and no JSON. Is there a Holdfast at ${response.url}?`,
+      { cause },
+    );
   }
 }
 

@@ -43,7 +43,12 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
   #waiting: PromiseWithResolvers<Result> | undefined;
   readonly #abort = (): void => this.#end();
 
-  constructor(socket: SocketClient, what: SessionEventsSubscriptionVariables, released: () => void, signal?: AbortSignal) {
+  constructor(
+    socket: SocketClient,
+    what: SessionEventsSubscriptionVariables,
+    released: () => void,
+    signal?: AbortSignal,
+  ) {
     this.#socket = socket;
     this.#what = what;
     this.#cursor = what.after;
@@ -146,7 +151,12 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
     if (this.#ended) return;
     if (Array.isArray(error)) return this.#refused(error);
     if (isClose(error) && FINAL_CLOSE_CODES.has(error.code)) {
-      return this.#fail(new RequestRefused(error.reason || `The socket was closed with ${error.code}.`, `CLOSED_${error.code}`));
+      return this.#fail(
+        new RequestRefused(
+          error.reason || `The socket was closed with ${error.code}.`,
+          `CLOSED_${error.code}`,
+        ),
+      );
     }
     this.#again();
   }
@@ -163,10 +173,13 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
   #again(): void {
     const step = Math.min(WAIT_CEILING_MS, WAIT_FIRST_MS * 2 ** Math.min(this.#failures, 10));
     this.#failures += 1;
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
-      this.#subscribe();
-    }, step / 2 + Math.random() * (step / 2));
+    this.#retry ??= setTimeout(
+      () => {
+        this.#retry = undefined;
+        this.#subscribe();
+      },
+      step / 2 + Math.random() * (step / 2),
+    );
   }
 
   #fail(error: unknown): void {

@@ -35,7 +35,8 @@ export class CappedText {
 
   /** What was added, the middle cut when it was too long; a sentence instead when it is not text. */
   text(): string {
-    if (this.#binary) return `[binary output, ${this.#total} bytes, not shown: write it to a file, or pipe it through xxd]`;
+    if (this.#binary)
+      return `[binary output, ${this.#total} bytes, not shown: write it to a file, or pipe it through xxd]`;
     const head = Buffer.concat(this.#head);
     const tail = Buffer.concat(this.#tail);
     const cut = this.#total - head.length - tail.length;

@@ -40,7 +40,10 @@ export interface Sandbox {
   /** Replaces the file as a whole, or not at all; makes its folders. Answers whether the file was new. */
   write(path: string, content: Buffer): Promise<{ readonly created: boolean }>;
   /** The entries of a folder sorted by name, at most `entriesMax`; undefined when `path` is a file. */
-  list(path: string, entriesMax: number): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined>;
+  list(
+    path: string,
+    entriesMax: number,
+  ): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined>;
   /** Ends everything that was ever started here. */
   close(): Promise<void>;
 }

@@ -77,13 +77,17 @@ export class HandsServer {
     const known = this.#results.get(call.callId);
     if (known !== undefined) return Promise.resolve(known); // W1: kept
     if (this.#running.size >= CALLS_RUNNING_MAX) {
-      return Promise.resolve(failed(`${CALLS_RUNNING_MAX} calls run already: wait for one, then call again.`));
+      return Promise.resolve(
+        failed(`${CALLS_RUNNING_MAX} calls run already: wait for one, then call again.`),
+      );
     }
     const abort = new AbortController();
     const result = this.#perform(call, abort)
       .catch((error: unknown) => {
         this.#ports.complain(`call ${call.callId} could not be kept`, error);
-        return failed('The call was not run, because it could not be recorded (is the disk of the server full?).');
+        return failed(
+          'The call was not run, because it could not be recorded (is the disk of the server full?).',
+        );
       })
       .finally(() => this.#running.delete(call.callId));
     this.#running.set(call.callId, { abort, result });
@@ -171,14 +175,20 @@ type Received = ({ readonly kind: 'call' } & ToolCall) | { readonly kind: 'cance
 
 function parse(line: string): Received {
   const message: unknown = JSON.parse(line);
-  assert(typeof message === 'object' && message !== null && 'kind' in message, 'a line of the wire is a message');
+  assert(
+    typeof message === 'object' && message !== null && 'kind' in message,
+    'a line of the wire is a message',
+  );
   assert('callId' in message && typeof message.callId === 'string', 'every message names a call');
   const { callId } = message;
   assert(CALL_ID.test(callId), `a call id is a safe file name, got ${JSON.stringify(callId)}`);
   if (message.kind === 'cancel') return { kind: 'cancel', callId };
   assert(message.kind === 'call', 'a message is call or cancel');
   assert('tool' in message && typeof message.tool === 'string', 'a call names its tool');
-  assert('timeoutMs' in message && typeof message.timeoutMs === 'number' && message.timeoutMs > 0, 'a call has a deadline');
+  assert(
+    'timeoutMs' in message && typeof message.timeoutMs === 'number' && message.timeoutMs > 0,
+    'a call has a deadline',
+  );
   const input = 'input' in message ? message.input : undefined;
   return { kind: 'call', callId, tool: message.tool, input, timeoutMs: message.timeoutMs };
 }

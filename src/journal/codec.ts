@@ -7,7 +7,8 @@
  */
 import { InvalidInput } from '../kernel/fault.ts';
 import { eventIdOf } from '../kernel/id.ts';
-import { EVENTS, type BodyOf, type Event, type EventType, type Field, type RecordedEvent } from './event.ts';
+import { EVENTS, type BodyOf, type Event, type EventType, type RecordedEvent } from './event.ts';
+import type { Field } from './event-field.ts';
 
 /** Nesting of a json field: what a model passes to a tool is a few levels deep, and printing recurses. */
 const JSON_DEPTH_MAX = 64;

@@ -7,6 +7,7 @@
  * an additive change; a reader that does not know a type keeps it (UnknownEvent).
  */
 import type { EventId, SessionId, TurnId } from '../kernel/id.ts';
+import { type Body, choice, count, type Field, flag, json, optional, text } from './event-field.ts';
 
 export type Level = 'user' | 'progress' | 'internal';
 /** Levels are cumulative: a reader at `progress` also sees `user`. */
@@ -16,33 +17,6 @@ export interface Actor {
   readonly kind: 'human' | 'agent' | 'system';
   readonly id?: string | undefined;
   readonly display?: string | undefined;
-}
-
-type Kind = 'text' | 'count' | 'flag' | 'json' | 'choice';
-export interface Field<K extends Kind = Kind, V extends string = string, O extends boolean = boolean> {
-  readonly kind: K;
-  readonly optional: O;
-  readonly description: string;
-  /** Only of a choice: the name of its GraphQL enum, and its values as stored. */
-  readonly choice?: { readonly name: string; readonly values: readonly V[] } | undefined;
-}
-
-function field<K extends Kind>(kind: K, description: string): Field<K, never, false> {
-  return { kind, optional: false, description };
-}
-const text = (description: string) => field('text', description);
-const count = (description: string) => field('count', description);
-const flag = (description: string) => field('flag', description);
-const json = (description: string) => field('json', description);
-function choice<const V extends string>(
-  name: string,
-  values: readonly V[],
-  description: string,
-): Field<'choice', V, false> {
-  return { kind: 'choice', optional: false, description, choice: { name, values } };
-}
-function optional<K extends Kind, V extends string>(given: Field<K, V, false>): Field<K, V, true> {
-  return { ...given, optional: true };
 }
 
 export const MESSAGE_MODES = ['queue', 'steer', 'interrupt'] as const;
@@ -243,22 +217,6 @@ export const EVENTS = {
 
 export type EventType = keyof typeof EVENTS;
 
-type ValueOf<F> =
-  F extends Field<'choice', infer V>
-    ? V
-    : F extends Field<'text'>
-      ? string
-      : F extends Field<'count'>
-        ? number
-        : F extends Field<'flag'>
-          ? boolean
-          : unknown;
-type Shape = Readonly<Record<string, Field>>;
-type Body<S extends Shape> = {
-  readonly [N in keyof S as S[N]['optional'] extends true ? never : N]: ValueOf<S[N]>;
-} & {
-  readonly [N in keyof S as S[N]['optional'] extends true ? N : never]?: ValueOf<S[N]> | undefined;
-};
 /** The body of one event type. */
 export type BodyOf<T extends EventType> = Body<(typeof EVENTS)[T]['body']>;
 

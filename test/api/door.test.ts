@@ -13,7 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => door.close());
 
-const DEEP = '{ agents { nodes { id } } '.concat('x: __type(name: "Query") { fields { type { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } } } } } } } } }');
+const DEEP = '{ agents { nodes { id } } '.concat(
+  'x: __type(name: "Query") { fields { type { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } } } } } } } } }',
+);
 const ALIASES = `{ ${Array.from({ length: 51 }, (_, at) => `a${at}: agents { nodes { id } }`).join(' ')} }`;
 const LARGE_PAGES = '{ sessions(first: 500) { nodes { turns(first: 500) { nodes { id } } } } }';
 const TOKENS = `{ agents { nodes { ${'id '.repeat(2_100)} } } }`;
@@ -58,7 +60,9 @@ describe('a caller', () => {
   });
 
   it('may give its key with the upgrade', async () => {
-    const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws', { headers: { authorization: `Bearer ${ROOT_KEY}` } });
+    const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws', {
+      headers: { authorization: `Bearer ${ROOT_KEY}` },
+    });
     socket.once('open', () => socket.send('{"type":"connection_init"}'));
     const first = await new Promise((resolve) => socket.once('message', (data) => resolve(String(data))));
     socket.terminate();
@@ -70,10 +74,14 @@ describe('a caller', () => {
     const large = JSON.stringify({ query: `{ agents { nodes { id } } } # ${'x'.repeat(2.1 * 1024 * 1024)}` });
     const said = await fetch(door.url, { method: 'POST', headers: headersOf(), body: large });
     const unsaid = await new Promise<number | undefined>((resolve, reject) => {
-      const sending = request(door.url, { method: 'POST', headers: { ...headersOf(), 'transfer-encoding': 'chunked' } }, (res) => {
-        res.resume();
-        resolve(res.statusCode);
-      });
+      const sending = request(
+        door.url,
+        { method: 'POST', headers: { ...headersOf(), 'transfer-encoding': 'chunked' } },
+        (res) => {
+          res.resume();
+          resolve(res.statusCode);
+        },
+      );
       sending.on('error', reject);
       sending.end(large);
     });
@@ -101,7 +109,10 @@ describe('a caller', () => {
 
   it('from an origin that is not on the list cannot open a socket; one that is, can', async () => {
     const refused = await new Promise((resolve) => {
-      new WebSocket(door.socketUrl, 'graphql-transport-ws', { origin: 'https://evil.example' }).on('error', (error) => resolve(error.message));
+      new WebSocket(door.socketUrl, 'graphql-transport-ws', { origin: 'https://evil.example' }).on(
+        'error',
+        (error) => resolve(error.message),
+      );
     });
     const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws', { origin: 'https://app.example' });
     await new Promise((resolve) => socket.once('open', resolve));
@@ -116,11 +127,14 @@ describe('a caller', () => {
     const answers: Answer[] = [];
     socket.on('message', (data) => answers.push(JSON.parse(String(data))));
     const query = `subscription { sessionEvents(sessionId: "${id}") { ... on CaughtUp { cursor } } }`;
-    for (let at = 0; at <= 100; at += 1) socket.send(JSON.stringify({ type: 'subscribe', id: String(at), payload: { query } }));
+    for (let at = 0; at <= 100; at += 1)
+      socket.send(JSON.stringify({ type: 'subscribe', id: String(at), payload: { query } }));
     await eventually('a refusal', () => answers.some(({ type }) => type === 'error'));
     socket.terminate();
 
-    expect(answers.filter(({ type }) => type === 'error')).toMatchObject([{ id: '100', payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] }]);
+    expect(answers.filter(({ type }) => type === 'error')).toMatchObject([
+      { id: '100', payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] },
+    ]);
   });
 
   it('that speaks no protocol of ours is closed', async () => {
@@ -157,7 +171,11 @@ describe('the server', () => {
 
     expect((await get('/healthz'))[0]).toBe(200);
     expect((await get('/readyz'))[0]).toBe(200);
-    expect(await get('/')).toEqual([200, expect.stringContaining('text/plain'), expect.stringContaining('POST /graphql')]);
+    expect(await get('/')).toEqual([
+      200,
+      expect.stringContaining('text/plain'),
+      expect.stringContaining('POST /graphql'),
+    ]);
     expect(await get('/nothing')).toEqual([404, 'application/json', expect.stringContaining('NOT_FOUND')]);
   });
 
@@ -165,17 +183,27 @@ describe('the server', () => {
     const response = await fetch(door.url, { headers: { accept: 'text/html' } });
     const page = await response.text();
 
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+    ]);
     expect(page).not.toMatch(/<script[^>]+src=|<link[^>]+href="https?:/);
   });
 
   it('answers a preflight of any origin, since no cookie is read', async () => {
     const response = await fetch(door.url, {
       method: 'OPTIONS',
-      headers: { origin: 'https://any.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+      headers: {
+        origin: 'https://any.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization',
+      },
     });
 
-    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([204, 'https://any.example']);
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+      204,
+      'https://any.example',
+    ]);
     expect(response.headers.get('access-control-allow-credentials')).not.toBe('true');
   });
 
@@ -184,7 +212,9 @@ describe('the server', () => {
     const query = '{ __schema { types { name } } }';
     const http = await closed.post(query);
     const [socket] = await overSocket(query, closed);
-    const page = await fetch(closed.url, { headers: { accept: 'text/html', authorization: `Bearer ${ROOT_KEY}` } });
+    const page = await fetch(closed.url, {
+      headers: { accept: 'text/html', authorization: `Bearer ${ROOT_KEY}` },
+    });
     await closed.close();
 
     expect(http.body.errors[0].extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
@@ -236,7 +266,8 @@ describe('the server', () => {
     const id = await door.session();
     const { mintClientToken } = door.access;
     const { authenticate } = door.access;
-    door.access.authenticate = async (bearer) => ({ ...(await authenticate.call(door.access, bearer)), expiresAt: Date.now() + 1 }) as never; // a token about to end
+    door.access.authenticate = async (bearer) =>
+      ({ ...(await authenticate.call(door.access, bearer)), expiresAt: Date.now() + 1 }) as never; // a token about to end
     const token = mintClientToken.call(door.access, id).token;
     const closed = await closedWith({ authorization: `Bearer ${token}` });
     door.access.authenticate = authenticate;
@@ -282,5 +313,7 @@ async function opened(at: Door = door): Promise<WebSocket> {
 async function closedWith(payload: object): Promise<{ code: number; reason: string }> {
   const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws');
   socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload })));
-  return new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })));
+  return new Promise((resolve) =>
+    socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })),
+  );
 }

@@ -17,7 +17,9 @@ const KEY = 'sk-test-0123456789';
 async function createAgent(input: object, idempotencyKey?: string): Promise<Answer> {
   const query = `mutation ($input: CreateAgentInput!, $key: String) { createAgent(input: $input, idempotencyKey: $key) {
     ... on CreateAgentPayload { agent { id name model prompt revision credentialId limits { tokens turns } } replayed } ${FAULT} } }`;
-  return (await door.ask(query, { input: { model: MODEL, prompt: 'Be brief.', ...input }, key: idempotencyKey })).createAgent;
+  return (
+    await door.ask(query, { input: { model: MODEL, prompt: 'Be brief.', ...input }, key: idempotencyKey })
+  ).createAgent;
 }
 
 async function updateAgent(input: object): Promise<Answer> {
@@ -29,7 +31,9 @@ async function updateAgent(input: object): Promise<Answer> {
 async function createCredential(input: object, idempotencyKey?: string): Promise<Answer> {
   const query = `mutation ($input: CreateCredentialInput!, $key: String) { createCredential(input: $input, idempotencyKey: $key) {
     ... on CreateCredentialPayload { credential { id name last4 isDefault } replayed } ${FAULT} } }`;
-  return (await door.ask(query, { input: { provider: 'anthropic', key: KEY, ...input }, key: idempotencyKey })).createCredential;
+  return (
+    await door.ask(query, { input: { provider: 'anthropic', key: KEY, ...input }, key: idempotencyKey })
+  ).createCredential;
 }
 
 async function updateCredential(input: object): Promise<Answer> {
@@ -57,7 +61,12 @@ async function sendMessage(input: object, idempotencyKey?: string, bearer?: stri
   return (await door.ask(query, { input, key: idempotencyKey }, bearer)).sendMessage;
 }
 
-async function onSession(mutation: 'cancelTurn' | 'archiveSession', sessionId: string, idempotencyKey?: string, bearer?: string): Promise<Answer> {
+async function onSession(
+  mutation: 'cancelTurn' | 'archiveSession',
+  sessionId: string,
+  idempotencyKey?: string,
+  bearer?: string,
+): Promise<Answer> {
   const payload = mutation === 'cancelTurn' ? 'CancelTurnPayload' : 'ArchiveSessionPayload';
   const query = `mutation ($id: ID!, $key: String) { ${mutation}(sessionId: $id, idempotencyKey: $key) {
     ... on ${payload} { session { status } replayed } ${FAULT} } }`;
@@ -76,7 +85,8 @@ async function session(id: string, fields: string, bearer?: string): Promise<Ans
   return (await door.ask(query, { id }, bearer)).session;
 }
 
-const aToken = (sessionId: SessionId, scopes?: readonly string[]): string => door.access.mintClientToken(sessionId, { scopes }).token;
+const aToken = (sessionId: SessionId, scopes?: readonly string[]): string =>
+  door.access.mintClientToken(sessionId, { scopes }).token;
 
 describe('agents', () => {
   it('are defined once and replayed, and found by id and by name', async () => {
@@ -86,34 +96,60 @@ describe('agents', () => {
     const byName = await door.ask('{ agent(name: "first") { ... on Agent { id } } }');
 
     expect([replayed, again.replayed, again.agent]).toEqual([false, true, agent]);
-    expect(agent).toMatchObject({ name: 'first', model: MODEL, revision: 1, limits: { tokens: 5_000_000_000, turns: null } });
+    expect(agent).toMatchObject({
+      name: 'first',
+      model: MODEL,
+      revision: 1,
+      limits: { tokens: 5_000_000_000, turns: null },
+    });
     expect([byId.agent.name, byName.agent.id]).toEqual(['first', agent.id]);
   });
 
   it('make a revision when the prompt changes, and none when nothing does', async () => {
     const { agent } = await createAgent({ name: 'changing' });
 
-    expect(await updateAgent({ id: agent.id, prompt: 'Be long.' })).toMatchObject({ agent: { revision: 2, prompt: 'Be long.' }, replayed: false });
-    expect(await updateAgent({ id: agent.id, prompt: 'Be long.' })).toMatchObject({ agent: { revision: 2 }, replayed: true });
+    expect(await updateAgent({ id: agent.id, prompt: 'Be long.' })).toMatchObject({
+      agent: { revision: 2, prompt: 'Be long.' },
+      replayed: false,
+    });
+    expect(await updateAgent({ id: agent.id, prompt: 'Be long.' })).toMatchObject({
+      agent: { revision: 2 },
+      replayed: true,
+    });
   });
 
   it('keep an inline key as a credential, and give it up for the default', async () => {
     const { agent } = await createAgent({ name: 'with a key', key: 'sk-inline-0123' });
-    const { credential } = await door.ask(`{ credential(id: "${agent.credentialId}") { ... on Credential { last4 } } }`);
+    const { credential } = await door.ask(
+      `{ credential(id: "${agent.credentialId}") { ... on Credential { last4 } } }`,
+    );
 
     expect(credential.last4).toBe('0123');
-    expect(await updateAgent({ id: agent.id, credentialId: null })).toMatchObject({ agent: { credentialId: null } });
+    expect(await updateAgent({ id: agent.id, credentialId: null })).toMatchObject({
+      agent: { credentialId: null },
+    });
   });
 
   it('refuse with a typed Fault', async () => {
     await createAgent({ name: 'taken' });
     await createAgent({ name: 'keyed' }, 'agent-key');
 
-    expect(await createAgent({ name: 'taken', prompt: 'Another.' })).toMatchObject({ __typename: 'AgentNameTaken' });
-    expect(await createAgent({ name: 'keyed too' }, 'agent-key')).toMatchObject({ __typename: 'IdempotencyConflict' });
-    expect(await createAgent({ name: '!' })).toMatchObject({ __typename: 'InvalidInput', code: 'INVALID_INPUT' });
-    expect(await createAgent({ name: 'no credential', credentialId: newId('credential') })).toMatchObject({ __typename: 'CredentialNotFound' });
-    expect(await updateAgent({ id: newId('agent'), prompt: 'x' })).toMatchObject({ __typename: 'AgentNotFound' });
+    expect(await createAgent({ name: 'taken', prompt: 'Another.' })).toMatchObject({
+      __typename: 'AgentNameTaken',
+    });
+    expect(await createAgent({ name: 'keyed too' }, 'agent-key')).toMatchObject({
+      __typename: 'IdempotencyConflict',
+    });
+    expect(await createAgent({ name: '!' })).toMatchObject({
+      __typename: 'InvalidInput',
+      code: 'INVALID_INPUT',
+    });
+    expect(await createAgent({ name: 'no credential', credentialId: newId('credential') })).toMatchObject({
+      __typename: 'CredentialNotFound',
+    });
+    expect(await updateAgent({ id: newId('agent'), prompt: 'x' })).toMatchObject({
+      __typename: 'AgentNotFound',
+    });
     expect(await updateAgent({ id: 'agt_1', prompt: 'x' })).toMatchObject({ __typename: 'InvalidInput' });
     const { agent: unknown } = await door.ask(`{ agent(name: "nobody") { ${FAULT} } }`);
     const { agent: both } = await door.ask(`{ agent { ${FAULT} } }`);
@@ -132,7 +168,9 @@ describe('credentials', () => {
     expect([replayed, again.replayed, credential.last4]).toEqual([false, true, '6789']);
     expect(rotated).toMatchObject({ credential: { last4: '9999', name: 'mine' }, replayed: false });
     expect(renamed).toMatchObject({ credential: { name: 'ours' }, replayed: false });
-    expect(await updateCredential({ id: credential.id, name: 'x' })).toMatchObject({ __typename: 'CredentialNotFound' });
+    expect(await updateCredential({ id: credential.id, name: 'x' })).toMatchObject({
+      __typename: 'CredentialNotFound',
+    });
     expect(deleted).toMatchObject({ id: credential.id, replayed: false });
     expect(await deleteCredential(credential.id, 'delete-key')).toMatchObject({ replayed: true });
     expect(door.logs).not.toContain(KEY);
@@ -141,7 +179,9 @@ describe('credentials', () => {
   it('refuse with a typed Fault', async () => {
     await createCredential({ name: 'a' }, 'conflict-key');
 
-    expect(await createCredential({ name: 'b' }, 'conflict-key')).toMatchObject({ __typename: 'IdempotencyConflict' });
+    expect(await createCredential({ name: 'b' }, 'conflict-key')).toMatchObject({
+      __typename: 'IdempotencyConflict',
+    });
     expect(await createCredential({ provider: 'nobody' })).toMatchObject({ __typename: 'InvalidInput' });
     expect(await deleteCredential(newId('credential'))).toMatchObject({ __typename: 'CredentialNotFound' });
     const { credential } = await door.ask(`{ credential(id: "${newId('credential')}") { ${FAULT} } }`);
@@ -152,7 +192,13 @@ describe('credentials', () => {
 describe('sessions', () => {
   it('start with a client token and replay by key', async () => {
     await createAgent({ name: 'starter' });
-    const input = { agent: 'starter', input: 'Do it.', key: 'my-session', metadata: { ticket: 7 }, limits: { turns: 3 } };
+    const input = {
+      agent: 'starter',
+      input: 'Do it.',
+      key: 'my-session',
+      metadata: { ticket: 7 },
+      limits: { turns: 3 },
+    };
     const started = await startSession(input);
     const again = await startSession(input);
 
@@ -161,11 +207,21 @@ describe('sessions', () => {
       clientToken: { scopes: ['READ', 'STEER'] },
       replayed: false,
     });
-    expect(again).toMatchObject({ session: { id: started.session.id }, turnId: started.turnId, replayed: true });
-    expect(await startSession({ ...input, input: 'Do something else.' })).toMatchObject({ __typename: 'IdempotencyConflict' });
+    expect(again).toMatchObject({
+      session: { id: started.session.id },
+      turnId: started.turnId,
+      replayed: true,
+    });
+    expect(await startSession({ ...input, input: 'Do something else.' })).toMatchObject({
+      __typename: 'IdempotencyConflict',
+    });
     expect(await startSession({ ...input, key: '' })).toMatchObject({ __typename: 'InvalidInput' });
-    expect(await startSession({ agent: 'nobody', input: 'x' })).toMatchObject({ __typename: 'AgentNotFound' });
-    expect(await startSession({ agent: 'starter', input: 'x', metadata: 'text' })).toMatchObject({ __typename: 'InvalidInput' });
+    expect(await startSession({ agent: 'nobody', input: 'x' })).toMatchObject({
+      __typename: 'AgentNotFound',
+    });
+    expect(await startSession({ agent: 'starter', input: 'x', metadata: 'text' })).toMatchObject({
+      __typename: 'InvalidInput',
+    });
   });
 
   it('need a credential when the server has no key', async () => {
@@ -181,7 +237,8 @@ describe('sessions', () => {
   it('are listed newest first, a page at a time, by status, agent and key', async () => {
     const { agent } = await createAgent({ name: 'listed' });
     const ids: string[] = [];
-    for (const key of ['a', 'b', 'c']) ids.unshift((await startSession({ agent: 'listed', input: key, key: `listed-${key}` })).session.id);
+    for (const key of ['a', 'b', 'c'])
+      ids.unshift((await startSession({ agent: 'listed', input: key, key: `listed-${key}` })).session.id);
     const page = `query ($agentId: ID, $after: String, $status: SessionStatus, $key: String) {
       sessions(first: 2, agentId: $agentId, after: $after, status: $status, key: $key) {
         nodes { id } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }`;
@@ -217,27 +274,53 @@ describe('sessions', () => {
     const running = await session(id, 'status why lease { owner epoch } turn { number state }');
     await door.record(id, said('the answer'));
     await door.complete(id, eventIdOf(id, 4));
-    const done = await session(id, `status why head cursor turnCount hibernated agent { name }
+    const done = await session(
+      id,
+      `status why head cursor turnCount hibernated agent { name }
       turns(first: 1) { nodes { number outcome usage { totalTokens } } pageInfo { hasNextPage } }
       events(types: ["agent.message"]) { nodes { id seq ... on AgentMessage { text } } pageInfo { hasNextPage endCursor } }
-      result { id ... on AgentMessage { text } }`);
+      result { id ... on AgentMessage { text } }`,
+    );
     const { event } = await door.ask(
       `query ($s: ID!, $e: ID!) { event(sessionId: $s, id: $e) { ... on AgentMessage { text fullBody } ${FAULT} } }`,
       { s: id, e: done.events.nodes[0].id },
     );
 
-    expect(running).toMatchObject({ status: 'RUNNING', lease: { owner: 'test', epoch: 1 }, turn: { number: 1, state: 'RUNNING' } });
+    expect(running).toMatchObject({
+      status: 'RUNNING',
+      lease: { owner: 'test', epoch: 1 },
+      turn: { number: 1, state: 'RUNNING' },
+    });
     expect(running.why).toMatch(/^Turn 1 runs since /);
-    expect(done).toMatchObject({ status: 'IDLE', turnCount: 1, head: 6, agent: { name: 'door' }, result: { text: 'the answer' } });
-    expect(done.turns).toEqual({ nodes: [{ number: 1, outcome: 'COMPLETED', usage: { totalTokens: 0 } }], pageInfo: { hasNextPage: false } });
-    expect(done.events).toMatchObject({ nodes: [{ text: 'the answer' }], pageInfo: { hasNextPage: false, endCursor: done.cursor } });
-    expect(event).toMatchObject({ __typename: 'AgentMessage', text: 'the answer', fullBody: { callId: 'call-1', text: 'the answer' } });
+    expect(done).toMatchObject({
+      status: 'IDLE',
+      turnCount: 1,
+      head: 6,
+      agent: { name: 'door' },
+      result: { text: 'the answer' },
+    });
+    expect(done.turns).toEqual({
+      nodes: [{ number: 1, outcome: 'COMPLETED', usage: { totalTokens: 0 } }],
+      pageInfo: { hasNextPage: false },
+    });
+    expect(done.events).toMatchObject({
+      nodes: [{ text: 'the answer' }],
+      pageInfo: { hasNextPage: false, endCursor: done.cursor },
+    });
+    expect(event).toMatchObject({
+      __typename: 'AgentMessage',
+      text: 'the answer',
+      fullBody: { callId: 'call-1', text: 'the answer' },
+    });
   });
 
   it('keep a large body beside the event, and give it whole', async () => {
     const text = 'long '.repeat(20_000);
     const id = await door.session(text);
-    const { events } = await session(id, 'events { nodes { bodyTruncated bodyBytes fullBody ... on UserMessage { text } } }');
+    const { events } = await session(
+      id,
+      'events { nodes { bodyTruncated bodyBytes fullBody ... on UserMessage { text } } }',
+    );
 
     expect(events.nodes[0]).toMatchObject({ bodyTruncated: true, fullBody: { text } });
     expect(events.nodes[0].bodyBytes).toBeGreaterThan(100_000);
@@ -246,15 +329,24 @@ describe('sessions', () => {
 
   it('answer typed Faults for what is not there', async () => {
     const id = await door.session();
-    const ask = async (query: string): Promise<string> => Object.values<Answer>(await door.ask(query))[0].__typename;
+    const ask = async (query: string): Promise<string> =>
+      Object.values<Answer>(await door.ask(query))[0].__typename;
 
     expect(await session('ses_1', 'id')).toMatchObject({ __typename: 'InvalidInput' });
     expect(await session(newId('session'), 'id')).toMatchObject({ __typename: 'SessionNotFound' });
-    expect(await ask(`{ event(sessionId: "${id}", id: "${newId('event')}") { ${FAULT} } }`)).toBe('EventNotFound');
-    expect(await ask(`{ event(sessionId: "${newId('session')}", id: "${newId('event')}") { ${FAULT} } }`)).toMatch(/NotFound$/);
+    expect(await ask(`{ event(sessionId: "${id}", id: "${newId('event')}") { ${FAULT} } }`)).toBe(
+      'EventNotFound',
+    );
+    expect(
+      await ask(`{ event(sessionId: "${newId('session')}", id: "${newId('event')}") { ${FAULT} } }`),
+    ).toMatch(/NotFound$/);
     expect(await ask(`{ event(sessionId: "${id}", id: "x") { ${FAULT} } }`)).toBe('InvalidInput');
-    expect(await ask(`{ turn(sessionId: "${id}", id: "${newId('turn')}") { ${FAULT} } }`)).toBe('TurnNotFound');
-    expect(await ask(`{ turn(sessionId: "${newId('session')}", id: "${newId('turn')}") { ${FAULT} } }`)).toBe('SessionNotFound');
+    expect(await ask(`{ turn(sessionId: "${id}", id: "${newId('turn')}") { ${FAULT} } }`)).toBe(
+      'TurnNotFound',
+    );
+    expect(await ask(`{ turn(sessionId: "${newId('session')}", id: "${newId('turn')}") { ${FAULT} } }`)).toBe(
+      'SessionNotFound',
+    );
     expect(await ask(`{ turn(sessionId: "${id}", id: "x") { ${FAULT} } }`)).toBe('InvalidInput');
   });
 });
@@ -267,7 +359,9 @@ describe('messages', () => {
 
     expect(sent).toMatchObject({ replayed: false, session: { status: 'QUEUED', pendingCount: 2 } });
     expect(again).toMatchObject({ eventId: sent.eventId, turnId: sent.turnId, replayed: true });
-    expect(await sendMessage({ sessionId: id, text: 'other' }, 'm-1')).toMatchObject({ __typename: 'IdempotencyConflict' });
+    expect(await sendMessage({ sessionId: id, text: 'other' }, 'm-1')).toMatchObject({
+      __typename: 'IdempotencyConflict',
+    });
   });
 
   it('join, wait for or end the running turn by their mode', async () => {
@@ -289,9 +383,15 @@ describe('messages', () => {
     await onSession('archiveSession', archived);
 
     expect(await sendMessage({ sessionId: id, text: ' ' })).toMatchObject({ __typename: 'InvalidInput' });
-    expect(await sendMessage({ sessionId: id, text: 'x'.repeat(256 * 1024 + 1) })).toMatchObject({ __typename: 'InvalidInput' });
-    expect(await sendMessage({ sessionId: newId('session'), text: 'x' })).toMatchObject({ __typename: 'SessionNotFound' });
-    expect(await sendMessage({ sessionId: archived, text: 'x' })).toMatchObject({ __typename: 'SessionArchived' });
+    expect(await sendMessage({ sessionId: id, text: 'x'.repeat(256 * 1024 + 1) })).toMatchObject({
+      __typename: 'InvalidInput',
+    });
+    expect(await sendMessage({ sessionId: newId('session'), text: 'x' })).toMatchObject({
+      __typename: 'SessionNotFound',
+    });
+    expect(await sendMessage({ sessionId: archived, text: 'x' })).toMatchObject({
+      __typename: 'SessionArchived',
+    });
   });
 
   it('are refused when too many wait, and when the log is full', async () => {
@@ -299,11 +399,14 @@ describe('messages', () => {
     for (let sent = 1; sent < PENDING_MESSAGES_MAX; sent += 1) {
       await door.sessions.send({ sessionId: id, text: 'x', actor: { kind: 'human' } });
     }
-    expect(await sendMessage({ sessionId: id, text: 'one too many' })).toMatchObject({ __typename: 'PendingFull' });
+    expect(await sendMessage({ sessionId: id, text: 'one too many' })).toMatchObject({
+      __typename: 'PendingFull',
+    });
 
     await door.beginTurn(id);
     const typenames = new Set<string>();
-    for (let sent = 0; sent < 120; sent += 1) typenames.add((await sendMessage({ sessionId: id, text: 'x' })).__typename);
+    for (let sent = 0; sent < 120; sent += 1)
+      typenames.add((await sendMessage({ sessionId: id, text: 'x' })).__typename);
     expect(typenames).toContain('SendMessagePayload');
     expect([...typenames].at(-1)).toMatch(/LogFull|SessionArchived/);
   });
@@ -313,9 +416,15 @@ describe('turns', () => {
   it('are canceled once by key', async () => {
     const id = await door.session();
 
-    expect(await onSession('cancelTurn', id, 'c-1')).toMatchObject({ session: { status: 'IDLE' }, replayed: false });
+    expect(await onSession('cancelTurn', id, 'c-1')).toMatchObject({
+      session: { status: 'IDLE' },
+      replayed: false,
+    });
     await sendMessage({ sessionId: id, text: 'again' });
-    expect(await onSession('cancelTurn', id, 'c-1')).toMatchObject({ session: { status: 'QUEUED' }, replayed: true });
+    expect(await onSession('cancelTurn', id, 'c-1')).toMatchObject({
+      session: { status: 'QUEUED' },
+      replayed: true,
+    });
     expect(await onSession('cancelTurn', newId('session'))).toMatchObject({ __typename: 'SessionNotFound' });
     expect(await onSession('cancelTurn', 'x')).toMatchObject({ __typename: 'InvalidInput' });
   });
@@ -325,7 +434,9 @@ describe('turns', () => {
 
     expect(await onSession('archiveSession', id)).toMatchObject({ session: { status: 'ARCHIVED' } });
     expect(await onSession('archiveSession', id)).toMatchObject({ session: { status: 'ARCHIVED' } });
-    expect(await onSession('archiveSession', newId('session'))).toMatchObject({ __typename: 'SessionNotFound' });
+    expect(await onSession('archiveSession', newId('session'))).toMatchObject({
+      __typename: 'SessionNotFound',
+    });
     expect(await onSession('archiveSession', 'x')).toMatchObject({ __typename: 'InvalidInput' });
   });
 });
@@ -333,17 +444,31 @@ describe('turns', () => {
 describe('client tokens', () => {
   it('read and steer their session and nothing else', async () => {
     const id = await door.session();
-    const { clientToken } = await createClientToken({ sessionId: id, scopes: ['READ', 'STEER'], ttlSeconds: 60 });
+    const { clientToken } = await createClientToken({
+      sessionId: id,
+      scopes: ['READ', 'STEER'],
+      ttlSeconds: 60,
+    });
     const own = await session(id, 'status events { nodes { type } }', clientToken.token);
 
     expect(own).toMatchObject({ status: 'QUEUED', events: { nodes: [{ type: 'user.message' }] } });
-    expect(await sendMessage({ sessionId: id, text: 'hi' }, undefined, clientToken.token)).toMatchObject({ replayed: false });
-    expect(await session(await door.session(), 'id', clientToken.token)).toMatchObject({ __typename: 'SessionNotFound' });
+    expect(await sendMessage({ sessionId: id, text: 'hi' }, undefined, clientToken.token)).toMatchObject({
+      replayed: false,
+    });
+    expect(await session(await door.session(), 'id', clientToken.token)).toMatchObject({
+      __typename: 'SessionNotFound',
+    });
     for (const mutation of ['cancelTurn', 'archiveSession'] as const) {
-      expect(await onSession(mutation, id, undefined, clientToken.token)).toMatchObject({ __typename: 'Forbidden' });
+      expect(await onSession(mutation, id, undefined, clientToken.token)).toMatchObject({
+        __typename: 'Forbidden',
+      });
     }
-    expect(await startSession({ agent: 'door', input: 'x' }, undefined, clientToken.token)).toMatchObject({ __typename: 'Forbidden' });
-    expect(await createClientToken({ sessionId: id }, clientToken.token)).toMatchObject({ __typename: 'Forbidden' });
+    expect(await startSession({ agent: 'door', input: 'x' }, undefined, clientToken.token)).toMatchObject({
+      __typename: 'Forbidden',
+    });
+    expect(await createClientToken({ sessionId: id }, clientToken.token)).toMatchObject({
+      __typename: 'Forbidden',
+    });
     for (const list of ['agents', 'credentials', 'sessions']) {
       const { body } = await door.post(`{ ${list} { nodes { id } } }`, {}, clientToken.token);
       expect(body.errors[0].extensions.code).toBe('FORBIDDEN');
@@ -355,7 +480,9 @@ describe('client tokens', () => {
       `updateCredential(input: { id: "${newId('credential')}" })`,
       `deleteCredential(id: "${newId('credential')}")`,
     ]) {
-      const [answer] = Object.values<Answer>(await door.ask(`mutation { ${mutation} { __typename } }`, {}, clientToken.token));
+      const [answer] = Object.values<Answer>(
+        await door.ask(`mutation { ${mutation} { __typename } }`, {}, clientToken.token),
+      );
       expect(answer.__typename, mutation).toBe('Forbidden');
     }
   });
@@ -368,7 +495,9 @@ describe('client tokens', () => {
       aToken(id, ['steer']),
     );
 
-    expect(await sendMessage({ sessionId: id, text: 'x' }, undefined, aToken(id, ['read']))).toMatchObject({ __typename: 'Forbidden' });
+    expect(await sendMessage({ sessionId: id, text: 'x' }, undefined, aToken(id, ['read']))).toMatchObject({
+      __typename: 'Forbidden',
+    });
     expect(await session(id, 'id', aToken(id, ['steer']))).toMatchObject({ __typename: 'Forbidden' });
     expect(steered.body.errors[0].extensions.code).toBe('FORBIDDEN');
   });
@@ -388,8 +517,14 @@ describe('client tokens', () => {
   it('are refused outside their limits', async () => {
     const id = await door.session();
 
-    expect(await createClientToken({ sessionId: id, ttlSeconds: 1 })).toMatchObject({ __typename: 'InvalidInput' });
-    expect(await createClientToken({ sessionId: id, scopes: [] })).toMatchObject({ __typename: 'InvalidInput' });
-    expect(await createClientToken({ sessionId: newId('session') })).toMatchObject({ __typename: 'SessionNotFound' });
+    expect(await createClientToken({ sessionId: id, ttlSeconds: 1 })).toMatchObject({
+      __typename: 'InvalidInput',
+    });
+    expect(await createClientToken({ sessionId: id, scopes: [] })).toMatchObject({
+      __typename: 'InvalidInput',
+    });
+    expect(await createClientToken({ sessionId: newId('session') })).toMatchObject({
+      __typename: 'SessionNotFound',
+    });
   });
 });

@@ -16,13 +16,23 @@ import { schema } from '../../schema/schema.ts';
 import { compileProjection } from '../../src/api/graphql/projection.ts';
 import { plainRoot } from '../../src/api/graphql/renderer.ts';
 import { fragmentsOf, Unprojectable } from '../../src/api/graphql/selection.ts';
-import { EVENTS, type EventType, type Field, type RecordedEvent } from '../../src/journal/event.ts';
+import { EVENTS, type EventType, type RecordedEvent } from '../../src/journal/event.ts';
+import type { Field } from '../../src/journal/event-field.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId, turnIdOf } from '../../src/kernel/id.ts';
 
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const ROUNDS = 60;
-const STRINGS = ['', 'plain', 'quote " back \\ slash', 'new\nline\ttab', 'ünïcödé 🚀', '\u2028\u0000', '</script>', '{"json":"text"}'];
+const STRINGS = [
+  '',
+  'plain',
+  'quote " back \\ slash',
+  'new\nline\ttab',
+  'ünïcödé 🚀',
+  '\u2028\u0000',
+  '</script>',
+  '{"json":"text"}',
+];
 const EVENT = must(schema.getType('Event'), 'Event is a type');
 const SESSION_ID = newId('session');
 
@@ -39,7 +49,8 @@ function randomOf(seed: number): () => number {
 
 const random = randomOf(SEED);
 const chance = (share: number): boolean => random() < share;
-const pick = <T>(items: readonly T[]): T => must(items[Math.floor(random() * items.length)], 'there is one to pick');
+const pick = <T>(items: readonly T[]): T =>
+  must(items[Math.floor(random() * items.length)], 'there is one to pick');
 const some = <T>(items: readonly T[]): readonly T[] => items.filter(() => chance(0.5));
 
 it(`writes for every frame and selection what execution writes (SEED=${SEED})`, () => {
@@ -52,7 +63,9 @@ it(`writes for every frame and selection what execution writes (SEED=${SEED})`, 
 it('has a projection for all fields of all types at once', () => {
   const events = Object.keys(EVENTS).map((type) => {
     const name = typeNameOf(type);
-    return `... on ${name} { ${fieldsOf(name).map((field) => selectionOf(field, `${name}_${field}`)).join(' ')} }`;
+    return `... on ${name} { ${fieldsOf(name)
+      .map((field) => selectionOf(field, `${name}_${field}`))
+      .join(' ')} }`;
   });
   const query = `subscription { sessionEvents(sessionId: "x") { __typename
     ... on EventBatch { cursor events { __typename ${events.join(' ')} } } } }`;
@@ -61,20 +74,32 @@ it('has a projection for all fields of all types at once', () => {
 });
 
 it.each([
-  ['a directive', 'subscription ($no: Boolean!) { sessionEvents(sessionId: "x") { ... on CaughtUp { cursor @skip(if: $no) } } }'],
-  ['a directive on a fragment', 'subscription ($no: Boolean!) { sessionEvents(sessionId: "x") { ... on CaughtUp @include(if: $no) { cursor } } }'],
-  ['a body read from elsewhere', 'subscription { sessionEvents(sessionId: "x") { ... on EventBatch { events { fullBody } } } }'],
+  [
+    'a directive',
+    'subscription ($no: Boolean!) { sessionEvents(sessionId: "x") { ... on CaughtUp { cursor @skip(if: $no) } } }',
+  ],
+  [
+    'a directive on a fragment',
+    'subscription ($no: Boolean!) { sessionEvents(sessionId: "x") { ... on CaughtUp @include(if: $no) { cursor } } }',
+  ],
+  [
+    'a body read from elsewhere',
+    'subscription { sessionEvents(sessionId: "x") { ... on EventBatch { events { fullBody } } } }',
+  ],
 ])('leaves %s to execution', (_what, query) => {
   expect(() => projectionOf(query)).toThrow(Unprojectable);
 });
 
 it('leaves an event whose stored body is not as the table has it to execution', () => {
-  const query = 'subscription { sessionEvents(sessionId: "x") { ... on EventBatch { events { ... on AgentMessage { text } } } } }';
+  const query =
+    'subscription { sessionEvents(sessionId: "x") { ... on EventBatch { events { ... on AgentMessage { text } } } } }';
   const event: RecordedEvent = { ...eventOf('agent.message', 1), body: '{"callId":"call"}' };
 
   const write = projectionOf(query);
 
-  expect(() => write({ kind: 'events', sessionId: SESSION_ID, events: [event], seq: 1 })).toThrow(Unprojectable);
+  expect(() => write({ kind: 'events', sessionId: SESSION_ID, events: [event], seq: 1 })).toThrow(
+    Unprojectable,
+  );
 });
 
 function expectSameBytes(query: string, frames: readonly Frame[]): void {
@@ -90,7 +115,10 @@ function expectSameBytes(query: string, frames: readonly Frame[]): void {
 
 function projectionOf(query: string): (frame: Frame) => string {
   const document = parse(query);
-  const root = must(plainRoot(must(getOperationAST(document), 'there is one operation')), 'its root is plain');
+  const root = must(
+    plainRoot(must(getOperationAST(document), 'there is one operation')),
+    'its root is plain',
+  );
   return compileProjection(schema, fragmentsOf(document), root);
 }
 
@@ -112,13 +140,17 @@ function subscriptionText(): string {
 
 /** Aliased by the type where fields of several types would collide. */
 function fieldsText(type: string, prefix = ''): string {
-  const selected = some(fieldsOf(type)).map((field) => selectionOf(field, prefix === '' ? undefined : `${prefix}${field}`));
+  const selected = some(fieldsOf(type)).map((field) =>
+    selectionOf(field, prefix === '' ? undefined : `${prefix}${field}`),
+  );
   return selected.length === 0 ? '__typename' : selected.join(' ');
 }
 
 function selectionOf(field: string, alias: string | undefined): string {
   const name = alias === undefined ? field : `${alias}: ${field}`;
-  return field === 'actor' ? `${name} { ${pick(['kind', 'id display', '__typename kind display id'])} }` : name;
+  return field === 'actor'
+    ? `${name} { ${pick(['kind', 'id display', '__typename kind display id'])} }`
+    : name;
 }
 
 function fieldsOf(typeName: string): readonly string[] {
@@ -128,7 +160,10 @@ function fieldsOf(typeName: string): readonly string[] {
 }
 
 function allFrames(): readonly Frame[] {
-  const events = [...Object.keys(EVENTS), 'future.type'].flatMap((type, at) => [eventOf(type, at * 2 + 1), eventOf(type, at * 2 + 2)]);
+  const events = [...Object.keys(EVENTS), 'future.type'].flatMap((type, at) => [
+    eventOf(type, at * 2 + 1),
+    eventOf(type, at * 2 + 2),
+  ]);
   return [
     { kind: 'events', sessionId: SESSION_ID, events, seq: events.length },
     { kind: 'events', sessionId: SESSION_ID, events: [], seq: 7 },
@@ -141,7 +176,9 @@ function allFrames(): readonly Frame[] {
 }
 
 function eventOf(type: string, seq: number): RecordedEvent {
-  const fields: Readonly<Record<string, Field>> = Object.hasOwn(EVENTS, type) ? EVENTS[type as EventType].body : {}; // as: hasOwn
+  const fields: Readonly<Record<string, Field>> = Object.hasOwn(EVENTS, type)
+    ? EVENTS[type as EventType].body
+    : {}; // as: hasOwn
   const body = Object.fromEntries(
     Object.entries(fields)
       .filter(([, field]) => !field.optional || chance(0.5))
@@ -180,7 +217,11 @@ it('tries every type that a frame or an event can have', () => {
   const kinds = new Set(allFrames().map(({ kind }) => kind));
 
   expect(isUnionType(union) && union.getTypes().length).toBe(kinds.size);
-  expect(isInterfaceType(EVENT) && schema.getPossibleTypes(EVENT).map(({ name }: GraphQLObjectType) => name).toSorted()).toEqual(
-    [...Object.keys(EVENTS).map(typeNameOf), 'UnknownEvent'].toSorted(),
-  );
+  expect(
+    isInterfaceType(EVENT) &&
+      schema
+        .getPossibleTypes(EVENT)
+        .map(({ name }: GraphQLObjectType) => name)
+        .toSorted(),
+  ).toEqual([...Object.keys(EVENTS).map(typeNameOf), 'UnknownEvent'].toSorted());
 });

@@ -27,7 +27,12 @@ afterEach(async () => {
 });
 
 function clientOf(authorization = `Bearer ${ROOT_KEY}`): Client {
-  const client = createClient({ url: door.socketUrl, webSocketImpl: WebSocket, connectionParams: { authorization }, retryAttempts: 0 });
+  const client = createClient({
+    url: door.socketUrl,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization },
+    retryAttempts: 0,
+  });
   clients.push(client);
   return client;
 }
@@ -41,7 +46,12 @@ interface Follower {
   seqs(): readonly number[];
 }
 
-function follow(client: Client, sessionId: string, more: Record<string, unknown> = {}, selection = QUICK): Follower {
+function follow(
+  client: Client,
+  sessionId: string,
+  more: Record<string, unknown> = {},
+  selection = QUICK,
+): Follower {
   const frames: Answer[] = [];
   let failure: unknown;
   let completed = false;
@@ -68,13 +78,16 @@ function follow(client: Client, sessionId: string, more: Record<string, unknown>
     completed: () => completed,
     stop,
     async sees(what, condition) {
-      await eventually(`${what}, after ${JSON.stringify(frames.slice(-3)).slice(0, 500)}`, () => condition(frames));
+      await eventually(`${what}, after ${JSON.stringify(frames.slice(-3)).slice(0, 500)}`, () =>
+        condition(frames),
+      );
     },
     seqs: () => frames.flatMap(({ events = [] }) => events.map(({ seq }: Answer) => seq)),
   };
 }
 
-const caughtUp = (frames: readonly Answer[]): boolean => frames.some(({ __typename }) => __typename === 'CaughtUp');
+const caughtUp = (frames: readonly Answer[]): boolean =>
+  frames.some(({ __typename }) => __typename === 'CaughtUp');
 const upTo = (head: number): readonly number[] => Array.from({ length: head }, (_, at) => at + 1);
 
 describe.each([
@@ -89,7 +102,9 @@ describe.each([
     }
     const follower = follow(clientOf(), id, {}, selection);
     await follower.sees('the end of history', caughtUp);
-    const pages = follower.frames.filter(({ __typename }) => __typename === 'EventBatch').map(({ events }) => events.length);
+    const pages = follower.frames
+      .filter(({ __typename }) => __typename === 'EventBatch')
+      .map(({ events }) => events.length);
 
     await door.record(id, said('live'));
     await follower.sees('the live event', () => follower.seqs().includes(304));
@@ -100,7 +115,15 @@ describe.each([
     expect(follower.frames.at(-1)).toEqual({
       __typename: 'EventBatch',
       cursor: cursorOf(id, 304),
-      events: [{ __typename: 'AgentMessage', seq: 304, type: 'agent.message', body: { callId: 'call-1', text: 'live' }, text: 'live' }],
+      events: [
+        {
+          __typename: 'AgentMessage',
+          seq: 304,
+          type: 'agent.message',
+          body: { callId: 'call-1', text: 'live' },
+          text: 'live',
+        },
+      ],
     });
   });
 
@@ -125,8 +148,12 @@ describe.each([
     const after = follow(client, id, { deltas: true }, selection);
     await after.sees('the end of history', caughtUp);
 
-    const pieces = (follower: Follower): Answer[] => follower.frames.filter(({ __typename }) => __typename === 'MessageDelta');
-    expect(pieces(early).map(({ offset, text }) => [offset, text])).toEqual([[0, 'Hel'], [3, 'lo']]);
+    const pieces = (follower: Follower): Answer[] =>
+      follower.frames.filter(({ __typename }) => __typename === 'MessageDelta');
+    expect(pieces(early).map(({ offset, text }) => [offset, text])).toEqual([
+      [0, 'Hel'],
+      [3, 'lo'],
+    ]);
     expect(pieces(late)).toEqual(pieces(early));
     expect([pieces(quiet), pieces(after)]).toEqual([[], []]);
   });
@@ -136,15 +163,20 @@ describe('followers', () => {
   it('of the same session with the same document share one group, and each gets everything once', async () => {
     const id = await door.session();
     await door.beginTurn(id);
-    const followers = Array.from({ length: 20 }, (_, at) => follow(clientOf(), id, at % 2 === 0 ? {} : { after: cursorOf(id, 2) }));
+    const followers = Array.from({ length: 20 }, (_, at) =>
+      follow(clientOf(), id, at % 2 === 0 ? {} : { after: cursorOf(id, 2) }),
+    );
     for (const follower of followers) await follower.sees('the end of history', caughtUp);
 
     expect(door.graphql.held.groups).toBe(1);
 
     for (let written = 0; written < 10; written += 1) await door.record(id, said(`${written}`));
-    for (const follower of followers) await follower.sees('the last event', () => follower.seqs().includes(13));
+    for (const follower of followers)
+      await follower.sees('the last event', () => follower.seqs().includes(13));
 
-    followers.forEach((follower, at) => expect(follower.seqs()).toEqual(upTo(13).slice(at % 2 === 0 ? 0 : 2)));
+    followers.forEach((follower, at) =>
+      expect(follower.seqs()).toEqual(upTo(13).slice(at % 2 === 0 ? 0 : 2)),
+    );
   });
 
   it('that join while events are written get each once and in order', async () => {
@@ -157,14 +189,17 @@ describe('followers', () => {
       if (written % 2 === 0) followers.push(follow(client, id, {}, written % 4 === 0 ? QUICK : BY_EXECUTION));
       await writing;
     }
-    for (const follower of followers) await follower.sees('the last event', () => follower.seqs().includes(123));
+    for (const follower of followers)
+      await follower.sees('the last event', () => follower.seqs().includes(123));
 
     for (const follower of followers) expect(follower.seqs()).toEqual(upTo(123));
   });
 
   it('with a filter see what passes, and their cursor moves over the rest', async () => {
     const id = await door.session();
-    const follower = follow(clientOf(), id, { filter: { level: 'USER', types: ['agent.message', 'user.message'] } });
+    const follower = follow(clientOf(), id, {
+      filter: { level: 'USER', types: ['agent.message', 'user.message'] },
+    });
     await follower.sees('the end of history', caughtUp);
 
     await door.beginTurn(id); // brain.started and turn.started: neither passes
@@ -180,7 +215,8 @@ describe('followers', () => {
     await door.beginTurn(id);
     const follower = follow(clientOf(), id, { filter: { types: ['error.model'] } });
     await follower.sees('the end of history', caughtUp);
-    for (let written = 0; written < 4; written += 1) await door.record(id, ...Array.from({ length: 300 }, () => said('x')));
+    for (let written = 0; written < 4; written += 1)
+      await door.record(id, ...Array.from({ length: 300 }, () => said('x')));
     await follower.sees('an empty batch', (frames) => frames.at(-1).__typename === 'EventBatch');
 
     expect(follower.frames[0]).toEqual({ __typename: 'CaughtUp', cursor: cursorOf(id, 3) });
@@ -214,7 +250,9 @@ describe('followers', () => {
     slow.send(JSON.stringify({ type: 'subscribe', id: 'slow', payload: { query, variables: { id } } }));
     const good = follow(clientOf(), id);
     await good.sees('the end of history', caughtUp);
-    await eventually('the end of history', () => received.some(({ payload }) => payload?.data.sessionEvents.__typename === 'CaughtUp'));
+    await eventually('the end of history', () =>
+      received.some(({ payload }) => payload?.data.sessionEvents.__typename === 'CaughtUp'),
+    );
 
     slow.pause();
     let written = 3;
@@ -227,7 +265,9 @@ describe('followers', () => {
     await eventually('its completion', () => received.some(({ type }) => type === 'complete'));
     slow.terminate();
 
-    const frames = received.filter(({ type }) => type === 'next').map(({ payload }) => payload.data.sessionEvents);
+    const frames = received
+      .filter(({ type }) => type === 'next')
+      .map(({ payload }) => payload.data.sessionEvents);
     const seqs = frames.flatMap(({ events = [] }) => events.map(({ seq }: Answer) => seq));
     expect(frames.at(-1)).toEqual({ __typename: 'SlowConsumer', resumeFrom: cursorOf(id, seqs.length) });
     expect(seqs).toEqual(upTo(seqs.length));
@@ -244,7 +284,9 @@ describe('a follower that cannot be served', () => {
     const follower = follow(clientOf(), sessionId, more);
     await eventually('completion', () => follower.completed());
 
-    expect(follower.frames).toEqual([{ __typename: 'SessionGone', message: expect.stringContaining(sessionId) }]);
+    expect(follower.frames).toEqual([
+      { __typename: 'SessionGone', message: expect.stringContaining(sessionId) },
+    ]);
   });
 
   it('gets SessionGone for a session that its token does not open', async () => {
@@ -275,7 +317,10 @@ describe('a follower that cannot be served', () => {
     const { token } = door.access.mintClientToken(id, { scopes: ['steer'] });
     const forbidden = follow(clientOf(`Bearer ${token}`), id);
     const invalid = follow(clientOf(), id, { filter: { types: ['agent.mesage'] } });
-    await eventually('both refusals', () => forbidden.failed() !== undefined && invalid.failed() !== undefined);
+    await eventually(
+      'both refusals',
+      () => forbidden.failed() !== undefined && invalid.failed() !== undefined,
+    );
 
     expect(forbidden.failed()).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
     expect(invalid.failed()).toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
@@ -287,7 +332,11 @@ describe('nothing is left behind', () => {
     const id = await door.session();
     for (let round = 0; round < 5; round += 1) {
       const sockets = Array.from({ length: 5 }, () => clientOf());
-      const followers = sockets.flatMap((client) => [follow(client, id), follow(client, id, { deltas: true }), follow(client, id, {}, BY_EXECUTION)]);
+      const followers = sockets.flatMap((client) => [
+        follow(client, id),
+        follow(client, id, { deltas: true }),
+        follow(client, id, {}, BY_EXECUTION),
+      ]);
       for (const follower of followers) await follower.sees('the end of history', caughtUp);
       expect(door.graphql.held).toEqual({ sockets: 5, groups: 3 });
       expect(door.readers()).toBe(1);
@@ -295,7 +344,10 @@ describe('nothing is left behind', () => {
       for (const follower of followers.slice(0, 6)) follower.stop();
       for (const client of sockets.slice(2)) client.terminate();
 
-      await eventually('no group and no reader', () => door.graphql.held.groups === 0 && door.readers() === 0);
+      await eventually(
+        'no group and no reader',
+        () => door.graphql.held.groups === 0 && door.readers() === 0,
+      );
     }
   });
 

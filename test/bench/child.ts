@@ -87,7 +87,8 @@ export function answerParent(commands: Commands, release: () => Promise<void> | 
     const { id, command, argument } = message as Question; // Child wrote it
     void run(commands, command, argument).then(
       (value) => tell({ id, value }),
-      (error: unknown) => tell({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) =>
+        tell({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
   });
   process.once('disconnect', () => {

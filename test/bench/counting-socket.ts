@@ -77,7 +77,9 @@ export class CountingSocket {
 
   #read(chunk: Buffer): void {
     this.bytes += chunk.length;
-    this.#tail = (chunk.length >= TAIL_BYTES ? chunk : Buffer.concat([this.#tail, chunk])).subarray(-TAIL_BYTES);
+    this.#tail = (chunk.length >= TAIL_BYTES ? chunk : Buffer.concat([this.#tail, chunk])).subarray(
+      -TAIL_BYTES,
+    );
     if (this.#mark === undefined || !this.#tail.includes(this.#mark)) return;
     this.#mark = undefined;
     this.#found();

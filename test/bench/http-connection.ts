@@ -12,7 +12,8 @@ export class HttpConnection {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    const fail = (error?: Error): void => this.#waiting?.reject(error ?? new Error('The server closed the connection.'));
+    const fail = (error?: Error): void =>
+      this.#waiting?.reject(error ?? new Error('The server closed the connection.'));
     socket.on('error', fail);
     socket.on('close', () => fail());
   }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { withFolders } from './folder.ts';
+import { withFolders } from './folders.ts';
 import { median } from './statistics.ts';
 
 export interface Machine {

@@ -4,7 +4,10 @@ import { commandLine, descendants } from '../support/processes.ts';
 
 /** Clock ticks, user and system. */
 export function cpuTicks(pid: number): number {
-  return [pid, ...descendants(pid)].reduce((sum, it) => sum + Number(stat(it)[11] ?? 0) + Number(stat(it)[12] ?? 0), 0);
+  return [pid, ...descendants(pid)].reduce(
+    (sum, it) => sum + Number(stat(it)[11] ?? 0) + Number(stat(it)[12] ?? 0),
+    0,
+  );
 }
 
 /** Direct children of `pid` that run `script`; a sandbox and what is in it are one. */

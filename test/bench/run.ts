@@ -13,7 +13,15 @@ import { resume } from './rows/resume.ts';
 import { start } from './rows/start.ts';
 import { columns, machineLine, markdown } from './table.ts';
 
-const ROWS: readonly Row[] = [durableAppend, batchedAppend, appendToSubscriber, catchUp, followers, resume, start];
+const ROWS: readonly Row[] = [
+  durableAppend,
+  batchedAppend,
+  appendToSubscriber,
+  catchUp,
+  followers,
+  resume,
+  start,
+];
 /** Fewer say little: the machine does other things now and then. */
 const RUNS = 5;
 const RUNS_QUICK = 2;
@@ -29,7 +37,11 @@ async function main(): Promise<void> {
     process.exit(EXIT_USAGE);
   }
   const chosen = names.length === 0 ? ROWS : ROWS.filter((row) => names.includes(row.name));
-  const options: RunOptions = { runs: quick ? RUNS_QUICK : RUNS, quick, say: (line) => console.error(`    ${line}`) };
+  const options: RunOptions = {
+    runs: quick ? RUNS_QUICK : RUNS,
+    quick,
+    say: (line) => console.error(`    ${line}`),
+  };
 
   const machine = machineLine(await measureMachine());
   console.error(machine);
@@ -47,7 +59,9 @@ async function main(): Promise<void> {
   }
   const minutes = (performance.now() - startedAt) / 60_000;
   console.error(`\n${columns(figures)}\n`);
-  console.log(`${markdown(figures)}\n\n${machine}; ${options.runs} runs of each, ${minutes.toFixed(1)} minutes.`);
+  console.log(
+    `${markdown(figures)}\n\n${machine}; ${options.runs} runs of each, ${minutes.toFixed(1)} minutes.`,
+  );
   if (failed > 0) process.exitCode = 1;
 }
 

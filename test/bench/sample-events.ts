@@ -15,12 +15,22 @@ export function sampleEvent(index: number, turnId: TurnId): NewEvent {
     case 0:
       return { type: 'agent.message', actor: agent, turnId, body: { callId: modelCallId, text: WORDS } };
     case 1: {
-      const input = { command: 'npm test -- --run test/reader.test.ts 2>&1 | tail -n 40', reason: WORDS.slice(0, 100) };
+      const input = {
+        command: 'npm test -- --run test/reader.test.ts 2>&1 | tail -n 40',
+        reason: WORDS.slice(0, 100),
+      };
       const body = { callId, modelCallId, toolUseId: `toolu_${index}`, tool: 'bash', input };
       return { type: 'tool.call', actor: agent, turnId, body };
     }
     default: {
-      const body = { callId, tool: 'bash', outcome: 'ok', output: WORDS, exitCode: 0, durationMs: 412 } as const;
+      const body = {
+        callId,
+        tool: 'bash',
+        outcome: 'ok',
+        output: WORDS,
+        exitCode: 0,
+        durationMs: 412,
+      } as const;
       return { type: 'tool.result', actor: { kind: 'system' }, turnId, body };
     }
   }

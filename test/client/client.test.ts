@@ -4,7 +4,12 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Client, connect } from '../../src/client/client.ts';
 import type { Frame } from '../../src/client/follow.ts';
-import { CreateAgentDocument, ReadSessionDocument, SendMessageDocument, StartSessionDocument } from '../../src/client/generated/graphql.ts';
+import {
+  CreateAgentDocument,
+  ReadSessionDocument,
+  SendMessageDocument,
+  StartSessionDocument,
+} from '../../src/client/generated/graphql.ts';
 import { RequestRefused } from '../../src/client/refusal.ts';
 import { cursorOf } from '../../src/journal/cursor.ts';
 import { newId } from '../../src/kernel/id.ts';
@@ -25,7 +30,10 @@ afterEach(async () => {
 const upTo = (head: number): readonly number[] => Array.from({ length: head }, (_, at) => at + 1);
 
 /** Takes frames until an event of this seq has come; answers the seqs. */
-async function takeUntil(frames: AsyncIterableIterator<Frame, undefined>, seq: number): Promise<readonly number[]> {
+async function takeUntil(
+  frames: AsyncIterableIterator<Frame, undefined>,
+  seq: number,
+): Promise<readonly number[]> {
   const seqs: number[] = [];
   while (!seqs.includes(seq)) {
     const { done, value } = await frames.next();
@@ -39,9 +47,13 @@ describe('a request', () => {
   it('is typed from the schema, and a Fault is a result', async () => {
     const input = { name: 'typed', model: 'anthropic/claude-sonnet-5', prompt: 'Be brief.' };
     const { createAgent } = await client.request(CreateAgentDocument, { input });
-    const { startSession } = await client.request(StartSessionDocument, { input: { agent: 'typed', input: 'Go.' } });
+    const { startSession } = await client.request(StartSessionDocument, {
+      input: { agent: 'typed', input: 'Go.' },
+    });
     if (startSession.__typename !== 'StartSessionPayload') throw new Error(startSession.__typename);
-    const { sendMessage } = await client.request(SendMessageDocument, { input: { sessionId: startSession.session.id, text: 'And?' } });
+    const { sendMessage } = await client.request(SendMessageDocument, {
+      input: { sessionId: startSession.session.id, text: 'And?' },
+    });
     const { session } = await client.request(ReadSessionDocument, { id: startSession.session.id });
     const { session: none } = await client.request(ReadSessionDocument, { id: newId('session') });
 
@@ -115,7 +127,10 @@ describe('following', () => {
 
     expect(caughtUp.value).toEqual({ __typename: 'CaughtUp', cursor: cursorOf(id, 3) });
     expect(piece.value).toEqual({ __typename: 'MessageDelta', callId: 'call-1', offset: 0, text: 'Hello' });
-    expect(batch.value).toMatchObject({ __typename: 'EventBatch', events: [{ __typename: 'AgentMessage', text: 'Hello' }] });
+    expect(batch.value).toMatchObject({
+      __typename: 'EventBatch',
+      events: [{ __typename: 'AgentMessage', text: 'Hello' }],
+    });
   });
 
   it('ends with the frame that says why it cannot go on', async () => {
@@ -131,11 +146,19 @@ describe('following', () => {
 
   it.each([
     ['an unknown key', () => 'no-such-key-0123456789', 'CLOSED_4401'],
-    ['a token without the scope', (id: Parameters<Door['access']['mintClientToken']>[0]) => door.access.mintClientToken(id, { scopes: ['steer'] }).token, 'FORBIDDEN'],
+    [
+      'a token without the scope',
+      (id: Parameters<Door['access']['mintClientToken']>[0]) =>
+        door.access.mintClientToken(id, { scopes: ['steer'] }).token,
+      'FORBIDDEN',
+    ],
   ])('throws for %s', async (_what, keyOf, code) => {
     const id = await door.session();
     const stranger = connect({ url: door.url, key: keyOf(id) });
-    const failed = await stranger.follow({ sessionId: id }).next().catch((error: unknown) => error);
+    const failed = await stranger
+      .follow({ sessionId: id })
+      .next()
+      .catch((error: unknown) => error);
     await stranger.close();
 
     expect(failed).toMatchObject({ name: 'RequestRefused', code });
@@ -152,7 +175,10 @@ describe('following', () => {
     abort.abort();
     await returned.return?.();
 
-    expect(await Promise.all(waiting)).toEqual([{ done: true, value: undefined }, { done: true, value: undefined }]);
+    expect(await Promise.all(waiting)).toEqual([
+      { done: true, value: undefined },
+      { done: true, value: undefined },
+    ]);
     await eventually('the server knows', () => door.graphql.held.groups === 0);
   });
 
@@ -170,12 +196,17 @@ describe('following', () => {
 });
 
 /** A TCP line to `port` that can be cut. */
-async function cutLine(port: number): Promise<{ port: number; cut: () => void; cuts: () => number; close: () => Promise<void> }> {
+async function cutLine(
+  port: number,
+): Promise<{ port: number; cut: () => void; cuts: () => number; close: () => Promise<void> }> {
   const open = new Set<Socket>();
   let cuts = 0;
   const server: Server = createServer((near) => {
     const far = dial(port, '127.0.0.1');
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       open.add(from);
       from.on('error', () => to.destroy()); // cut
       from.on('close', () => {

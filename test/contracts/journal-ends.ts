@@ -134,6 +134,7 @@ export function journalEndsContract(platform: JournalPlatform): void {
       await expect(again.journal.append(id, { decide: appending(spoken('e')) })).rejects.toBeInstanceOf(
         LogFull,
       );
+      expect(await again.journal.head(id)).toBe(4);
     });
   });
 }

@@ -109,6 +109,21 @@ export function journalContract(platform: JournalPlatform): void {
       }
     });
 
+    it('J1 answers each append of a crowd that is larger than any one commit', async () => {
+      const { journal, id } = await begin();
+
+      const all = await Promise.all(
+        Array.from({ length: 2_500 }, (_, index) =>
+          journal.append(id, { decide: appending(spoken(`${index}`)) }),
+        ),
+      );
+
+      expect(all.map(({ firstSeq }) => firstSeq)).toEqual(
+        Array.from({ length: 2_500 }, (_, index) => index + 1),
+      );
+      expect(await journal.head(id)).toBe(2_500);
+    });
+
     it('J2 hints each durable append once, with its events, which can be read by then', async () => {
       const { journal, id } = await begin();
       const hints: Hint[] = [];

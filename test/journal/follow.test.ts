@@ -1,6 +1,7 @@
 /** J7: whatever readers, writers and hints do, a follower gets every event after its cursor exactly once and in order. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Follow, follow } from '../../src/journal/follow.ts';
+import type { RecordedEvent } from '../../src/journal/event.ts';
 import type { Hint } from '../../src/journal/journal.ts';
 import { Live } from '../../src/journal/live.ts';
 import { SessionNotFound } from '../../src/journal/faults.ts';
@@ -12,8 +13,8 @@ import { type Random, randomOf } from '../support/random.ts';
 
 const POLL_MS = 5;
 
-/** How hints arrive: as sent, never, twice, without their events, late and in any order, or some of that by chance. */
-const HINTS = ['on', 'off', 'doubled', 'bare', 'late', 'by chance'] as const;
+/** How hints arrive: as sent, never, twice, without or with older events, late and in any order, or all that by chance. */
+const HINTS = ['on', 'off', 'doubled', 'bare', 'overlapping', 'late', 'by chance'] as const;
 type Hints = (typeof HINTS)[number];
 
 const opened: { live: Live; store: SqliteStore }[] = [];
@@ -42,6 +43,7 @@ function unreliable(
   hints: Hints,
   random: Random,
 ): ConstructorParameters<typeof Live>[0]['journal'] {
+  const before = new Map<SessionId, readonly RecordedEvent[]>();
   const deliver: Record<Exclude<Hints, 'by chance'>, (hint: Hint, listener: (hint: Hint) => void) => void> = {
     on: (hint, listener) => listener(hint),
     off: () => undefined,
@@ -50,6 +52,9 @@ function unreliable(
       listener(hint);
     },
     bare: ({ sessionId, head }, listener) => listener({ sessionId, head }),
+    overlapping: ({ sessionId, head, events = [] }, listener) => {
+      listener({ sessionId, head, events: [...(before.get(sessionId) ?? []), ...events] });
+    },
     late: (hint, listener) => void setTimeout(listener, random.below(4), hint),
   };
   return {
@@ -58,8 +63,11 @@ function unreliable(
     onHint: (listener) =>
       journal.onHint((hint) => {
         const how =
-          hints === 'by chance' ? random.pick(['on', 'off', 'doubled', 'bare', 'late'] as const) : hints;
+          hints === 'by chance'
+            ? random.pick(['on', 'off', 'doubled', 'bare', 'overlapping', 'late'] as const)
+            : hints;
         deliver[how](hint, listener);
+        before.set(hint.sessionId, hint.events ?? []);
       }),
   };
 }

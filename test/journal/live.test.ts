@@ -6,6 +6,7 @@ import type { LiveFrame } from '../../src/journal/live-tail.ts';
 import { Live } from '../../src/journal/live.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import type { SessionJournal } from '../../src/sessions/session-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { appending, nothing, originOf, spoken } from '../support/session-log.ts';
 
@@ -16,6 +17,15 @@ afterEach(() => {
     store.close();
   }
 });
+
+/** What Live needs of a journal, to change a part of it. */
+function ports(journal: SessionJournal): ConstructorParameters<typeof Live>[0]['journal'] {
+  return {
+    read: (...args) => journal.read(...args),
+    head: (id) => journal.head(id),
+    onHint: (listener) => journal.onHint(listener),
+  };
+}
 
 async function begin() {
   const store = openSqlite({ path: ':memory:' });
@@ -133,6 +143,23 @@ describe('messages that are being written', () => {
     expect(live.draftsOf(id).some(({ callId }) => callId === 'long')).toBe(false);
   });
 
+  it('are forgotten when their message lands before the journal has said how far it goes', async () => {
+    const { journal, id, append } = await begin();
+    const answer = Promise.withResolvers<void>();
+    const slow = {
+      ...ports(journal),
+      head: (one: typeof id) => answer.promise.then(() => journal.head(one)),
+    };
+    const live = new Live({ journal: slow });
+    live.delta(id, { callId: 'c1', offset: 0, text: 'Hel' });
+
+    await append(spoken('Hello', 'c1'));
+    expect(live.draftsOf(id)).toEqual([]);
+
+    answer.resolve();
+    live.close();
+  });
+
   it('of an unknown session are dropped', async () => {
     const { live } = await begin();
     const id = newId('session');
@@ -178,8 +205,7 @@ describe('a shared stream', () => {
     let count = 0;
     const live = new Live({
       journal: {
-        read: (...args) => journal.read(...args),
-        head: (one) => journal.head(one),
+        ...ports(journal),
         onHint: (listener) =>
           journal.onHint((hint) => {
             count += 1;

@@ -1,5 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { getNamedType, GraphQLError, isEnumType, isInputObjectType, isInterfaceType, isObjectType, isUnionType } from 'graphql';
+import {
+  getNamedType,
+  GraphQLError,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isUnionType,
+} from 'graphql';
 import { createGraphQLError } from 'graphql-yoga';
 import { describe, expect, it } from 'vitest';
 import { printedSchema, schema } from '../../schema/schema.ts';
@@ -28,11 +36,15 @@ describe('the schema', () => {
     for (const type of types) {
       if (['String', 'Int', 'Float', 'Boolean', 'ID'].includes(type.name)) continue;
       look(type.name, type.name, type.description);
-      if (isEnumType(type)) for (const value of type.getValues()) look(`${type.name}.${value.name}`, value.name, value.description);
+      if (isEnumType(type))
+        for (const value of type.getValues())
+          look(`${type.name}.${value.name}`, value.name, value.description);
       if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) continue;
       for (const field of Object.values(type.getFields())) {
         look(`${type.name}.${field.name}`, field.name, field.description);
-        if ('args' in field) for (const arg of field.args) look(`${type.name}.${field.name}(${arg.name})`, arg.name, arg.description);
+        if ('args' in field)
+          for (const arg of field.args)
+            look(`${type.name}.${field.name}(${arg.name})`, arg.name, arg.description);
       }
     }
 
@@ -54,7 +66,9 @@ describe('the schema', () => {
   });
 
   it('has every Fault that a caller of the API can meet, with its code and message', () => {
-    const classes = [kernelFaults, journalFaults, secretFaults, sessionFaults].flatMap((faults) => Object.keys(faults));
+    const classes = [kernelFaults, journalFaults, secretFaults, sessionFaults].flatMap((faults) =>
+      Object.keys(faults),
+    );
     const fault = schema.getType('Fault');
     const known = isInterfaceType(fault) ? schema.getPossibleTypes(fault).map(({ name }) => name) : [];
 

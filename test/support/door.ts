@@ -50,13 +50,23 @@ export class Door {
   static async open(options: DoorOptions = {}, caps?: SqliteOptions['caps']): Promise<Door> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
     const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'key'));
-    const door = new Door(folder, options, openSqlite({ path: ':memory:', clock: systemClock, caps }), secrets);
+    const door = new Door(
+      folder,
+      options,
+      openSqlite({ path: ':memory:', clock: systemClock, caps }),
+      secrets,
+    );
     await door.access.ensureKey(ROOT_KEY);
     await door.listen(0);
     return door;
   }
 
-  private constructor(folder: string, options: DoorOptions, store: SqliteStore, secrets: Awaited<ReturnType<typeof openSecretFiles>>) {
+  private constructor(
+    folder: string,
+    options: DoorOptions,
+    store: SqliteStore,
+    secrets: Awaited<ReturnType<typeof openSecretFiles>>,
+  ) {
     const { journal, sessions, keys } = store;
     this.#folder = folder;
     this.#options = options;
@@ -66,7 +76,14 @@ export class Door {
     this.credentials = new Credentials({ credentials: store.credentials, secrets, clock: systemClock });
     this.agents = new Agents({ agents: store.agents, credentials: this.credentials, clock: systemClock });
     const { agents, credentials } = this;
-    this.sessions = new Sessions({ journal, sessions, agents, credentials, clock: systemClock, serverKey: options.serverKey !== false });
+    this.sessions = new Sessions({
+      journal,
+      sessions,
+      agents,
+      credentials,
+      clock: systemClock,
+      serverKey: options.serverKey !== false,
+    });
   }
 
   get port(): number {
@@ -91,7 +108,10 @@ export class Door {
     const { access, agents, credentials, sessions, live, store } = this;
     const ports = { access, agents, credentials, sessions, live, logger, journal: store.journal };
     this.graphql = createGraphqlDoor(ports, this.#options);
-    this.#server = await listen({ graphql: this.graphql, logger, ready: () => Promise.resolve(true) }, { port, host: '127.0.0.1' });
+    this.#server = await listen(
+      { graphql: this.graphql, logger, ready: () => Promise.resolve(true) },
+      { port, host: '127.0.0.1' },
+    );
   }
 
   async stop(): Promise<void> {
@@ -117,7 +137,11 @@ export class Door {
 
   /** A session with one message, and a turn that runs. */
   async session(input = 'hello'): Promise<SessionId> {
-    const agent = await this.agents.create({ name: 'door', model: 'anthropic/claude-sonnet-5', prompt: 'Be brief.' });
+    const agent = await this.agents.create({
+      name: 'door',
+      model: 'anthropic/claude-sonnet-5',
+      prompt: 'Be brief.',
+    });
     const { session } = await this.sessions.start({ agent: agent.agent.id, input, actor: { kind: 'human' } });
     this.#started.add(session.id);
     return session.id;
@@ -143,10 +167,19 @@ export class Door {
     const { session, head } = await this.sessions.get(sessionId);
     const body = { callId: 'call-2', inputToSeq: head };
     await this.record(sessionId, { type: 'model.started', actor: { kind: 'agent' }, body });
-    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'completeTurn', outcome: 'completed', resultEventId });
+    await this.sessions.write(sessionId, session.epoch, undefined, {
+      kind: 'completeTurn',
+      outcome: 'completed',
+      resultEventId,
+    });
   }
 
-  async post(query: string, variables: object = {}, bearer: string | null = ROOT_KEY, headers: object = {}): Promise<{ status: number; body: Answer }> {
+  async post(
+    query: string,
+    variables: object = {},
+    bearer: string | null = ROOT_KEY,
+    headers: object = {},
+  ): Promise<{ status: number; body: Answer }> {
     const response = await fetch(this.url, {
       method: 'POST',
       headers: {

@@ -35,7 +35,10 @@ export class Bench {
     const isolation = await chooseIsolation('bubblewrap', process.env['PATH']);
     const workspaces = new WorkspaceStore(join(folder, 'workspaces'));
     const unitSocket = join(folder, 'unit.sock');
-    return new Bench(folder, new LocalLauncher({ isolation, workspaces, unitSocket, logger: silentLogger, limits }));
+    return new Bench(
+      folder,
+      new LocalLauncher({ isolation, workspaces, unitSocket, logger: silentLogger, limits }),
+    );
   }
 
   workspaceOf(sessionId: SessionId): string {

@@ -23,7 +23,9 @@ export class Documents {
 
   constructor(schema: GraphQLSchema, options: { introspection: boolean }) {
     this.#schema = schema;
-    this.#rules = options.introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+    this.#rules = options.introspection
+      ? specifiedRules
+      : [...specifiedRules, NoSchemaIntrospectionCustomRule];
   }
 
   /** The document of `text`, or what is wrong with it. */
@@ -40,7 +42,11 @@ export class Documents {
   }
 
   /** Throws when this operation of the document, with these variables, asks for too much. */
-  checkCost(document: DocumentNode, operationName: string | undefined, variables: Readonly<Record<string, unknown>> | undefined): void {
+  checkCost(
+    document: DocumentNode,
+    operationName: string | undefined,
+    variables: Readonly<Record<string, unknown>> | undefined,
+  ): void {
     checkCost(this.#schema, document, operationName, variables);
   }
 
@@ -63,5 +69,10 @@ export class Documents {
 function coded(error: GraphQLError, code: string): GraphQLError {
   if (error.extensions['code'] !== undefined) return error;
   const { nodes, source, positions } = error;
-  return new GraphQLError(error.message, { nodes, source, positions, extensions: { code, http: { status: 400 } } });
+  return new GraphQLError(error.message, {
+    nodes,
+    source,
+    positions,
+    extensions: { code, http: { status: 400 } },
+  });
 }

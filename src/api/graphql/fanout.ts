@@ -34,6 +34,12 @@ export class Fanout {
   }
 }
 
-function keyOf(sessionId: SessionId, { level, types }: EventFilter, deltas: boolean, sort: string, rendererId: string): string {
+function keyOf(
+  sessionId: SessionId,
+  { level, types }: EventFilter,
+  deltas: boolean,
+  sort: string,
+  rendererId: string,
+): string {
   return JSON.stringify([sessionId, level ?? null, types ?? null, deltas, sort, rendererId]);
 }

@@ -22,7 +22,10 @@ import type { GraphqlOptions, GraphqlPorts } from './options.ts';
 import type { Outlet } from './outlet.ts';
 import { plainRoot, Renderers } from './renderer.ts';
 
-const FIELD = must(schema.getSubscriptionType()?.getFields()['sessionEvents'], 'the schema has sessionEvents');
+const FIELD = must(
+  schema.getSubscriptionType()?.getFields()['sessionEvents'],
+  'the schema has sessionEvents',
+);
 
 /** Whose operation it is, and where its messages go. */
 export interface Line {
@@ -47,7 +50,11 @@ export class Follows {
   }
 
   /** The follower; a result with errors when it is refused; undefined when only general execution can tell what is asked. */
-  async open(args: ExecutionArgs, context: Context, line: Line): Promise<AsyncIterableIterator<never> | ExecutionResult | undefined> {
+  async open(
+    args: ExecutionArgs,
+    context: Context,
+    line: Line,
+  ): Promise<AsyncIterableIterator<never> | ExecutionResult | undefined> {
     const operation = getOperationAST(args.document, args.operationName);
     const root = operation ? plainRoot(operation) : undefined;
     if (!operation || root === undefined) return undefined;
@@ -60,9 +67,20 @@ export class Follows {
       const renderer = this.#renderers.rendererOf(follow, context, masking);
       const { outlet, operationId: id } = line;
       const sort = context.principal.kind;
-      return followerOf({ outlet, id, opened, renderer, journal: context.journal, fanout: this.#fanout, sort });
+      return followerOf({
+        outlet,
+        id,
+        opened,
+        renderer,
+        journal: context.journal,
+        fanout: this.#fanout,
+        sort,
+      });
     } catch (error) {
-      const place = error instanceof GraphQLError ? error : new GraphQLError('refused', { nodes: root, path: [root.name.value], cause: error });
+      const place =
+        error instanceof GraphQLError
+          ? error
+          : new GraphQLError('refused', { nodes: root, path: [root.name.value], cause: error });
       return { errors: [masked(place, masking)] };
     }
   }
@@ -73,10 +91,15 @@ function argumentsOf(
   root: FieldNode,
   variables: Readonly<Record<string, unknown>> | undefined,
 ): FollowArgs {
-  const { variableValues, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables ?? {}, {
-    maxErrors: 1,
-    hideSuggestions: true,
-  });
+  const { variableValues, errors } = getVariableValues(
+    schema,
+    operation.variableDefinitions ?? [],
+    variables ?? {},
+    {
+      maxErrors: 1,
+      hideSuggestions: true,
+    },
+  );
   if (variableValues === undefined) throw must(errors[0], 'there are values or errors');
   // as: the schema coerced them to what the field declares
   return getArgumentValues(FIELD, root, variableValues, undefined, true) as unknown as FollowArgs;

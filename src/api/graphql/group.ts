@@ -16,7 +16,12 @@ import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { Renderer } from './renderer.ts';
 
 /** The message that was being written is in the log now, or never will be: its pieces are forgotten. */
-const ENDS_MESSAGE: ReadonlySet<string> = new Set(['agent.message', 'model.completed', 'brain.lost', 'turn.completed']);
+const ENDS_MESSAGE: ReadonlySet<string> = new Set([
+  'agent.message',
+  'model.completed',
+  'brain.lost',
+  'turn.completed',
+]);
 
 export interface Member {
   /** The last event that it has been sent, or that its filter left out. */
@@ -56,7 +61,11 @@ export class Group {
     this.#closed = closed;
     this.#highWaterBytes = ports.highWaterBytes;
     this.#sift = new Sift(wanted.sessionId, seq, wanted.filter);
-    const source = follow(ports, { sessionId: wanted.sessionId, after: seq, deltas: wanted.deltas }, this.#abort.signal);
+    const source = follow(
+      ports,
+      { sessionId: wanted.sessionId, after: seq, deltas: wanted.deltas },
+      this.#abort.signal,
+    );
     void this.#run(source); // owned: ends when the last member leaves, and never rejects
   }
 

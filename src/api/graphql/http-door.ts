@@ -54,10 +54,23 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
   };
 }
 
-function contextOf(ports: GraphqlPorts, { principal, requestId, request }: ServerContext & YogaInitialContext): Context {
+function contextOf(
+  ports: GraphqlPorts,
+  { principal, requestId, request }: ServerContext & YogaInitialContext,
+): Context {
   if (principal === undefined) throw new Unauthenticated();
   const { access, agents, credentials, sessions, journal, live } = ports;
-  return { access, agents, credentials, sessions, journal, live, principal, requestId, signal: request.signal };
+  return {
+    access,
+    agents,
+    credentials,
+    sessions,
+    journal,
+    live,
+    principal,
+    requestId,
+    signal: request.signal,
+  };
 }
 
 function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, ServerContext> {
@@ -70,7 +83,10 @@ function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, Ser
         const { requestId } = serverContext;
         const refused = error instanceof Unauthenticated;
         const shown = masked(error, { requestId, logger });
-        const init = { status: refused ? 401 : 500, headers: refused ? { 'www-authenticate': 'Bearer' } : {} };
+        const init = {
+          status: refused ? 401 : 500,
+          headers: refused ? { 'www-authenticate': 'Bearer' } : {},
+        };
         endResponse(fetchAPI.Response.json({ errors: [shown.toJSON()] }, init));
       }
     },
@@ -78,10 +94,22 @@ function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, Ser
 }
 
 function useDocuments(documents: Documents): Plugin<object, ServerContext> {
-  const check = ({ args }: { args: { document: Parameters<Documents['checkCost']>[0]; operationName?: string | null; variableValues?: unknown } }): void => {
+  const check = ({
+    args,
+  }: {
+    args: {
+      document: Parameters<Documents['checkCost']>[0];
+      operationName?: string | null;
+      variableValues?: unknown;
+    };
+  }): void => {
     const { document, operationName, variableValues } = args;
     // as: yoga has checked that variables are an object
-    documents.checkCost(document, operationName ?? undefined, variableValues as Readonly<Record<string, unknown>> | undefined);
+    documents.checkCost(
+      document,
+      operationName ?? undefined,
+      variableValues as Readonly<Record<string, unknown>> | undefined,
+    );
   };
   return {
     onParse({ setParseFn }) {
@@ -123,7 +151,10 @@ function isStream(result: unknown): result is AsyncIterableIterator<ExecutionRes
 }
 
 /** Not an async generator: `return()` must reach the source while `next()` waits. */
-function mapped(source: AsyncIterable<ExecutionResult>, map: (result: ExecutionResult) => ExecutionResult): AsyncIterableIterator<ExecutionResult> {
+function mapped(
+  source: AsyncIterable<ExecutionResult>,
+  map: (result: ExecutionResult) => ExecutionResult,
+): AsyncIterableIterator<ExecutionResult> {
   const iterator = source[Symbol.asyncIterator]();
   return {
     async next() {
@@ -156,4 +187,3 @@ async function sendConsole(res: ServerResponse): Promise<void> {
   res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'DENY' });
   res.end(page);
 }
-

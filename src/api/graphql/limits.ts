@@ -50,10 +50,15 @@ export function checkCost(
   const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
   const alone: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
   const depth = depthOf(operation.selectionSet, fragments);
-  if (depth > DEPTH_MAX) throw refusal('TOO_DEEP', `This query is ${depth} levels deep; ${DEPTH_MAX} is the most.`, 400);
+  if (depth > DEPTH_MAX)
+    throw refusal('TOO_DEEP', `This query is ${depth} levels deep; ${DEPTH_MAX} is the most.`, 400);
   const complexity = complexityOf(schema, alone, variables);
   if (complexity > COMPLEXITY_MAX) {
-    throw refusal('TOO_COMPLEX', `This query can answer ${complexity} fields; ${COMPLEXITY_MAX} is the most. Ask for smaller pages.`, 400);
+    throw refusal(
+      'TOO_COMPLEX',
+      `This query can answer ${complexity} fields; ${COMPLEXITY_MAX} is the most. Ask for smaller pages.`,
+      400,
+    );
   }
 }
 
@@ -74,11 +79,13 @@ export function checkAliases(document: DocumentNode): void {
 function depthOf(selectionSet: SelectionSetNode, fragments: readonly FragmentDefinitionNode[]): number {
   const known = new Map<string, number>(); // a fragment is measured once, however often it is spread
   const spread = (name: string): number => {
-    const depth = known.get(name) ?? deepest(fragments.find((fragment) => fragment.name.value === name)?.selectionSet);
+    const depth =
+      known.get(name) ?? deepest(fragments.find((fragment) => fragment.name.value === name)?.selectionSet);
     known.set(name, depth);
     return depth;
   };
-  const deepest = (of: SelectionSetNode | undefined): number => Math.max(0, ...(of?.selections ?? []).map(levels));
+  const deepest = (of: SelectionSetNode | undefined): number =>
+    Math.max(0, ...(of?.selections ?? []).map(levels));
   const levels = (selection: SelectionNode): number => {
     switch (selection.kind) {
       case Kind.FIELD:

@@ -16,10 +16,14 @@ export function masked(error: unknown, { requestId, logger }: Masking): GraphQLE
   const graphqlError = error instanceof GraphQLError ? error : undefined;
   const cause = graphqlError === undefined ? error : rootCause(graphqlError);
   const place = { nodes: graphqlError?.nodes, source: graphqlError?.source, path: graphqlError?.path };
-  if (cause instanceof Fault) return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
+  if (cause instanceof Fault)
+    return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
   if (graphqlError !== undefined && cause === undefined) {
     const code = graphqlError.extensions['code'] ?? 'BAD_USER_INPUT';
-    return new GraphQLError(graphqlError.message, { ...place, extensions: { ...graphqlError.extensions, code } });
+    return new GraphQLError(graphqlError.message, {
+      ...place,
+      extensions: { ...graphqlError.extensions, code },
+    });
   }
   logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
   const message = `Something failed on our side. Tell your operator the request id ${requestId}.`;

@@ -1,6 +1,10 @@
 /**
  * The sending side of one socket. What is sent in one turn of the event loop leaves in one write (the socket is corked
  * until the turn's promises have run). `send` never waits for a write; whoever sends much asks `room()` in between.
+ *
+ * A message is framed here and written as one buffer: ws writes head and payload apart, which costs half as much again
+ * when a thousand followers are sent a small event each. ws's own frames (close, ping, pong) keep their order with ours,
+ * since without compression it holds nothing back.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -34,7 +38,7 @@ export class Outlet {
       this.#socket.cork();
       process.nextTick(this.#uncork);
     }
-    this.#ws.send(text, ignore);
+    this.#socket.write(frameOf(text));
   }
 
   /** Undefined when there is room already; else resolves when there is, or the socket has closed, or `signal` aborts. */
@@ -60,5 +64,20 @@ export class Outlet {
   };
 }
 
-/** A failed write closes the socket, and that is handled where it closes. */
-function ignore(): void {}
+/** RFC 6455 5.2: a whole text message in one frame, unmasked, as a server sends it. */
+function frameOf(text: string): Buffer {
+  const bytes = Buffer.byteLength(text);
+  const head = bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + bytes);
+  frame[0] = 0x81;
+  if (head === 2) frame[1] = bytes;
+  else if (head === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(bytes, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeBigUInt64BE(BigInt(bytes), 2);
+  }
+  frame.write(text, head);
+  return frame;
+}

@@ -8,7 +8,8 @@ import { bodyBytesOf, bodyFieldsOf, typeNameOf } from '../../../schema/event-val
 import { type Frame, FRAME_TYPE } from '../../../schema/frame.ts';
 import { isoOf } from '../../../schema/scalar.ts';
 import { cursorOf } from '../../journal/cursor.ts';
-import { type Actor, EVENTS, type Field, type RecordedEvent } from '../../journal/event.ts';
+import { type Actor, EVENTS, type Level, type RecordedEvent } from '../../journal/event.ts';
+import type { Field } from '../../journal/event-field.ts';
 import { eventIdOf } from '../../kernel/id.ts';
 import { collect, type Fragments, subSelections, Unprojectable } from './selection.ts';
 
@@ -26,7 +27,11 @@ interface Compiling {
 }
 
 /** `root` is the only field of the operation. Throws Unprojectable; so does what it answers, for a body not as the table has it. */
-export function compileProjection(schema: GraphQLSchema, fragments: Fragments, root: FieldNode): (frame: Frame) => string {
+export function compileProjection(
+  schema: GraphQLSchema,
+  fragments: Fragments,
+  root: FieldNode,
+): (frame: Frame) => string {
   const compiling: Compiling = { schema, fragments };
   const write = {
     events: frameWriter(compiling, 'events', root),
@@ -60,6 +65,12 @@ const FRAMES: FrameParts = {
   },
 };
 
+const LEVEL: Readonly<Record<Level, string>> = {
+  user: '"USER"',
+  progress: '"PROGRESS"',
+  internal: '"INTERNAL"',
+};
+
 /** Fields of every event. `fullBody` is read from elsewhere, so it is not here. */
 const EVENT: Readonly<Record<string, Write<RecordedEvent>>> = {
   id: ({ sessionId, seq }) => quoted(eventIdOf(sessionId, seq)),
@@ -67,7 +78,7 @@ const EVENT: Readonly<Record<string, Write<RecordedEvent>>> = {
   cursor: ({ sessionId, seq }) => quoted(cursorOf(sessionId, seq)),
   at: ({ at }) => quoted(isoOf(at)),
   type: ({ type }) => JSON.stringify(type),
-  level: ({ level }) => quoted(level.toUpperCase()),
+  level: ({ level }) => LEVEL[level],
   turnId: ({ turnId }) => (turnId === undefined ? 'null' : quoted(turnId)),
   body: ({ body }) => body,
   bodyTruncated: ({ spilledBytes }) => String(spilledBytes !== undefined),
@@ -80,11 +91,16 @@ const ACTOR: Readonly<Record<string, Write<Actor>>> = {
   display: ({ display }) => (display === undefined ? 'null' : JSON.stringify(display)),
 };
 
-function frameWriter<K extends Frame['kind']>(compiling: Compiling, kind: K, root: FieldNode): Write<FrameOf<K>> {
+function frameWriter<K extends Frame['kind']>(
+  compiling: Compiling,
+  kind: K,
+  root: FieldNode,
+): Write<FrameOf<K>> {
   const typeName = FRAME_TYPE[kind];
   return objectWriter(compiling, typeName, [root], (name, nodes): Part<FrameOf<K>> | undefined => {
     // as: the only frame with events is this one
-    if (kind === 'events' && name === 'events') return eventsWriter(compiling, nodes) as Write<Frame> as Write<FrameOf<K>>;
+    if (kind === 'events' && name === 'events')
+      return eventsWriter(compiling, nodes) as Write<Frame> as Write<FrameOf<K>>;
     return FRAMES[kind][name];
   });
 }
@@ -110,6 +126,7 @@ function eventWriter(compiling: Compiling, type: string, nodes: readonly FieldNo
       const actor = objectWriter<Actor>(compiling, 'Actor', of, (field) => ACTOR[field]);
       return (event) => actor(event.actor, NO_BODY);
     }
+    if (name === 'type' && type !== '') return quoted(type);
     const field = bodyFieldsOf(type)?.[name];
     if (field === undefined) return EVENT[name];
     parses = true;
@@ -138,7 +155,8 @@ function typed(field: Field, value: unknown): string {
     case 'json':
       return JSON.stringify(value);
     case 'choice':
-      if (typeof value === 'string' && field.choice?.values.includes(value) === true) return quoted(value.toUpperCase());
+      if (typeof value === 'string' && field.choice?.values.includes(value) === true)
+        return quoted(value.toUpperCase());
       break;
   }
   throw new Unprojectable();

@@ -39,14 +39,18 @@ export function plainRoot(operation: OperationDefinitionNode): FieldNode | undef
 }
 
 export class Renderers {
-  readonly #projections = new WeakMap<OperationDefinitionNode, { id: string; write: ((frame: Frame) => string) | undefined }>();
+  readonly #projections = new WeakMap<
+    OperationDefinitionNode,
+    { id: string; write: ((frame: Frame) => string) | undefined }
+  >();
   #made = 0;
 
   /** `context` is used where the document needs execution: whoever shares the renderer may read the same session. */
   rendererOf(follow: FollowOperation, context: Context, masking: Masking): Renderer {
     const { id, write } = this.#projectionOf(follow);
     const byExecution = (frame: Frame): Promise<string> => executed(follow, frame, context, masking);
-    if (write === undefined) return { id: `${id}${JSON.stringify(follow.variables ?? {})}`, render: byExecution };
+    if (write === undefined)
+      return { id: `${id}${JSON.stringify(follow.variables ?? {})}`, render: byExecution };
     const render = (frame: Frame): string | Promise<string> => {
       try {
         return write(frame);
@@ -79,7 +83,12 @@ function compiled({ schema, document, root }: FollowOperation): ((frame: Frame) 
   }
 }
 
-async function executed(follow: FollowOperation, frame: Frame, contextValue: Context, masking: Masking): Promise<string> {
+async function executed(
+  follow: FollowOperation,
+  frame: Frame,
+  contextValue: Context,
+  masking: Masking,
+): Promise<string> {
   const { schema, document, operation, variables } = follow;
   const result: ExecutionResult = await execute({
     schema,

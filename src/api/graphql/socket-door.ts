@@ -38,7 +38,11 @@ interface SocketContext extends Context {
 
 export type SocketServer = Server<Extra>;
 
-export function createSocketServer(ports: GraphqlPorts, documents: Documents, follows: Follows): SocketServer {
+export function createSocketServer(
+  ports: GraphqlPorts,
+  documents: Documents,
+  follows: Follows,
+): SocketServer {
   const { logger } = ports;
   const maskingOf = (requestId: string = randomUUID()) => ({ requestId, logger });
   return makeServer<Record<string, unknown>, Extra>({
@@ -59,10 +63,14 @@ export function createSocketServer(ports: GraphqlPorts, documents: Documents, fo
     },
     onNext(_connection, _id, _payload, args, result) {
       if (result.errors === undefined) return undefined;
-      const { errors = [], ...rest } = maskedResult(result as ExecutionResult, maskingOf(contextOf(args).requestId)); // as: of no kind
+      const { errors = [], ...rest } = maskedResult(
+        result as ExecutionResult,
+        maskingOf(contextOf(args).requestId),
+      ); // as: of no kind
       return { ...rest, errors: errors.map(formatted) };
     },
-    onError: (_connection, _id, _payload, errors) => errors.map((error) => formatted(masked(error, maskingOf()))),
+    onError: (_connection, _id, _payload, errors) =>
+      errors.map((error) => formatted(masked(error, maskingOf()))),
     onClose({ extra }) {
       clearTimeout(extra.expiry);
     },
@@ -70,9 +78,15 @@ export function createSocketServer(ports: GraphqlPorts, documents: Documents, fo
 }
 
 /** Answers false when the socket is closed for it. */
-async function admit({ access, logger }: GraphqlPorts, { connectionParams, extra }: Connection<Record<string, unknown>, Extra>): Promise<boolean> {
+async function admit(
+  { access, logger }: GraphqlPorts,
+  { connectionParams, extra }: Connection<Record<string, unknown>, Extra>,
+): Promise<boolean> {
   const { outlet, request } = extra;
-  const given = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'] ?? request.headers.authorization;
+  const given =
+    connectionParams?.['authorization'] ??
+    connectionParams?.['Authorization'] ??
+    request.headers.authorization;
   try {
     const principal = await access.authenticate(bearerOf(given));
     extra.principal = principal;
@@ -100,7 +114,11 @@ function argsOf(
   { query, operationName, variables }: SubscribePayload,
 ): ExecutionArgs {
   if (Object.keys(subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
-    throw refusal('TOO_MANY_OPERATIONS', `${OPERATIONS_PER_SOCKET_MAX} operations at once is the most on one socket.`, 429);
+    throw refusal(
+      'TOO_MANY_OPERATIONS',
+      `${OPERATIONS_PER_SOCKET_MAX} operations at once is the most on one socket.`,
+      429,
+    );
   }
   const checked = documents.check(query);
   if (checked.kind === 'invalid') throw new AggregateError(checked.errors);

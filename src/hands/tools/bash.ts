@@ -20,10 +20,14 @@ export const bashTool: Tool = {
   },
   async run(input, { sandbox, callId, signal }) {
     const command = textOf(input, 'command') ?? '';
-    if (command.includes('\0')) return { ok: false, output: 'The command holds a zero byte, which bash cannot take.' };
+    if (command.includes('\0'))
+      return { ok: false, output: 'The command holds a zero byte, which bash cannot take.' };
     const output = new CappedText(TOOL_OUTPUT_BYTES_MAX - ENDING_BYTES);
     const argv = ['bash', '-c', command];
-    const end = await sandbox.run({ argv, cwd: sandbox.root, callId, onOutput: (chunk) => output.add(chunk) }, signal);
+    const end = await sandbox.run(
+      { argv, cwd: sandbox.root, callId, onOutput: (chunk) => output.add(chunk) },
+      signal,
+    );
     const text = output.text();
     switch (end.kind) {
       case 'exited': {

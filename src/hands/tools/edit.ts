@@ -22,7 +22,8 @@ export const editTool: Tool = {
   async run(input, { sandbox, signal }) {
     const place = placeOf(sandbox.root, textOf(input, 'path') ?? '');
     const [before, after] = [textOf(input, 'old') ?? '', textOf(input, 'new') ?? ''];
-    if (before === '') return refused('"old" is empty: give the text to be replaced, or use write for a new file.');
+    if (before === '')
+      return refused('"old" is empty: give the text to be replaced, or use write for a new file.');
     if (before === after) return refused('"old" and "new" are the same: there is nothing to change.');
     const content = await readText(sandbox.read(place.path, signal), place.shown);
     if (typeof content !== 'string') return content;
@@ -31,7 +32,8 @@ export const editTool: Tool = {
     if (first === undefined) return refused(missing(content, before, place.shown));
     if (starts.length > 1 && input['all'] !== true) return refused(ambiguous(content, starts, place.shown));
     const edited = Buffer.from(content.split(before).join(after));
-    if (edited.length > TEXT_FILE_BYTES_MAX) return refused(`${place.shown} would grow over ${TEXT_FILE_BYTES_MAX} bytes.`);
+    if (edited.length > TEXT_FILE_BYTES_MAX)
+      return refused(`${place.shown} would grow over ${TEXT_FILE_BYTES_MAX} bytes.`);
     await sandbox.write(place.path, edited);
     const count = starts.length === 1 ? `line ${lineAt(content, first)}` : `${starts.length} places`;
     return { ok: true, output: `Edited ${place.shown} (${count}).` };
@@ -45,7 +47,9 @@ async function readText(chunks: AsyncIterable<Buffer>, shown: string): Promise<s
   for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > TEXT_FILE_BYTES_MAX) {
-      return refused(`${shown} has more than ${TEXT_FILE_BYTES_MAX} bytes: edit it with bash (sed, a script).`);
+      return refused(
+        `${shown} has more than ${TEXT_FILE_BYTES_MAX} bytes: edit it with bash (sed, a script).`,
+      );
     }
     parts.push(chunk);
   }
@@ -59,7 +63,8 @@ async function readText(chunks: AsyncIterable<Buffer>, shown: string): Promise<s
 
 function occurrences(content: string, text: string): readonly number[] {
   const starts: number[] = [];
-  for (let at = content.indexOf(text); at !== -1; at = content.indexOf(text, at + text.length)) starts.push(at);
+  for (let at = content.indexOf(text); at !== -1; at = content.indexOf(text, at + text.length))
+    starts.push(at);
   return starts;
 }
 

@@ -37,9 +37,13 @@ export const grepTool: Tool = {
       if (!enough.signal.aborted && !lines.add(chunk)) enough.abort();
     };
     const either = AbortSignal.any([signal, enough.signal]);
-    const end = await sandbox.run({ argv: argvOf(pattern, place.shown), cwd: sandbox.root, callId, onOutput }, either);
+    const end = await sandbox.run(
+      { argv: argvOf(pattern, place.shown), cwd: sandbox.root, callId, onOutput },
+      either,
+    );
     if (end.kind === 'notStarted') return { ok: false, output: `grep could not be started: ${end.reason}` };
-    if (found.lines.length === 0 && end.kind === 'exited' && end.code === NO_MATCH) return { ok: true, output: '(no match)' };
+    if (found.lines.length === 0 && end.kind === 'exited' && end.code === NO_MATCH)
+      return { ok: true, output: '(no match)' };
     const failed = end.kind === 'exited' && end.code !== 0 && end.code !== NO_MATCH && !found.matched;
     const more = enough.signal.aborted ? ['(there is more: use a narrower pattern or path)'] : [];
     const output = [...found.lines, ...more].join('\n');
@@ -48,7 +52,13 @@ export const grepTool: Tool = {
 };
 
 function argvOf(pattern: string, path: string): readonly string[] {
-  const options = ['--recursive', '--line-number', '--with-filename', '--binary-files=without-match', '--devices=skip'];
+  const options = [
+    '--recursive',
+    '--line-number',
+    '--with-filename',
+    '--binary-files=without-match',
+    '--devices=skip',
+  ];
   const leftOut = ['--exclude-dir=.git', '--exclude-dir=node_modules'];
   return ['grep', ...options, ...leftOut, '--color=never', '-E', '-e', pattern, '--', path];
 }
@@ -67,7 +77,8 @@ class Found {
     const plain = line.startsWith('./') ? line.slice(2) : line;
     const shown = plain.length > LINE_CHARS_MAX ? `${plain.slice(0, LINE_CHARS_MAX)} [... cut]` : plain;
     const bytes = Buffer.byteLength(shown) + 1;
-    if (this.lines.length >= GREP_LINES_MAX || this.#bytes + bytes > TOOL_OUTPUT_BYTES_MAX - ENDING_BYTES) return false;
+    if (this.lines.length >= GREP_LINES_MAX || this.#bytes + bytes > TOOL_OUTPUT_BYTES_MAX - ENDING_BYTES)
+      return false;
     this.lines.push(shown);
     this.#bytes += bytes;
     return true;

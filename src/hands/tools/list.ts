@@ -25,7 +25,8 @@ export const listTool: Tool = {
     }
     const { lines } = tree;
     if (lines.length === 0) return { ok: true, output: `(${place.shown} is empty)` };
-    if (tree.full) lines.push(`(cut after ${LIST_ENTRIES_MAX} entries: list a folder in it, or use bash find)`);
+    if (tree.full)
+      lines.push(`(cut after ${LIST_ENTRIES_MAX} entries: list a folder in it, or use bash find)`);
     return { ok: true, output: lines.join('\n') };
   },
 };

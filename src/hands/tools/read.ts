@@ -26,12 +26,16 @@ export const readTool: Tool = {
     const place = placeOf(sandbox.root, textOf(input, 'path') ?? '');
     const offset = numberOf(input, 'offset') ?? 1;
     const limit = numberOf(input, 'limit') ?? READ_LINES_DEFAULT;
-    if (offset < 1) return { ok: false, output: '"offset" is the number of the first line, and lines count from 1.' };
+    if (offset < 1)
+      return { ok: false, output: '"offset" is the number of the first line, and lines count from 1.' };
     if (limit < 1) return { ok: false, output: '"limit" must be at least 1.' };
     const page = new Page(offset, limit);
     for await (const chunk of sandbox.read(place.path, signal)) {
       if (page.lineCount === 0 && chunk.includes(0)) {
-        return { ok: false, output: `${place.shown} is a binary file: look at it with bash (file, xxd, strings).` };
+        return {
+          ok: false,
+          output: `${place.shown} is a binary file: look at it with bash (file, xxd, strings).`,
+        };
       }
       if (!page.add(chunk)) break;
     }

@@ -22,6 +22,9 @@ export const writeTool: Tool = {
       return { ok: false, output };
     }
     const { created } = await sandbox.write(place.path, content);
-    return { ok: true, output: `${created ? 'Created' : 'Replaced'} ${place.shown} (${content.length} bytes).` };
+    return {
+      ok: true,
+      output: `${created ? 'Created' : 'Replaced'} ${place.shown} (${content.length} bytes).`,
+    };
   },
 };

@@ -4,7 +4,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, opendir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
 import type { FolderEntry } from '../../hands/sandbox.ts';
@@ -19,7 +30,9 @@ export async function* readFileChunks(path: string, signal: AbortSignal): AsyncG
   try {
     while (!signal.aborted) {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, null).catch((error: unknown) => refuse(path, error));
+      const { bytesRead } = await file
+        .read(chunk, 0, CHUNK_BYTES, null)
+        .catch((error: unknown) => refuse(path, error));
       if (bytesRead === 0) return;
       yield chunk.subarray(0, bytesRead);
     }
@@ -35,7 +48,10 @@ export async function replaceFile(path: string, content: Buffer): Promise<{ crea
     const target = await realpath(path).catch(() => path);
     const known = await stat(target).catch(() => undefined);
     if (known !== undefined) checkFile(path, known);
-    const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`);
+    const temporary = join(
+      dirname(target),
+      `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`,
+    );
     try {
       const file = await open(temporary, 'wx', known === undefined ? MODE_NEW : known.mode & MODE_BITS);
       try {
@@ -89,7 +105,8 @@ async function openFile(path: string): Promise<FileHandle> {
 
 function checkFile(path: string, stats: Stats): void {
   if (stats.isDirectory()) throw new FileRefused(`${path} is a folder: use list.`);
-  if (!stats.isFile()) throw new FileRefused(`${path} is a special file (a fifo, socket or device), not a text.`);
+  if (!stats.isFile())
+    throw new FileRefused(`${path} is a special file (a fifo, socket or device), not a text.`);
 }
 
 async function entryOf(path: string, name: string): Promise<FolderEntry> {

@@ -67,7 +67,12 @@ function processes(): readonly ProcessEntry[] {
   return found;
 }
 
-function belongs(it: ProcessEntry, mark: string, caught: ReadonlySet<number>, groups: ReadonlySet<number>): boolean {
+function belongs(
+  it: ProcessEntry,
+  mark: string,
+  caught: ReadonlySet<number>,
+  groups: ReadonlySet<number>,
+): boolean {
   if (caught.has(it.parent) || groups.has(it.group) || groups.has(it.session)) return true;
   const wanted = `\0${MARK}=${mark}${mark.endsWith('.') ? '' : '\0'}`;
   return `\0${read(`/proc/${it.pid}/environ`)}`.includes(wanted);

@@ -62,7 +62,12 @@ export class HostSandbox implements Sandbox {
     pipe.output.on('data', command.onOutput);
     const stdio = ['ignore', pipe.writeFd, pipe.writeFd] as const;
     // its own session: nothing it does to its terminal or group meets the hands
-    const child = spawn(program, args, { cwd: command.cwd, env: { ...env, [MARK]: mark }, detached: true, stdio: [...stdio] });
+    const child = spawn(program, args, {
+      cwd: command.cwd,
+      env: { ...env, [MARK]: mark },
+      detached: true,
+      stdio: [...stdio],
+    });
     const ended = this.#ended(child, mark, signal);
     await pipe.handOver();
     const end = await ended;

@@ -21,7 +21,10 @@ export async function sizeOf(folder: string, max: Size, signal: AbortSignal): Pr
       const path = join(next, entry.name);
       if (entry.isDirectory()) folders.push(path);
       entries += 1;
-      bytes += await lstat(path).then(({ blocks }) => blocks * BLOCK_BYTES, () => 0);
+      bytes += await lstat(path).then(
+        ({ blocks }) => blocks * BLOCK_BYTES,
+        () => 0,
+      );
       if (bytes > max.bytes || entries > max.entries || signal.aborted) return { bytes, entries };
     }
   }

@@ -86,8 +86,12 @@ export class Child {
 /** How it ended, in a few words. */
 export function describeEnd({ code, signal, stderr }: Ended): string {
   const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-  const lines = stderr.trim().split('\n').filter((line) => !line.startsWith('Node.js v'));
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('Node.js v'));
   // node prints the error, then its stack
-  const last = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.findLast((line) => line.trim() !== '');
+  const last =
+    lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.findLast((line) => line.trim() !== '');
   return last === undefined ? how : `${how}: ${last.slice(0, WORDS_MAX)}`;
 }

@@ -45,7 +45,8 @@ export interface HandsOptions {
 /** Rejects with LaunchFailed. */
 export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
   const { workspace, uid, limits, searchPath = SEARCH_PATH } = options;
-  if (isolation.kind === 'bubblewrap') return HandsProcess.of(startInJail(isolation, jailOf(workspace, uid, limits)));
+  if (isolation.kind === 'bubblewrap')
+    return HandsProcess.of(startInJail(isolation, jailOf(workspace, uid, limits)));
   const { files, results } = workspace;
   const args = [entryOf('hands'), files, results, String(limits.workspaceBytesMax)];
   const env = { PATH: searchPath };

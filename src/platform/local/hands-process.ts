@@ -5,7 +5,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { capText } from '../../hands/capped-text.ts';
 import { HandsLost } from '../../hands/faults.ts';
-import { LINE_BYTES_MAX, type ToHands, type ToolCall, type ToolOutcome, type ToolResult } from '../../hands/wire.ts';
+import {
+  LINE_BYTES_MAX,
+  type ToHands,
+  type ToolCall,
+  type ToolOutcome,
+  type ToolResult,
+} from '../../hands/wire.ts';
 import { TOOL_OUTPUT_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Ended, Hands } from '../../supervisor/launcher.ts';
 import { Child, describeEnd } from './child.ts';
@@ -51,7 +57,11 @@ export class HandsProcess implements Hands {
     if (this.#child.hasEnded) return Promise.reject(new HandsLost('they had ended before the call'));
     const line = JSON.stringify({ kind: 'call', ...call } satisfies ToHands);
     if (Buffer.byteLength(line) > LINE_BYTES_MAX) {
-      return Promise.resolve({ outcome: 'failed', output: 'The input is too long: do it in parts.', durationMs: 0 });
+      return Promise.resolve({
+        outcome: 'failed',
+        output: 'The input is too long: do it in parts.',
+        durationMs: 0,
+      });
     }
     const pending = Promise.withResolvers<ToolResult>();
     this.#pending.set(call.callId, { ...pending, result: pending.promise });
@@ -60,7 +70,8 @@ export class HandsProcess implements Hands {
   }
 
   cancel(callId: string): void {
-    if (this.#pending.has(callId)) this.#child.send(JSON.stringify({ kind: 'cancel', callId } satisfies ToHands));
+    if (this.#pending.has(callId))
+      this.#child.send(JSON.stringify({ kind: 'cancel', callId } satisfies ToHands));
   }
 
   stop(): Promise<void> {
@@ -97,7 +108,8 @@ function parse(line: string): unknown {
 
 /** Undefined when it is not the message of this wire. */
 function answerOf(message: unknown): { callId: string; result: ToolResult } | undefined {
-  if (!isRecord(message) || message['kind'] !== 'result' || typeof message['callId'] !== 'string') return undefined;
+  if (!isRecord(message) || message['kind'] !== 'result' || typeof message['callId'] !== 'string')
+    return undefined;
   const result = message['result'];
   if (!isRecord(result)) return undefined;
   const { output, durationMs, exitCode } = result;

@@ -24,7 +24,8 @@ export type Probed =
 
 /** Whatever hangs in the probe would hang every unit. */
 const PROBE_MS_MAX = 10_000;
-const OTHERWISE = 'or set HOLDFAST_ISOLATION=none where something else contains Holdfast (every command then runs in the open)';
+const OTHERWISE =
+  'or set HOLDFAST_ISOLATION=none where something else contains Holdfast (every command then runs in the open)';
 
 /** Runs everything that a unit's start runs, and looks whether the user inside can read the program. */
 const READABLE = 'the program can be read';
@@ -37,12 +38,19 @@ const TRIAL: Jail = {
   cwd: '/',
   limits: ['--core=0'],
   tmpBytesMax: 4096,
-  argv: ['sh', '-c', `test -x ${NODE} && test -r ${entryOf('hands', `${APP}/src`)} || { echo 'not: ${READABLE}' >&2; exit 1; }`],
+  argv: [
+    'sh',
+    '-c',
+    `test -x ${NODE} && test -r ${entryOf('hands', `${APP}/src`)} || { echo 'not: ${READABLE}' >&2; exit 1; }`,
+  ],
   uid: BRAIN_UID,
 };
 
 /** Throws IsolationImpossible. `searchPath` is where bwrap is looked for, as PATH is written. */
-export async function chooseIsolation(wanted: 'bubblewrap' | 'none', searchPath?: string): Promise<Isolation> {
+export async function chooseIsolation(
+  wanted: 'bubblewrap' | 'none',
+  searchPath?: string,
+): Promise<Isolation> {
   if (wanted === 'none') return { kind: 'none' };
   const probed = await probeIsolation(searchPath);
   if (probed.kind === 'possible') return probed.bubblewrap;
@@ -54,7 +62,11 @@ export async function chooseIsolation(wanted: 'bubblewrap' | 'none', searchPath?
 export async function probeIsolation(searchPath: string = SEARCH_PATH): Promise<Probed> {
   const program = find('bwrap', searchPath);
   if (program === undefined) {
-    return { kind: 'impossible', reason: 'there is no bwrap', advice: 'install bubblewrap (apt-get install bubblewrap)' };
+    return {
+      kind: 'impossible',
+      reason: 'there is no bwrap',
+      advice: 'install bubblewrap (apt-get install bubblewrap)',
+    };
   }
   const bubblewrap: Bubblewrap = {
     kind: 'bubblewrap',

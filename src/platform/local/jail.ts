@@ -102,12 +102,24 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
   const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
   const stage = ['--mount', '--propagation', 'private', '--', '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
   const [file, args, env] = asRoot
-    ? ['unshare', [...stage, String(jail.uid), String(sources.length), ...sources, ...plain], { PATH: ROOT_PATH }]
+    ? [
+        'unshare',
+        [...stage, String(jail.uid), String(sources.length), ...sources, ...plain],
+        { PATH: ROOT_PATH },
+      ]
     : [program, plain.slice(1), {}];
   const pipes = Array.from({ length: PACKAGE_FD + 1 }, () => 'pipe' as const);
   // Its own session: a Ctrl-C at the terminal is for the control plane, which then stops its units in order.
   const child = spawn(file, args, { env, cwd: '/', stdio: pipes, detached: true });
-  feed(child, ARGS_FD, Buffer.from(jailArguments({ ...jail, binds: staged }).map((text) => `${text}\0`).join('')));
+  feed(
+    child,
+    ARGS_FD,
+    Buffer.from(
+      jailArguments({ ...jail, binds: staged })
+        .map((text) => `${text}\0`)
+        .join(''),
+    ),
+  );
   feed(child, SECCOMP_FD, seccomp);
   feed(child, PASSWD_FD, PASSWD);
   feed(child, GROUP_FD, GROUP);
@@ -118,14 +130,27 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
 function jailArguments(jail: Jail): readonly string[] {
   const namespaces = ['user', 'pid', 'net', 'ipc', 'uts'].map((name) => `--unshare-${name}`);
   const env = Object.entries(jail.env).flatMap(([name, value]) => ['--setenv', name, value]);
-  const binds = jail.binds.flatMap(({ source, target, writable }) => [writable ? '--bind' : '--ro-bind', source, target]);
+  const binds = jail.binds.flatMap(({ source, target, writable }) => [
+    writable ? '--bind' : '--ro-bind',
+    source,
+    target,
+  ]);
   return [
     ...[...namespaces, '--unshare-cgroup-try', '--disable-userns', '--die-with-parent', '--new-session'],
     ...['--hostname', 'holdfast', '--clearenv', ...env],
     ...systemArguments(),
     ...['--proc', '/proc', '--dev', '/dev'],
     ...['--size', String(SHARED_MEMORY_BYTES_MAX), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
-    ...['--size', String(jail.tmpBytesMax), '--tmpfs', '/tmp', '--size', String(RUN_BYTES_MAX), '--tmpfs', '/run'],
+    ...[
+      '--size',
+      String(jail.tmpBytesMax),
+      '--tmpfs',
+      '/tmp',
+      '--size',
+      String(RUN_BYTES_MAX),
+      '--tmpfs',
+      '/run',
+    ],
     ...['--file', String(PACKAGE_FD), `${APP}/package.json`],
     ...binds,
     ...['--remount-ro', '/run', '--remount-ro', '/', '--chdir', jail.cwd],
@@ -138,7 +163,9 @@ function systemArguments(): readonly string[] {
   const top = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'].flatMap((name) => {
     const path = `/${name}`;
     if (!existsSync(path)) return [];
-    return lstatSync(path).isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+    return lstatSync(path).isSymbolicLink()
+      ? ['--symlink', readlinkSync(path), path]
+      : ['--ro-bind', path, path];
   });
   const etc = ['alternatives', 'ld.so.cache', 'ssl', 'localtime'].map((name) => `/etc/${name}`);
   return [

@@ -35,7 +35,9 @@ export async function whenReady(what: string, child: Child, ready: Promise<void>
   const ended = await Promise.race([ready, child.ended]);
   clearTimeout(watchdog);
   if (ended === undefined) return;
-  const how = late ? `was not ready after ${READY_MS_MAX} ms` : `ended before it was ready (${describeEnd(ended)})`;
+  const how = late
+    ? `was not ready after ${READY_MS_MAX} ms`
+    : `ended before it was ready (${describeEnd(ended)})`;
   throw new LaunchFailed(`The ${what} ${how}.`);
 }
 

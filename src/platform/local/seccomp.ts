@@ -63,7 +63,14 @@ const DENIED: Readonly<Record<string, Readonly<Record<Arch, number>>>> = {
   move_pages: { x64: 279, arm64: 239 },
 };
 /** Denied on x86_64; arm64 never had them. */
-const DENIED_X64 = { iopl: 172, ioperm: 173, modify_ldt: 154, uselib: 134, nfsservctl: 180, lookup_dcookie: 212 };
+const DENIED_X64 = {
+  iopl: 172,
+  ioperm: 173,
+  modify_ldt: 154,
+  uselib: 134,
+  nfsservctl: 180,
+  lookup_dcookie: 212,
+};
 
 /** Callers fall back: libc to clone, whose flags can be looked at; others to kill. */
 const ABSENT: readonly Readonly<Record<Arch, number>>[] = [
@@ -124,9 +131,21 @@ export function seccompFilter(arch: string = process.arch): Buffer {
     ...numbers(arch).flatMap((number) => when(JUMP_EQUAL, number, EPERM)),
     ...ABSENT.flatMap((call) => when(JUMP_EQUAL, call[arch], ENOSYS)),
     ...argument(CLONE[arch], OFFSET_ARG0, when(JUMP_BITS, CLONE_NEW, EPERM)),
-    ...argument(IOCTL[arch], OFFSET_ARG1, TERMINAL_INPUT.flatMap((request) => when(JUMP_EQUAL, request, EPERM))),
-    ...argument(SOCKET[arch], OFFSET_ARG0, FAMILIES.flatMap((family) => when(JUMP_EQUAL, family, EAFNOSUPPORT))),
-    ...argument(KILL[arch], OFFSET_ARG0, PROTECTED_PIDS.flatMap((pid) => when(JUMP_EQUAL, pid, EPERM))),
+    ...argument(
+      IOCTL[arch],
+      OFFSET_ARG1,
+      TERMINAL_INPUT.flatMap((request) => when(JUMP_EQUAL, request, EPERM)),
+    ),
+    ...argument(
+      SOCKET[arch],
+      OFFSET_ARG0,
+      FAMILIES.flatMap((family) => when(JUMP_EQUAL, family, EAFNOSUPPORT)),
+    ),
+    ...argument(
+      KILL[arch],
+      OFFSET_ARG0,
+      PROTECTED_PIDS.flatMap((pid) => when(JUMP_EQUAL, pid, EPERM)),
+    ),
     { code: RETURN, value: ALLOW, ifTrue: 0, ifFalse: 0 },
   ]);
 }

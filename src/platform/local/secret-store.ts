@@ -62,7 +62,9 @@ async function loadKey(keyFile: string): Promise<Buffer> {
   }
   const key = await readFile(keyFile);
   if (key.length !== KEY_BYTES) {
-    throw new KeyFileRefused(`${keyFile} is not a key of ${KEY_BYTES} bytes; put back the one this folder was made with.`);
+    throw new KeyFileRefused(
+      `${keyFile} is not a key of ${KEY_BYTES} bytes; put back the one this folder was made with.`,
+    );
   }
   return key;
 }
@@ -84,7 +86,10 @@ function unseal(key: Buffer, name: string, sealed: Buffer): Sealed {
     decipher.setAAD(Buffer.from(name)).setAuthTag(tag);
     return new Sealed(Buffer.concat([decipher.update(body), decipher.final()]).toString('utf8'));
   } catch (cause) {
-    throw new SecretUnreadable(`The secret ${name} cannot be opened with this key file: put back the key file it was sealed with, or store the secret again.`, { cause });
+    throw new SecretUnreadable(
+      `The secret ${name} cannot be opened with this key file: put back the key file it was sealed with, or store the secret again.`,
+      { cause },
+    );
   }
 }
 

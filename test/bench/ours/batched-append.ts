@@ -26,7 +26,9 @@ const commands = {
   append: ({ events, eventsPerAppend, width, guarded }: Batch) => {
     batches += 1;
     const batch = batches;
-    const made = running.map(({ turnId }) => Array.from({ length: eventsPerAppend }, () => sampleEvent(0, turnId)));
+    const made = running.map(({ turnId }) =>
+      Array.from({ length: eventsPerAppend }, () => sampleEvent(0, turnId)),
+    );
     return seconds(() =>
       inFlight(width, events / eventsPerAppend, async (index) => {
         const at = index % running.length;
@@ -34,7 +36,10 @@ const commands = {
         const given = made[at];
         if (session === undefined || given === undefined) throw new Error('No sessions.');
         const guard = guarded ? { epoch: session.epoch, key: `brain/${batch}-${index}` } : {};
-        await journal.append(session.sessionId, { ...guard, decide: () => ({ kind: 'append', events: given }) });
+        await journal.append(session.sessionId, {
+          ...guard,
+          decide: () => ({ kind: 'append', events: given }),
+        });
       }),
     );
   },

@@ -46,11 +46,18 @@ export async function openHoldfast(folder: string) {
   const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
   const agents = new Agents({ agents: store.agents, credentials, clock });
   await agents.create({ name: 'bench', model: 'rehearsal/echo', prompt: 'You are measured.' });
-  const sessions = new Sessions({ journal, sessions: store.sessions, agents, credentials, clock, serverKey: false });
+  const sessions = new Sessions({
+    journal,
+    sessions: store.sessions,
+    agents,
+    credentials,
+    clock,
+    serverKey: false,
+  });
   const live = new Live({ journal, logger });
   const ports = { access, agents, credentials, sessions, journal, live, logger };
   const close = async (): Promise<void> => {
-    await live.close();
+    live.close();
     store.close();
   };
   return { ports, close };
@@ -63,24 +70,46 @@ export async function startRunning({ ports }: Holdfast): Promise<RunningSession>
   const { epoch } = (await sessions.supervise(sessionId, { kind: 'takeLease', owner: 'bench' })).state;
   const { state, lastSeq } = await sessions.write(sessionId, epoch, undefined, { kind: 'beginTurn' });
   if (state.turn === undefined) throw new Error('The turn did not begin.');
-  return { sessionId, turnId: state.turn.id, epoch, token: access.mintUnitToken(sessionId, epoch), head: lastSeq };
+  return {
+    sessionId,
+    turnId: state.turn.id,
+    epoch,
+    token: access.mintUnitToken(sessionId, epoch),
+    head: lastSeq,
+  };
 }
 
 /** Appends `count` sample events, many at once. */
-export async function fill({ ports }: Holdfast, { sessionId, turnId }: RunningSession, count: number): Promise<void> {
+export async function fill(
+  { ports }: Holdfast,
+  { sessionId, turnId }: RunningSession,
+  count: number,
+): Promise<void> {
   await inFlight(FILL_IN_FLIGHT, Math.ceil(count / FILL_APPEND_EVENTS), async (index) => {
     const from = index * FILL_APPEND_EVENTS;
     const length = Math.min(FILL_APPEND_EVENTS, count - from);
-    await append(ports.journal, sessionId, Array.from({ length }, (_, at) => sampleEvent(from + at, turnId)));
+    await append(
+      ports.journal,
+      sessionId,
+      Array.from({ length }, (_, at) => sampleEvent(from + at, turnId)),
+    );
   });
 }
 
-export async function append(journal: SessionJournal, sessionId: SessionId, events: readonly NewEvent[]): Promise<void> {
+export async function append(
+  journal: SessionJournal,
+  sessionId: SessionId,
+  events: readonly NewEvent[],
+): Promise<void> {
   await journal.append(sessionId, { decide: () => ({ kind: 'append', events }) });
 }
 
 /** Calls `work` for 0 to count - 1, `width` at a time. */
-export async function inFlight(width: number, count: number, work: (index: number) => Promise<void>): Promise<void> {
+export async function inFlight(
+  width: number,
+  count: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < count; index = next++) await work(index);

@@ -23,10 +23,21 @@ const server = createServer((request, response) => {
     const own = seq;
     const at = Date.now();
     const body = JSON.stringify(value);
-    await log.append({ session: 1, seq: own, at, type, level: 'user', turn: turnId, actor: '{"kind":"agent"}', body });
+    await log.append({
+      session: 1,
+      seq: own,
+      at,
+      type,
+      level: 'user',
+      turn: turnId,
+      actor: '{"kind":"agent"}',
+      body,
+    });
     for (const socket of sockets.clients) socket.send(message(own, at, type, body));
     const answer = `{"firstSeq":${own},"lastSeq":${own},"replayed":false}`;
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length }).end(answer);
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
+      .end(answer);
   })();
 });
 const sockets = new WebSocketServer({ server });

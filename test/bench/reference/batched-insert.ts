@@ -27,7 +27,9 @@ const commands = {
     seconds(async () => {
       for (let from = 0; from < events; from += group) {
         const length = Math.min(group, events - from);
-        log.insert(Array.from({ length }, (_, at) => row(Math.floor((from + at) / eventsPerAppend) % sessions)));
+        log.insert(
+          Array.from({ length }, (_, at) => row(Math.floor((from + at) / eventsPerAppend) % sessions)),
+        );
       }
     }),
 };
@@ -38,5 +40,14 @@ answerParent(commands, () => log.close());
 function row(session: number): BareRow {
   const seq = (heads.get(session) ?? 0) + 1;
   heads.set(session, seq);
-  return { session, seq, at: Date.now(), type, level: 'user', turn: turnId, actor: '{"kind":"agent"}', body: text };
+  return {
+    session,
+    seq,
+    at: Date.now(),
+    type,
+    level: 'user',
+    turn: turnId,
+    actor: '{"kind":"agent"}',
+    body: text,
+  };
 }

@@ -18,7 +18,9 @@ const AHEAD_BYTES_MAX = 1024 * 1024;
 
 const database = new DatabaseSync(process.argv[2] ?? '', { readOnly: true });
 const keyOf = database.prepare('SELECT key FROM session WHERE id = ?');
-const page = database.prepare('SELECT seq, at, type, body FROM event WHERE session = ? AND seq > ? AND seq <= ? ORDER BY seq');
+const page = database.prepare(
+  'SELECT seq, at, type, body FROM event WHERE session = ? AND seq > ? AND seq <= ? ORDER BY seq',
+);
 page.setReturnArrays(true);
 type PageRow = readonly [seq: number, at: number, type: string, body: string];
 
@@ -66,5 +68,6 @@ function next(frame: string): string {
 }
 
 async function drained(socket: WebSocket): Promise<void> {
-  while (socket.bufferedAmount > AHEAD_BYTES_MAX / 2 && socket.readyState === socket.OPEN) await new Promise(setImmediate);
+  while (socket.bufferedAmount > AHEAD_BYTES_MAX / 2 && socket.readyState === socket.OPEN)
+    await new Promise(setImmediate);
 }

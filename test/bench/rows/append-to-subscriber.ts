@@ -1,7 +1,7 @@
 /** How long from the POST of an append until a WebSocket subscriber has the event, one at a time; both ends in this process. */
 import { join } from 'node:path';
 import { Child } from '../child.ts';
-import { withFolders } from '../folder.ts';
+import { withFolders } from '../folders.ts';
 import { HttpConnection, post } from '../http-connection.ts';
 import { KEY } from '../ours/holdfast.ts';
 import type { ServerCommands } from '../ours/server.ts';
@@ -17,14 +17,19 @@ export const appendToSubscriber: Row = {
   measures:
     'From the POST of an event until a subscriber has it, on disk before that; each run is the p50 of some hundred events. ' +
     'Ours: POST /unit/append, then sessionEvents over graphql-transport-ws. Reference: node:http, one FULL commit, ws.send.',
-  run: (options) => withFolders((folder) => run(options, folder)),
+  run: (options) => withFolders((folder) => measureAll(options, folder)),
 };
 
-async function run({ runs, quick, say }: RunOptions, folder: () => Promise<string>): Promise<readonly Figure[]> {
+async function measureAll(
+  { runs, quick, say }: RunOptions,
+  folder: () => Promise<string>,
+): Promise<readonly Figure[]> {
   const events = quick ? 100 : 500;
   const here = import.meta.dirname;
   const ours = await Child.start<ServerCommands>(join(here, '../ours/server.ts'), [await folder()]);
-  const bare = await Child.start<AppendServerCommands>(join(here, '../reference/append-server.ts'), [await folder()]);
+  const bare = await Child.start<AppendServerCommands>(join(here, '../reference/append-server.ts'), [
+    await folder(),
+  ]);
   try {
     const { unit, graphql } = await ours.ask('ports');
     const session = await ours.ask('startRunning');
@@ -61,7 +66,9 @@ async function run({ runs, quick, say }: RunOptions, folder: () => Promise<strin
     bareDoor.close();
     await subscriber.close();
     await bareSubscriber.close();
-    return [{ label: 'append to subscriber, p50', unit: 'ms', ...measured, goal: { kind: 'ratio', atMost: 2 } }];
+    return [
+      { label: 'append to subscriber, p50', unit: 'ms', ...measured, goal: { kind: 'ratio', atMost: 2 } },
+    ];
   } finally {
     await ours.stop();
     await bare.stop();

@@ -1,7 +1,7 @@
 /** Appends over 1,000 sessions without a wire: what the journal costs over bare inserts in groups of 500. */
 import { join } from 'node:path';
 import { Child } from '../child.ts';
-import { withFolders } from '../folder.ts';
+import { withFolders } from '../folders.ts';
 import type { Batch, BatchedAppendCommands } from '../ours/batched-append.ts';
 import type { BatchedInsertCommands } from '../reference/batched-insert.ts';
 import type { Figure, Goal, Row, RunOptions } from '../row.ts';
@@ -17,10 +17,13 @@ export const batchedAppend: Row = {
   measures:
     'Events spread over 1,000 sessions, 500 appends at once, in process. Ours: journal.append. Reference: node:sqlite, the ' +
     'same bytes into the same kind of table (rowid log, UNIQUE (session integer, seq)), 500 rows in a commit, FULL.',
-  run: (options) => withFolders((folder) => run(options, folder)),
+  run: (options) => withFolders((folder) => measureAll(options, folder)),
 };
 
-async function run({ runs, quick, say }: RunOptions, folder: () => Promise<string>): Promise<readonly Figure[]> {
+async function measureAll(
+  { runs, quick, say }: RunOptions,
+  folder: () => Promise<string>,
+): Promise<readonly Figure[]> {
   const events = quick ? 20_000 : 50_000;
   const measure = async (label: string, batch: Omit<Batch, 'events'>, goal?: Goal): Promise<Figure> => {
     say(label);

@@ -11,7 +11,7 @@ import type { AppendServerCommands } from '../reference/append-server.ts';
 import type { Figure, Row, RunOptions } from '../row.ts';
 import { sampleEvent } from '../sample-events.ts';
 import { byTurns, seconds } from '../turns.ts';
-import { withFolders } from '../folder.ts';
+import { withFolders } from '../folders.ts';
 
 const IN_FLIGHT = 50;
 
@@ -20,12 +20,17 @@ export const durableAppend: Row = {
   measures:
     'One event per POST, 50 in flight, answered when it is on disk. Ours: POST /unit/append to the unit door. ' +
     'Reference: node:http and node:sqlite, one commit per turn of the event loop, the same request body.',
-  run: (options) => withFolders((folder) => run(options, folder)),
+  run: (options) => withFolders((folder) => measureAll(options, folder)),
 };
 
-async function run({ runs, quick, say }: RunOptions, folder: () => Promise<string>): Promise<readonly Figure[]> {
+async function measureAll(
+  { runs, quick, say }: RunOptions,
+  folder: () => Promise<string>,
+): Promise<readonly Figure[]> {
   const requests = quick ? 2_000 : 10_000;
-  const ours = await Child.start<ServerCommands>(join(import.meta.dirname, '../ours/server.ts'), [await folder()]);
+  const ours = await Child.start<ServerCommands>(join(import.meta.dirname, '../ours/server.ts'), [
+    await folder(),
+  ]);
   const bare = await Child.start<AppendServerCommands>(
     join(import.meta.dirname, '../reference/append-server.ts'),
     [await folder()],
@@ -43,7 +48,8 @@ async function run({ runs, quick, say }: RunOptions, folder: () => Promise<strin
     );
     say('sendMessage over GraphQL');
     const sends: Measured[] = [];
-    for (let run = 0; run <= runs; run += 1) sends.push(await rate(ours, graphql, sendRequests(session, requests / 2)));
+    for (let run = 0; run <= runs; run += 1)
+      sends.push(await rate(ours, graphql, sendRequests(session, requests / 2)));
     sends.shift(); // to warm up
 
     return [
@@ -60,7 +66,11 @@ async function run({ runs, quick, say }: RunOptions, folder: () => Promise<strin
         ours: appends.ours.map(({ cpuMicros }) => cpuMicros),
         reference: appends.reference.map(({ cpuMicros }) => cpuMicros),
       },
-      { label: 'sendMessage over GraphQL, 50 in flight', unit: 'messages/s', ours: sends.map(({ perSecond }) => perSecond) },
+      {
+        label: 'sendMessage over GraphQL, 50 in flight',
+        unit: 'messages/s',
+        ours: sends.map(({ perSecond }) => perSecond),
+      },
     ];
   } finally {
     await ours.stop();

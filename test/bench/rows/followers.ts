@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Child } from '../child.ts';
 import { CountingSocket } from '../counting-socket.ts';
-import { withFolders } from '../folder.ts';
+import { withFolders } from '../folders.ts';
 import { KEY, type RunningSession } from '../ours/holdfast.ts';
 import type { ServerCommands } from '../ours/server.ts';
 import type { PerSubscriberCommands } from '../reference/per-subscriber.ts';
@@ -25,23 +25,27 @@ export const followers: Row = {
   measures:
     'Live events of one session to 1,000 WebSocket subscribers, one event per append, 8 appends at once. Ours: the GraphQL ' +
     "door. Reference: graphql-ws's useServer over the same schema and journal, which executes for each subscriber.",
-  run: (options) => withFolders((folder) => run(options, folder)),
+  run: (options) => withFolders((folder) => measureAll(options, folder)),
 };
 
-async function run({ runs, quick, say }: RunOptions, folder: () => Promise<string>): Promise<readonly Figure[]> {
+async function measureAll(
+  { runs, quick, say }: RunOptions,
+  folder: () => Promise<string>,
+): Promise<readonly Figure[]> {
   const [followerCount, events] = quick ? [100, 100] : [FOLLOWERS, 200];
   const here = import.meta.dirname;
   const ours = await Child.start<ServerCommands>(join(here, '../ours/server.ts'), [await folder()]);
-  const each = await Child.start<PerSubscriberCommands>(join(here, '../reference/per-subscriber.ts'), [await folder()]);
+  const each = await Child.start<PerSubscriberCommands>(join(here, '../reference/per-subscriber.ts'), [
+    await folder(),
+  ]);
   try {
-    // The two sides differ in other commands only.
     const measureOf = async (server: Child<ServerCommands>): Promise<() => Promise<Measured>> => {
       const session = await server.ask('startRunning');
       const { graphql } = await server.ask('ports');
       return () => deliver(server, graphql, session, followerCount, events);
     };
     say(`${followerCount} followers, ${events} events`);
-    const reference = await measureOf(each as unknown as Child<ServerCommands>); // it answers the commands used here
+    const reference = await measureOf(each);
     const measured = await byTurns(runs, await measureOf(ours), reference);
     return [
       {

@@ -1,7 +1,7 @@
 /** A client that comes back near the end of a long log: it must not matter how long the log is. */
 import { join } from 'node:path';
 import { Child } from '../child.ts';
-import { withFolders } from '../folder.ts';
+import { withFolders } from '../folders.ts';
 import { KEY, type RunningSession } from '../ours/holdfast.ts';
 import type { ServerCommands } from '../ours/server.ts';
 import { ReadingSocket } from '../reading-socket.ts';
@@ -21,10 +21,13 @@ export const resume: Row = {
   measures:
     'From subscribe with a cursor 50 events before the end to the first event, on an open socket; the first of each length ' +
     'is the first that the server is asked after its start. Reference: the bare ws server on the same file.',
-  run: (options) => withFolders((folder) => run(options, folder)),
+  run: (options) => withFolders((folder) => measureAll(options, folder)),
 };
 
-async function run({ runs, quick, say }: RunOptions, folder: () => Promise<string>): Promise<readonly Figure[]> {
+async function measureAll(
+  { runs, quick, say }: RunOptions,
+  folder: () => Promise<string>,
+): Promise<readonly Figure[]> {
   const lengths = quick ? LENGTHS_QUICK : LENGTHS;
   const here = import.meta.dirname;
   const script = join(here, '../ours/server.ts');
@@ -43,7 +46,9 @@ async function run({ runs, quick, say }: RunOptions, folder: () => Promise<strin
   }
 
   const ours = await Child.start<ServerCommands>(script, [data]);
-  const bare = await Child.start<LogServerCommands>(join(here, '../reference/log-server.ts'), [join(data, 'holdfast.db')]);
+  const bare = await Child.start<LogServerCommands>(join(here, '../reference/log-server.ts'), [
+    join(data, 'holdfast.db'),
+  ]);
   try {
     const { graphql } = await ours.ask('ports');
     const barePort = await bare.ask('port');
@@ -67,12 +72,20 @@ async function run({ runs, quick, say }: RunOptions, folder: () => Promise<strin
 async function resumeOurs(port: number, { sessionId }: RunningSession, length: number): Promise<number> {
   const socket = await ReadingSocket.openGraphql(port, KEY);
   const after = `${length - MISSED}.${sessionId.slice(4, 12)}`;
-  return first(socket, subscribeMessage(sessionEventsQuery('typed'), { id: sessionId, after }), length - MISSED + 1);
+  return first(
+    socket,
+    subscribeMessage(sessionEventsQuery('typed'), { id: sessionId, after }),
+    length - MISSED + 1,
+  );
 }
 
 async function resumeBare(port: number, { sessionId }: RunningSession, length: number): Promise<number> {
   const socket = await ReadingSocket.open(`ws://127.0.0.1:${port}`);
-  return first(socket, JSON.stringify({ sessionId, after: length - MISSED, selection: 'typed' }), length - MISSED + 1);
+  return first(
+    socket,
+    JSON.stringify({ sessionId, after: length - MISSED, selection: 'typed' }),
+    length - MISSED + 1,
+  );
 }
 
 async function first(socket: ReadingSocket, request: string, seq: number): Promise<number> {

@@ -71,12 +71,15 @@ beforeAll(async () => {
   await writeFile(entry.file, PROGRAM);
   await writeFile(join(source, 'broken.ts'), 'throw new Error("cannot load");');
   server = createServer((request, response) => {
-    request.setEncoding('utf8').on('data', (text: string) => told.push(text)).on('end', () => response.end());
+    request
+      .setEncoding('utf8')
+      .on('data', (text: string) => told.push(text))
+      .on('end', () => response.end());
   }).listen(join(folder, 'unit.sock'));
   await once(server, 'listening');
 });
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((brain) => brain.stop()));
+  await Promise.all(started.splice(0).map((one) => one.stop()));
   complaints.length = 0;
 });
 afterAll(async () => {
@@ -84,9 +87,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function brain(isolation: Isolation, options: Partial<BrainOptions> = {}): Promise<BrainProcess> {
+async function start(isolation: Isolation, options: Partial<BrainOptions> = {}): Promise<BrainProcess> {
   const onComplaint = (line: string): void => void complaints.push(line);
-  const launched = await launchBrain(isolation, { unitSocket: join(folder, 'unit.sock'), entry, onComplaint, ...options });
+  const launched = await launchBrain(isolation, {
+    unitSocket: join(folder, 'unit.sock'),
+    entry,
+    onComplaint,
+    ...options,
+  });
   started.push(launched);
   return launched;
 }
@@ -96,7 +104,7 @@ async function report(isolation: Isolation): Promise<Readonly<Record<string, unk
   await once(listener, 'listening');
   const address = listener.address();
   told.length = 0;
-  const teller = await brain(isolation);
+  const teller = await start(isolation);
   teller.assign(`tell ${typeof address === 'object' && address !== null ? address.port : 0}`);
   expect(await teller.ended).toMatchObject({ code: 0 });
   await new Promise((resolve) => listener.close(resolve));
@@ -113,7 +121,8 @@ describe('an isolated brain', () => {
     const { env, own, packages, ...refused } = await report(isolation);
 
     expect([own, packages]).toEqual(['DONE true', 'DONE loaded']);
-    expect(env).toEqual(['PWD']);
+    expect(env).toEqual(expect.not.arrayContaining(['PATH', 'HOME', 'USER']));
+    for (const name of env as string[]) expect(['PWD', 'SHLVL', '_', 'OLDPWD']).toContain(name); // what a shell sets
     const denied = 'ERR_ACCESS_DENIED';
     expect(refused).toEqual({
       passwd: denied,
@@ -128,14 +137,14 @@ describe('an isolated brain', () => {
   });
 
   it('waits for its session, and ends when its input does', async () => {
-    const spare = await brain(isolation);
+    const spare = await start(isolation);
     await spare.stop();
 
     expect(await spare.ended).toMatchObject({ code: 0, signal: null });
   });
 
   it('that fails says why', async () => {
-    const failing = await brain(isolation);
+    const failing = await start(isolation);
     failing.assign('die');
 
     const { code, stderr } = await failing.ended;
@@ -145,7 +154,7 @@ describe('an isolated brain', () => {
   });
 
   it('that does not stop is killed', async () => {
-    const stubborn = await brain(isolation);
+    const stubborn = await start(isolation);
     stubborn.assign('stay');
     await eventually('it has its session', () => complaints.includes('I stay'));
     await stubborn.stop();
@@ -155,14 +164,14 @@ describe('an isolated brain', () => {
   });
 
   it('that cannot be loaded is told from one that can', async () => {
-    const launching = brain(isolation, { entry: { ...entry, file: join(entry.source, 'broken.ts') } });
+    const launching = start(isolation, { entry: { ...entry, file: join(entry.source, 'broken.ts') } });
 
     await expect(launching).rejects.toThrow(LaunchFailed);
     await expect(launching).rejects.toThrow(/ended before it was ready \(exit code 1: Error: cannot load\)/);
   });
 });
 
-it('a brain in the open has no environment and keeps Node\'s own permissions', async () => {
+it("a brain in the open has no environment and keeps Node's own permissions", async () => {
   const { env, own, tcp, ...refused } = await report({ kind: 'none' });
 
   expect([env, own, tcp]).toEqual([[], 'DONE true', 'DONE connected']);

@@ -23,7 +23,8 @@ beforeAll(async () => {
   hands = await bench.hands(sessionId);
 });
 afterEach(async () => {
-  expect((await bench.bash(hands, 'echo go on')).output).toBe('go on\n');
+  const { output } = await bench.bash(hands, 'echo go on');
+  if (output !== 'go on\n') throw new Error(`The hands do not go on: ${output}`);
 });
 afterAll(async () => {
   await bench.close();
@@ -34,7 +35,9 @@ const bash = (command: string, timeoutMs?: number) => bench.bash(hands, command,
 
 describe('files of the host', () => {
   it('are not there', async () => {
-    const { output } = await bash(`cat /etc/shadow ${outside}/canary /proc/1/root${outside}/canary 2>&1; ls / /home /root /var`);
+    const { output } = await bash(
+      `cat /etc/shadow ${outside}/canary /proc/1/root${outside}/canary 2>&1; ls / /home /root /var`,
+    );
 
     expect(output).not.toContain(CANARY);
     expect(output.match(/No such file|Permission denied/g)?.length).toBeGreaterThanOrEqual(6);
@@ -42,12 +45,18 @@ describe('files of the host', () => {
   });
 
   it('are not reached by an open file descriptor', async () => {
-    const { output } = await bash('ls /proc/self/fd /proc/2/fd; readlink /proc/self/fd/* /proc/2/fd/*; ls /proc/*/cwd/.. /proc/*/root/');
+    const { output } = await bash(
+      'ls /proc/self/fd /proc/2/fd; readlink /proc/self/fd/* /proc/2/fd/*; ls /proc/*/cwd/.. /proc/*/root/',
+    );
 
     expect(output).not.toContain(outside);
     expect(output).not.toContain(bench.folder);
     const opened = (await bash('for fd in /proc/2/fd/*; do readlink $fd; done')).output.trim().split('\n');
-    expect(opened.filter((target) => target.startsWith('/') && target !== '/dev/null' && !target.startsWith('/tmp/'))).toEqual([]);
+    expect(
+      opened.filter(
+        (target) => target.startsWith('/') && target !== '/dev/null' && !target.startsWith('/tmp/'),
+      ),
+    ).toEqual([]);
   });
 
   it('of the system and of Holdfast cannot be changed', async () => {
@@ -63,7 +72,9 @@ describe('files of the host', () => {
     const theirs = await bench.hands(other);
     await bench.bash(theirs, `echo ${CANARY} > theirs; chmod 666 theirs`);
 
-    const { output } = await bash(`cat ${bench.workspaceOf(other)}/theirs /workspace/../${other}/files/theirs; find / -path /usr -prune -o -name theirs -print 2>/dev/null`);
+    const { output } = await bash(
+      `cat ${bench.workspaceOf(other)}/theirs /workspace/../${other}/files/theirs; find / -path /usr -prune -o -name theirs -print 2>/dev/null`,
+    );
     expect(output).not.toMatch(new RegExp(`^${CANARY}`, 'm'));
     expect(output).not.toMatch(/^\/.*theirs$/m);
     const owner = (id: typeof other): number => statSync(bench.workspaceOf(id)).uid;
@@ -83,7 +94,7 @@ describe('the network', () => {
     door = createServer((socket) => connections.push(socket.end())).listen(unix());
     await Promise.all([once(server, 'listening'), once(door, 'listening')]);
   });
-  afterAll(() => Promise.all([server, door].map((it) => new Promise((resolve) => it.close(resolve)))));
+  afterAll(() => Promise.all([server, door].map((one) => new Promise((resolve) => one.close(resolve)))));
 
   it('has no way to a listener on the loopback of the host, to an address, or to a name', async () => {
     const address = server.address();
@@ -100,7 +111,10 @@ describe('the network', () => {
   it('has no way to the unit door, nor to the machine around this one', async () => {
     const connect = (to: string): string => `python3 -c "import socket as s; ${to}" 2>&1 || true`;
     const { output } = await bash(
-      [connect(`s.socket(s.AF_UNIX).connect('${unix()}')`), connect('s.socket(s.AF_VSOCK).connect((2, 1))')].join('; '),
+      [
+        connect(`s.socket(s.AF_UNIX).connect('${unix()}')`),
+        connect('s.socket(s.AF_VSOCK).connect((2, 1))'),
+      ].join('; '),
     );
 
     expect(output).toMatch(/No such file|python3: command not found/);
@@ -111,9 +125,16 @@ describe('the network', () => {
 
 describe('other processes', () => {
   it('are not seen', async () => {
-    const { output } = await bash('ls /proc | grep -E "^[0-9]+$" | while read p; do cat /proc/$p/comm; done 2>/dev/null | sort -u');
+    const { output } = await bash(
+      'ls /proc | grep -E "^[0-9]+$" | while read p; do cat /proc/$p/comm; done 2>/dev/null | sort -u',
+    );
 
-    expect(output.trim().split('\n').filter((name) => !['bwrap', 'hands', 'bash', 'ls', 'grep', 'cat', 'sort'].includes(name))).toEqual([]);
+    expect(
+      output
+        .trim()
+        .split('\n')
+        .filter((name) => !['bwrap', 'hands', 'bash', 'ls', 'grep', 'cat', 'sort'].includes(name)),
+    ).toEqual([]);
   });
 
   it('are not killed, and neither are the hands', async () => {
@@ -126,10 +147,19 @@ describe('other processes', () => {
   });
 
   it('show no environment, and no path of the host', async () => {
-    const { output } = await bash('cat /proc/[0-9]*/environ | tr "\\0" "\\n" | sort -u; echo; cat /proc/1/environ /proc/2/cmdline /proc/1/cmdline');
+    const { output } = await bash(
+      'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | sort -u; echo; cat /proc/1/environ /proc/2/cmdline /proc/1/cmdline',
+    );
 
     const names = [...output.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
-    expect(names.filter((name) => !['PATH', 'HOME', 'LANG', 'TERM', 'USER', 'HANDS_CALL', 'PWD', 'SHLVL', '_', 'OLDPWD'].includes(name ?? ''))).toEqual([]);
+    expect(
+      names.filter(
+        (name) =>
+          !['PATH', 'HOME', 'LANG', 'TERM', 'USER', 'HANDS_CALL', 'PWD', 'SHLVL', '_', 'OLDPWD'].includes(
+            name ?? '',
+          ),
+      ),
+    ).toEqual([]);
     expect(output).not.toContain(bench.folder);
     expect((await bash('wc -c < /proc/1/environ')).output.trim()).toBe('0');
   });
@@ -171,7 +201,9 @@ describe('what would harm the machine', () => {
   });
 
   it('ten gigabytes into one file stop at the bound of a file', async () => {
-    const { outcome, output } = await bash('dd if=/dev/zero of=big bs=1M count=10240; truncate -s 10G sparse && echo TRUNCATED');
+    const { outcome, output } = await bash(
+      'dd if=/dev/zero of=big bs=1M count=10240; truncate -s 10G sparse && echo TRUNCATED',
+    );
 
     expect(outcome).toBe('failed');
     expect(output).not.toContain('TRUNCATED');
@@ -180,17 +212,23 @@ describe('what would harm the machine', () => {
   });
 
   it('ten gigabytes into many files stop at the bound of the workspace, which can then be cleaned up', async () => {
-    const { outcome, output } = await bash('for i in $(seq 10240); do head -c 1048576 /dev/zero > part$i; done');
+    const { outcome, output } = await bash(
+      'for i in $(seq 10240); do head -c 1048576 /dev/zero > part$i; done',
+    );
 
     expect(outcome).toBe('failed');
     expect(output).toContain('the workspace is over its limit');
-    expect((await bench.tool(hands, 'write', { path: 'more', content: 'x' })).output).toContain('over its limit');
+    expect((await bench.tool(hands, 'write', { path: 'more', content: 'x' })).output).toContain(
+      'over its limit',
+    );
     expect((await bash('rm -f part*; ls')).outcome).toBe('ok');
     expect((await bench.tool(hands, 'write', { path: 'more', content: 'x' })).outcome).toBe('ok');
   });
 
   it('a daemon that goes on filling the workspace is ended too', async () => {
-    await bash('(i=0; while true; do i=$((i+1)); head -c 1048576 /dev/zero > part$i; done) & echo $! > filler');
+    await bash(
+      '(i=0; while true; do i=$((i+1)); head -c 1048576 /dev/zero > part$i; done) & echo $! > filler',
+    );
 
     await eventually('the daemon has ended', async () => {
       const { outcome, output } = await bash('kill -0 $(cat filler) && echo RUNS; true');
@@ -200,8 +238,11 @@ describe('what would harm the machine', () => {
   });
 
   it('memory in /tmp and /dev/shm is bounded', async () => {
-    const fill = (folder: string): string => `for i in $(seq 20); do head -c 31000000 /dev/zero > ${folder}/part$i || break; done; rm -f ${folder}/part*`;
+    const fill = (folder: string): string =>
+      `for i in $(seq 20); do head -c 31000000 /dev/zero > ${folder}/part$i || break; done; rm -f ${folder}/part*`;
 
-    expect((await bash(`${fill('/tmp')}; ${fill('/dev/shm')}`)).output.match(/No space left/g)?.length).toBeGreaterThanOrEqual(2);
+    expect(
+      (await bash(`${fill('/tmp')}; ${fill('/dev/shm')}`)).output.match(/No space left/g)?.length,
+    ).toBeGreaterThanOrEqual(2);
   });
 });

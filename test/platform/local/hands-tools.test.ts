@@ -64,7 +64,10 @@ describe('bash', () => {
   });
 
   it('tells which input it wants when the input is wrong', async () => {
-    expect(await tool('bash', {})).toMatchObject({ outcome: 'failed', output: 'The input of bash lacks "command".' });
+    expect(await tool('bash', {})).toMatchObject({
+      outcome: 'failed',
+      output: 'The input of bash lacks "command".',
+    });
     expect((await tool('bash', { command: 7 })).output).toContain('"command" of bash must be of type string');
     expect((await tool('bash', { command: 'true', cmd: '' })).output).toContain('has no field "cmd"');
     expect((await tool('bash', 'true')).output).toContain('must be an object');
@@ -74,8 +77,12 @@ describe('bash', () => {
 
 describe('write and read', () => {
   it('write makes folders and says whether the file was new; read numbers the lines', async () => {
-    expect((await tool('write', { path: 'a/b/c.txt', content: 'one\ntwo\n' })).output).toBe('Created a/b/c.txt (8 bytes).');
-    expect((await tool('write', { path: '/workspace/a/b/c.txt', content: 'eins\nzwei' })).output).toContain('Replaced');
+    expect((await tool('write', { path: 'a/b/c.txt', content: 'one\ntwo\n' })).output).toBe(
+      'Created a/b/c.txt (8 bytes).',
+    );
+    expect((await tool('write', { path: '/workspace/a/b/c.txt', content: 'eins\nzwei' })).output).toContain(
+      'Replaced',
+    );
 
     expect((await tool('read', { path: 'a/b/c.txt' })).output).toBe('     1\teins\n     2\tzwei');
   });
@@ -109,7 +116,10 @@ describe('write and read', () => {
   ])('read refuses %s', async (_what, make, reason) => {
     await bash(`chmod -R u+rw it; rm -rf it; ${make}`);
 
-    expect(await tool('read', { path: 'it' })).toMatchObject({ outcome: 'failed', output: expect.stringContaining(reason) });
+    expect(await tool('read', { path: 'it' })).toMatchObject({
+      outcome: 'failed',
+      output: expect.stringContaining(reason),
+    });
   });
 
   it.each(['/etc/new', '/usr/bin/new', '/new', '/opt/holdfast/src/hands/server.ts'])(
@@ -153,7 +163,9 @@ describe('edit', () => {
     expect((await tool('edit', { path: 'e', old: 'a', new: 'd' })).output).toContain('2 times (lines 1, 3)');
     expect((await tool('edit', { path: 'e', old: 'a', new: 'a' })).output).toContain('nothing to change');
     expect((await tool('edit', { path: 'e', old: '', new: 'a' })).output).toContain('"old" is empty');
-    expect((await tool('edit', { path: 'e', old: 'a', new: 'd', all: true })).output).toBe('Edited e (2 places).');
+    expect((await tool('edit', { path: 'e', old: 'a', new: 'd', all: true })).output).toBe(
+      'Edited e (2 places).',
+    );
     expect((await bash('cat e')).output).toBe('d\nb\nd\n');
   });
 
@@ -166,13 +178,17 @@ describe('edit', () => {
   it('refuses a file whose bytes it would damage', async () => {
     await bash("printf 'caf\\xe9' > latin1");
 
-    expect((await tool('edit', { path: 'latin1', old: 'caf', new: 'tea' })).output).toContain('is not a UTF-8 text file');
+    expect((await tool('edit', { path: 'latin1', old: 'caf', new: 'tea' })).output).toContain(
+      'is not a UTF-8 text file',
+    );
   });
 });
 
 describe('list', () => {
   it('shows a tree with sizes, links unfollowed, made folders closed', async () => {
-    await bash('mkdir -p l/sub/deep/deeper l/node_modules/x; echo hi > l/f; ln -s /etc l/link; touch l/sub/deep/deeper/z');
+    await bash(
+      'mkdir -p l/sub/deep/deeper l/node_modules/x; echo hi > l/f; ln -s /etc l/link; touch l/sub/deep/deeper/z',
+    );
 
     expect((await tool('list', { path: 'l' })).output.split('\n')).toEqual([
       'f (3 bytes)',
@@ -202,14 +218,22 @@ describe('list', () => {
 
 describe('grep', () => {
   it('answers path, line number and line, and says when there is none', async () => {
-    await bash('mkdir -p g/.git; printf "alpha\\nbeta\\n" > g/x; printf beta > g/.git/y; printf "beta\\0" > g/bin');
+    await bash(
+      'mkdir -p g/.git; printf "alpha\\nbeta\\n" > g/x; printf beta > g/.git/y; printf "beta\\0" > g/bin',
+    );
 
     expect((await tool('grep', { pattern: '^b.ta$', path: 'g' })).output).toBe('g/x:2:beta');
-    expect(await tool('grep', { pattern: 'gamma', path: 'g' })).toMatchObject({ outcome: 'ok', output: '(no match)' });
+    expect(await tool('grep', { pattern: 'gamma', path: 'g' })).toMatchObject({
+      outcome: 'ok',
+      output: '(no match)',
+    });
   });
 
   it('explains a pattern that is none, and a path that is not there', async () => {
-    expect(await tool('grep', { pattern: '(', path: 'g' })).toMatchObject({ outcome: 'failed', output: expect.stringMatching(/[Uu]nmatched/) });
+    expect(await tool('grep', { pattern: '(', path: 'g' })).toMatchObject({
+      outcome: 'failed',
+      output: expect.stringMatching(/[Uu]nmatched/),
+    });
     expect((await tool('grep', { pattern: 'x', path: 'nowhere' })).output).toContain('No such file');
     expect((await tool('grep', { pattern: '' })).outcome).toBe('failed');
   });

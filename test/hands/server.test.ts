@@ -1,0 +1,240 @@
+/** The wire's promises W1-W4 without processes: a tool that the test holds, results kept in a map. */
+import { expect, it } from 'vitest';
+import type { Kept, KeptResults } from '../../src/hands/kept-results.ts';
+import { RESULTS_IN_MEMORY_MAX } from '../../src/hands/limit.ts';
+import type { Sandbox } from '../../src/hands/sandbox.ts';
+import { HandsServer } from '../../src/hands/server.ts';
+import { HANDS_TOOLS } from '../../src/hands/tool-table.ts';
+import type { Tool, ToolAnswer } from '../../src/hands/tool.ts';
+import type { FromHands, ToolResult } from '../../src/hands/wire.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { TOOL_OUTPUT_BYTES_MAX } from '../../src/kernel/limit.ts';
+import { eventually } from '../support/eventually.ts';
+
+const sandbox: Sandbox = {
+  root: '/workspace',
+  run: () => Promise.resolve({ kind: 'aborted' }),
+  read: () => ({
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+  }),
+  write: () => Promise.resolve({ created: true }),
+  list: () => Promise.resolve(undefined),
+  close: () => Promise.resolve(),
+};
+
+class World {
+  readonly sent: FromHands[] = [];
+  readonly complaints: string[] = [];
+  readonly journal: string[] = [];
+  readonly kept = new Map<string, Kept>();
+  runs = 0;
+  /** What the tool does with its call. */
+  tool: (signal: AbortSignal) => Promise<ToolAnswer> = () => Promise.resolve({ ok: true, output: 'done' });
+  server = this.start();
+
+  /** New hands over the same results. */
+  start(): HandsServer {
+    const tool: Tool = {
+      name: 'do',
+      description: '',
+      schema: { type: 'object', properties: {}, required: [] },
+      run: (_input, { signal }) => {
+        this.runs += 1;
+        this.journal.push('run');
+        return this.tool(signal);
+      },
+    };
+    const kept: KeptResults = {
+      find: (callId) => Promise.resolve(this.kept.get(callId) ?? { kind: 'none' }),
+      start: async (callId) => {
+        this.journal.push('start');
+        this.kept.set(callId, { kind: 'started' });
+      },
+      settle: async (callId, result) => {
+        this.journal.push('settle');
+        this.kept.set(callId, { kind: 'done', result });
+      },
+    };
+    this.server = new HandsServer({
+      tools: [tool],
+      sandbox,
+      kept,
+      clock: systemClock,
+      send: (message) => {
+        this.journal.push(message.kind);
+        this.sent.push(message);
+      },
+      complain: (message) => this.complaints.push(message),
+    });
+    return this.server;
+  }
+
+  call(callId: string, more: object = {}): void {
+    this.server.receive(
+      JSON.stringify({ kind: 'call', callId, tool: 'do', input: {}, timeoutMs: 60_000, ...more }),
+    );
+  }
+
+  results(callId: string): readonly ToolResult[] {
+    return this.sent.flatMap((message) =>
+      message.kind === 'result' && message.callId === callId ? [message.result] : [],
+    );
+  }
+
+  result(callId: string): Promise<ToolResult> {
+    return eventually(`the result of ${callId}`, () => this.results(callId)[0]);
+  }
+}
+
+const untilAborted = (signal: AbortSignal): Promise<ToolAnswer> =>
+  new Promise((resolve) =>
+    signal.addEventListener('abort', () => resolve({ ok: false, output: 'so far' }), { once: true }),
+  );
+
+it('marks a call before it runs and keeps the result before it tells it', async () => {
+  const world = new World();
+  world.call('a');
+  await world.result('a');
+
+  expect(world.journal).toEqual(['ready', 'start', 'run', 'settle', 'result']);
+});
+
+it('W1: a call asked again while it runs joins it, and later gets the kept result', async () => {
+  const world = new World();
+  world.call('a');
+  world.call('a');
+  await eventually('both are answered', () => world.results('a').length === 2);
+  world.call('a');
+  await eventually('it is answered again', () => world.results('a').length === 3);
+
+  expect(world.runs).toBe(1);
+  expect(new Set(world.results('a').map((result) => JSON.stringify(result))).size).toBe(1);
+});
+
+it('W1: new hands answer what was kept, and unknown for what was only started', async () => {
+  const world = new World();
+  world.call('done');
+  await world.result('done');
+  world.tool = untilAborted;
+  world.call('cut');
+  await eventually('it runs', () => world.runs === 2);
+  world.start();
+  world.sent.length = 0;
+  world.call('done');
+  world.call('cut');
+
+  expect(await world.result('done')).toMatchObject({ outcome: 'ok', output: 'done' });
+  expect(await world.result('cut')).toMatchObject({ outcome: 'unknown' });
+  expect(world.runs).toBe(2);
+});
+
+it('W1: results that memory has let go are answered from where they were kept', async () => {
+  const world = new World();
+  world.call('first');
+  await world.result('first');
+  for (let n = 0; n <= RESULTS_IN_MEMORY_MAX; n += 1) {
+    world.call(`more${n}`);
+    await world.result(`more${n}`);
+  }
+  world.call('first');
+  await eventually('it is answered again', () => world.results('first').length === 2);
+
+  expect(world.runs).toBe(RESULTS_IN_MEMORY_MAX + 2);
+});
+
+it('W2: calls run side by side and are answered as they end', async () => {
+  const world = new World();
+  world.tool = untilAborted;
+  world.call('slow');
+  await eventually('it runs', () => world.runs === 1);
+  world.tool = () => Promise.resolve({ ok: true, output: 'quick' });
+  world.call('quick');
+
+  expect((await world.result('quick')).output).toBe('quick');
+  expect(world.results('slow')).toEqual([]);
+});
+
+it('W3: cancel ends the call it names, also when it comes right behind it', async () => {
+  const world = new World();
+  world.tool = untilAborted;
+  world.call('a');
+  world.server.receive('{"kind":"cancel","callId":"a"}');
+  world.server.receive('{"kind":"cancel","callId":"other"}');
+
+  expect(await world.result('a')).toMatchObject({ outcome: 'canceled' });
+});
+
+it('ends a call at its deadline and keeps what it had said', async () => {
+  const world = new World();
+  world.tool = untilAborted;
+  world.call('a', { timeoutMs: 1 });
+
+  expect(await world.result('a')).toMatchObject({
+    outcome: 'timed_out',
+    output: expect.stringMatching(/^so far\n\[timed out after 1 ms/),
+  });
+});
+
+it('W4: close ends what runs and keeps its result', async () => {
+  const world = new World();
+  world.tool = untilAborted;
+  world.call('a');
+  await eventually('it runs', () => world.runs === 1);
+  await world.server.close();
+
+  expect(world.kept.get('a')).toMatchObject({ kind: 'done', result: { outcome: 'canceled' } });
+});
+
+it('answers for a tool that breaks, and complains about it', async () => {
+  const world = new World();
+  world.tool = () => Promise.reject(new TypeError('oops'));
+  world.call('a');
+
+  expect(await world.result('a')).toMatchObject({
+    outcome: 'failed',
+    output: expect.stringContaining('oops'),
+  });
+  expect(world.complaints).toEqual(['the tool do broke']);
+});
+
+it('runs nothing that it could not mark', async () => {
+  const world = new World();
+  world.kept.get = () => {
+    throw new Error('disk');
+  };
+  world.call('a');
+
+  expect(await world.result('a')).toMatchObject({
+    outcome: 'failed',
+    output: expect.stringContaining('could not be recorded'),
+  });
+  expect(world.runs).toBe(0);
+});
+
+it('cuts what a tool says to what the conversation takes', async () => {
+  const world = new World();
+  world.tool = () => Promise.resolve({ ok: true, output: 'x'.repeat(1_000_000) });
+  world.call('a');
+
+  expect(Buffer.byteLength((await world.result('a')).output)).toBeLessThanOrEqual(TOOL_OUTPUT_BYTES_MAX);
+});
+
+it.each([
+  'no json',
+  '{"kind":"call","tool":"do","timeoutMs":1}',
+  '{"kind":"call","callId":"../x","tool":"do","timeoutMs":1}',
+  '{"kind":"call","callId":"..","tool":"do","timeoutMs":1}',
+  '{"kind":"call","callId":"a","tool":"do"}',
+  '{"kind":"cancel"}',
+  '{"kind":"else","callId":"a"}',
+  '[]',
+])('does not go on with a line that is no message: %s', (line) => {
+  expect(() => new World().server.receive(line)).toThrow(/Cannot happen|JSON/);
+});
+
+it('offers six tools, each with a schema of plain fields', () => {
+  expect(HANDS_TOOLS.map(({ name }) => name)).toEqual(['bash', 'read', 'write', 'edit', 'list', 'grep']);
+  for (const { schema } of HANDS_TOOLS) {
+    expect(schema.required.filter((name) => !(name in schema.properties))).toEqual([]);
+  }
+});
