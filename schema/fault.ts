@@ -1,6 +1,6 @@
 /** Every Fault that a field lists, registered once: the class stays ignorant of GraphQL. */
 import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
-import { Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
+import { type Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import {
   AgentNameTaken,

@@ -8,6 +8,7 @@ import './event.ts';
 import './turn.ts';
 import './client-token.ts';
 import './session.ts';
+import './session-command.ts';
 import './message.ts';
 import './session-frame.ts';
 import { builder } from './builder.ts';

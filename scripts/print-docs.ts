@@ -1,5 +1,5 @@
-/** Prints the pages that are made from tables in the code: docs/configuration.md, docs/session-lifecycle.md, docs/events.md. */
-import { writeFileSync } from 'node:fs';
+/** Prints the pages that are made from what stands in the code: docs/{configuration,session-lifecycle,events,limits}.md. */
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event.ts';
 import { VARIABLES } from '../src/processes/config.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
@@ -11,6 +11,7 @@ export function printedDocs(): Readonly<Record<string, string>> {
     'configuration.md': configuration(),
     'session-lifecycle.md': lifecycle(),
     'events.md': events(),
+    'limits.md': limits(),
   };
 }
 
@@ -56,6 +57,29 @@ function events(): string {
     'Events',
     'Every event has `id`, `seq` (1, 2, 3 … in its session), `at`, `type`, `level`, `actor`, and `turnId` where it belongs to a turn. These are the types and their bodies.',
     sections,
+  );
+}
+
+/** A named number with its reason above it, wherever it stands. */
+const LIMIT =
+  /\/\*\* ([^*]+) \*\/\n(?:export )?const ([A-Z][A-Z0-9_]+) = ([0-9][0-9_]*(?: \* [0-9A-Z_ *]+)?|[A-Z]+(?: [*/] [0-9]+)?|[0-9 *_]+ \* [A-Z]+);/g;
+
+function limits(): string {
+  const root = new URL('..', import.meta.url).pathname;
+  const rows = globSync(['src/**/*.ts', 'schema/*.ts'], { cwd: root })
+    .toSorted(
+      (a, b) => Number(b.includes('kernel/limit')) - Number(a.includes('kernel/limit')) || (a < b ? -1 : 1),
+    )
+    .flatMap((file) =>
+      [...readFileSync(`${root}${file}`, 'utf8').matchAll(LIMIT)].map(
+        ([, reason = '', name, value]) =>
+          `| \`${name}\` | ${value} | ${reason.replaceAll('|', '\\|')} | ${file} |`,
+      ),
+    );
+  return page(
+    'Limits',
+    'Every bound on a buffer, loop, wait or payload that stands in the code, with its reason. Those that a deployment may want to tune are variables: [configuration.md](configuration.md).',
+    ['| limit | number | reason | where |', '|---|---|---|---|', ...rows],
   );
 }
 

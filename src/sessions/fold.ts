@@ -75,13 +75,9 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'session.hibernated':
       return { ...session, lease: undefined, hibernated: true, losses: 0, retryAt: undefined };
     case 'session.archived':
+      return closed(session, event.at);
     case 'log.limit_reached':
-      return {
-        ...moved(session, 'archived', event.at),
-        lease: undefined,
-        pending: undefined,
-        hibernated: true,
-      };
+      return closed(cutOff(session, event.at), event.at);
     case 'agent.thinking':
     case 'agent.message':
     case 'tool.call':
@@ -144,6 +140,26 @@ function completed(session: Session, event: Extract<FoldEvent, { type: 'turn.com
 function statusAfter(outcome: NonNullable<Turn['outcome']>): SessionStatus {
   if (outcome === 'needs_input') return 'awaiting_input';
   return outcome === 'error' ? 'failed' : 'idle';
+}
+
+function closed(session: Session, at: number): Session {
+  return { ...moved(session, 'archived', at), lease: undefined, pending: undefined, hibernated: true };
+}
+
+/** A log that is full has no room for turn.completed: the turn ends by the limit itself. */
+function cutOff(session: Session, at: number): Session {
+  if (session.turn?.state !== 'running') return session;
+  const failure = { code: 'LOG_FULL', message: 'The log of the session is full.' };
+  return {
+    ...withTurn(session, {
+      state: 'completed',
+      completedAt: at,
+      outcome: 'error',
+      failure,
+      stopping: undefined,
+    }),
+    failure,
+  };
 }
 
 function withTurn(session: Session, change: Partial<Turn>): Session {

@@ -4,7 +4,7 @@ import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { cursorOf } from '../../src/journal/cursor.ts';
-import { type Answer, Door, ROOT_KEY, said } from '../support/door.ts';
+import { type Answer, Door, ROOT_KEY, said, textOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
 let door: Door;
@@ -64,7 +64,7 @@ describe('a caller', () => {
       headers: { authorization: `Bearer ${ROOT_KEY}` },
     });
     socket.once('open', () => socket.send('{"type":"connection_init"}'));
-    const first = await new Promise((resolve) => socket.once('message', (data) => resolve(String(data))));
+    const first = await new Promise((resolve) => socket.once('message', (data) => resolve(textOf(data))));
     socket.terminate();
 
     expect(first).toBe('{"type":"connection_ack"}');
@@ -72,8 +72,8 @@ describe('a caller', () => {
 
   it('with a body over the limit gets 413, also when it does not say how long it is', async () => {
     const large = JSON.stringify({ query: `{ agents { nodes { id } } } # ${'x'.repeat(2.1 * 1024 * 1024)}` });
-    const said = await fetch(door.url, { method: 'POST', headers: headersOf(), body: large });
-    const unsaid = await new Promise<number | undefined>((resolve, reject) => {
+    const told = await fetch(door.url, { method: 'POST', headers: headersOf(), body: large });
+    const untold = await new Promise<number | undefined>((resolve, reject) => {
       const sending = request(
         door.url,
         { method: 'POST', headers: { ...headersOf(), 'transfer-encoding': 'chunked' } },
@@ -86,7 +86,7 @@ describe('a caller', () => {
       sending.end(large);
     });
 
-    expect([said.status, unsaid]).toEqual([413, 413]);
+    expect([told.status, untold]).toEqual([413, 413]);
   });
 
   it('with a message over the limit on a socket is closed with 1009', async () => {
@@ -125,7 +125,7 @@ describe('a caller', () => {
     const id = await door.session();
     const socket = await opened();
     const answers: Answer[] = [];
-    socket.on('message', (data) => answers.push(JSON.parse(String(data))));
+    socket.on('message', (data) => answers.push(JSON.parse(textOf(data))));
     const query = `subscription { sessionEvents(sessionId: "${id}") { ... on CaughtUp { cursor } } }`;
     for (let at = 0; at <= 100; at += 1)
       socket.send(JSON.stringify({ type: 'subscribe', id: String(at), payload: { query } }));

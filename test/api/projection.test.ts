@@ -104,12 +104,12 @@ it('leaves an event whose stored body is not as the table has it to execution', 
 
 function expectSameBytes(query: string, frames: readonly Frame[]): void {
   const document = parse(query);
-  expect(validate(schema, document), query).toEqual([]);
+  expect(validate(schema, document)).toEqual([]);
   const write = projectionOf(query);
   for (const rootValue of frames) {
     const { data, errors } = executeSync({ schema, document, rootValue, contextValue: {} });
-    expect(errors, query).toBeUndefined();
-    expect(write(rootValue), query).toBe(JSON.stringify(data?.['sessionEvents']));
+    const text = JSON.stringify(data?.['sessionEvents']);
+    expect({ query, errors: undefined, text: write(rootValue) }).toEqual({ query, errors, text });
   }
 }
 

@@ -4,16 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { cursorOf } from '../../src/journal/cursor.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
-import { type Answer, Door, ROOT_KEY, said } from '../support/door.ts';
+import { type Answer, Door, ROOT_KEY, said, textOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
+import { BY_EXECUTION, caughtUp, type Follower, follow, QUICK, upTo } from '../support/following.ts';
 
 const HIGH_WATER_BYTES = 200_000;
-const QUICK = `__typename ... on EventBatch { cursor events { __typename seq type body ... on AgentMessage { text } } }
-  ... on CaughtUp { cursor } ... on MessageDelta { callId offset text } ... on SlowConsumer { resumeFrom }
-  ... on SessionGone { message } ... on CursorRefused { reason earliest }`;
-/** A directive with a variable: no projection, the same frames. */
-const BY_EXECUTION = QUICK.replace('cursor events', 'cursor @include(if: $yes) events');
-
 let door: Door;
 let clients: Client[];
 beforeEach(async () => {
@@ -36,59 +31,6 @@ function clientOf(authorization = `Bearer ${ROOT_KEY}`): Client {
   clients.push(client);
   return client;
 }
-
-interface Follower {
-  readonly frames: Answer[];
-  readonly failed: () => unknown;
-  readonly completed: () => boolean;
-  readonly stop: () => void;
-  sees(what: string, condition: (frames: readonly Answer[]) => boolean): Promise<void>;
-  seqs(): readonly number[];
-}
-
-function follow(
-  client: Client,
-  sessionId: string,
-  more: Record<string, unknown> = {},
-  selection = QUICK,
-): Follower {
-  const frames: Answer[] = [];
-  let failure: unknown;
-  let completed = false;
-  const query = `subscription ($id: ID!, $after: Cursor, $filter: EventFilter, $deltas: Boolean${selection === QUICK ? '' : ', $yes: Boolean!'}) {
-    sessionEvents(sessionId: $id, after: $after, filter: $filter, deltas: $deltas) { ${selection} } }`;
-  const stop = client.subscribe<Answer>(
-    { query, variables: { id: sessionId, ...(selection === QUICK ? {} : { yes: true }), ...more } },
-    {
-      next: ({ data, errors }) => {
-        if (data) frames.push(data.sessionEvents);
-        else failure = errors;
-      },
-      error: (error) => {
-        failure = error;
-      },
-      complete: () => {
-        completed = true;
-      },
-    },
-  );
-  return {
-    frames,
-    failed: () => failure,
-    completed: () => completed,
-    stop,
-    async sees(what, condition) {
-      await eventually(`${what}, after ${JSON.stringify(frames.slice(-3)).slice(0, 500)}`, () =>
-        condition(frames),
-      );
-    },
-    seqs: () => frames.flatMap(({ events = [] }) => events.map(({ seq }: Answer) => seq)),
-  };
-}
-
-const caughtUp = (frames: readonly Answer[]): boolean =>
-  frames.some(({ __typename }) => __typename === 'CaughtUp');
-const upTo = (head: number): readonly number[] => Array.from({ length: head }, (_, at) => at + 1);
 
 describe.each([
   ['by projection', QUICK],
@@ -242,7 +184,7 @@ describe('followers', () => {
     await door.beginTurn(id);
     const slow = new WebSocket(door.socketUrl, 'graphql-transport-ws');
     const received: Answer[] = [];
-    slow.on('message', (data) => received.push(JSON.parse(String(data))));
+    slow.on('message', (data) => received.push(JSON.parse(textOf(data))));
     await new Promise((resolve) => slow.once('open', resolve));
     slow.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ROOT_KEY}` } }));
     await eventually('the acknowledgement', () => received.length === 1);

@@ -3,7 +3,12 @@ import type { Actor, NewEvent } from '../../src/journal/event.ts';
 import { type AgentId, newId, turnIdOf } from '../../src/kernel/id.ts';
 import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
 import { type Command, decide, VERDICT } from '../../src/sessions/lifecycle.ts';
-import { newSession, type Session, SESSION_STATUSES, type SessionStatus } from '../../src/sessions/session.ts';
+import {
+  newSession,
+  type Session,
+  SESSION_STATUSES,
+  type SessionStatus,
+} from '../../src/sessions/session.ts';
 
 const HUMAN: Actor = { kind: 'human' };
 
@@ -15,7 +20,15 @@ class Life {
   constructor(limits: Session['limits'] = {}) {
     const id = newId('session');
     const agentId: AgentId = newId('agent');
-    this.session = newSession({ id, createdAt: 1, agentId, agentRevision: 1, model: 'rehearsal/echo', limits, requestHash: '' });
+    this.session = newSession({
+      id,
+      createdAt: 1,
+      agentId,
+      agentRevision: 1,
+      model: 'rehearsal/echo',
+      limits,
+      requestHash: '',
+    });
   }
 
   do(command: Command): 'nothing' | string | readonly string[] {
@@ -36,7 +49,10 @@ class Life {
 
   record(...events: readonly Pick<NewEvent, 'type' | 'body'>[]) {
     const turnId = this.session.turn?.id;
-    return this.do({ kind: 'record', events: events.map((event) => ({ ...event, actor: HUMAN, turnId }) as NewEvent) });
+    return this.do({
+      kind: 'record',
+      events: events.map((event) => ({ ...event, actor: HUMAN, turnId }) as NewEvent),
+    });
   }
 
   get lastTurnId() {
@@ -65,7 +81,10 @@ const REACH: Readonly<Record<SessionStatus, (life: Life) => void>> = {
 };
 
 function seen(life: Life): void {
-  life.record({ type: 'model.started', body: { callId: 'c', inputToSeq: life.session.turn?.inputToSeq ?? 0 } });
+  life.record({
+    type: 'model.started',
+    body: { callId: 'c', inputToSeq: life.session.turn?.inputToSeq ?? 0 },
+  });
 }
 
 const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
@@ -162,8 +181,15 @@ describe('messages', () => {
   it('a failed session goes on with the next message, and forgets its failure then', () => {
     const life = new Life();
     REACH.running(life);
-    life.record({ type: 'error.model', body: { code: 'MODEL_KEY_REFUSED', message: 'mend it', retriable: false } });
-    life.do({ kind: 'completeTurn', outcome: 'error', failure: { code: 'MODEL_KEY_REFUSED', message: 'mend it' } });
+    life.record({
+      type: 'error.model',
+      body: { code: 'MODEL_KEY_REFUSED', message: 'mend it', retriable: false },
+    });
+    life.do({
+      kind: 'completeTurn',
+      outcome: 'error',
+      failure: { code: 'MODEL_KEY_REFUSED', message: 'mend it' },
+    });
 
     expect(life.session).toMatchObject({ status: 'failed', failure: { code: 'MODEL_KEY_REFUSED' } });
     life.send();
@@ -180,7 +206,12 @@ describe('limits', () => {
     ] as const) {
       const life = new Life(limits);
       REACH.running(life);
-      const usage = { inputTokens: 10, outputTokens: 1, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+      const usage = {
+        inputTokens: 10,
+        outputTokens: 1,
+        cacheCreationInputTokens: 0,
+        cacheReadInputTokens: 0,
+      };
       life.record({ type: 'model.usage', body: { callId: 'c', model: 'm', complete: true, ...usage } });
       life.do({ kind: 'completeTurn', outcome: 'canceled' });
       life.send();
@@ -208,5 +239,26 @@ describe('stopping', () => {
     expect(life.do({ kind: 'archive', actor: HUMAN })).toEqual(['turn.completed', 'session.archived']);
     expect(life.send()).toBe('SESSION_ARCHIVED');
     expect(life.session.lease).toBeUndefined();
+  });
+});
+
+describe('a full log', () => {
+  it('ends the running turn and closes the session', () => {
+    const life = new Life();
+    REACH.running(life);
+    const event = {
+      type: 'log.limit_reached',
+      body: { limit: 'events' },
+      seq: 9,
+      at: 9,
+      turnId: undefined,
+    } as const;
+    const session = fold(life.session, event);
+
+    expect(session).toMatchObject({
+      status: 'archived',
+      failure: { code: 'LOG_FULL' },
+      turn: { state: 'completed', outcome: 'error' },
+    });
   });
 });

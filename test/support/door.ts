@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import type { RawData } from 'ws';
 import { Access } from '../../src/access/access.ts';
 import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graphql-door.ts';
 import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
@@ -25,7 +25,7 @@ import { eventually } from './eventually.ts';
 
 export const ROOT_KEY = 'root-key-of-the-door-tests-0123';
 
-// biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
+// oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
 export type Answer = any;
 
 export interface DoorOptions extends GraphqlOptions {
@@ -121,7 +121,8 @@ export class Door {
   async close(): Promise<void> {
     try {
       await this.stop();
-      expect(this.graphql.held).toEqual({ sockets: 0, groups: 0 });
+      const { sockets, groups } = this.graphql.held;
+      if (sockets + groups > 0) throw new Error(`left behind: ${sockets} sockets, ${groups} groups`);
       await eventually('no reader of a log is left', () => this.readers() === 0);
     } finally {
       this.live.close();
@@ -158,7 +159,7 @@ export class Door {
   async record(sessionId: SessionId, ...events: readonly NewEvent[]): Promise<void> {
     const { session } = await this.sessions.get(sessionId);
     const turnId = session.turn?.id;
-    const own = events.map((event) => ({ ...event, turnId }) as NewEvent); // a spread of a union is not one for TypeScript
+    const own = events.map((event): NewEvent => ({ ...event, turnId }));
     await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
   }
 
@@ -203,4 +204,9 @@ export class Door {
 /** An event as a brain writes it. */
 export function said(text: string): NewEvent {
   return { type: 'agent.message', actor: { kind: 'agent' }, body: { callId: 'call-1', text } };
+}
+
+/** A message of a socket; ws gives it as a Buffer. */
+export function textOf(data: RawData): string {
+  return (data as Buffer).toString(); // as: ws's binaryType is nodebuffer unless it is told otherwise
 }

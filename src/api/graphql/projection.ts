@@ -98,10 +98,9 @@ function frameWriter<K extends Frame['kind']>(
 ): Write<FrameOf<K>> {
   const typeName = FRAME_TYPE[kind];
   return objectWriter(compiling, typeName, [root], (name, nodes): Part<FrameOf<K>> | undefined => {
-    // as: the only frame with events is this one
-    if (kind === 'events' && name === 'events')
-      return eventsWriter(compiling, nodes) as Write<Frame> as Write<FrameOf<K>>;
-    return FRAMES[kind][name];
+    if (kind !== 'events' || name !== 'events') return FRAMES[kind][name];
+    const write: Write<never> = eventsWriter(compiling, nodes);
+    return write as Part<FrameOf<K>>; // as: K is 'events' here
   });
 }
 

@@ -13,6 +13,9 @@ const LOOK_DAEMONS_MS = 2_000;
 /** At most this part of the time is spent measuring: one in so many. */
 const LOOK_SHARE = 5;
 
+/** The next look finds out. */
+const UNKNOWN: Size = { bytes: Infinity, entries: Infinity };
+
 export interface QuotaPorts {
   readonly folder: string;
   readonly max: Size;
@@ -64,9 +67,15 @@ export class Quota {
     const tookMs = performance.now() - startedAt;
     if (this.#closed.signal.aborted) return;
     this.#last = size;
-    const grown = size.bytes > this.#allowed.bytes || size.entries > this.#allowed.entries;
-    this.#allowed = { bytes: Math.max(max.bytes, size.bytes), entries: Math.max(max.entries, size.entries) };
-    if (grown) onOver(this.#explain());
+    if (size.bytes > this.#allowed.bytes || size.entries > this.#allowed.entries) {
+      onOver(this.#explain());
+      this.#allowed = UNKNOWN; // what was written until it died is not the next one's doing
+    } else {
+      this.#allowed = {
+        bytes: Math.max(max.bytes, size.bytes),
+        entries: Math.max(max.entries, size.entries),
+      };
+    }
     const busy = writers();
     if (busy === 'none') return;
     const leastMs = busy === 'command' ? LOOK_MS : LOOK_DAEMONS_MS;

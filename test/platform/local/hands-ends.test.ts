@@ -110,7 +110,7 @@ describe('hands that were killed', () => {
   it('in the middle of a call reject it; the next ones answer unknown and do not run it again', async () => {
     const call = bashCall('cut', 'echo run >> runs; sleep 1000');
     const lost = hands.call(call).catch((error: unknown) => error);
-    await eventually('the command runs', () => existsSync(inWorkspace('runs')));
+    await eventually('the command runs', () => readFileSync(inWorkspace('runs'), 'utf8') === 'run\n');
     hands.kill();
     expect(await lost).toBeInstanceOf(HandsLost);
     hands = await bench.hands(sessionId);

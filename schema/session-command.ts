@@ -1,0 +1,131 @@
+/** What can be done to a session: start it, cancel its turn, archive it. Messages are in schema/message.ts. */
+import { cursorOf } from '../src/journal/cursor.ts';
+import { SessionNotFound } from '../src/journal/faults.ts';
+import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
+import { parseId } from '../src/kernel/id.ts';
+import { AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
+import type { SessionEntry } from '../src/sessions/session-store.ts';
+import { builder } from './builder.ts';
+import { ClientTokenType } from './client-token.ts';
+import { actorOf, permit } from './context.ts';
+import { KEY_DESCRIPTION, LimitsInput, limitsOf } from './limits.ts';
+import { SessionType } from './session.ts';
+
+const StartSessionInput = builder.inputType('StartSessionInput', {
+  description: 'A new session and its first message.',
+  fields: (t) => ({
+    agent: t.string({ required: true, description: 'The id or the name of the agent.' }),
+    input: t.string({ required: true, description: 'The task: the first message, at most 256 KiB.' }),
+    model: t.string({ description: "Another model of the same provider than the agent's." }),
+    limits: t.field({ type: LimitsInput, description: "Each overrides the agent's." }),
+    metadata: t.field({
+      type: 'JSON',
+      description: 'An object of yours, kept with the session; at most 16 KiB.',
+    }),
+    key: t.string({
+      description: 'Your own name for the session: the same request again answers the same session.',
+    }),
+  }),
+});
+
+interface StartSessionPayload extends SessionEntry {
+  readonly turnId: string;
+  readonly replayed: boolean;
+}
+
+const StartSessionPayloadType = builder.objectRef<StartSessionPayload>('StartSessionPayload').implement({
+  description: 'The session is durable and its first turn is queued.',
+  fields: (t) => ({
+    session: t.field({ type: SessionType, description: 'The session.', resolve: (started) => started }),
+    clientToken: t.field({
+      type: ClientTokenType,
+      description: 'For a browser: reads and steers this session for an hour.',
+      resolve: ({ session }, _args, { access }) => access.mintClientToken(session.id),
+    }),
+    turnId: t.exposeID('turnId', { description: 'The turn that takes up the first message.' }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The start of the log: follow from here to see everything.',
+      resolve: ({ session }) => cursorOf(session.id, 0),
+    }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'True when the session had been started before by the same request.',
+    }),
+  }),
+});
+
+interface SessionPayload extends SessionEntry {
+  readonly replayed: boolean;
+}
+
+function payloadOf(name: string, description: string) {
+  return builder.objectRef<SessionPayload>(name).implement({
+    description,
+    fields: (t) => ({
+      session: t.field({ type: SessionType, description: 'As it is now.', resolve: (entry) => entry }),
+      replayed: t.exposeBoolean('replayed', {
+        description: 'True when the same key had been used before; nothing was done now.',
+      }),
+    }),
+  });
+}
+const CancelTurnPayload = payloadOf(
+  'CancelTurnPayload',
+  'The running or waiting turn is being ended; turn.completed says when it is.',
+);
+const ArchiveSessionPayload = payloadOf('ArchiveSessionPayload', 'The session is closed for good.');
+
+builder.mutationFields((t) => ({
+  startSession: t.field({
+    type: StartSessionPayloadType,
+    description: 'Starts a session of an agent with a first message, atomically.',
+    args: {
+      input: t.arg({ type: StartSessionInput, required: true, description: 'Which agent, and what to do.' }),
+      idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
+    },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound, NoCredential, IdempotencyConflict] },
+    resolve: (_root, { input, idempotencyKey }, context) => {
+      permit(context, 'manage');
+      const { agent, model, limits, metadata, key } = input;
+      return context.sessions.start({
+        agent,
+        input: input.input,
+        model: model ?? undefined,
+        limits: limitsOf(limits),
+        // as: sessions.start itself refuses whatever is not an object
+        metadata: (metadata ?? undefined) as Readonly<Record<string, unknown>> | undefined,
+        key: key ?? undefined,
+        idempotencyKey: idempotencyKey ?? undefined,
+        actor: actorOf(context),
+      });
+    },
+  }),
+  cancelTurn: t.field({
+    type: CancelTurnPayload,
+    description: 'Ends the running or waiting turn. When nothing runs, nothing happens.',
+    args: {
+      sessionId: t.arg.id({ required: true, description: 'The session whose turn it is.' }),
+      idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    resolve: (_root, { sessionId, idempotencyKey }, context) => {
+      const id = parseId('session', sessionId, 'sessionId');
+      permit(context, 'manage', id);
+      return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined);
+    },
+  }),
+  archiveSession: t.field({
+    type: ArchiveSessionPayload,
+    description: 'Ends its turn and closes it for good; its log stays readable.',
+    args: {
+      sessionId: t.arg.id({ required: true, description: 'The session to close.' }),
+      idempotencyKey: t.arg.string({ description: 'Not needed: closing what is closed does nothing.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    resolve: (_root, { sessionId, idempotencyKey }, context) => {
+      const id = parseId('session', sessionId, 'sessionId');
+      permit(context, 'manage', id);
+      return context.sessions.archive(id, actorOf(context), idempotencyKey ?? undefined);
+    },
+  }),
+}));

@@ -1,0 +1,97 @@
+/** The bound of the workspace on a real folder, with the moments between measuring and killing in the test's hands. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Quota } from '../../../src/platform/host/quota.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const BLOCK = 64 * 1024;
+
+let folder: string;
+let quota: Quota;
+let looks: number;
+let kills: string[];
+let onKill: () => void;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-quota-'));
+  looks = 0;
+  kills = [];
+  onKill = () => undefined;
+  quota = new Quota({
+    folder,
+    max: { bytes: 4 * BLOCK, entries: 100 },
+    writers: () => {
+      looks += 1;
+      return 'none'; // each look is asked for by the test
+    },
+    onOver: (explanation) => {
+      kills.push(explanation);
+      onKill();
+    },
+  });
+});
+afterEach(async () => {
+  await quota.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = (name: string, blocks: number): void =>
+  writeFileSync(join(folder, name), Buffer.alloc(blocks * BLOCK, 1));
+async function look(): Promise<void> {
+  const before = looks;
+  await eventually('a look has been taken', () => {
+    quota.watch();
+    return looks > before;
+  });
+}
+
+it('lets a workspace grow up to its bound, and ends what writes beyond it', async () => {
+  write('a', 3);
+  await look();
+  expect(kills).toEqual([]);
+
+  write('b', 3);
+  await look();
+  expect(kills).toEqual([expect.stringContaining('over its limit')]);
+});
+
+it('does not kill the clean-up for what was still written while the writer was being killed', async () => {
+  write('a', 6);
+  onKill = () => write('b', 3);
+  await look();
+  await look();
+  await look();
+
+  expect(kills).toHaveLength(1);
+});
+
+it('ends what adds to a workspace that is over its bound, and not what removes from it', async () => {
+  write('a', 6);
+  write('b', 6);
+  await look();
+  await look();
+  rmSync(join(folder, 'b'));
+  await look();
+  expect(kills).toHaveLength(1);
+
+  write('c', 3);
+  await look();
+  expect(kills).toHaveLength(2);
+});
+
+it('counts files as well as bytes', async () => {
+  for (let n = 0; n <= 100; n += 1) writeFileSync(join(folder, String(n)), '');
+  await look();
+
+  expect(kills).toHaveLength(1);
+});
+
+it('refuses a write while over, and no longer once there is room', async () => {
+  write('a', 6);
+  await look();
+  expect(await quota.refusal()).toContain('over its limit');
+
+  rmSync(join(folder, 'a'));
+  expect(await quota.refusal()).toBeUndefined();
+});
