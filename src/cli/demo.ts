@@ -5,7 +5,12 @@
  */
 import { connect, type Client } from '../client/client.ts';
 import type { Frame } from '../client/follow.ts';
-import { CreateAgentDocument, ReadSessionDocument, SendMessageDocument, StartSessionDocument } from '../client/generated/graphql.ts';
+import {
+  CreateAgentDocument,
+  ReadSessionDocument,
+  SendMessageDocument,
+  StartSessionDocument,
+} from '../client/generated/graphql.ts';
 import { Narration } from './narration.ts';
 import { type Server, startServer } from './server.ts';
 
@@ -33,7 +38,11 @@ interface Progress {
 async function main(): Promise<void> {
   const narration = new Narration((text) => process.stdout.write(text));
   const withKey = (process.env['ANTHROPIC_API_KEY'] ?? '') !== '';
-  narration.title(withKey ? `Holdfast demo, with ${CLAUDE}` : 'Holdfast demo, with a rehearsed model (set ANTHROPIC_API_KEY for Claude)');
+  narration.title(
+    withKey
+      ? `Holdfast demo, with ${CLAUDE}`
+      : 'Holdfast demo, with a rehearsed model (set ANTHROPIC_API_KEY for Claude)',
+  );
   const server = await startServer();
   const client = connect({ url: server.url, key: server.key });
   try {
@@ -67,9 +76,13 @@ async function play(client: Client, server: Server, model: string, narration: Na
 
 async function start(client: Client, model: string, narration: Narration): Promise<string> {
   narration.step('define an agent, start a session on a real task');
-  const { createAgent } = await client.request(CreateAgentDocument, { input: { name: 'demo', model, prompt: PROMPT } });
+  const { createAgent } = await client.request(CreateAgentDocument, {
+    input: { name: 'demo', model, prompt: PROMPT },
+  });
   if (createAgent.__typename !== 'CreateAgentPayload') throw new Error(createAgent.message);
-  const { startSession } = await client.request(StartSessionDocument, { input: { agent: 'demo', input: TASK } });
+  const { startSession } = await client.request(StartSessionDocument, {
+    input: { agent: 'demo', input: TASK },
+  });
   if (startSession.__typename !== 'StartSessionPayload') throw new Error(startSession.message);
   return startSession.session.id;
 }
@@ -104,7 +117,8 @@ async function react(event: Event, { client, server, sessionId, narration, progr
   if (event.__typename === 'BrainStarted' && progress.killed) progress.resumed = true;
   if (event.__typename === 'TurnCompleted') {
     progress.turns += 1;
-    if (event.turnOutcome !== 'COMPLETED') throw new Error(`The turn ended as ${event.turnOutcome}: ${event.errorMessage ?? ''}`);
+    if (event.turnOutcome !== 'COMPLETED')
+      throw new Error(`The turn ended as ${event.turnOutcome}: ${event.errorMessage ?? ''}`);
     if (progress.turns === 1) narration.step('wait until the session has nothing to do and hibernates');
   }
   if (event.type === 'session.hibernated' && !progress.hibernated) {
@@ -119,9 +133,15 @@ async function send(client: Client, sessionId: string, text: string): Promise<vo
   if (sendMessage.__typename !== 'SendMessagePayload') throw new Error(sendMessage.message);
 }
 
-async function conclude(client: Client, sessionId: string, narration: Narration, progress: Progress): Promise<void> {
+async function conclude(
+  client: Client,
+  sessionId: string,
+  narration: Narration,
+  progress: Progress,
+): Promise<void> {
   const missing = Object.entries(progress).filter(([, seen]) => seen === false);
-  if (missing.length > 0) throw new Error(`The demo ended without: ${missing.map(([what]) => what).join(', ')}.`);
+  if (missing.length > 0)
+    throw new Error(`The demo ended without: ${missing.map(([what]) => what).join(', ')}.`);
   const { session } = await client.request(ReadSessionDocument, { id: sessionId });
   if (session.__typename !== 'Session') throw new Error(session.message);
   const { usage, head, turnCount } = session;

@@ -99,7 +99,12 @@ function detail(event: Event): string {
 function indented(output: string): string {
   const lines = output.trimEnd().split('\n');
   const shown = lines.slice(0, OUTPUT_LINES_MAX).map((line) => `               | ${cut(line)}\n`);
-  return shown.join('') + (lines.length > OUTPUT_LINES_MAX ? `               | … ${lines.length - OUTPUT_LINES_MAX} more lines\n` : '');
+  return (
+    shown.join('') +
+    (lines.length > OUTPUT_LINES_MAX
+      ? `               | … ${lines.length - OUTPUT_LINES_MAX} more lines\n`
+      : '')
+  );
 }
 
 function cut(text: string): string {

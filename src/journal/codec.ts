@@ -96,7 +96,7 @@ export function toEvent(recorded: RecordedEvent): Event | undefined {
     turnId,
     body: JSON.parse(body),
   };
-  return event as Event; // what is in the log was checked, or made by us, before it was written
+  return event; // what is in the log was checked, or made by us, before it was written
 }
 
 function ruleOf(name: string, field: Field): Rule {

@@ -83,7 +83,7 @@ class Follower {
   }
 
   async #step(live: LiveTail): Promise<Follow | undefined> {
-    if (live.failure !== undefined) throw live.failure;
+    if (live.failure !== undefined) throw failureOf(live.failure);
     if (live.head === undefined) return undefined;
     if (this.#position < live.head) return this.#events(live, live.head);
     if (!this.#caughtUp) {
@@ -137,4 +137,9 @@ class Follower {
       signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+/** A fault as it is: SessionNotFound says what is wrong. */
+function failureOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('The log could not be read.', { cause: thrown });
 }

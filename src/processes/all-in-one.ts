@@ -39,7 +39,11 @@ async function stop(controlPlane: ControlPlane): Promise<void> {
 
 main().catch((error: unknown) => {
   const known = error instanceof Fault || error instanceof ConfigRefused;
-  const text = known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = known
+    ? error.message
+    : error instanceof Error
+      ? (error.stack ?? error.message)
+      : String(error);
   process.stderr.write(`holdfast: ${text}\n`);
   process.exit(error instanceof ConfigRefused ? EXIT_CONFIG : 1);
 });

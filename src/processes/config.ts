@@ -110,7 +110,8 @@ export const VARIABLES = {
   HOLDFAST_REHEARSAL: {
     name: 'HOLDFAST_REHEARSAL',
     fallback: undefined,
-    prose: 'A folder of your own scripts for rehearsal/<script> models, beside those that come with Holdfast.',
+    prose:
+      'A folder of your own scripts for rehearsal/<script> models, beside those that come with Holdfast.',
     expected: 'a folder',
     parse: (text) => resolve(text),
   },

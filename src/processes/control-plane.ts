@@ -62,7 +62,11 @@ export async function startControlPlane(
   }
 }
 
-async function start(config: Config, ports: { clock: Clock; logger: Logger }, scope: Scope): Promise<ControlPlane> {
+async function start(
+  config: Config,
+  ports: { clock: Clock; logger: Logger },
+  scope: Scope,
+): Promise<ControlPlane> {
   const { clock, logger } = ports;
   const { dataFolder } = config;
   await makeFolder(dataFolder);
@@ -94,7 +98,16 @@ async function start(config: Config, ports: { clock: Clock; logger: Logger }, sc
   const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
 
   const model = await createModelDoor(config, { sessions, credentials, serverKey, logger }, scope);
-  const unitDoor = createUnitDoor({ access, sessions, agents, journal, live, logger, tools: workbench, model });
+  const unitDoor = createUnitDoor({
+    access,
+    sessions,
+    agents,
+    journal,
+    live,
+    logger,
+    tools: workbench,
+    model,
+  });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
 
   // The database is held by this process alone, so every other owner is dead: its sessions go on at once (ADR 0005).
@@ -124,9 +137,11 @@ async function start(config: Config, ports: { clock: Clock; logger: Logger }, sc
   );
   const ready = async (): Promise<boolean> => (await store.owners.alive(clock.now())).includes(owner);
   const { port, host } = config;
-  const outer = await listenHttp({ graphql, logger, ready }, { port, host }).catch((cause: NodeJS.ErrnoException) => {
-    throw explain(cause, { port, host });
-  });
+  const outer = await listenHttp({ graphql, logger, ready }, { port, host }).catch(
+    (cause: NodeJS.ErrnoException) => {
+      throw explain(cause, { port, host });
+    },
+  );
   scope.add('outer door', outer, (it) => it.close()); // ends the graphql door too
   return { url: urlOf(host, outer.port), firstKey, close: () => scope.close() };
 }
@@ -165,7 +180,9 @@ function explain(cause: NodeJS.ErrnoException, { port, host }: { port: number; h
     EADDRNOTAVAIL: `${host} is not an address of this machine: set HOST to one that is, or leave it out.`,
     ENOTFOUND: `${host} is not an address: set HOST to one, or leave it out.`,
   };
-  return new StartRefused(what[cause.code ?? ''] ?? `cannot listen on ${host}:${port} (${cause.message}).`, { cause });
+  return new StartRefused(what[cause.code ?? ''] ?? `cannot listen on ${host}:${port} (${cause.message}).`, {
+    cause,
+  });
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -20,7 +20,9 @@ export function greeting(config: Config, controlPlane: ControlPlane): string {
     config.anthropic.key === undefined
       ? '  Models:  no ANTHROPIC_API_KEY: give agents a key, or use rehearsal/echo, which needs none.'
       : '  Models:  anthropic/… with ANTHROPIC_API_KEY, rehearsal/… without any key.',
-    ...(config.isolation === 'none' ? ['  Isolation: NONE. Commands of agents run as this user on this machine.'] : []),
+    ...(config.isolation === 'none'
+      ? ['  Isolation: NONE. Commands of agents run as this user on this machine.']
+      : []),
     'Try:',
     curl(create),
     curl(start),

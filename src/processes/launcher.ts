@@ -18,5 +18,5 @@ export async function createLauncher(
     ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
   }
   const workspaces = new WorkspaceStore(join(dataFolder, 'workspaces'));
-  return new LocalLauncher({ isolation, workspaces, ...ports });
+  return new LocalLauncher({ isolation, workspaces, searchPath, ...ports });
 }

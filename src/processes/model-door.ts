@@ -12,13 +12,19 @@ import { parseModel } from '../sessions/model-name.ts';
 import { CALL_HEADER } from '../sessions/unit-wire.ts';
 import type { Config } from './config.ts';
 
-export type ModelDoor = (request: IncomingMessage, response: ServerResponse, sessionId: SessionId) => Promise<void>;
+export type ModelDoor = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  sessionId: SessionId,
+) => Promise<void>;
 
 export async function createModelDoor(config: Config, ports: AccountPorts, scope: Scope): Promise<ModelDoor> {
   const account = sessionAccount(ports);
   const scripts = [...(await loadScripts(OWN_SCRIPTS)), ...(await ownScripts(config.rehearsalFolder))];
-  const rehearsal = scope.add('rehearsal', await startRehearsal({ port: 0, host: '127.0.0.1', scripts }), (it) =>
-    it.close(),
+  const rehearsal = scope.add(
+    'rehearsal',
+    await startRehearsal({ port: 0, host: '127.0.0.1', scripts }),
+    (it) => it.close(),
   );
   const gateways = {
     anthropic: new Gateway(account, { upstream: new URL(config.anthropic.baseUrl) }),
@@ -27,7 +33,8 @@ export async function createModelDoor(config: Config, ports: AccountPorts, scope
       { upstream: new URL(rehearsal.url) },
     ),
   };
-  for (const [name, gateway] of Object.entries(gateways)) scope.add(`gateway ${name}`, gateway, (it) => it.close());
+  for (const [name, gateway] of Object.entries(gateways))
+    scope.add(`gateway ${name}`, gateway, (it) => it.close());
   return async (request, response, sessionId) => {
     const { session } = await ports.sessions.get(sessionId);
     const callId = String(request.headers[CALL_HEADER] ?? '');

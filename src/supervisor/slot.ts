@@ -102,9 +102,15 @@ export class Slot {
 
     const brain = spares.take();
     brain.catch(() => undefined); // awaited below, after the lease
-    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, { kind: 'takeLease', owner });
+    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, {
+      kind: 'takeLease',
+      owner,
+    });
     if (firstSeq > lastSeq) {
-      await brain.then((unused) => unused.stop(), () => undefined);
+      await brain.then(
+        (unused) => unused.stop(),
+        () => undefined,
+      );
       return 'done';
     }
     const { epoch } = state;
@@ -138,7 +144,11 @@ export class Slot {
         return 'again';
       }
       case 'deadline':
-        await sessions.supervise(this.sessionId, { kind: 'completeTurn', outcome: 'deadline_exceeded' }, epoch);
+        await sessions.supervise(
+          this.sessionId,
+          { kind: 'completeTurn', outcome: 'deadline_exceeded' },
+          epoch,
+        );
         return 'again';
       case 'stopOverdue':
         await sessions.supervise(this.sessionId, { kind: 'completeTurn', outcome: outcome.outcome }, epoch);
@@ -157,7 +167,8 @@ export class Slot {
     const { sessions } = this.#ports;
     const code = 'BRAIN_LOST';
     const message = `The brain ended ${LOSSES_MAX} times without progress (${how}). Send a message to try again.`;
-    if (session.status === 'queued') await sessions.write(this.sessionId, epoch, undefined, { kind: 'beginTurn' });
+    if (session.status === 'queued')
+      await sessions.write(this.sessionId, epoch, undefined, { kind: 'beginTurn' });
     const { session: now } = await sessions.get(this.sessionId);
     await sessions.supervise(
       this.sessionId,
@@ -205,7 +216,8 @@ export class Slot {
       }
       if (deadline !== undefined && now >= deadline) return { kind: 'deadline' };
       const idleUntil = this.#idleUntil(session);
-      if (idleUntil !== undefined && now >= idleUntil && (await this.#hibernate(epoch))) return { kind: 'hibernated' };
+      if (idleUntil !== undefined && now >= idleUntil && (await this.#hibernate(epoch)))
+        return { kind: 'hibernated' };
       const next = Math.min(
         deadline ?? Infinity,
         stopSince === undefined ? Infinity : stopSince + STOP_GRACE_MS,
@@ -223,7 +235,11 @@ export class Slot {
 
   /** False when a message came in between: the brain stays. */
   async #hibernate(epoch: number): Promise<boolean> {
-    const { firstSeq, lastSeq } = await this.#ports.sessions.supervise(this.sessionId, { kind: 'hibernate' }, epoch);
+    const { firstSeq, lastSeq } = await this.#ports.sessions.supervise(
+      this.sessionId,
+      { kind: 'hibernate' },
+      epoch,
+    );
     return lastSeq >= firstSeq;
   }
 
@@ -253,7 +269,9 @@ function describe({ code, signal, stderr }: Ended): string {
 }
 
 /** Faults that mean: this session is no longer this slot's. */
-function isOver(error: unknown): error is EpochStale | SessionArchived | TurnOver | SessionNotFound | LogFull {
+function isOver(
+  error: unknown,
+): error is EpochStale | SessionArchived | TurnOver | SessionNotFound | LogFull {
   return (
     error instanceof EpochStale ||
     error instanceof SessionArchived ||

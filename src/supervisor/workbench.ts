@@ -30,26 +30,39 @@ export class Workbench {
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         const lost = error instanceof HandsLost;
-        this.#ports.logger[lost ? 'info' : 'warn']('hands lost or not started', { sessionId, attempt, error });
+        this.#ports.logger[lost ? 'info' : 'warn']('hands lost or not started', {
+          sessionId,
+          attempt,
+          error,
+        });
       }
     }
     return { outcome: 'failed', output: `The tool could not be run: ${reason}`, durationMs: 0 };
   }
 
   cancel(sessionId: SessionId, callId: string): void {
-    void this.#hands.get(sessionId)?.then((hands) => hands.cancel(callId), () => undefined);
+    void this.#hands.get(sessionId)?.then(
+      (hands) => hands.cancel(callId),
+      () => undefined,
+    );
   }
 
   /** The process id, for diagnosis and tests; undefined when the session has no hands now. */
   async pidOf(sessionId: SessionId): Promise<number | undefined> {
-    return this.#hands.get(sessionId)?.then((hands) => hands.pid, () => undefined);
+    return this.#hands.get(sessionId)?.then(
+      (hands) => hands.pid,
+      () => undefined,
+    );
   }
 
   /** Stops the session's hands, if it has any; the workspace stays. */
   async release(sessionId: SessionId): Promise<void> {
     const hands = this.#hands.get(sessionId);
     this.#hands.delete(sessionId);
-    await hands?.then((it) => it.stop(), () => undefined);
+    await hands?.then(
+      (it) => it.stop(),
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {

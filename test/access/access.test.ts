@@ -12,7 +12,11 @@ let access: Access;
 beforeEach(() => {
   now = 1_000_000;
   keys = [];
-  access = new Access({ keys: keyList(), clock: { now: () => now, sleep: async () => undefined }, signingKey: randomBytes(32) });
+  access = new Access({
+    keys: keyList(),
+    clock: { now: () => now, sleep: async () => undefined },
+    signingKey: randomBytes(32),
+  });
 });
 
 /** The port over an array; the real adapters have their contract. */

@@ -1,6 +1,6 @@
 /** What every SessionStore must keep: records and turns beside their logs. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Event, EVENTS, type NewEvent } from '../../src/journal/event.ts';
+import { EVENTS, type NewEvent } from '../../src/journal/event.ts';
 import { isEventType } from '../../src/journal/codec.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
@@ -248,7 +248,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
         const { type } = event;
         if (!isEventType(type)) throw new Error(`${type} is not one of ${Object.keys(EVENTS).join(', ')}`);
         const body = JSON.parse((await journal.readBody(id, event.seq)) ?? '');
-        rebuilt = fold(rebuilt, { ...event, type, body } as Event); // type and body come from one row
+        rebuilt = fold(rebuilt, { ...event, type, body });
       }
 
       const stored = await sessions.get(id);

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { once, tail } from '../../src/kernel/tail.ts';
 
-function parked(): { source: Parameters<typeof tail<number>>[0]; released: () => number; listeners: () => number } {
+function parked(): {
+  source: Parameters<typeof tail<number>>[0];
+  released: () => number;
+  listeners: () => number;
+} {
   let releases = 0;
   const wakers = new Set<() => void>();
   return {

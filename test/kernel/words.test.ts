@@ -26,7 +26,7 @@ describe('ids', () => {
 describe('sealed', () => {
   it('shows its value to open() alone', () => {
     const sealed = new Sealed('hunter2');
-    const shown = [String(sealed), JSON.stringify({ sealed }), inspect({ sealed }), `${sealed}`];
+    const shown = [String(sealed), JSON.stringify({ sealed }), inspect({ sealed })];
 
     expect(shown.join()).not.toContain('hunter2');
     expect(sealed.open()).toBe('hunter2');
@@ -52,7 +52,9 @@ describe('backoff', () => {
   it('doubles to its ceiling and resets only after a run that held', () => {
     const backoff = new Backoff({ firstMs: 100, ceilingMs: 1_000, heldMs: 5_000, random: () => 1 });
 
-    expect([0, 0, 0, 0, 0, 0].map((ranMs) => backoff.nextMs(ranMs))).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+    expect([0, 0, 0, 0, 0, 0].map((ranMs) => backoff.nextMs(ranMs))).toEqual([
+      100, 200, 400, 800, 1_000, 1_000,
+    ]);
     expect(backoff.nextMs(5_000)).toBe(100);
   });
 });

@@ -10,7 +10,12 @@ describe('configuration', () => {
   });
 
   it('reports all problems at once, with name and expectation', () => {
-    const env = { PORT: 'many', DATABASE_URL: 'postgres://x', HOLDFAST_ISOLATION: 'maybe', HOLDFAST_ROOT_KEY: 'short' };
+    const env = {
+      PORT: 'many',
+      DATABASE_URL: 'postgres://x',
+      HOLDFAST_ISOLATION: 'maybe',
+      HOLDFAST_ROOT_KEY: 'short',
+    };
     let refused: unknown;
     try {
       readConfig(env);

@@ -36,7 +36,6 @@ async function killedAt(step: number): Promise<string> {
   return sessionId;
 }
 
-
 it('tells the same story wherever its brain was killed', async () => {
   const expected = await undisturbed();
   expect(expected.at(-3)).toContain('Done: one three run run');

@@ -10,7 +10,10 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 /** Reads one event after `cursor`, then drops the socket. Cursors are `<seq>.<check>`: the test cuts batches into events. */
-function nextEvent(sessionId: string, cursor: string | undefined): Promise<{ seq: number; type: string; cursor: string }> {
+function nextEvent(
+  sessionId: string,
+  cursor: string | undefined,
+): Promise<{ seq: number; type: string; cursor: string }> {
   return new Promise((resolve) => {
     const reader = world.subscribe(
       sessionId,

@@ -10,7 +10,11 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 it('a turn that hangs is ended at its deadline', async () => {
-  const sessionId = await world.startSession({ agent: 'wait', input: 'Wait for ever.', limits: { turnSeconds: 1 } });
+  const sessionId = await world.startSession({
+    agent: 'wait',
+    input: 'Wait for ever.',
+    limits: { turnSeconds: 1 },
+  });
   const events = await world.sees(sessionId, 'turn.completed');
 
   expect(events.findLast(({ type }) => type === 'turn.completed')?.body.outcome).toBe('deadline_exceeded');

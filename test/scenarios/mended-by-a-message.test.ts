@@ -8,7 +8,12 @@ const RIGHT = 'sk-ant-the-right-key-0001';
 let service: Rehearsal;
 let world: World;
 beforeAll(async () => {
-  const script = { description: 'One model, one key.', key: RIGHT, models: ['known'], rules: [{ answer: [{ text: 'Hello.' }] }] };
+  const script = {
+    description: 'One model, one key.',
+    key: RIGHT,
+    models: ['known'],
+    rules: [{ answer: [{ text: 'Hello.' }] }],
+  };
   const scripts = [parseScript('strict', JSON.stringify(script))];
   service = await startRehearsal({ port: 0, host: '127.0.0.1', scripts, fallback: 'strict' });
   world = await World.open({ ANTHROPIC_BASE_URL: service.url });

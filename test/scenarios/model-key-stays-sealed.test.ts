@@ -34,7 +34,9 @@ it('is known to the control plane and the model service alone', async () => {
   const lines = units.map(commandLine);
   expect(lines.some((line) => line.includes('processes/brain.ts'))).toBe(true);
   expect(lines.some((line) => line.includes('processes/hands.ts'))).toBe(true);
-  expect(units.map((pid) => [commandLine(pid), holds(pid, CANARY)]).filter(([, places]) => places?.length !== 0)).toEqual([]);
+  expect(
+    units.map((pid) => [commandLine(pid), holds(pid, CANARY)]).filter(([, places]) => places?.length !== 0),
+  ).toEqual([]);
   expect(holds(world.serverPid, CANARY)).toEqual(['memory']); // the look does find what is there
 
   writeFileSync(join(workspace, 'go'), '');
@@ -45,7 +47,11 @@ it('is known to the control plane and the model service alone', async () => {
   const shown = JSON.stringify(await world.events(sessionId)) + world.logs + world.output;
   expect(shown).not.toContain(CANARY);
   await world.stop();
-  const files = readdirSync(world.folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
-  const telling = files.map((file) => join(file.parentPath, file.name)).filter((path) => readFileSync(path).includes(CANARY));
+  const files = readdirSync(world.folder, { recursive: true, withFileTypes: true }).filter((file) =>
+    file.isFile(),
+  );
+  const telling = files
+    .map((file) => join(file.parentPath, file.name))
+    .filter((path) => readFileSync(path).includes(CANARY));
   expect(telling).toEqual([]);
 });

@@ -35,5 +35,7 @@ it('each session ends its turn with the same story, and no process of the old se
  * differ. Everything else is the same.
  */
 function withoutUnknown(lines: readonly string[]): readonly string[] {
-  return lines.map((line) => (line.startsWith('tool.result') || line.startsWith('agent.message') ? (line.split(' ')[0] ?? '') : line));
+  return lines.map((line) =>
+    line.startsWith('tool.result') || line.startsWith('agent.message') ? (line.split(' ')[0] ?? '') : line,
+  );
 }

@@ -8,7 +8,10 @@ import { type LogEvent, World } from '../support/world.ts';
 
 let world: World;
 beforeAll(async () => {
-  world = await World.open({ HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts`, HOLDFAST_IDLE_SECONDS: '1' });
+  world = await World.open({
+    HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts`,
+    HOLDFAST_IDLE_SECONDS: '1',
+  });
   for (const name of ['wait', 'ask', 'slow']) await world.createAgent({ name, model: `rehearsal/${name}` });
 });
 afterAll(() => world.close());

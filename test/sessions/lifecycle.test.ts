@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Actor, NewEvent } from '../../src/journal/event.ts';
 import { type AgentId, newId, turnIdOf } from '../../src/kernel/id.ts';
-import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
+import { fold } from '../../src/sessions/fold.ts';
 import { type Command, decide, VERDICT } from '../../src/sessions/lifecycle.ts';
 import {
   newSession,
@@ -38,7 +38,7 @@ class Life {
     for (const event of decision.events) {
       this.events.push(event);
       const seq = this.events.length;
-      this.session = fold(this.session, { ...event, seq, at: seq } as FoldEvent);
+      this.session = fold(this.session, { ...event, seq, at: seq });
     }
     return decision.events.map((event) => event.type);
   }

@@ -2,7 +2,13 @@
 import type { LogEvent } from './world.ts';
 
 /** What a crash may add: brains come and go, a call that was made again is metered again. */
-const OF_THE_RUNTIME = new Set(['brain.started', 'brain.lost', 'session.hibernated', 'model.usage', 'model.retried']);
+const OF_THE_RUNTIME = new Set([
+  'brain.started',
+  'brain.lost',
+  'session.hibernated',
+  'model.usage',
+  'model.retried',
+]);
 
 export function story(events: readonly LogEvent[]): readonly string[] {
   const told = events.filter(({ type }) => !OF_THE_RUNTIME.has(type)).map(tell);
@@ -15,7 +21,15 @@ export function isDense(events: readonly LogEvent[]): boolean {
 }
 
 function tell({ type, body }: LogEvent): string {
-  const { durationMs: _, inputFromSeq: __, inputToSeq: ___, resultEventId: ____, toolUseId: _____, signature: ______, ...rest } = body;
+  const {
+    durationMs: _,
+    inputFromSeq: __,
+    inputToSeq: ___,
+    resultEventId: ____,
+    toolUseId: _____,
+    signature: ______,
+    ...rest
+  } = body;
   return `${type} ${JSON.stringify(rest)}`;
 }
 

@@ -19,7 +19,7 @@ export interface LogEvent {
   readonly type: string;
   readonly turnId: string | null;
   // Tests look into bodies of many types; each asserts what it reads.
-  // biome-ignore lint/suspicious/noExplicitAny: see above
+  // oxlint-disable-next-line typescript/no-explicit-any -- see above
   readonly body: any;
 }
 
@@ -100,8 +100,12 @@ export class World {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
-  async graphql(query: string, variables: Record<string, unknown> = {}, bearer: string = ROOT_KEY): Promise<any> {
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
+  async graphql(
+    query: string,
+    variables: Record<string, unknown> = {},
+    bearer: string = ROOT_KEY,
+  ): Promise<any> {
     const response = await fetch(`${this.#url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
@@ -137,7 +141,7 @@ export class World {
     if (sendMessage.code !== undefined) throw new Error(JSON.stringify(sendMessage));
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
   async session(sessionId: string, fields = 'id status why hibernated turnCount'): Promise<any> {
     const { session } = await this.graphql(
       `query ($id: ID!) { session(id: $id) { __typename ... on Session { ${fields} } ... on Fault { code } } }`,
@@ -186,7 +190,9 @@ export class World {
   }
 
   #logged(message: string, sessionId: string): number | undefined {
-    const lines = this.#logs.split('\n').filter((line) => line.includes(`"${message}"`) && line.includes(sessionId));
+    const lines = this.#logs
+      .split('\n')
+      .filter((line) => line.includes(`"${message}"`) && line.includes(sessionId));
     const last = lines.at(-1);
     return last === undefined ? undefined : (JSON.parse(last) as { pid: number }).pid;
   }
@@ -195,7 +201,7 @@ export class World {
   subscribe(
     sessionId: string,
     after: string | undefined,
-    // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
     onFrame: (frame: any) => void,
     fields = 'events { id seq type turnId body } cursor',
   ): { stop: () => Promise<void> } {
@@ -212,7 +218,11 @@ export class World {
           ... on SessionGone { message } ... on CursorRefused { reason } } }`,
         variables: { id: sessionId, after },
       },
-      { next: ({ data }) => onFrame((data as { sessionEvents: unknown }).sessionEvents), error: () => undefined, complete: () => undefined },
+      {
+        next: ({ data }) => onFrame((data as { sessionEvents: unknown }).sessionEvents),
+        error: () => undefined,
+        complete: () => undefined,
+      },
     );
     return { stop: async () => client.dispose() };
   }

@@ -47,22 +47,32 @@ type Unit = Extract<Principal, { kind: 'unit' }>;
 
 export function createUnitDoor(ports: UnitDoorPorts): Server {
   const server = createServer((request, response) => {
-    void answer(ports, request, response).catch((error: unknown) => refuse(ports.logger, request, response, error));
+    void answer(ports, request, response).catch((error: unknown) =>
+      refuse(ports.logger, request, response, error),
+    );
   });
   server.requestTimeout = 0; // a tool call may run for an hour; the brain is ours, and its socket is not the world's
   server.keepAliveTimeout = 0;
   return server;
 }
 
-async function answer(ports: UnitDoorPorts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  ports: UnitDoorPorts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const unit = await unitOf(ports.access, request);
   const url = request.url ?? '';
   if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
-  if (url === '/v1/messages' && request.method === 'POST') return ports.model(request, response, unit.sessionId);
-  if (url.startsWith('/unit/tools/') && request.method === 'POST') return tool(ports, unit, request, response);
+  if (url === '/v1/messages' && request.method === 'POST')
+    return ports.model(request, response, unit.sessionId);
+  if (url.startsWith('/unit/tools/') && request.method === 'POST')
+    return tool(ports, unit, request, response);
   if (url === '/unit/deltas' && request.method === 'POST') return delta(ports, unit, request, response);
-  if (url.startsWith('/unit/events') && request.method === 'GET') return events(ports, unit, request, response);
-  if (url === '/unit/assignment' && request.method === 'GET') return send(response, 200, await assignment(ports, unit));
+  if (url.startsWith('/unit/events') && request.method === 'GET')
+    return events(ports, unit, request, response);
+  if (url === '/unit/assignment' && request.method === 'GET')
+    return send(response, 200, await assignment(ports, unit));
   send(response, 404, { error: { code: 'NOT_FOUND', message: 'The unit door has no such path.' } });
 }
 
@@ -73,7 +83,12 @@ async function append(
   response: ServerResponse,
 ): Promise<void> {
   const { key, command } = parseAppend(await readJson(request));
-  const { firstSeq, lastSeq, replayed } = await ports.sessions.write(unit.sessionId, unit.epoch, key, command); // U1
+  const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
+    unit.sessionId,
+    unit.epoch,
+    key,
+    command,
+  ); // U1
   const appended: UnitAppended = { firstSeq, lastSeq, replayed };
   send(response, 200, appended);
 }
@@ -96,7 +111,8 @@ async function tool(
 ): Promise<void> {
   const [callId = '', verb] = (request.url ?? '').slice('/unit/tools/'.length).split('/');
   const { session } = await ports.sessions.get(unit.sessionId);
-  if (session.epoch !== unit.epoch) return send(response, 409, { error: { code: 'EPOCH_STALE', message: 'Replaced.' } });
+  if (session.epoch !== unit.epoch)
+    return send(response, 409, { error: { code: 'EPOCH_STALE', message: 'Replaced.' } });
   if (verb === 'cancel') {
     ports.tools.cancel(unit.sessionId, callId);
     response.writeHead(204).end();
@@ -160,7 +176,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > REQUEST_BYTES_MAX) throw new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`);
+    if (bytes > REQUEST_BYTES_MAX)
+      throw new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`);
     chunks.push(chunk);
   }
   try {
@@ -172,7 +189,10 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  });
   response.end(text);
 }
 

@@ -36,18 +36,21 @@ export function parseAppend(body: unknown): UnitAppend {
 
 export function parseDelta(body: unknown): UnitDelta {
   const { callId, offset, text } = record(body, 'body');
-  if (typeof callId !== 'string' || !CALL_ID.test(callId)) throw new InvalidInput('callId', 'expected an id.');
+  if (typeof callId !== 'string' || !CALL_ID.test(callId))
+    throw new InvalidInput('callId', 'expected an id.');
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
     throw new InvalidInput('offset', 'expected a whole number.');
   }
-  if (typeof text !== 'string' || text.length > DELTA_CHARS_MAX) throw new InvalidInput('text', 'expected a short text.');
+  if (typeof text !== 'string' || text.length > DELTA_CHARS_MAX)
+    throw new InvalidInput('text', 'expected a short text.');
   return { callId, offset, text };
 }
 
 export function parseToolCall(callId: string, body: unknown): ToolCall {
   const { tool, input, timeoutMs } = record(body, 'body');
   if (!CALL_ID.test(callId)) throw new InvalidInput('callId', 'expected an id.');
-  if (typeof tool !== 'string' || tool.length > 64) throw new InvalidInput('tool', 'expected the name of a tool.');
+  if (typeof tool !== 'string' || tool.length > 64)
+    throw new InvalidInput('tool', 'expected the name of a tool.');
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= TOOL_TIMEOUT_MS_MAX)) {
     throw new InvalidInput('timeoutMs', `expected up to ${TOOL_TIMEOUT_MS_MAX} milliseconds.`);
   }
@@ -62,12 +65,14 @@ function parseCommand(command: Readonly<Record<string, unknown>>): UnitCommand {
       return { kind: 'record', events: parseEvents(command.events) };
     case 'completeTurn': {
       const outcome = TURN_OUTCOMES.find((known) => known === command.outcome);
-      if (outcome === undefined) throw new InvalidInput('outcome', `expected one of ${TURN_OUTCOMES.join(', ')}.`);
+      if (outcome === undefined)
+        throw new InvalidInput('outcome', `expected one of ${TURN_OUTCOMES.join(', ')}.`);
       const { resultEventId } = command;
       return {
         kind: 'completeTurn',
         outcome,
-        resultEventId: typeof resultEventId === 'string' ? parseId('event', resultEventId, 'resultEventId') : undefined,
+        resultEventId:
+          typeof resultEventId === 'string' ? parseId('event', resultEventId, 'resultEventId') : undefined,
         failure: command.failure === undefined ? undefined : parseFailure(command.failure),
       };
     }
