@@ -7,14 +7,14 @@ import { Fault } from '../kernel/fault.ts';
 import { jsonLogger } from '../kernel/logger.ts';
 import { ConfigRefused, EXIT_CONFIG, readConfig } from './config.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { checkRuntime } from './runtime.ts';
+import { checkNodeVersion } from './node-version.ts';
 import { greeting } from './greeting.ts';
 
 /** A stop that takes longer is cut off: something hangs, and the journal has everything. */
 const STOP_MS_MAX = 10_000;
 
 async function main(): Promise<void> {
-  checkRuntime();
+  checkNodeVersion();
   const config = readConfig(process.env);
   const logger = jsonLogger(config.logLevel, (line) => process.stderr.write(line));
   const controlPlane = await startControlPlane(config, { clock: systemClock, logger });

@@ -46,6 +46,20 @@ it('a port in use', async () => {
   oneSentence(said, `port ${port} is in use`, 'PORT');
 });
 
+it('a first start that fails shows no API key; the next one does', async () => {
+  const other: Server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port } = other.address() as { port: number };
+  await start({ PORT: String(port) });
+  other.close();
+  const world = await World.open({ HOLDFAST_DATA: folder, HOLDFAST_ROOT_KEY: '' });
+  const key = /API key: (hf_\S+)/.exec(world.output)?.[1];
+  await expect(world.graphql('{ sessions { nodes { id } } }', {}, key)).resolves.toEqual({
+    sessions: { nodes: [] },
+  });
+  await world.close();
+});
+
 it('a data folder that cannot be written', async () => {
   await writeFile(join(folder, 'file'), '');
   const { code, said } = await start({ HOLDFAST_DATA: join(folder, 'file', 'data') });

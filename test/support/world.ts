@@ -100,11 +100,11 @@ export class World {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
   async graphql(
     query: string,
     variables: Record<string, unknown> = {},
     bearer: string = ROOT_KEY,
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
   ): Promise<any> {
     const response = await fetch(`${this.#url}/graphql`, {
       method: 'POST',

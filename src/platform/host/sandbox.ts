@@ -26,6 +26,9 @@ export interface HostSandboxOptions {
 /** After a command's end its last output is taken from the pipe; when daemons hold the pipe open, until it is quiet this long. */
 const OUTPUT_QUIET_MS = 50;
 
+const MADE_ROOM =
+  '[No process could be started: everything that earlier commands had left running was ended.]\n';
+
 export class HostSandbox implements Sandbox {
   readonly root: string;
   readonly #options: HostSandboxOptions;
@@ -53,12 +56,8 @@ export class HostSandbox implements Sandbox {
     if (signal.aborted || program === undefined) return { kind: 'aborted' };
     const mark = `${this.#mark}${command.callId}`;
     const { root: _, env, pipeFolder } = this.#options;
-    let pipe: OutputPipe;
-    try {
-      pipe = await openOutputPipe(pipeFolder);
-    } catch (error) {
-      return { kind: 'notStarted', reason: `${String(error)} (too many processes?)` };
-    }
+    const pipe = await this.#pipe(pipeFolder, command);
+    if (typeof pipe === 'string') return { kind: 'notStarted', reason: pipe };
     pipe.output.on('data', command.onOutput);
     const stdio = ['ignore', pipe.writeFd, pipe.writeFd] as const;
     // its own session: nothing it does to its terminal or group meets the hands
@@ -74,6 +73,21 @@ export class HostSandbox implements Sandbox {
     await quiet(pipe.output);
     pipe.output.off('data', command.onOutput).resume().unref(); // daemons may go on talking, to nobody
     return end;
+  }
+
+  /** A pipe for the command, or why there is none. Makes room when earlier commands left no process to be had. */
+  async #pipe(folder: string, command: Command): Promise<OutputPipe | string> {
+    try {
+      return await openOutputPipe(folder);
+    } catch {
+      killTree(this.#mark);
+      command.onOutput(Buffer.from(MADE_ROOM));
+    }
+    try {
+      return await openOutputPipe(folder);
+    } catch (error) {
+      return `${String(error)} (too many processes?)`;
+    }
   }
 
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer> {

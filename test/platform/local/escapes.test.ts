@@ -46,7 +46,7 @@ describe('files of the host', () => {
 
   it('are not reached by an open file descriptor', async () => {
     const { output } = await bash(
-      'ls /proc/self/fd /proc/2/fd; readlink /proc/self/fd/* /proc/2/fd/*; ls /proc/*/cwd/.. /proc/*/root/',
+      'ls /proc/self/fd /proc/2/fd; readlink /proc/self/fd/* /proc/2/fd/*; ls /proc/*/cwd/.. /proc/*/root /',
     );
 
     expect(output).not.toContain(outside);

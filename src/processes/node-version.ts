@@ -7,7 +7,7 @@ class RuntimeTooOld extends Fault {
   readonly code = 'RUNTIME_TOO_OLD';
 }
 
-export function checkRuntime(): void {
+export function checkNodeVersion(): void {
   const major = Number(process.versions.node.split('.')[0]);
   if (major >= MAJOR_MIN) return;
   throw new RuntimeTooOld(
