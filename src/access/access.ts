@@ -19,8 +19,8 @@ const KEY_BYTES = 24;
 /** A given root key must not be guessable. */
 const KEY_CHARS_MIN = 16;
 const KEY_CHARS_MAX = 256;
-/** Known keys kept by hash, so that a request costs a hash and no query; a handful is usual. */
-const KNOWN_MAX = 1_000;
+/** Keys and tokens that were checked, so that a request of a known caller costs a look-up; one per running brain is usual. */
+const KNOWN_MAX = 4_096;
 
 export interface ClientToken {
   readonly token: string;
@@ -44,10 +44,8 @@ export class Access {
   /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated. */
   async authenticate(bearer: string | undefined): Promise<Principal> {
     if (bearer === undefined || bearer === '') throw new Unauthenticated();
-    const principal = isSignedToken(bearer)
-      ? verifyToken(bearer, this.#signingKey, this.#clock.now())
-      : await this.#keyHolder(bearer);
-    if (principal === undefined) {
+    const principal = this.#known.get(bearer) ?? (await this.#look(bearer));
+    if (principal === undefined || hasExpired(principal, this.#clock.now())) {
       throw new Unauthenticated('This key or token is not known here, or has expired.');
     }
     return principal;
@@ -98,22 +96,30 @@ export class Access {
     return mintToken({ kind: 'unit', sessionId, epoch }, this.#signingKey);
   }
 
+  /** Checks a bearer that is not known yet, and keeps it when it is good. */
+  async #look(bearer: string): Promise<Principal | undefined> {
+    const principal = isSignedToken(bearer)
+      ? verifyToken(bearer, this.#signingKey, this.#clock.now())
+      : await this.#keyHolder(bearer);
+    if (principal === undefined) return undefined;
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+    this.#known.set(bearer, principal);
+    return principal;
+  }
+
   async #keyHolder(key: string): Promise<Principal | undefined> {
     if (key.length > KEY_CHARS_MAX) return undefined;
-    const hash = hashOf(key);
-    const known = this.#known.get(hash);
-    if (known !== undefined) return known;
-    const found = await this.#keys.byHash(hash);
-    if (found === undefined) return undefined;
-    const principal: Principal = { kind: 'key', keyId: found.id };
-    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    this.#known.set(hash, principal);
-    return principal;
+    const found = await this.#keys.byHash(hashOf(key));
+    return found === undefined ? undefined : { kind: 'key', keyId: found.id };
   }
 
   async #add(name: string, key: string): Promise<void> {
     await this.#keys.add({ id: newId('apiKey'), name, hash: hashOf(key), createdAt: this.#clock.now() });
   }
+}
+
+function hasExpired(principal: Principal, now: number): boolean {
+  return principal.kind === 'client' && principal.expiresAt <= now;
 }
 
 function hashOf(key: string): string {

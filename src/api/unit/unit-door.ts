@@ -171,20 +171,26 @@ async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
   return principal;
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > REQUEST_BYTES_MAX)
-      throw new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`);
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch (cause) {
-    throw new InvalidInput('body', `expected JSON (${String(cause)}).`);
-  }
+/** By events rather than as an async iterable, which costs more than all else that an append does here. */
+function readJson(request: IncomingMessage): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= REQUEST_BYTES_MAX) return void chunks.push(chunk);
+      request.pause();
+      reject(new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`));
+    });
+    request.once('error', reject); // the brain has gone in the middle of its request
+    request.once('end', () => {
+      try {
+        resolve(JSON.parse(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()));
+      } catch (cause) {
+        reject(new InvalidInput('body', `expected JSON (${String(cause)}).`));
+      }
+    });
+  });
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
