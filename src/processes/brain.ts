@@ -10,7 +10,7 @@
 import { createInterface } from 'node:readline';
 import { runBrain } from '../brain/turn-loop.ts';
 import { unitDoor } from '../brain/unit-door.ts';
-import { unixHttp } from '../brain/unix-http.ts';
+import { textOf, unixHttp } from '../brain/unix-http.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { jsonLogger } from '../kernel/logger.ts';
 import { AnthropicModel } from '../platform/anthropic/model.ts';
@@ -18,6 +18,8 @@ import type { Assign } from '../sessions/unit-wire.ts';
 
 /** sysexits: it was started in a wrong way. */
 const EXIT_USAGE = 64;
+/** Of a refusal: code and message. */
+const REFUSAL_BYTES_MAX = 16 * 1024;
 
 const [socketPath] = process.argv.slice(2);
 if (socketPath === undefined) {
@@ -31,14 +33,25 @@ const input = createInterface({ input: process.stdin });
 input.once('close', () => stop.abort()); // whoever started this brain is gone
 input.once('line', (line) => {
   // The line comes from the control plane, which is trusted.
-  void work(socketPath, (JSON.parse(line) as Assign).token);
+  void work((JSON.parse(line) as Assign).token);
 });
 stop.signal.addEventListener('abort', () => input.close(), { once: true });
+const { http, close } = unixHttp(socketPath);
+await warmUp();
 process.stdout.write('{"kind":"ready"}\n');
 
-async function work(path: string, token: string): Promise<void> {
+/** One request that the door refuses: what the first real one would wait for is then compiled and connected. */
+async function warmUp(): Promise<void> {
+  const request = { method: 'GET', path: '/unit/assignment', signal: stop.signal } as const;
+  try {
+    await textOf(await http(request), REFUSAL_BYTES_MAX);
+  } catch {
+    // whether the door can be reached is for the real request to find out
+  }
+}
+
+async function work(token: string): Promise<void> {
   const logger = jsonLogger('info', (line) => process.stderr.write(line));
-  const { http, close } = unixHttp(path);
   try {
     const unit = unitDoor({ http, clock: systemClock }, token);
     const assignment = await unit.assignment(stop.signal);
