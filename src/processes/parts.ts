@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Access } from '../access/access.ts';
+import type { GraphqlPorts } from '../api/graphql/options.ts';
 import { Live } from '../journal/live.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -13,21 +14,14 @@ import { openSqlite } from '../platform/sqlite/store.ts';
 import { Credentials } from '../secrets/credentials.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import { Agents } from '../sessions/agents.ts';
-import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
 import type { Config } from './config.ts';
 import { StartRefused } from './start-refused.ts';
 
-export interface Parts {
+export interface Parts extends GraphqlPorts {
   readonly clock: Clock;
-  readonly logger: Logger;
-  readonly access: Access;
-  readonly agents: Agents;
-  readonly credentials: Credentials;
-  readonly sessions: Sessions;
-  readonly journal: SessionJournal;
-  readonly live: Live;
   readonly store: SessionStore;
   readonly owners: OwnerStore;
 }

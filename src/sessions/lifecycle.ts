@@ -51,87 +51,18 @@ export type Command =
 type Verdict = 'yes' | 'nothing' | 'refuse';
 
 /** What each command means in each status: decide by it, do nothing (and that is fine), or refuse. */
+// biome-ignore format: a table is read by its columns
 export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionStatus, Verdict>>>> = {
-  send: {
-    idle: 'yes',
-    queued: 'yes',
-    running: 'yes',
-    awaiting_input: 'yes',
-    failed: 'yes',
-    archived: 'refuse',
-  },
-  cancel: {
-    idle: 'nothing',
-    queued: 'yes',
-    running: 'yes',
-    awaiting_input: 'nothing',
-    failed: 'nothing',
-    archived: 'nothing',
-  },
-  archive: {
-    idle: 'yes',
-    queued: 'yes',
-    running: 'yes',
-    awaiting_input: 'yes',
-    failed: 'yes',
-    archived: 'nothing',
-  },
-  beginTurn: {
-    idle: 'nothing',
-    queued: 'yes',
-    running: 'nothing',
-    awaiting_input: 'nothing',
-    failed: 'nothing',
-    archived: 'refuse',
-  },
-  record: {
-    idle: 'refuse',
-    queued: 'refuse',
-    running: 'yes',
-    awaiting_input: 'refuse',
-    failed: 'refuse',
-    archived: 'refuse',
-  },
-  completeTurn: {
-    idle: 'refuse',
-    queued: 'refuse',
-    running: 'yes',
-    awaiting_input: 'refuse',
-    failed: 'refuse',
-    archived: 'refuse',
-  },
-  meter: {
-    idle: 'yes',
-    queued: 'yes',
-    running: 'yes',
-    awaiting_input: 'yes',
-    failed: 'yes',
-    archived: 'nothing',
-  },
-  takeLease: {
-    idle: 'nothing',
-    queued: 'yes',
-    running: 'yes',
-    awaiting_input: 'nothing',
-    failed: 'nothing',
-    archived: 'nothing',
-  },
-  loseBrain: {
-    idle: 'yes',
-    queued: 'yes',
-    running: 'yes',
-    awaiting_input: 'yes',
-    failed: 'yes',
-    archived: 'nothing',
-  },
-  hibernate: {
-    idle: 'yes',
-    queued: 'nothing',
-    running: 'nothing',
-    awaiting_input: 'yes',
-    failed: 'yes',
-    archived: 'nothing',
-  },
+  send:         { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'refuse' },
+  cancel:       { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
+  archive:      { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
+  beginTurn:    { idle: 'nothing', queued: 'yes',     running: 'nothing', awaiting_input: 'nothing', failed: 'nothing', archived: 'refuse' },
+  record:       { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
+  completeTurn: { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
+  meter:        { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
+  takeLease:    { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
+  loseBrain:    { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
+  hibernate:    { idle: 'yes',     queued: 'nothing', running: 'nothing', awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
 };
 
 const SYSTEM: Actor = { kind: 'system' };

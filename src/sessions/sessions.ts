@@ -25,6 +25,7 @@ import type {
   SessionPage,
   SessionStore,
 } from './session-store.ts';
+import type { UnitCommand } from './unit-wire.ts';
 
 export interface StartSession {
   /** Id or name. */
@@ -151,7 +152,7 @@ export class Sessions {
     sessionId: SessionId,
     epoch: number,
     key: string | undefined,
-    command: Extract<Command, { kind: 'beginTurn' | 'record' | 'completeTurn' }>,
+    command: UnitCommand,
   ): Promise<Appended<Session>> {
     return this.#command(sessionId, command, { epoch, key });
   }

@@ -13,9 +13,10 @@
  *
  * A refusal is `{ error: { code, message } }` with the fault's status (401 unauthenticated, 409 lifecycle and epoch).
  */
-import type { NewEvent, RecordedEvent, TurnOutcome } from '../journal/event.ts';
+import type { RecordedEvent } from '../journal/event.ts';
 import type { SessionId } from '../kernel/id.ts';
-import type { Failure, Limits } from './session.ts';
+import type { Command } from './lifecycle.ts';
+import type { Limits } from './session.ts';
 
 /** What a brain is told when it starts. */
 export interface Assignment {
@@ -33,15 +34,8 @@ export interface UnitEvents {
   readonly head: number;
 }
 
-export type UnitCommand =
-  | { readonly kind: 'beginTurn' }
-  | { readonly kind: 'record'; readonly events: readonly NewEvent[] }
-  | {
-      readonly kind: 'completeTurn';
-      readonly outcome: TurnOutcome;
-      readonly resultEventId?: string | undefined;
-      readonly failure?: Failure | undefined;
-    };
+/** What a brain may command of its session's life. */
+export type UnitCommand = Extract<Command, { kind: 'beginTurn' | 'record' | 'completeTurn' }>;
 
 export interface UnitAppend {
   /** J5: derived from the step, so that a brain that comes back appends it once. */
