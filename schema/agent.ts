@@ -100,7 +100,8 @@ const CreateAgentInput = builder.inputType('CreateAgentInput', {
     runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
     limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
     key: t.string({
-      description: 'A model key, stored sealed as a credential of its own. Not together with credentialId.',
+      description:
+        'A model key, stored sealed as a credential of its own, never the default. Not together with credentialId.',
     }),
     credentialId: t.id({ description: 'A credential that exists. Not together with key.' }),
   }),
@@ -113,7 +114,10 @@ const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
     model: t.string({ description: 'Another model; makes a revision.' }),
     prompt: t.string({ description: 'Another prompt; makes a revision.' }),
     limits: t.field({ type: LimitsInput, description: 'Replaces all of its limits.' }),
-    key: t.string({ description: "Replaces the model key of the agent's credential, or makes one." }),
+    key: t.string({
+      description:
+        'A model key: replaces the one that was given to this agent before, or makes a credential of its own. Credentials that others may use stay as they are.',
+    }),
     credentialId: t.id({ description: "Another credential; null: the provider's default again." }),
   }),
 });
@@ -144,7 +148,7 @@ const CreateAgentPayload = payloadOf(
 const UpdateAgentPayload = payloadOf(
   'UpdateAgentPayload',
   'The agent is as asked.',
-  'True when nothing differed.',
+  'True when nothing differed; a given key always counts as new.',
 );
 
 builder.mutationFields((t) => ({
@@ -177,7 +181,7 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: UpdateAgentInput, required: true, description: 'What to change.' }),
       idempotencyKey: t.arg.string({
-        description: 'Not needed: the same change again changes nothing and answers `replayed: true`.',
+        description: 'Not needed: the same change again comes to the same.',
       }),
     },
     errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound] },

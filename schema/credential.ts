@@ -80,7 +80,8 @@ const CreateCredentialInput = builder.inputType('CreateCredentialInput', {
     key: t.string({ required: true, description: 'The key itself; sealed at once, never shown again.' }),
     name: t.string({ description: 'A name for people.' }),
     isDefault: t.boolean({
-      description: 'Take the place of the default. The first of a provider is the default anyway.',
+      description:
+        'Take the place of the default. The first of a provider that is not the inline key of an agent is the default anyway.',
     }),
   }),
 });
@@ -183,7 +184,8 @@ builder.mutationFields((t) => ({
   }),
   deleteCredential: t.field({
     type: DeleteCredentialPayload,
-    description: 'Forgets a key. Sessions that use it fail at their next model call.',
+    description:
+      "Forgets a key. Sessions that use it go on with their agent's credential, else the default, else the server's own key; without any, they fail at their next model call.",
     args: {
       id: t.arg.id({ required: true, description: 'The credential to forget.' }),
       idempotencyKey: t.arg.string({

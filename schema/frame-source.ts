@@ -45,7 +45,10 @@ export async function openFollow(context: Context, args: FollowArgs): Promise<Op
   }
 }
 
-/** A reader of its own: for transports where followers are not grouped (api/graphql/fanout.ts is for those that are). */
+/**
+ * A reader of its own: for transports where followers are not grouped (api/graphql/fanout.ts is for those that are). It ends when
+ * the client token does; a socket is closed as a whole then.
+ */
 export async function openFrames(context: Context, args: FollowArgs): Promise<AsyncIterableIterator<Frame>> {
   const opened = await openFollow(context, args);
   if (opened.kind !== 'opened') return once(opened);
@@ -71,10 +74,18 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
         }
       }
     },
-    release: () => abort.abort(),
+    release() {
+      clearTimeout(expiry);
+      abort.abort();
+    },
   };
+  const { principal, signal } = context;
+  const end = (): void => void reader.return?.();
+  const expiry =
+    principal.kind === 'client' ? setTimeout(end, Math.max(0, principal.expiresAt - Date.now())) : undefined;
   // The signal releases the reader at once when a client goes, whatever the layers of streams above do about it.
-  return tail(frames, context.signal);
+  const reader = tail(frames, signal);
+  return reader;
 }
 
 /** Filters pages of events into frames, and remembers what the follower was told last. */

@@ -17,9 +17,14 @@ export function whyOf(session: Session): string {
       return 'The agent asked something; the next message is the answer.';
     case 'idle':
       if (turn === undefined) return 'Nothing has been asked yet.';
+      if (turn.outcome === 'max_turns')
+        return `All its turns (${session.limits.turns ?? 0}) are used. Start a new session.`;
+      if (turn.outcome === 'budget_exceeded') {
+        return `It has used up its tokens (limit ${session.limits.tokens ?? 0}). Start a new session.`;
+      }
       return `Turn ${turn.number} ended: ${turn.outcome ?? 'completed'}. ${session.hibernated ? 'Asleep; a' : 'A'} message goes on.`;
     case 'failed':
-      return `${failure?.message ?? turn?.failure?.message ?? 'The last turn failed.'} A message tries again.`;
+      return failure?.message ?? turn?.failure?.message ?? 'The last turn failed. A message tries again.';
     case 'archived':
       return `Closed at ${isoOf(session.statusAt)}; it can only be read.`;
   }

@@ -10,15 +10,21 @@ import {
   CLIENT_TOKEN_TTL_MAX_S,
   CLIENT_TOKEN_TTL_MIN_S,
 } from '../kernel/limit.ts';
-import type { KeyStore } from './key-store.ts';
+import type { ApiKey, KeyStore } from './key-store.ts';
 import { CLIENT_SCOPES, type ClientScope, type Principal } from './principal.ts';
 import { isSignedToken, mintToken, verifyToken } from './token.ts';
 
 const KEY_PREFIX = 'hf_';
+/** The name of the one key that HOLDFAST_ROOT_KEY gives. */
+const ROOT = 'root';
 const KEY_BYTES = 24;
 /** A given root key must not be guessable. */
 const KEY_CHARS_MIN = 16;
 const KEY_CHARS_MAX = 256;
+/** What a header can carry: printable ASCII without spaces. */
+const GIVEN_KEY = new RegExp(`^[\\x21-\\x7e]{${KEY_CHARS_MIN},${KEY_CHARS_MAX}}$`);
+/** What a given root key must be, in words. */
+export const GIVEN_KEY_EXPECTED = `${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} printable ASCII characters without spaces that nobody can guess, not starting with hct_ or hut_`;
 /** Keys and tokens that were checked, so that a request of a known caller costs a look-up; one per running brain is usual. */
 const KNOWN_MAX = 4_096;
 
@@ -52,23 +58,20 @@ export class Access {
   }
 
   /**
-   * Makes sure that there is an API key: `given` (HOLDFAST_ROOT_KEY) is added when it is new; without it, one is
-   * generated at the first start only. Answers the key when it was generated now: it is shown once.
+   * Makes sure that there is an API key: `given` (HOLDFAST_ROOT_KEY) takes the place of the one that was given before, which
+   * opens nothing any more; without it, one is generated at the first start only. Answers the key when it was generated now: it
+   * is shown once.
    */
   async ensureKey(given: string | undefined): Promise<string | undefined> {
     if (given !== undefined) {
-      if (given.length < KEY_CHARS_MIN || given.length > KEY_CHARS_MAX || isSignedToken(given)) {
-        throw new InvalidInput(
-          'HOLDFAST_ROOT_KEY',
-          `expected ${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} characters that nobody can guess, not starting with hct_ or hut_.`,
-        );
-      }
-      await this.#add('root', given);
+      if (!isRootKey(given)) throw new InvalidInput('HOLDFAST_ROOT_KEY', `expected ${GIVEN_KEY_EXPECTED}.`);
+      await this.#keys.replace(this.#keyOf(ROOT, given));
+      this.#known.clear(); // the key before it may have been checked already
       return undefined;
     }
     if ((await this.#keys.count()) > 0) return undefined;
     const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString('base64url')}`;
-    await this.#add('first start', key);
+    await this.#keys.add(this.#keyOf('first start', key));
     return key;
   }
 
@@ -113,9 +116,14 @@ export class Access {
     return found === undefined ? undefined : { kind: 'key', keyId: found.id };
   }
 
-  async #add(name: string, key: string): Promise<void> {
-    await this.#keys.add({ id: newId('apiKey'), name, hash: hashOf(key), createdAt: this.#clock.now() });
+  #keyOf(name: string, key: string): ApiKey {
+    return { id: newId('apiKey'), name, hash: hashOf(key), createdAt: this.#clock.now() };
   }
+}
+
+/** Whether a given text can be the root key: usable as a bearer, not too short, and not taken for a token. */
+export function isRootKey(text: string): boolean {
+  return GIVEN_KEY.test(text) && !isSignedToken(text);
 }
 
 function hasExpired(principal: Principal, now: number): boolean {

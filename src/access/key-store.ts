@@ -12,6 +12,11 @@ export interface ApiKey {
 export interface KeyStore {
   /** Inserts, or does nothing when the hash is there already. */
   add(key: ApiKey): Promise<void>;
+  /**
+   * Makes this the one key of its name: those that had the name are forgotten. When the hash is there already, that key
+   * stays and takes the name.
+   */
+  replace(key: ApiKey): Promise<void>;
   byHash(hash: string): Promise<ApiKey | undefined>;
   count(): Promise<number>;
 }

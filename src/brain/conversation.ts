@@ -5,73 +5,27 @@
  * C1 Everything here comes from the log: two brains that have read the same events hold the same conversation.
  * C2 A message of a user takes its place in the conversation at the first model.started that saw it (inputToSeq), so a
  *    request that is made again after a crash is the same request.
+ *    A turn that is canceled takes what it was told with it, marked as stopped: the model must not act on it as if it
+ *    had just been said, and has to know it when the user comes back to it.
  * C3 An answer is in the conversation only once its model.completed is in the log.
  */
-import type { Event, RecordedEvent, ToolOutcome } from '../journal/event.ts';
+import type { Event, RecordedEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
 import { derivedId, type TurnId } from '../kernel/id.ts';
 import { fold } from '../sessions/fold.ts';
-import { newSession, type Failure, type Session } from '../sessions/session.ts';
+import { newSession, type Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
-import { purposeOf, type Purpose } from './call-id.ts';
-import type { AnswerBlock } from './model.ts';
-
-export interface ToolCallItem {
-  readonly callId: string;
-  readonly toolUseId: string;
-  readonly tool: string;
-  readonly input: unknown;
-}
-
-export interface AnswerItem {
-  readonly kind: 'answer';
-  readonly turn: number;
-  readonly blocks: readonly AnswerBlock[];
-  readonly tools: readonly ToolCallItem[];
-  readonly stopReason: string;
-  /** Seq of its last message for the user. */
-  readonly messageSeq?: number | undefined;
-}
-
-export type Item =
-  | { readonly kind: 'said'; readonly text: string }
-  | { readonly kind: 'summary'; readonly text: string }
-  | AnswerItem;
-
-/** A model call that has started and not ended. */
-export interface OpenCall {
-  readonly callId: string;
-  readonly purpose: Purpose;
-  readonly failures: number;
-  /** Set after a failure: when it happened, and the wait that was journalled. */
-  readonly retry?: { readonly at: number; readonly waitMs: number } | undefined;
-}
-
-export interface ToolEnd {
-  readonly outcome: ToolOutcome;
-  readonly output: string;
-}
-
-/** What the running turn has done so far. */
-export interface TurnProgress {
-  /** Model calls that were started, compactions too. */
-  readonly calls: number;
-  readonly open?: OpenCall | undefined;
-  /** The last answer of this turn that is still in the conversation. */
-  readonly last?: AnswerItem | undefined;
-  /** Seq of the question that `last` asked. */
-  readonly askedSeq?: number | undefined;
-  /** Set by error.model: the turn can only end. */
-  readonly failure?: Failure | undefined;
-}
+import { purposeOf } from './call-id.ts';
+import { ContextSize } from './context-size.ts';
+import { type AnswerItem, cutOff, type Item, keptBlocks, type ToolCallItem } from './item.ts';
+import { type AnswerBlock, PROMPT_TOO_LONG } from './model.ts';
+import { NO_PROGRESS, type OpenCall, type ToolEnd, type TurnProgress } from './progress.ts';
 
 interface Written {
   readonly blocks: AnswerBlock[];
   readonly tools: ToolCallItem[];
   messageSeq?: number | undefined;
 }
-
-const NO_PROGRESS: TurnProgress = { calls: 0 };
 
 export class Conversation {
   readonly #items: Item[] = [];
@@ -80,13 +34,14 @@ export class Conversation {
   #head = 0;
   #throughSeq = 0;
   #progress: TurnProgress = NO_PROGRESS;
-  #contextTokens: number | undefined;
+  readonly #size: ContextSize;
   /** Messages that no model call has seen: of turns that have started, and of the next one. */
   #joined: { readonly seq: number; readonly text: string }[] = [];
   #waiting: { readonly seq: number; readonly text: string; readonly turnId: TurnId | undefined }[] = [];
   #written: Written = { blocks: [], tools: [] };
 
   constructor(assignment: Assignment) {
+    this.#size = new ContextSize(assignment.prompt);
     // The fold looks at the state only; the origin holds what a brain knows of it.
     this.#session = newSession({
       id: assignment.sessionId,
@@ -116,9 +71,14 @@ export class Conversation {
     return this.#progress;
   }
 
-  /** Size of the context after the last answer, as metered; undefined when there was none since the last compaction. */
-  get contextTokens(): number | undefined {
-    return this.#contextTokens;
+  /** Size of the context of the next call: as metered last, and an estimate of what has come since. */
+  get contextTokens(): number {
+    return this.#size.tokensWith(this.#joined);
+  }
+
+  /** Whether there is anything that a compaction would make shorter. */
+  get condensable(): boolean {
+    return this.#items.some(({ kind }) => kind !== 'summary');
   }
 
   /** The seq up to which a summary written now would stand for. */
@@ -176,6 +136,7 @@ export class Conversation {
         return;
       case 'tool.result':
         this.#results.set(event.body.callId, { outcome: event.body.outcome, output: event.body.output });
+        this.#size.add(event.body.output);
         this.#throughSeq = event.seq;
         return;
       case 'error.model': {
@@ -184,6 +145,7 @@ export class Conversation {
         return;
       }
       case 'turn.completed':
+        if (event.body.outcome === 'canceled') this.#cancel();
         this.#progress = NO_PROGRESS;
         return;
       case 'turn.cancel_requested':
@@ -213,32 +175,50 @@ export class Conversation {
   #start(event: Extract<Event, { type: 'model.started' }>): void {
     const { callId, inputToSeq } = event.body;
     const purpose = purposeOf(callId);
-    const { calls, last } = this.#progress;
-    this.#progress = { calls: calls + 1, last, open: { callId, purpose, failures: 0 } };
+    const { calls, last, emptyCuts, overflows } = this.#progress;
+    const open = { callId, purpose, failures: 0, refusedAsTooLong: 0 };
+    this.#progress = { calls: calls + 1, last, emptyCuts, overflows, open };
     this.#written = { blocks: [], tools: [] };
     if (purpose === 'compaction') return;
-    for (const { seq, text } of this.#joined) {
-      if (seq <= inputToSeq) this.#items.push({ kind: 'said', text }); // C2
-    }
-    this.#joined = this.#joined.filter((message) => message.seq > inputToSeq);
+    this.#say(inputToSeq);
     this.#throughSeq = event.seq;
   }
 
+  /** C2: messages up to `toSeq` take their place. */
+  #say(toSeq: number): void {
+    for (const { seq, text } of this.#joined) {
+      if (seq > toSeq) continue;
+      this.#items.push({ kind: 'said', text });
+      this.#size.add(text);
+    }
+    this.#joined = this.#joined.filter((message) => message.seq > toSeq);
+  }
+
+  #cancel(): void {
+    this.#say(Infinity);
+    this.#items.push({ kind: 'canceled' }); // C2
+  }
+
   #retry(event: Extract<Event, { type: 'model.retried' }>): void {
-    const { callId, attempt, waitMs } = event.body;
+    const { callId, attempt, waitMs, code } = event.body;
     const open = this.#openCall(callId);
     if (open === undefined) return;
     this.#progress = {
       ...this.#progress,
-      open: { ...open, failures: attempt, retry: { at: event.at, waitMs } },
+      open: {
+        ...open,
+        failures: attempt,
+        refusedAsTooLong: open.refusedAsTooLong + (code === PROMPT_TOO_LONG ? 1 : 0),
+        retry: { at: event.at, waitMs },
+      },
     };
   }
 
   #measure(event: Extract<Event, { type: 'model.usage' }>): void {
     const { callId, complete, inputTokens, outputTokens } = event.body;
     if (!complete || purposeOf(callId) === 'compaction') return;
-    this.#contextTokens =
-      inputTokens + outputTokens + event.body.cacheCreationInputTokens + event.body.cacheReadInputTokens;
+    const { cacheCreationInputTokens, cacheReadInputTokens } = event.body;
+    this.#size.meter(callId, inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens);
   }
 
   #write(event: Extract<Event, { type: 'agent.thinking' | 'agent.message' | 'tool.call' }>): void {
@@ -266,7 +246,7 @@ export class Conversation {
   #compact(event: Extract<Event, { type: 'conversation.compacted' }>): void {
     this.#items.splice(0, this.#items.length, { kind: 'summary', text: event.body.summary });
     this.#results.clear();
-    this.#contextTokens = undefined;
+    this.#size.restart(event.body.summary);
     this.#progress = { ...this.#progress, last: undefined };
   }
 
@@ -278,7 +258,14 @@ export class Conversation {
     if (open.purpose === 'compaction') return;
     const last: AnswerItem = { kind: 'answer', turn: this.#session.turnCount, stopReason, ...this.#written };
     this.#items.push(last); // C3
-    this.#progress = { ...this.#progress, last };
+    if (!this.#size.isMetered(callId)) this.#size.add(JSON.stringify(last.blocks));
+    const { emptyCuts, overflows } = this.#progress;
+    this.#progress = {
+      ...this.#progress,
+      last,
+      emptyCuts: cutOff(last) && keptBlocks(last).length === 0 ? emptyCuts + 1 : 0,
+      overflows: stopReason === PROMPT_TOO_LONG ? overflows + 1 : 0,
+    };
     this.#throughSeq = event.seq;
   }
 

@@ -2,14 +2,20 @@
  * The conversation as the model is given it. The service wants every tool call answered in the very next user message,
  * and nothing empty: a call whose turn ended before its result was known gets one that says so.
  */
-import type { AnswerItem, Conversation } from './conversation.ts';
-import type { AnswerBlock, InputBlock, ModelMessage } from './model.ts';
+import type { Conversation } from './conversation.ts';
+import { type AnswerItem, cutOff, keptBlocks } from './item.ts';
+import type { InputBlock, ModelMessage } from './model.ts';
 
 const SUMMARY_OPENING =
   'The conversation before this point was condensed to make room. This is what to keep in mind of it:';
 const SUMMARY_CLOSING = 'Go on from there.';
 const GO_ON =
   'Your last answer was cut off because it was too long. Go on where it stopped, in smaller steps.';
+const NOTHING_KEPT =
+  'Your last answer was cut off because it was too long, inside a tool call or before anything was said: nothing of it \
+could be kept. Go on in smaller steps, for example write a long file in several parts.';
+const CANCELED =
+  'The user stopped the turn here. Do not go on with what it was for, unless the user asks for it again.';
 const NO_RESULT = 'The turn ended before this call did; what it has done is unknown.';
 
 /** Pure: the same conversation gives the same messages, so that a repeated request finds its prompt cache. */
@@ -25,23 +31,22 @@ export function messagesOf(conversation: Conversation): readonly ModelMessage[] 
       if (item.text.trim() !== '') input.push({ kind: 'text', text: item.text });
     } else if (item.kind === 'summary') {
       input.push({ kind: 'text', text: `${SUMMARY_OPENING}\n\n${item.text}\n\n${SUMMARY_CLOSING}` });
+    } else if (item.kind === 'canceled') {
+      input.push({ kind: 'text', text: CANCELED });
     } else {
-      const blocks = item.stopReason === 'refusal' ? [] : item.blocks.filter(sendable);
-      if (blocks.length === 0) continue; // the service wants a refused answer left out
-      flush();
-      messages.push({ role: 'assistant', blocks });
-      input.push(...resultsOf(conversation, item));
+      const blocks = keptBlocks(item);
+      if (blocks.length > 0) {
+        flush();
+        messages.push({ role: 'assistant', blocks });
+        input.push(...resultsOf(conversation, item));
+      }
+      // Said also when nothing is kept: the same request again would be cut off again.
       if (cutOff(item) && sameTurnGoesOn(conversation, item, index))
-        input.push({ kind: 'text', text: GO_ON });
+        input.push({ kind: 'text', text: blocks.length > 0 ? GO_ON : NOTHING_KEPT });
     }
   }
   flush();
   return messages;
-}
-
-/** Whether an answer ended because there was no room for more. */
-export function cutOff(answer: AnswerItem): boolean {
-  return answer.stopReason === 'max_tokens' || answer.stopReason === 'model_context_window_exceeded';
 }
 
 function resultsOf(conversation: Conversation, answer: AnswerItem): InputBlock[] {
@@ -58,10 +63,4 @@ function sameTurnGoesOn(conversation: Conversation, answer: AnswerItem, index: n
   if (answer.tools.length > 0) return false;
   const next = conversation.items.slice(index + 1).find((item) => item.kind === 'answer');
   return next === undefined ? conversation.session.turnCount === answer.turn : next.turn === answer.turn;
-}
-
-/** The service refuses blank text, and thinking without its proof of origin. */
-function sendable(block: AnswerBlock): boolean {
-  if (block.kind === 'text') return block.text.trim() !== '';
-  return block.kind !== 'thinking' || block.signature !== undefined;
 }

@@ -10,10 +10,11 @@ import type { TurnId } from '../kernel/id.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { toolCallId } from './call-id.ts';
 import { compactionMessages } from './compaction.ts';
-import type { Conversation, OpenCall } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import { DeltaPost } from './delta-post.ts';
 import { messagesOf } from './messages.ts';
-import { ModelFailure, type Model, type ModelAnswer, type ModelRequest } from './model.ts';
+import { ModelFailure, PROMPT_TOO_LONG, type Model, type ModelAnswer, type ModelRequest } from './model.ts';
+import type { OpenCall } from './progress.ts';
 import { TOOLBOX } from './toolbox.ts';
 import type { Unit } from './unit.ts';
 
@@ -51,14 +52,23 @@ export async function attempt(
   }
 }
 
-export function requestOf(assignment: Assignment, conversation: Conversation, call: OpenCall): ModelRequest {
+export function requestOf(
+  assignment: Assignment,
+  conversation: Conversation,
+  call: OpenCall,
+  contextWindow: number,
+): ModelRequest {
   const messages = messagesOf(conversation);
+  const { contextTokens } = conversation;
+  const { prompt } = assignment;
+  const { refusedAsTooLong } = call;
+  const room = { contextWindow, contextTokens, prompt, refusedAsTooLong };
   const compacts = call.purpose === 'compaction';
   return {
     callId: call.callId,
     model: assignment.model,
-    system: assignment.prompt,
-    messages: compacts ? compactionMessages(messages) : messages,
+    system: prompt,
+    messages: compacts ? compactionMessages(messages, room) : messages,
     tools: TOOLBOX,
     toolsAllowed: !compacts,
     outputTokensMax: OUTPUT_TOKENS_MAX,
@@ -123,7 +133,7 @@ export function summaryEvents(
   ];
 }
 
-/** What to write about a failure: another attempt is due, or it is final. */
+/** What to write about a failure: a compaction or another attempt is due, or it is final. */
 export function failureEvent(
   turnId: TurnId,
   call: OpenCall,
@@ -132,7 +142,10 @@ export function failureEvent(
 ): NewEvent {
   const failures = call.failures + 1;
   const { code, type, message, retriable, retryAfterMs } = failure;
-  if (!retriable || failures >= MODEL_ATTEMPTS_MAX) {
+  const tooLong = type === PROMPT_TOO_LONG;
+  if (tooLong && call.purpose === 'answer') return completedEvent(turnId, call.callId, PROMPT_TOO_LONG);
+  // A compaction that is too long is made again with less, at once.
+  if (!(retriable || tooLong) || failures >= MODEL_ATTEMPTS_MAX) {
     return { type: 'error.model', actor: SYSTEM, turnId, body: { code, message, retriable } };
   }
   const backoff = new Backoff({
@@ -140,7 +153,7 @@ export function failureEvent(
     ceilingMs: pace.ceilingMs,
     heldMs: Infinity,
   });
-  const waitMs = Math.min(retryAfterMs ?? backoff.nextMs(0), RETRY_AFTER_MS_MAX);
+  const waitMs = tooLong ? 0 : Math.min(retryAfterMs ?? backoff.nextMs(0), RETRY_AFTER_MS_MAX);
   return {
     type: 'model.retried',
     actor: SYSTEM,
@@ -154,6 +167,23 @@ export function failureEvent(
       message: message.slice(0, MESSAGE_CHARS_MAX),
     },
   };
+}
+
+/** The key of what failureEvent writes, after the call's id. */
+export function whatOf(event: NewEvent, failures: number): string {
+  if (event.type === 'error.model') return 'failed';
+  return event.type === 'model.completed' ? 'completed' : `retried/${failures}`;
+}
+
+/** What to write instead of an answer that the journal refuses: the same call would be answered and paid again. */
+export function unwritableEvent(turnId: TurnId, reason: string): NewEvent {
+  const message = `The answer of the model cannot be kept (${reason}) Ask for it in another form.`;
+  const body = {
+    code: 'MODEL_ANSWER_INVALID',
+    message: message.slice(0, MESSAGE_CHARS_MAX),
+    retriable: true,
+  };
+  return { type: 'error.model', actor: SYSTEM, turnId, body };
 }
 
 function completedEvent(turnId: TurnId, callId: string, stopReason: string): NewEvent {

@@ -54,6 +54,12 @@ export interface Model {
   answer(request: ModelRequest, signal: AbortSignal, onText: (text: string) => void): Promise<ModelAnswer>;
 }
 
+/**
+ * The type of the failure MODEL_CONTEXT_FULL, and the stop reason under which a call is journalled that the service
+ * refused for it: the request is larger than the model's context, and nothing but a shorter one will do.
+ */
+export const PROMPT_TOO_LONG = 'prompt_too_long';
+
 export type ModelFailureCode =
   | 'MODEL_KEY_REFUSED'
   | 'MODEL_UNKNOWN'
@@ -62,6 +68,7 @@ export type ModelFailureCode =
   | 'MODEL_UNAVAILABLE'
   | 'MODEL_REQUEST_INVALID'
   | 'MODEL_REFUSED'
+  | 'MODEL_CONTEXT_FULL'
   | 'NO_CREDENTIAL'
   | 'BUDGET_EXCEEDED';
 

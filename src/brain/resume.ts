@@ -14,11 +14,13 @@
  *   a model call has started and not ended                   make that call, after the wait of its last failure
  *   tool calls of the last answer have no result             run them; the hands answer a call that ran before from
  *                                                            what they kept, so nothing runs twice
+ *   the request was too long, also after a compaction        give up: error.model
  *   too many model calls                                     finish: max_turns
- *   the context is nearly full, or the answer overflowed it  start a call that compacts
+ *   the context is nearly full, or it overflowed             start a call that compacts
  *   a message joined that the model has not seen             start a model call
  *   no answer in this turn yet, or none since compacting     start a model call
  *   the last answer asked the user                           finish: needs_input
+ *   the last answers were cut off with nothing to keep       give up: error.model
  *   the last answer used tools, was cut off or paused        start a model call
  *   the model declined                                       finish: error
  *   otherwise (end_turn, stop_sequence, a later word)        finish: completed
@@ -30,8 +32,10 @@ import type { TurnOutcome } from '../journal/event.ts';
 import type { Failure, Turn } from '../sessions/session.ts';
 import { modelCallId, type Purpose } from './call-id.ts';
 import { compactAt } from './compaction.ts';
-import type { Conversation, OpenCall, ToolCallItem } from './conversation.ts';
-import { cutOff } from './messages.ts';
+import type { Conversation } from './conversation.ts';
+import { type AnswerItem, cutOff, type ToolCallItem } from './item.ts';
+import { PROMPT_TOO_LONG } from './model.ts';
+import type { OpenCall } from './progress.ts';
 
 export type Step =
   | { readonly kind: 'end' }
@@ -41,6 +45,8 @@ export type Step =
   | { readonly kind: 'callModel'; readonly turn: Turn; readonly call: OpenCall }
   | { readonly kind: 'runTools'; readonly turn: Turn; readonly calls: readonly ToolCallItem[] }
   | { readonly kind: 'cancelTools'; readonly turn: Turn; readonly calls: readonly ToolCallItem[] }
+  /** The turn can only end: error.model says why, and the next step finishes it. */
+  | { readonly kind: 'giveUp'; readonly turn: Turn; readonly failure: Failure }
   | {
       readonly kind: 'finish';
       readonly turn: Turn;
@@ -52,6 +58,20 @@ export type Step =
 const REFUSED: Failure = {
   code: 'MODEL_REFUSED',
   message: 'The model declined to go on with this. Put it in another way, or start a new session.',
+};
+
+/** Answers of nothing in a row: the first one is told so and mends its ways, a second one would go on for ever. */
+const EMPTY_CUTS_MAX = 2;
+const ANSWER_CUT: Failure = {
+  code: 'MODEL_ANSWER_CUT',
+  message: 'The answers of the model were cut off before anything was said. Ask for a smaller step.',
+};
+/** Requests in a row that were too long: the first one is answered by a compaction, which a second one shows to be in vain. */
+const OVERFLOWS_MAX = 2;
+const CONTEXT_FULL: Failure = {
+  code: 'MODEL_CONTEXT_FULL',
+  message:
+    "The conversation does not fit into the model's context, also after it was condensed. Send less at once, or start a new session.",
 };
 
 /** Pure. `contextWindow` is the model's, in tokens. */
@@ -79,12 +99,11 @@ function inTurn(conversation: Conversation, turn: Turn, contextWindow: number): 
 }
 
 function afterAnswer(conversation: Conversation, turn: Turn, contextWindow: number): Step {
-  const { calls, last, askedSeq } = conversation.progress;
+  const { calls, last, askedSeq, emptyCuts, overflows } = conversation.progress;
   const start = (purpose: Purpose): Step => {
     if (calls >= TURN_MODEL_CALLS_MAX) return { kind: 'finish', turn, outcome: 'max_turns' };
-    const full = (conversation.contextTokens ?? 0) >= compactAt(contextWindow);
-    const overflowed = last?.stopReason === 'model_context_window_exceeded';
-    if (purpose === 'answer' && (full || overflowed)) return start('compaction');
+    const full = conversation.condensable && conversation.contextTokens >= compactAt(contextWindow);
+    if (purpose === 'answer' && (full || overflowed(last))) return start('compaction');
     const inputToSeq = purpose === 'answer' ? turn.inputToSeq : turn.consumedToSeq; // a compaction sees nothing new
     return { kind: 'startCall', turn, callId: modelCallId(turn.number, calls + 1, purpose), inputToSeq };
   };
@@ -93,9 +112,16 @@ function afterAnswer(conversation: Conversation, turn: Turn, contextWindow: numb
     return { kind: 'finish', turn, outcome, resultEventId };
   };
 
+  if (overflows >= OVERFLOWS_MAX) return { kind: 'giveUp', turn, failure: CONTEXT_FULL };
   if (turn.inputToSeq > turn.consumedToSeq || last === undefined) return start('answer');
   if (askedSeq !== undefined) return finish('needs_input', askedSeq);
-  if (last.tools.length > 0 || cutOff(last) || last.stopReason === 'pause_turn') return start('answer');
+  if (emptyCuts >= EMPTY_CUTS_MAX) return { kind: 'giveUp', turn, failure: ANSWER_CUT };
+  if (last.tools.length > 0 || cutOff(last) || overflowed(last) || last.stopReason === 'pause_turn')
+    return start('answer');
   if (last.stopReason === 'refusal') return { kind: 'finish', turn, outcome: 'error', failure: REFUSED };
   return finish('completed', last.messageSeq);
+}
+
+function overflowed(answer: AnswerItem | undefined): boolean {
+  return answer?.stopReason === 'model_context_window_exceeded' || answer?.stopReason === PROMPT_TOO_LONG;
 }

@@ -6,9 +6,9 @@ import type { NewEvent } from '../journal/event.ts';
 import type { ToolResult } from '../hands/wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { TurnId } from '../kernel/id.ts';
-import type { ToolCallItem } from './conversation.ts';
+import type { ToolCallItem } from './item.ts';
 import { ASK, defectOf, questionOf, timeoutMsOf } from './toolbox.ts';
-import type { Unit } from './unit.ts';
+import { isInvalid, type Unit } from './unit.ts';
 
 const ASKED = 'The user was asked. The turn ends here; their answer comes with the next message.';
 const CANCELED: ToolResult = {
@@ -17,8 +17,11 @@ const CANCELED: ToolResult = {
   durationMs: 0,
 };
 
-/** How long results of canceled tools are waited for before they are written as canceled. */
-const CANCEL_WAIT_MS = 5_000;
+/**
+ * How long results of canceled tools are waited for before they are written as canceled. Well below the time that the
+ * supervisor gives a stopped turn (5 s), so that the results and the end of the turn are written before it steps in.
+ */
+const CANCEL_WAIT_MS = 2_000;
 
 /**
  * Runs calls at the same time and hands each result to `record`. When `wanted` aborts, the running ones are canceled and
@@ -73,6 +76,12 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
   return [ended, question];
 }
 
+/** What is written for a result that the journal refuses. */
+export function unwritableResult(turnId: TurnId, call: ToolCallItem, reason: string): readonly NewEvent[] {
+  const output = `The tool ran, but its result cannot be kept (${reason})`;
+  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs: 0 });
+}
+
 /** What is written for a call of a turn that was stopped. */
 export function canceledEvents(turnId: TurnId, call: ToolCallItem): readonly NewEvent[] {
   return resultEvents(turnId, call, CANCELED);
@@ -92,11 +101,16 @@ async function cancelRunning(
   abort.abort();
 }
 
-/** The result of one call; rejects as Unit.runTool does. */
+/** The result of one call; rejects as Unit.runTool does, but for a call that the door does not take. */
 async function runTool(unit: Unit, call: ToolCallItem, signal: AbortSignal): Promise<ToolResult> {
   const defect = defectOf(call.tool, call.input);
   if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
   if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
   const { tool, input, callId } = call;
-  return unit.runTool(callId, { tool, input, timeoutMs: timeoutMsOf(input) }, signal);
+  try {
+    return await unit.runTool(callId, { tool, input, timeoutMs: timeoutMsOf(input) }, signal);
+  } catch (error) {
+    if (!isInvalid(error)) throw error;
+    return { outcome: 'failed', output: `The call was not made: ${error.message}`, durationMs: 0 };
+  }
 }

@@ -8,7 +8,7 @@ import type { ToolSpec } from './model.ts';
 /** A tool that runs longer ends with `timed_out`; `bash` may ask for another bound. */
 export const TOOL_TIMEOUT_MS = 120_000;
 /** The longest that `bash` may ask for: a build fits, a forgotten server does not. */
-export const TOOL_TIMEOUT_MS_MAX = 600_000;
+export const BASH_TIMEOUT_MS_MAX = 600_000;
 
 export const ASK = 'ask';
 
@@ -42,7 +42,7 @@ export function defectOf(tool: string, input: unknown): string | undefined {
 export function timeoutMsOf(input: unknown): number {
   const asked = isRecord(input) ? input['timeout_ms'] : undefined;
   if (typeof asked !== 'number' || asked < 1) return TOOL_TIMEOUT_MS;
-  return Math.min(asked, TOOL_TIMEOUT_MS_MAX);
+  return Math.min(asked, BASH_TIMEOUT_MS_MAX);
 }
 
 /** The question of an `ask` whose input has no defect. */

@@ -24,11 +24,13 @@ import {
   RETRY_PACE,
   type RetryPace,
   summaryEvents,
+  unwritableEvent,
+  whatOf,
 } from './model-call.ts';
 import { ModelFailure, type Model } from './model.ts';
 import { nextStep, type Step } from './resume.ts';
-import { canceledEvents, resultEvents, runTools } from './tool-calls.ts';
-import { type Unit, UnitRefusal } from './unit.ts';
+import { canceledEvents, resultEvents, runTools, unwritableResult } from './tool-calls.ts';
+import { isInvalid, type Unit, UnitRefusal } from './unit.ts';
 
 export interface BrainPorts {
   readonly unit: Unit;
@@ -117,6 +119,16 @@ class TurnLoop {
         return this.#whileWanted(step.turn, signal, (wanted) => this.#callModel(step, wanted, signal));
       case 'runTools':
         return this.#whileWanted(step.turn, signal, (wanted) => this.#runTools(step, wanted, signal));
+      case 'giveUp': {
+        const { turn, failure } = step;
+        const event: NewEvent = {
+          type: 'error.model',
+          actor: { kind: 'system' },
+          turnId: turn.id,
+          body: { ...failure, retriable: false },
+        };
+        return this.#record(turn, `t${turn.number}/gaveUp`, [event], signal);
+      }
       case 'cancelTools':
         return this.#cancelTools(step, signal);
       case 'finish':
@@ -137,9 +149,10 @@ class TurnLoop {
     if (wanted.aborted) return;
     const { conversation } = this.#view;
     const { throughSeq } = conversation;
+    const request = requestOf(this.#assignment, conversation, call, this.#contextWindow);
     let events: readonly NewEvent[];
     try {
-      const answer = await attempt(this.#ports, requestOf(this.#assignment, conversation, call), wanted);
+      const answer = await attempt(this.#ports, request, wanted);
       events =
         call.purpose === 'answer'
           ? answerEvents(turn.id, call.callId, answer)
@@ -150,7 +163,14 @@ class TurnLoop {
       logger.info('model call failed', { callId: call.callId, code: error.code, type: error.type });
       return this.#giveUpOrRetry(turn, call, error, signal);
     }
-    await this.#record(turn, `${call.callId}/completed`, events, signal);
+    try {
+      await this.#record(turn, `${call.callId}/completed`, events, signal);
+    } catch (error) {
+      if (!isInvalid(error)) throw error;
+      logger.warn('answer refused by the journal', { callId: call.callId, error });
+      const event = unwritableEvent(turn.id, error.message);
+      await this.#record(turn, `${call.callId}/failed`, [event], signal);
+    }
   }
 
   async #giveUpOrRetry(
@@ -167,8 +187,7 @@ class TurnLoop {
       );
     }
     const event = failureEvent(turn.id, call, failure, this.#pace);
-    const what = event.type === 'error.model' ? 'failed' : `retried/${call.failures + 1}`;
-    await this.#record(turn, `${call.callId}/${what}`, [event], signal);
+    await this.#record(turn, `${call.callId}/${whatOf(event, call.failures + 1)}`, [event], signal);
   }
 
   #runTools(
@@ -176,9 +195,16 @@ class TurnLoop {
     wanted: AbortSignal,
     signal: AbortSignal,
   ): Promise<void> {
-    return runTools(this.#ports, calls, { wanted, signal }, (call, result) =>
-      this.#record(turn, `${call.callId}/result`, resultEvents(turn.id, call, result), signal),
-    );
+    return runTools(this.#ports, calls, { wanted, signal }, async (call, result) => {
+      const key = `${call.callId}/result`;
+      try {
+        await this.#record(turn, key, resultEvents(turn.id, call, result), signal);
+      } catch (error) {
+        if (!isInvalid(error)) throw error;
+        this.#ports.logger.warn('tool result refused by the journal', { callId: call.callId, error });
+        await this.#record(turn, key, unwritableResult(turn.id, call, error.message), signal);
+      }
+    });
   }
 
   async #cancelTools(

@@ -6,7 +6,7 @@ import { Backoff } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LINE_BYTES_MAX, type ToolResult } from '../hands/wire.ts';
 import type { Assignment, UnitAppended, UnitEvents } from '../sessions/unit-wire.ts';
-import { type Unit, UnitRefusal, UnitUnreachable } from './unit.ts';
+import { type Unit, UnitRefusal, UnitUnreachable, UnitWireBroken } from './unit.ts';
 import { type Http, type HttpRequest, type HttpResponse, textOf } from './unix-http.ts';
 
 /** How long a door that cannot be reached is tried again. */
@@ -14,7 +14,10 @@ export const PATIENCE_MS = 30_000;
 const BACKOFF = { firstMs: 20, ceilingMs: 1_000, heldMs: Infinity };
 /** A connection that held this long was a good one: patience starts anew. */
 const HELD_MS = 1_000;
-/** One line of the event stream: a page of events with whole bodies. */
+/**
+ * One line of the event stream: events with whole bodies. The server sends lines of some megabytes; several times that
+ * is not a line of this wire.
+ */
 const EVENTS_LINE_BYTES_MAX = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
@@ -147,6 +150,10 @@ async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string,
     }
     parts.push(chunk.subarray(from));
     bytes += chunk.byteLength - from;
-    if (bytes > EVENTS_LINE_BYTES_MAX) throw new Error('The event stream sent a line that is too long.');
+    if (bytes > EVENTS_LINE_BYTES_MAX) {
+      throw new UnitWireBroken(
+        `The unit door sent a line of more than ${EVENTS_LINE_BYTES_MAX} bytes in its event stream: is it of another version?`,
+      );
+    }
   }
 }

@@ -16,7 +16,7 @@ export interface Unit {
   assignment(signal: AbortSignal): Promise<Assignment>;
   /**
    * Calls `receive` with every event after `after` exactly once, in order, history then live. Ends, either way,
-   * when `signal` aborts; otherwise rejects with UnitRefusal or UnitUnreachable.
+   * when `signal` aborts; otherwise rejects with UnitRefusal, UnitUnreachable or UnitWireBroken.
    */
   follow(after: number, receive: (batch: UnitEvents) => void, signal: AbortSignal): Promise<void>;
   append(request: UnitAppend, signal: AbortSignal): Promise<UnitAppended>;
@@ -40,6 +40,19 @@ export class UnitRefusal extends Error {
   /** True when this brain has nothing more to do here: another one took over, or the session is closed. */
   get final(): boolean {
     return FINAL.has(this.code);
+  }
+}
+
+/** Whether the door refused what was asked for itself: asking the same again will be refused again. */
+export function isInvalid(error: unknown): error is UnitRefusal {
+  return error instanceof UnitRefusal && error.code === 'INVALID_INPUT';
+}
+
+/** The door does not speak this wire: trying again would end the same way, so somebody has to look. */
+export class UnitWireBroken extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UnitWireBroken';
   }
 }
 

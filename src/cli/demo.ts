@@ -114,7 +114,10 @@ async function react(event: Event, { client, server, sessionId, narration, progr
       narration.step(`kill the brain, process ${pid}, with SIGKILL`);
     }
   }
-  if (event.__typename === 'BrainStarted' && progress.killed) progress.resumed = true;
+  if (event.__typename === 'BrainStarted' && progress.killed && !progress.resumed) {
+    progress.resumed = true;
+    narration.step('another brain goes on from the log; no command is run twice');
+  }
   if (event.__typename === 'TurnCompleted') {
     progress.turns += 1;
     if (event.turnOutcome !== 'COMPLETED')
@@ -150,6 +153,7 @@ async function conclude(
   narration.title(
     `${turnCount} turns, ${head} events in the log, ${usage.totalTokens} tokens; steered, killed, resumed, hibernated, woken.`,
   );
+  narration.line('Next: npm start');
 }
 
 main().then(

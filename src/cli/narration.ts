@@ -54,8 +54,9 @@ export class Narration {
   #event(event: Event): void {
     if (event.__typename === 'AgentMessage') {
       const { callId, text } = event;
-      if (this.#spoken?.callId === callId && this.#spoken.text.includes(text)) return; // shown as it was written
-      return this.#said('agent', text);
+      if (this.#spoken?.callId !== callId) return this.#said('agent', text);
+      if (this.#midLine) this.#write(unsaid(this.#spoken.text, text)); // shown as it was written, but for the last pieces
+      return;
     }
     if (event.__typename === 'UserMessage') return this.#said('you', event.text);
     if (QUIET.has(event.type)) return;
@@ -79,20 +80,30 @@ export class Narration {
   }
 }
 
+/** What of `text` has not been spoken yet: `spoken` ends with the beginning of it, or holds all of it. */
+function unsaid(spoken: string, text: string): string {
+  if (spoken.includes(text)) return '';
+  let known = Math.min(spoken.length, text.length);
+  while (!spoken.endsWith(text.slice(0, known))) known -= 1;
+  return text.slice(known);
+}
+
 function detail(event: Event): string {
   switch (event.__typename) {
     case 'ToolCall':
       return `${event.tool} ${JSON.stringify(event.input)}`;
     case 'ToolResult':
       return `${event.toolOutcome.toLowerCase()}${event.exitCode === null || event.exitCode === undefined ? '' : `, exit code ${event.exitCode}`}`;
+    case 'TurnStarted':
+      return `turn ${event.number}`;
     case 'TurnCompleted':
-      return event.turnOutcome.toLowerCase();
+      return `turn ${event.number}: ${event.turnOutcome.toLowerCase()}`;
     case 'BrainLost':
       return event.reason;
     case 'BrainStarted':
       return `epoch ${event.epoch}`;
     default:
-      return Object.values(event.body as Record<string, unknown>).join(' ');
+      return event.type === 'session.hibernated' ? 'brain and hands have ended; log and workspace stay' : '';
   }
 }
 

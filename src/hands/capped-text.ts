@@ -1,61 +1,63 @@
 /**
  * Output that may be endless, kept as head and tail: the beginning says what was done, the end how it went.
- * Never holds more than `bytesMax` bytes and one chunk, and its text is at most `bytesMax` bytes of UTF-8.
+ * Holds `bytesMax` bytes from the start and never more, however small the chunks are: each is copied, none is kept. Its
+ * text is at most `bytesMax` bytes of UTF-8.
  */
 const NOTE_BYTES = 100;
 /** Bytes that show that the rest is not text. */
 const ZERO = 0;
 
 export class CappedText {
-  readonly #headMax: number;
-  readonly #tailMax: number;
   readonly #bytesMax: number;
-  #head: Buffer[] = [];
+  readonly #head: Buffer;
   #headBytes = 0;
-  #tail: Buffer[] = [];
+  /** A ring: its oldest byte is at `#tailStart`. */
+  readonly #tail: Buffer;
+  #tailStart = 0;
   #tailBytes = 0;
   #total = 0;
   #binary = false;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
-    this.#headMax = Math.floor((bytesMax - NOTE_BYTES) / 2);
-    this.#tailMax = this.#headMax;
+    const part = Math.floor((bytesMax - NOTE_BYTES) / 2);
+    this.#head = Buffer.alloc(part);
+    this.#tail = Buffer.alloc(part);
   }
 
   add(chunk: Buffer): void {
     this.#total += chunk.length;
     if (chunk.includes(ZERO)) this.#binary = true;
-    const room = this.#headMax - this.#headBytes;
-    const head = chunk.subarray(0, room);
-    if (head.length > 0) this.#head.push(Buffer.from(head));
-    this.#headBytes += head.length;
-    this.#addTail(chunk.subarray(head.length));
+    const copied = chunk.copy(this.#head, this.#headBytes);
+    this.#headBytes += copied;
+    if (copied < chunk.length) this.#addTail(chunk.subarray(copied));
   }
 
   /** What was added, the middle cut when it was too long; a sentence instead when it is not text. */
   text(): string {
     if (this.#binary)
       return `[binary output, ${this.#total} bytes, not shown: write it to a file, or pipe it through xxd]`;
-    const head = Buffer.concat(this.#head);
-    const tail = Buffer.concat(this.#tail);
+    const head = this.#head.subarray(0, this.#headBytes);
+    const tail = this.#tailInOrder();
     const cut = this.#total - head.length - tail.length;
     const text = cut === 0 ? Buffer.concat([head, tail]).toString() : join(head, tail, cut);
     return capText(text, this.#bytesMax); // bytes that are not UTF-8 grow when they are decoded
   }
 
   #addTail(chunk: Buffer): void {
-    if (chunk.length === 0) return;
-    this.#tail.push(Buffer.from(chunk));
-    this.#tailBytes += chunk.length;
-    while (this.#tailBytes > this.#tailMax) {
-      const first = this.#tail[0];
-      if (first === undefined) return;
-      const over = this.#tailBytes - this.#tailMax;
-      if (over >= first.length) this.#tail.shift();
-      else this.#tail[0] = first.subarray(over);
-      this.#tailBytes -= Math.min(over, first.length);
-    }
+    const max = this.#tail.length;
+    const kept = chunk.subarray(-max);
+    const at = (this.#tailStart + this.#tailBytes) % max;
+    const copied = kept.copy(this.#tail, at);
+    kept.copy(this.#tail, 0, copied); // around the end of the ring
+    const over = Math.max(0, this.#tailBytes + kept.length - max);
+    this.#tailStart = (this.#tailStart + over) % max;
+    this.#tailBytes += kept.length - over;
+  }
+
+  #tailInOrder(): Buffer {
+    const end = this.#tail.subarray(this.#tailStart, this.#tailStart + this.#tailBytes);
+    return Buffer.concat([end, this.#tail.subarray(0, this.#tailBytes - end.length)]);
   }
 }
 

@@ -10,6 +10,7 @@ export type Kept =
   | { readonly kind: 'done'; readonly result: ToolResult };
 
 export interface KeptResults {
+  /** `started` also for what is there and is no result: the truth about it is gone. */
   find(callId: string): Promise<Kept>;
   start(callId: string): Promise<void>;
   settle(callId: string, result: ToolResult): Promise<void>;

@@ -2,9 +2,9 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** All files of one workspace together: a large project with its packages fits, a filled disk does not. */
+/** All files of one workspace and its kept results together: a large project with its packages fits, a filled disk does not. */
 export const WORKSPACE_BYTES_MAX = 4 * 1024 * MIB;
-/** Files and folders of one workspace: beyond it measuring the workspace would take longer than filling it. */
+/** Files and folders of both: beyond it measuring the workspace would take longer than filling it. */
 export const WORKSPACE_ENTRIES_MAX = 500_000;
 /** One file (RLIMIT_FSIZE): stops a runaway log before the workspace is full. */
 export const FILE_BYTES_MAX = 1024 * MIB;
@@ -30,8 +30,9 @@ export const TEXT_FILE_BYTES_MAX = 4 * MIB;
 export const READ_LINES_DEFAULT = 2_000;
 /** A longer line is cut: it is data, not text. */
 export const LINE_CHARS_MAX = 2_000;
-/** Entries and depth that `list` shows: an overview, not an inventory. */
+/** Entries that `list` shows: an overview, not an inventory. */
 export const LIST_ENTRIES_MAX = 500;
+/** Folders in folders that `list` shows: deeper ones are listed by a call of their own. */
 export const LIST_DEPTH_MAX = 3;
 /** Entries of one folder that are looked at, so that a folder of a million files costs no more than others. */
 export const FOLDER_ENTRIES_MAX = 5_000;

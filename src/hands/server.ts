@@ -11,6 +11,7 @@ import { capText } from './capped-text.ts';
 import { FileRefused } from './faults.ts';
 import type { KeptResults } from './kept-results.ts';
 import { CALLS_RUNNING_MAX, RESULTS_IN_MEMORY_MAX } from './limit.ts';
+import { OneByOne } from './one-by-one.ts';
 import type { Sandbox } from './sandbox.ts';
 import { defectOf, type Tool, type ToolAnswer, type ToolInput } from './tool.ts';
 import type { FromHands, ToolCall, ToolResult } from './wire.ts';
@@ -45,6 +46,7 @@ export class HandsServer {
   readonly #ports: HandsPorts;
   readonly #running = new Map<string, Running>();
   readonly #results = new Map<string, ToolResult>();
+  readonly #changes = new OneByOne();
 
   constructor(ports: HandsPorts) {
     this.#ports = ports;
@@ -110,14 +112,14 @@ export class HandsServer {
 
   async #run(call: ToolCall, abort: AbortController): Promise<ToolResult> {
     const { clock } = this.#ports;
-    const startedAt = clock.now();
+    const startedAt = performance.now(); // the wall clock may be set in between
     const timer = new AbortController();
     void clock.sleep(Math.min(call.timeoutMs, TIMEOUT_MS_MAX), timer.signal).then(() => {
       if (!timer.signal.aborted) abort.abort('timed_out' satisfies Stop);
     });
     const answer = await this.#answer(call, abort.signal);
     timer.abort();
-    const durationMs = clock.now() - startedAt;
+    const durationMs = Math.max(0, Math.round(performance.now() - startedAt));
     if (!abort.signal.aborted) {
       const output = capText(answer.output, TOOL_OUTPUT_BYTES_MAX);
       return { outcome: answer.ok ? 'ok' : 'failed', output, exitCode: answer.exitCode, durationMs };
@@ -139,7 +141,8 @@ export class HandsServer {
     if (signal.aborted) return { ok: false, output: '' };
     try {
       // defectOf has checked that the input is an object with the fields of the schema
-      return await tool.run(call.input as ToolInput, { sandbox, callId: call.callId, signal });
+      const input = call.input as ToolInput;
+      return await tool.run(input, { sandbox, callId: call.callId, signal, changes: this.#changes });
     } catch (error) {
       if (error instanceof FileRefused) return { ok: false, output: error.message };
       complain(`the tool ${call.tool} broke`, error);

@@ -1,4 +1,5 @@
 /** What a tool is: what the model is told of it, and how it runs on a Sandbox. A tool knows nothing of processes. */
+import type { OneByOne } from './one-by-one.ts';
 import type { Sandbox } from './sandbox.ts';
 
 type PropertyType = 'string' | 'integer' | 'boolean';
@@ -22,6 +23,8 @@ export interface ToolContext {
   readonly callId: string;
   /** Aborts at the deadline and at a cancel; the tool then answers what it has. */
   readonly signal: AbortSignal;
+  /** Whatever changes a file does it in here, from its first look at it to the last byte. */
+  readonly changes: OneByOne;
 }
 
 export interface ToolAnswer {

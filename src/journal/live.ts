@@ -18,8 +18,10 @@ import type { Delta, Draft } from './draft.ts';
 import type { Hint, Journal } from './journal.ts';
 import { type LiveFrame, LiveTail } from './live-tail.ts';
 
-/** Without any hint a new event is seen within this long. */
+/** Without any hint a new event is seen within this long, or within some rounds of it when there are more than POLL_TAILS_MAX tails. */
 const POLL_MS = 1_000;
+/** Tails that ask their journal at once: an embedded store answers on the main thread, and this many take a few milliseconds. */
+const POLL_TAILS_MAX = 500;
 /** Events kept over all sessions, in characters of their bodies: what a busy server can spare. */
 const TAILS_CHARS_MAX = 64 * 1024 * 1024;
 /** Tails in one process beyond which a message that is being written gets no new one: its deltas are not shown. */
@@ -38,6 +40,8 @@ export class Live {
   readonly #endHints: () => void;
   /** The longest unfed first. */
   readonly #tails = new Map<SessionId, LiveTail>();
+  /** Those that have not asked the journal in this round. */
+  #unasked: LiveTail[] = [];
   #chars = 0;
   #poll: NodeJS.Timeout | undefined;
 
@@ -97,6 +101,7 @@ export class Live {
     this.#poll = undefined;
     for (const tail of this.#tails.values()) tail.close();
     this.#tails.clear();
+    this.#unasked = [];
     this.#chars = 0;
   }
 
@@ -111,7 +116,7 @@ export class Live {
       unused: () => this.#drop(tail),
     });
     this.#tails.set(sessionId, tail);
-    this.#poll ??= setInterval(() => this.#pollAll(), this.#pollMs);
+    this.#poll ??= setInterval(() => this.#pollSome(), this.#pollMs);
     return tail;
   }
 
@@ -119,8 +124,12 @@ export class Live {
     this.#tails.get(hint.sessionId)?.hinted(hint);
   }
 
-  #pollAll(): void {
-    for (const tail of this.#tails.values()) tail.poll();
+  /** Round by round over all tails, each as long as somebody needs it. */
+  #pollSome(): void {
+    if (this.#unasked.length === 0) this.#unasked = [...this.#tails.values()];
+    for (const tail of this.#unasked.splice(-POLL_TAILS_MAX)) {
+      if (this.#tails.get(tail.sessionId) === tail) tail.poll();
+    }
   }
 
   /** L2 over all tails. */
@@ -142,6 +151,7 @@ export class Live {
     tail.close();
     this.#tails.delete(tail.sessionId);
     if (this.#tails.size > 0) return;
+    this.#unasked = [];
     clearInterval(this.#poll);
     this.#poll = undefined;
   }

@@ -12,7 +12,7 @@ import type { GatewayPorts } from './gateway.ts';
 export interface AccountPorts {
   readonly sessions: Sessions;
   readonly credentials: Credentials;
-  /** The server's own key, for sessions that have no credential. */
+  /** The server's own key, for sessions to which no credential is left. */
   readonly serverKey: Sealed | undefined;
   readonly logger: Logger;
 }
@@ -21,12 +21,15 @@ export interface AccountPorts {
 export function sessionAccount({ sessions, credentials, serverKey, logger }: AccountPorts): GatewayPorts {
   return {
     logger,
+    // Looked up at each call, so that a session whose key was deleted goes on as soon as there is another (NoCredential's advice)
     async keyFor(sessionId: SessionId) {
       const { session } = await sessions.get(sessionId);
-      const key =
-        session.credentialId === undefined ? serverKey : await credentials.open(session.credentialId);
-      if (key === undefined) throw new NoCredential(parseModel(session.model).provider);
-      return key;
+      for (const id of await sessions.credentialsOf(session)) {
+        const key = await credentials.open(id);
+        if (key !== undefined) return key;
+      }
+      if (serverKey === undefined) throw new NoCredential(parseModel(session.model).provider);
+      return serverKey;
     },
     async budget(sessionId) {
       const { session } = await sessions.get(sessionId);

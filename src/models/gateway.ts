@@ -42,7 +42,7 @@ export interface GatewayRequest {
   /** The header x-holdfast-call; ties the usage to a journalled call. */
   readonly callId: string;
   readonly method: string;
-  /** `/v1/messages` or `/v1/messages/count_tokens`. */
+  /** `/v1/messages`; anything else is refused. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: IncomingMessage;
@@ -53,7 +53,7 @@ export const GATEWAY_IDLE_TIMEOUT_MS = 300_000;
 /** The service's own bound of a request. */
 export const GATEWAY_REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 
-const PATHS: ReadonlySet<string> = new Set(['/v1/messages', '/v1/messages/count_tokens']);
+const PATH = '/v1/messages';
 const REQUEST_HEADERS = [
   'content-type',
   'accept',
@@ -82,7 +82,7 @@ export class Gateway {
       const headers = { ...only(request.headers, REQUEST_HEADERS) };
       const key = await this.#keyOf(request.sessionId);
       Object.assign(headers, credentialHeaders(key)); // G1
-      const answer = await this.#upstream.send({ path: request.path, headers, body }, departed.signal);
+      const answer = await this.#upstream.send({ path: PATH, headers, body }, departed.signal);
       await pass(request, answer, response, this.#ports);
     } catch (error) {
       this.#refuse(error, request, response, departed.signal);
@@ -107,11 +107,10 @@ export class Gateway {
 
   async #admit(request: GatewayRequest): Promise<Buffer> {
     const { method, path, sessionId } = request;
-    if (!PATHS.has(path)) throw new GatewayRefusal(404, 'not_found_error', `The gateway has no ${path}.`);
+    if (path !== PATH) throw new GatewayRefusal(404, 'not_found_error', `The gateway has no ${path}.`);
     if (method !== 'POST')
       throw new GatewayRefusal(405, 'invalid_request_error', 'The gateway takes POST only.');
     const body = await readBody(request.body);
-    if (path !== '/v1/messages') return body;
     const budget = await this.#ports.budget(sessionId);
     if (budget.kind === 'refused') throw new GatewayRefusal(402, 'budget_exceeded', budget.message);
     return body;

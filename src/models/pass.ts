@@ -21,7 +21,6 @@ interface Ports {
 interface Call {
   readonly sessionId: SessionId;
   readonly callId: string;
-  readonly path: string;
 }
 
 /** Rejects when either side is cut; what is known of the usage is metered all the same (G3). */
@@ -37,7 +36,7 @@ export async function pass(
     if (value !== undefined) response.setHeader(name, value);
   }
   response.statusCode = status;
-  const metered = status < 400 && call.path === '/v1/messages';
+  const metered = status < 400;
   const streams = metered && String(answer.headers['content-type']).startsWith('text/event-stream');
   if (streams) await passStream(call, answer, response, ports);
   else await passWhole(call, answer, response, metered ? ports : undefined);

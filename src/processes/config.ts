@@ -3,6 +3,7 @@
  * is printed from it. All problems are reported at once, with the name and what was expected. An empty value means unset.
  */
 import { resolve } from 'node:path';
+import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/access.ts';
 import { IDLE_MS_DEFAULT, SLOTS_DEFAULT, SPARES_DEFAULT } from '../supervisor/limit.ts';
 import type { LogLevel } from '../kernel/logger.ts';
 import { Sealed } from '../kernel/sealed.ts';
@@ -89,9 +90,10 @@ export const VARIABLES = {
   HOLDFAST_ROOT_KEY: {
     name: 'HOLDFAST_ROOT_KEY',
     fallback: undefined,
-    prose: 'An API key to accept, of your making. Unset: one is made and printed at the first start.',
-    expected: 'at least 16 characters that nobody can guess',
-    parse: (text) => (text.length >= 16 && text.length <= 256 ? new Sealed(text) : undefined),
+    prose:
+      'An API key to accept, of your making; another one takes its place at the next start. Unset: one is made and printed at the first start.',
+    expected: GIVEN_KEY_EXPECTED,
+    parse: (text) => (isRootKey(text) ? new Sealed(text) : undefined),
   },
   ANTHROPIC_API_KEY: {
     name: 'ANTHROPIC_API_KEY',

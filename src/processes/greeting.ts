@@ -4,18 +4,16 @@ import type { ControlPlane } from './control-plane.ts';
 
 export function greeting(config: Config, controlPlane: ControlPlane): string {
   const { url, firstKey } = controlPlane;
-  const key = firstKey ?? '$HOLDFAST_KEY';
   const model = config.anthropic.key === undefined ? 'rehearsal/echo' : 'anthropic/claude-sonnet-5';
-  const create = `mutation { createAgent(input: { name: \\"hello\\", model: \\"${model}\\", prompt: \\"You are helpful.\\" }) { __typename } }`;
-  const start = `mutation { startSession(input: { agent: \\"hello\\", input: \\"Say hello.\\" }) { __typename ... on StartSessionPayload { session { id } } } }`;
-  const list = `{ sessions(first: 1) { nodes { id status result { ... on AgentMessage { text } } } } }`;
+  const create = `mutation { createAgent(input: { name: \\"hello\\", model: \\"${model}\\", prompt: \\"You are helpful.\\" }) { __typename ... on Fault { message } } }`;
+  const start = `mutation { startSession(input: { agent: \\"hello\\", input: \\"Say hello.\\" }) { __typename ... on StartSessionPayload { session { id } } ... on Fault { message } } }`;
+  const list = `{ sessions(first: 1) { nodes { id status why result { ... on AgentMessage { text } } } } }`;
+  const { name, shown } = keyOf(config, firstKey);
   const curl = (query: string): string =>
-    `  curl -s ${url}/graphql -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '{"query":"${query}"}'`;
+    `  curl -s ${url}/graphql -H "authorization: Bearer ${shown}" -H 'content-type: application/json' -d '{"query":"${query}"}'; echo`;
   return [
     `Holdfast runs at ${url}/graphql${config.graphiql ? ' (GraphiQL in a browser)' : ''}`,
-    firstKey === undefined
-      ? '  API key: the one from the first start, or HOLDFAST_ROOT_KEY.'
-      : `  API key: ${firstKey}   (shown this once; keep it)`,
+    `  API key: ${name}`,
     `  Data:    ${config.dataFolder}`,
     config.anthropic.key === undefined
       ? '  Models:  no ANTHROPIC_API_KEY: give agents a key, or use rehearsal/echo, which needs none.'
@@ -26,7 +24,17 @@ export function greeting(config: Config, controlPlane: ControlPlane): string {
     'Try:',
     curl(create),
     curl(start),
-    curl(list),
+    `  sleep 1; ${curl(list).trim()}`,
     '',
   ].join('\n');
+}
+
+/** How the key is told, and how it stands in a command line that can be pasted. */
+function keyOf({ rootKey }: Config, firstKey: string | undefined): { name: string; shown: string } {
+  if (firstKey !== undefined) return { name: `${firstKey}   (shown this once; keep it)`, shown: firstKey };
+  if (rootKey !== undefined) return { name: 'the one in HOLDFAST_ROOT_KEY', shown: '$HOLDFAST_ROOT_KEY' };
+  return {
+    name: 'the one from the first start; if it is lost, set HOLDFAST_ROOT_KEY to one of yours. For the lines below: export HOLDFAST_KEY=<key>',
+    shown: '$HOLDFAST_KEY',
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes the workspace may take>`.
+ * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take>`.
  * Speaks hands/wire.ts on stdin and stdout, complains on stderr, holds no secret, and reaches no third-party package.
  * It ends when stdin ends (W4), and not by a signal that a command in the same process namespace sends to everyone.
  */
@@ -21,7 +21,7 @@ const OOM_SCORE = '1000';
 
 const [root, resultsFolder, bytesMax] = process.argv.slice(2);
 if (root === undefined || resultsFolder === undefined || !(Number(bytesMax) > 0)) {
-  process.stderr.write('usage: hands.ts <workspace> <results folder> <bytes the workspace may take>\n');
+  process.stderr.write('usage: hands.ts <workspace> <results folder> <bytes that both may take>\n');
   process.exit(EXIT_USAGE);
 }
 process.title = 'hands'; // `pkill node` means what the commands started
@@ -30,7 +30,8 @@ offerMyself();
 
 const sandbox = new HostSandbox({
   root,
-  workspaceMax: { bytes: Number(bytesMax), entries: WORKSPACE_ENTRIES_MAX },
+  resultsFolder,
+  sizeMax: { bytes: Number(bytesMax), entries: WORKSPACE_ENTRIES_MAX },
   env: environment(root),
   pipeFolder: '/tmp',
 });

@@ -7,10 +7,11 @@ import { type AccountPorts, sessionAccount } from '../models/account.ts';
 import { Gateway } from '../models/gateway.ts';
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
-import type { Script } from '../rehearsal/script.ts';
+import { type Script, ScriptInvalid } from '../rehearsal/script.ts';
 import { parseModel } from '../sessions/model-name.ts';
 import { CALL_HEADER } from '../sessions/unit-wire.ts';
 import type { Config } from './config.ts';
+import { StartRefused } from './start-refused.ts';
 
 export type ModelDoor = (
   request: IncomingMessage,
@@ -44,7 +45,19 @@ export async function createModelDoor(config: Config, ports: AccountPorts, scope
   };
 }
 
-/** A later script of the same name replaces an earlier one, so users can play their own `echo`. */
-function ownScripts(folder: string | undefined): Promise<readonly Script[]> {
-  return folder === undefined ? Promise.resolve([]) : loadScripts(folder);
+/** A later script of the same name replaces an earlier one, so users can play their own `echo`. Throws StartRefused. */
+async function ownScripts(folder: string | undefined): Promise<readonly Script[]> {
+  if (folder === undefined) return [];
+  try {
+    return await loadScripts(folder);
+  } catch (cause) {
+    const why =
+      cause instanceof ScriptInvalid ? cause.message : `the folder cannot be read (${String(cause)})`;
+    throw new StartRefused(
+      `HOLDFAST_REHEARSAL=${folder}: ${why} docs/rehearsal.md says how a script is written.`,
+      {
+        cause,
+      },
+    );
+  }
 }

@@ -42,7 +42,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   await heartbeat.beat();
   const { idleMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
-  const supervisor = new Supervisor({ ...ports, owner, idleMs, slotsMax });
+  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax });
   scope.add('services', startServices([heartbeat, spares, supervisor], parts), (stop) => stop());
   return { isAlive: async () => (await owners.alive(clock.now())).includes(owner) };
 }

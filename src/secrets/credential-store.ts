@@ -17,13 +17,23 @@ export interface Credential {
   /** When the key was last replaced. */
   readonly rotatedAt: number;
   readonly requestHash: string;
+  /** The name of its key in the SecretStore: another one for each key, so that a name never changes its value. */
+  readonly secret: string;
+  /** The agent, by its name, whose inline key it is; only such a key is replaced with that agent. */
+  readonly agent?: string | undefined;
 }
 
 export interface CredentialStore {
   /** Creates it; when the id is taken, writes nothing and answers that one. A new default ends the old one. */
   create(credential: Credential): Promise<{ readonly created: boolean; readonly credential: Credential }>;
-  /** Replaces it; a new default ends the old one. False when there is none of this id. */
-  update(credential: Credential): Promise<boolean>;
+  /**
+   * Replaces it by what `change`, a pure function, makes of it as it is at that moment; a new default ends the old one.
+   * Undefined when there is none of this id; what `change` throws is thrown on, with nothing written.
+   */
+  update(
+    id: CredentialId,
+    change: (credential: Credential) => Credential,
+  ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined>;
   get(id: CredentialId): Promise<Credential | undefined>;
   defaultOf(provider: Provider): Promise<Credential | undefined>;
   /** Newest first. */
@@ -31,6 +41,6 @@ export interface CredentialStore {
     readonly limit: number;
     readonly before?: { readonly createdAt: number; readonly id: CredentialId } | undefined;
   }): Promise<readonly Credential[]>;
-  /** False when there was none. */
-  delete(id: CredentialId): Promise<boolean>;
+  /** What was deleted; undefined when there was none. */
+  delete(id: CredentialId): Promise<Credential | undefined>;
 }

@@ -2,6 +2,7 @@
  * Credentials: model keys brought by the user. The record says which key it is; the key itself is sealed in the
  * secret store and is opened only by the model gateway, at the moment of a call.
  */
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type CredentialId, derivedId, newId } from '../kernel/id.ts';
@@ -14,13 +15,17 @@ import { CredentialNotFound } from './faults.ts';
 import type { SecretStore } from './secret-store.ts';
 
 const KEY_BYTES_MAX = 1_024;
+/** Added to the credential's id, so that each key of a credential has a name of its own. */
+const SECRET_NAME_BYTES = 8;
 
 export interface NewCredential {
   readonly provider: string;
   readonly key: Sealed;
   readonly name?: string | undefined;
-  /** The first credential of a provider is its default whatever this says. */
+  /** The first credential of a provider is its default whatever this says, unless it is an agent's inline key. */
   readonly isDefault?: boolean | undefined;
+  /** The name of the agent whose inline key it is. */
+  readonly agent?: string | undefined;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -41,7 +46,7 @@ export class Credentials {
     this.#clock = ports.clock;
   }
 
-  /** Throws InvalidInput, IdempotencyConflict. The key is durable before the record is. */
+  /** Throws InvalidInput, IdempotencyConflict, with nothing stored. The key is durable before the record is. */
   async create(request: NewCredential): Promise<{ credential: Credential; replayed: boolean }> {
     const provider = parseProvider(request.provider);
     const key = parseModelKey(request.key);
@@ -49,47 +54,51 @@ export class Credentials {
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
     const id = idempotencyKey === undefined ? newId('credential') : derivedId('credential', idempotencyKey);
     const hash = requestHash([provider, key, name, request.isDefault]);
-    const now = this.#clock.now();
     const known = await this.#store.get(id);
-    if (known === undefined) await this.#secrets.put(id, new Sealed(key));
-    const isDefault = request.isDefault === true || (await this.#store.defaultOf(provider)) === undefined;
-    const { created, credential } = await this.#store.create({
-      id,
-      provider,
-      name,
-      last4: key.slice(-4),
-      isDefault,
-      createdAt: now,
-      rotatedAt: now,
-      requestHash: hash,
-    });
-    if (!created && credential.requestHash !== hash) throw new IdempotencyConflict(idempotencyKey ?? id);
-    return { credential, replayed: !created };
+    if (known !== undefined) return replay(known, hash, idempotencyKey);
+    const now = this.#clock.now();
+    const { agent } = request;
+    const isFirst = agent === undefined && (await this.#store.defaultOf(provider)) === undefined;
+    const isDefault = request.isDefault === true || isFirst;
+    const made = { id, provider, name, last4: key.slice(-4), isDefault, agent, requestHash: hash };
+    const { created, credential } = await this.#sealed(id, key, (secret) =>
+      this.#store.create({ ...made, secret, createdAt: now, rotatedAt: now }),
+    );
+    return created ? { credential, replayed: false } : replay(credential, hash, idempotencyKey);
   }
 
   /** A new key value reaches running sessions at their next model call. Throws CredentialNotFound, InvalidInput. */
   async update(id: CredentialId, change: CredentialChange): Promise<Credential> {
-    const credential = await this.get(id);
     const key = change.key === undefined ? undefined : parseModelKey(change.key);
-    const name = change.name === undefined ? credential.name : parseText('name', change.name, NAME_CHARS_MAX);
-    if (change.isDefault === false && credential.isDefault) {
-      throw new InvalidInput('isDefault', 'make another credential the default instead.');
-    }
-    if (key !== undefined) await this.#secrets.put(id, new Sealed(key));
-    const changed: Credential = {
-      ...credential,
-      name,
-      isDefault: credential.isDefault || change.isDefault === true,
-      ...(key === undefined ? {} : { last4: key.slice(-4), rotatedAt: this.#clock.now() }),
-    };
-    if (!(await this.#store.update(changed))) throw new CredentialNotFound(id);
-    return changed;
+    const name = change.name === undefined ? undefined : parseText('name', change.name, NAME_CHARS_MAX);
+    const apply = (rotated: Partial<Credential>) =>
+      this.#store.update(id, (credential) => {
+        if (change.isDefault === false && credential.isDefault) {
+          throw new InvalidInput('isDefault', 'make another credential the default instead.');
+        }
+        const isDefault = credential.isDefault || change.isDefault === true;
+        return { ...credential, name: name ?? credential.name, isDefault, ...rotated };
+      });
+    const rotatedAt = this.#clock.now();
+    const outcome =
+      key === undefined
+        ? await apply({})
+        : await this.#sealed(id, key, (secret) => apply({ secret, last4: key.slice(-4), rotatedAt }));
+    if (outcome === undefined) throw new CredentialNotFound(id);
+    const { before, after } = outcome;
+    if (before.secret !== after.secret) await this.#secrets.delete(before.secret);
+    return after;
   }
 
   /** The record goes first: a key without a record is of no use to anyone. Throws CredentialNotFound. */
   async delete(id: CredentialId): Promise<void> {
-    if (!(await this.#store.delete(id))) throw new CredentialNotFound(id);
-    await this.#secrets.delete(id);
+    const deleted = await this.#store.delete(id);
+    if (deleted === undefined) throw new CredentialNotFound(id);
+    await this.#secrets.delete(deleted.secret);
+  }
+
+  async has(id: CredentialId): Promise<boolean> {
+    return (await this.#store.get(id)) !== undefined;
   }
 
   async get(id: CredentialId): Promise<Credential> {
@@ -107,8 +116,27 @@ export class Credentials {
   }
 
   /** The key itself: for the model gateway only. Undefined when the credential was deleted. */
-  open(id: CredentialId): Promise<Sealed | undefined> {
-    return this.#secrets.get(id);
+  async open(id: CredentialId): Promise<Sealed | undefined> {
+    let credential = await this.#store.get(id);
+    while (credential !== undefined) {
+      const key = await this.#secrets.get(credential.secret);
+      if (key !== undefined) return key;
+      const now = await this.#store.get(id);
+      if (now?.secret === credential.secret) return undefined;
+      credential = now; // it was rotated between record and key
+    }
+    return undefined;
+  }
+
+  /** Seals the key under a name of its own for what `record` writes, and forgets it when the record does not name it then. */
+  async #sealed<T>(id: CredentialId, key: string, record: (secret: string) => Promise<T>): Promise<T> {
+    const secret = `${id}_${randomBytes(SECRET_NAME_BYTES).toString('hex')}`;
+    try {
+      await this.#secrets.put(secret, new Sealed(key));
+      return await record(secret);
+    } finally {
+      if ((await this.#store.get(id))?.secret !== secret) await this.#secrets.delete(secret);
+    }
   }
 }
 
@@ -118,7 +146,8 @@ export function parseProvider(text: string): Provider {
   return provider;
 }
 
-function parseModelKey(sealed: Sealed): string {
+/** The key, or InvalidInput. */
+export function parseModelKey(sealed: Sealed): string {
   const key = sealed.open().trim();
   if (!/^[\x21-\x7e]{8,}$/.test(key) || key.length > KEY_BYTES_MAX) {
     throw new InvalidInput(
@@ -127,4 +156,9 @@ function parseModelKey(sealed: Sealed): string {
     );
   }
   return key;
+}
+
+function replay(credential: Credential, hash: string, idempotencyKey: string | undefined) {
+  if (credential.requestHash !== hash) throw new IdempotencyConflict(idempotencyKey ?? credential.id);
+  return { credential, replayed: true };
 }

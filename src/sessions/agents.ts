@@ -6,7 +6,8 @@ import { NAME_CHARS_MAX, PROMPT_BYTES_MAX, TURN_SECONDS_MAX } from '../kernel/li
 import { parseCount, parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
-import type { Credentials } from '../secrets/credentials.ts';
+import type { Credential } from '../secrets/credential-store.ts';
+import { type Credentials, parseModelKey } from '../secrets/credentials.ts';
 import { type Agent, type AgentRevision, RUNTIMES, type Runtime } from './agent.ts';
 import type { AgentStore } from './agent-store.ts';
 import { AgentNameTaken, AgentNotFound } from './faults.ts';
@@ -23,7 +24,7 @@ export interface NewAgent {
   readonly prompt: string;
   readonly runtime?: string | undefined;
   readonly limits?: Limits | undefined;
-  /** A model key inline: stored as a credential of its own. Not together with `credentialId`. */
+  /** A model key inline: stored as a credential of its own, never the provider's default. Not together with `credentialId`. */
   readonly key?: Sealed | undefined;
   readonly credentialId?: CredentialId | undefined;
   readonly idempotencyKey?: string | undefined;
@@ -33,7 +34,7 @@ export interface AgentChange {
   readonly model?: string | undefined;
   readonly prompt?: string | undefined;
   readonly limits?: Limits | undefined;
-  /** Replaces the value of the agent's own credential, or makes one. */
+  /** Replaces the key of the credential that was made for this agent alone, or makes one. */
   readonly key?: Sealed | undefined;
   /** null: the provider's default again. */
   readonly credentialId?: CredentialId | null | undefined;
@@ -71,10 +72,11 @@ export class Agents {
     if (known !== undefined) return replay(known, hash);
 
     if (credentialId !== undefined) await this.#credentials.get(credentialId);
+    const keyName = `agent ${requestHash([name, hash, idempotencyKey])}`; // the same request again finds the same credential
     const own =
       key === undefined
         ? undefined
-        : await this.#credentials.create({ provider, key, name, idempotencyKey: `agent ${name} ${hash}` });
+        : await this.#credentials.create({ provider, key, name, agent: name, idempotencyKey: keyName });
     const id = idempotencyKey === undefined ? newId('agent') : derivedId('agent', idempotencyKey);
     const now = this.#clock.now();
     const { created, agent } = await this.#store.create({
@@ -88,22 +90,25 @@ export class Agents {
       updatedAt: now,
       requestHash: hash,
     });
-    if (!created && agent.name !== name) throw new IdempotencyConflict(idempotencyKey ?? name);
-    return created ? { agent, replayed: false } : replay(agent, hash);
+    if (created) return { agent, replayed: false };
+    if (own?.replayed === false && own.credential.id !== agent.credentialId)
+      await this.#forget(own.credential);
+    if (agent.name !== name) throw new IdempotencyConflict(idempotencyKey ?? name);
+    return replay(agent, hash);
   }
 
-  /** `replayed` when nothing differs. Running sessions keep their revision. Throws AgentNotFound, InvalidInput, CredentialNotFound. */
+  /**
+   * `replayed` when nothing differs; a given key always counts as new. Running sessions keep their revision. Throws
+   * AgentNotFound, InvalidInput, CredentialNotFound.
+   */
   async update(id: AgentId, change: AgentChange): Promise<{ agent: Agent; replayed: boolean }> {
-    if (change.key !== undefined && change.credentialId !== undefined) {
+    const { key, credentialId } = change;
+    if (key !== undefined && credentialId !== undefined) {
       throw new InvalidInput('key', 'give either key or credentialId, not both.');
     }
-    for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
-      const agent = await this.get(id);
-      const changed = await this.#changed(agent, change);
-      if (changed === agent) return { agent, replayed: true };
-      if (await this.#store.update(changed, agent.updatedAt)) return { agent: changed, replayed: false };
-    }
-    throw new InvalidInput('agentId', 'this agent is being changed by someone else; try again.');
+    if (key !== undefined) return this.#updateWithKey(await this.get(id), change, key);
+    if (credentialId !== undefined && credentialId !== null) await this.#credentials.get(credentialId);
+    return this.#swap(id, change, credentialId);
   }
 
   async get(id: AgentId): Promise<Agent> {
@@ -131,46 +136,57 @@ export class Agents {
     return revision;
   }
 
-  /** The same object when nothing differs. */
-  async #changed(agent: Agent, change: AgentChange): Promise<Agent> {
-    const { revision } = agent;
-    const prompt =
-      change.prompt === undefined ? revision.prompt : parseText('prompt', change.prompt, PROMPT_BYTES_MAX);
-    const model = change.model ?? revision.model;
-    const { provider } = parseModel(model);
-    const limits = change.limits === undefined ? agent.limits : parseLimits(change.limits);
-    const credentialId = await this.#credentialAfter(agent, change, provider);
-    const sameRevision = prompt === revision.prompt && model === revision.model;
-    const sameRest = credentialId === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
-    if (sameRevision && sameRest) return agent;
-    const now = Math.max(this.#clock.now(), agent.updatedAt + 1); // updatedAt is the version that update() compares
-    return {
-      ...agent,
-      limits,
-      credentialId,
-      updatedAt: now,
-      revision: sameRevision
-        ? revision
-        : { agentId: agent.id, number: revision.number + 1, prompt, model, createdAt: now },
-    };
-  }
-
-  async #credentialAfter(
+  /** Only a credential that is this agent's alone is given another key; others may use any other. */
+  async #updateWithKey(
     agent: Agent,
     change: AgentChange,
-    provider: string,
-  ): Promise<CredentialId | undefined> {
-    if (change.key !== undefined) {
-      if (agent.credentialId !== undefined) {
-        await this.#credentials.update(agent.credentialId, { key: change.key });
-        return agent.credentialId;
-      }
-      const { credential } = await this.#credentials.create({ provider, key: change.key, name: agent.name });
-      return credential.id;
+    key: Sealed,
+  ): Promise<{ agent: Agent; replayed: false }> {
+    const { provider } = parseModel(change.model ?? agent.revision.model);
+    parseModelKey(key);
+    changed(agent, change, undefined, this.#clock.now()); // refuses what is wrong before anything is stored
+    const own = await this.#ownCredential(agent);
+    if (own?.provider === provider) {
+      const swapped = await this.#swap(agent.id, change, own.id);
+      await this.#credentials.update(own.id, { key });
+      return { agent: swapped.agent, replayed: false };
     }
-    if (change.credentialId === undefined) return agent.credentialId;
-    if (change.credentialId === null) return undefined;
-    return (await this.#credentials.get(change.credentialId)).id;
+    const { name } = agent;
+    const { credential } = await this.#credentials.create({ provider, key, name, agent: name });
+    try {
+      const swapped = await this.#swap(agent.id, change, credential.id);
+      return { agent: swapped.agent, replayed: false };
+    } catch (error) {
+      await this.#forget(credential);
+      throw error;
+    }
+  }
+
+  /** The credential that was made from this agent's inline key, if that is what it uses. */
+  async #ownCredential({ name, credentialId }: Agent): Promise<Credential | undefined> {
+    if (credentialId === undefined || !(await this.#credentials.has(credentialId))) return undefined;
+    const credential = await this.#credentials.get(credentialId);
+    return credential.agent === name && !credential.isDefault ? credential : undefined; // others use a default
+  }
+
+  /** Writes the change on the agent as it is, again when somebody else was quicker. `credentialId`: null for none, undefined for the same. */
+  async #swap(
+    id: AgentId,
+    change: AgentChange,
+    credentialId: CredentialId | null | undefined,
+  ): Promise<{ agent: Agent; replayed: boolean }> {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
+      const agent = await this.get(id);
+      const after = changed(agent, change, credentialId, this.#clock.now());
+      if (after === agent) return { agent, replayed: true };
+      if (await this.#store.update(after, agent.updatedAt)) return { agent: after, replayed: false };
+    }
+    throw new InvalidInput('agentId', 'this agent is being changed by someone else; try again.');
+  }
+
+  /** A credential that no agent has come to use. */
+  async #forget({ id }: Credential): Promise<void> {
+    if (await this.#credentials.has(id)) await this.#credentials.delete(id);
   }
 }
 
@@ -196,4 +212,33 @@ function parseRuntime(text: string | undefined): Runtime {
 function replay(agent: Agent, hash: string): { agent: Agent; replayed: boolean } {
   if (agent.requestHash !== hash) throw new AgentNameTaken(agent.name, agent.id);
   return { agent, replayed: true };
+}
+
+/** The same object when nothing differs. Throws InvalidInput. */
+function changed(
+  agent: Agent,
+  change: AgentChange,
+  credentialId: CredentialId | null | undefined,
+  now: number,
+): Agent {
+  const { revision } = agent;
+  const prompt =
+    change.prompt === undefined ? revision.prompt : parseText('prompt', change.prompt, PROMPT_BYTES_MAX);
+  const model = change.model ?? revision.model;
+  parseModel(model);
+  const limits = change.limits === undefined ? agent.limits : parseLimits(change.limits);
+  const credential = credentialId === undefined ? agent.credentialId : (credentialId ?? undefined);
+  const sameRevision = prompt === revision.prompt && model === revision.model;
+  const sameRest = credential === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
+  if (sameRevision && sameRest) return agent;
+  const at = Math.max(now, agent.updatedAt + 1); // updatedAt is the version that update() compares
+  return {
+    ...agent,
+    limits,
+    credentialId: credential,
+    updatedAt: at,
+    revision: sameRevision
+      ? revision
+      : { agentId: agent.id, number: revision.number + 1, prompt, model, createdAt: at },
+  };
 }

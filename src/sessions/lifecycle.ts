@@ -33,6 +33,8 @@ export type Command =
   /** The brain, or the supervisor for it, ends the running turn. */
   | {
       readonly kind: 'completeTurn';
+      /** Nothing happens when another turn runs by now; absent: the running one. */
+      readonly number?: number | undefined;
       readonly outcome: TurnOutcome;
       readonly resultEventId?: string | undefined;
       readonly failure?: Failure | undefined;
@@ -161,7 +163,8 @@ function record(session: Session, events: readonly NewEvent[]): Decision {
 }
 
 function completeTurn(session: Session, command: Extract<Command, { kind: 'completeTurn' }>): Decision {
-  const { outcome, resultEventId, failure } = command;
+  const { outcome, resultEventId, failure, number = session.turnCount } = command;
+  if (number !== session.turnCount) return NOTHING;
   const turn = session.turn;
   const unseen = turn !== undefined && turn.inputToSeq > turn.consumedToSeq;
   if (unseen && turn.stopping === undefined && (outcome === 'completed' || outcome === 'needs_input')) {

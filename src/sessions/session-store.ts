@@ -2,7 +2,7 @@
  * The port for sessions as records; their logs are behind journal/journal.ts, and one adapter implements both over one
  * database, since an append changes both (J3). Contract: test/contracts/session-store.ts.
  */
-import type { AgentId, SessionId } from '../kernel/id.ts';
+import type { AgentId, SessionId, TurnId } from '../kernel/id.ts';
 import type { Decision, Journal } from '../journal/journal.ts';
 import type { Session, SessionOrigin, SessionStatus, Turn } from './session.ts';
 
@@ -47,11 +47,8 @@ export interface SessionStore {
     page: { readonly limit: number; readonly before?: number | undefined },
   ): Promise<readonly Turn[]>;
 
-  turn(id: SessionId, number: number): Promise<Turn | undefined>;
+  turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined>;
 
   /** Ids of sessions that want a brain (queued or running), oldest status first, at most `limit`. */
   wanted(limit: number): Promise<readonly SessionId[]>;
-
-  /** Ids of sessions that hold a lease of `owner`, at most `limit`. */
-  leased(owner: string, limit: number): Promise<readonly SessionId[]>;
 }

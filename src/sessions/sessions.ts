@@ -189,22 +189,31 @@ export class Sessions {
   }
 
   async turn(sessionId: SessionId, turnId: TurnId): Promise<Turn> {
-    const { session } = await this.get(sessionId);
-    for (let number = session.turnCount; number > 0; number -= 1) {
-      if (turnIdOf(sessionId, number) !== turnId) continue;
-      const turn = await this.#ports.sessions.turn(sessionId, number);
-      if (turn !== undefined) return turn;
-    }
-    throw new TurnNotFound(turnId);
+    await this.get(sessionId);
+    const turn = await this.#ports.sessions.turn(sessionId, turnId);
+    if (turn === undefined) throw new TurnNotFound(turnId);
+    return turn;
+  }
+
+  /**
+   * The credentials whose keys a session may use, in the order in which they are tried: its own, the one that its agent has
+   * now, the provider's default. Any of them may have been deleted.
+   */
+  async credentialsOf(session: Session): Promise<readonly CredentialId[]> {
+    const { provider } = parseModel(session.model);
+    const { agents, credentials } = this.#ports;
+    const { credentialId } = await agents.get(session.agentId);
+    const standard = provider === 'rehearsal' ? undefined : await credentials.defaultOf(provider);
+    return [session.credentialId, credentialId, standard?.id].filter((id) => id !== undefined);
   }
 
   /** The first answer again, if it was the same message. */
   async #replayed(message: SendMessage, seq: number): Promise<Sent> {
-    const { sessionId, text, idempotencyKey } = message;
+    const { sessionId, text, mode = 'steer', raw, idempotencyKey } = message;
     const [event] = await this.#ports.journal.read(sessionId, { after: seq - 1, limit: 1 });
     const body = await this.#ports.journal.readBody(sessionId, seq);
-    const said: unknown = body === undefined ? undefined : JSON.parse(body);
-    if (event?.turnId === undefined || !isMessage(said) || said.text !== text) {
+    const said: unknown = body === undefined ? null : JSON.parse(body);
+    if (event?.turnId === undefined || requestHash(said) !== requestHash({ text, mode, raw })) {
       throw new IdempotencyConflict(idempotencyKey ?? '');
     }
     const entry = await this.get(sessionId);
@@ -230,7 +239,10 @@ export class Sessions {
     return this.#ports.journal.append(sessionId, { ...guard, decide: (session) => decide(session, command) });
   }
 
-  /** Resolved once and pinned (v3 contract A.3): the agent's own, the provider's default, the server's own key. */
+  /**
+   * Resolved once and pinned (v3 contract A.3): the agent's own, the provider's default, the server's own key. Should it be gone
+   * later, credentialsOf says what takes its place.
+   */
   async #credentialFor(agent: Agent, model: string): Promise<CredentialId | undefined> {
     const { provider } = parseModel(model);
     if (provider !== parseModel(agent.revision.model).provider) {
@@ -240,7 +252,9 @@ export class Sessions {
       );
     }
     if (provider === 'rehearsal') return undefined;
-    if (agent.credentialId !== undefined) return agent.credentialId;
+    if (agent.credentialId !== undefined && (await this.#ports.credentials.has(agent.credentialId))) {
+      return agent.credentialId;
+    }
     const standard = await this.#ports.credentials.defaultOf(provider);
     if (standard === undefined && !this.#ports.serverKey) throw new NoCredential(provider);
     return standard?.id;
@@ -252,10 +266,6 @@ function turnOfMessage(session: Session, seq: number): TurnId {
   const { turn } = session;
   if (turn?.state === 'running' && turn.inputToSeq === seq) return turn.id;
   return turnIdOf(session.id, session.turnCount + 1);
-}
-
-function isMessage(body: unknown): body is { readonly text: string } {
-  return typeof body === 'object' && body !== null && 'text' in body && typeof body.text === 'string';
 }
 
 function parseMetadata<T extends Readonly<Record<string, unknown>>>(

@@ -41,4 +41,6 @@ export interface Launcher {
   launchBrain(): Promise<Brain>;
   /** Resolves when the hands serve, with the session's workspace as it was left. */
   launchHands(sessionId: SessionId): Promise<Hands>;
+  /** Removes what the session left on this machine; only once its hands have ended. Again is no matter. */
+  forget(sessionId: SessionId): Promise<void>;
 }

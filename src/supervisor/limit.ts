@@ -23,3 +23,7 @@ export const STOP_GRACE_MS = 5_000;
 export const HANDS_ATTEMPTS_MAX = 3;
 /** A spare is replaced a little after it was taken, so that loading it does not slow the session that took it. */
 export const SPARE_DELAY_MS = 300;
+/** A brain that has its session and does not take up the waiting messages within this long hangs. */
+export const BEGIN_MS_MAX = 30_000;
+/** A slot that failed (the store does not answer, say) is opened again after this long, so that trying costs little. */
+export const SLOT_RETRY_MS = 2_000;

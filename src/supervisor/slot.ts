@@ -12,14 +12,16 @@ import { never } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { TurnOutcome } from '../journal/event.ts';
 import { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import { SessionArchived, TurnOver } from '../sessions/faults.ts';
-import { turnDeadline, wantsBrain } from '../sessions/lifecycle.ts';
+import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { SessionJournal } from '../sessions/session-store.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Brain, Ended } from './launcher.ts';
-import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS, STOP_GRACE_MS } from './limit.ts';
+import { type Judgement, judge, stoppingOf } from './judgement.ts';
+import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
 import type { Spares } from './spares.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -36,13 +38,7 @@ export interface SlotPorts {
 }
 
 /** Why the watch over a brain ended. */
-type Outcome =
-  | { readonly kind: 'lost'; readonly how: string }
-  | { readonly kind: 'deadline' }
-  | { readonly kind: 'stopOverdue'; readonly outcome: 'canceled' | 'interrupted' }
-  | { readonly kind: 'hibernated' }
-  | { readonly kind: 'replaced' }
-  | { readonly kind: 'shutdown' };
+type Outcome = Exclude<Judgement, { kind: 'wait' | 'idle' }> | { readonly kind: 'hibernated' };
 
 export class Slot {
   readonly sessionId: SessionId;
@@ -58,9 +54,9 @@ export class Slot {
     this.#ports = { ...ports, logger: ports.logger.with({ sessionId }) };
   }
 
-  /** Set while the session has nothing to do: the supervisor evicts the longest idle slot when it needs one. */
+  /** Set while the session has nothing to do and the slot may be asked to give way. */
   get idleSince(): number | undefined {
-    return this.#idleSince;
+    return this.#evicted ? undefined : this.#idleSince;
   }
 
   get brainPid(): number | undefined {
@@ -81,6 +77,7 @@ export class Slot {
 
   /** Returns when the session needs no brain here any more, or on `signal`. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#ports.workbench.open(this.sessionId);
     try {
       while (!signal.aborted && (await this.#serve(signal)) === 'again');
     } catch (error) {
@@ -101,20 +98,15 @@ export class Slot {
     if (signal.aborted) return 'done';
 
     const brain = spares.take();
-    brain.catch(() => undefined); // awaited below, after the lease
-    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, {
-      kind: 'takeLease',
-      owner,
+    const epoch = await this.#takeLease(owner).catch(async (error: unknown) => {
+      await discard(brain);
+      throw error;
     });
-    if (firstSeq > lastSeq) {
-      await brain.then(
-        (unused) => unused.stop(),
-        () => undefined,
-      );
+    if (epoch === undefined) {
+      await discard(brain);
       return 'done';
     }
-    const { epoch } = state;
-    const startedAt = clock.now();
+    const assignedAt = clock.now();
     const outcome = await brain.then(
       (it) => {
         this.#brain = it;
@@ -122,36 +114,36 @@ export class Slot {
         logger.info('brain assigned', { epoch, pid: it.pid });
         return this.#watch(it, epoch, signal);
       },
-      (error: unknown): Outcome => ({ kind: 'lost', how: `did not start: ${String(error)}` }),
+      (error: unknown): Outcome => {
+        logger.warn('brain did not start', { epoch, error });
+        return { kind: 'lost', how: 'did not start' };
+      },
     );
-    logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - startedAt });
+    logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - assignedAt });
     await this.#endBrain();
     return this.#settle(outcome, epoch);
   }
 
+  /** The epoch of the lease; undefined when the session wants no brain any more. */
+  async #takeLease(owner: string): Promise<number | undefined> {
+    const { sessions } = this.#ports;
+    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, {
+      kind: 'takeLease',
+      owner,
+    });
+    return firstSeq > lastSeq ? undefined : state.epoch;
+  }
+
   /** Writes what the end of the brain means (S3). */
   async #settle(outcome: Outcome, epoch: number): Promise<'again' | 'done'> {
-    const { sessions, logger } = this.#ports;
     switch (outcome.kind) {
-      case 'lost': {
-        const { session } = await sessions.get(this.sessionId);
-        const attempt = session.losses + 1;
-        const retryInMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** session.losses);
-        logger.warn('brain lost', { epoch, how: outcome.how, attempt, retryInMs });
-        const lost = { kind: 'loseBrain', reason: outcome.how, attemptMax: LOSSES_MAX, retryInMs } as const;
-        await sessions.supervise(this.sessionId, lost, epoch);
-        if (attempt >= LOSSES_MAX) await this.#fail(session, epoch, outcome.how);
-        return 'again';
-      }
+      case 'lost':
+        return this.#lose(outcome.how, epoch);
       case 'deadline':
-        await sessions.supervise(
-          this.sessionId,
-          { kind: 'completeTurn', outcome: 'deadline_exceeded' },
-          epoch,
-        );
+        await this.#endTurn(outcome.turn, 'deadline_exceeded', epoch);
         return 'again';
       case 'stopOverdue':
-        await sessions.supervise(this.sessionId, { kind: 'completeTurn', outcome: outcome.outcome }, epoch);
+        await this.#endTurn(outcome.turn, outcome.outcome, epoch);
         return 'again';
       case 'hibernated':
       case 'replaced':
@@ -160,6 +152,29 @@ export class Slot {
       default:
         return never(outcome);
     }
+  }
+
+  async #lose(how: string, epoch: number): Promise<'again' | 'done'> {
+    const { sessions, logger } = this.#ports;
+    const { session } = await sessions.get(this.sessionId);
+    if (!wantsBrain(session)) {
+      await this.#hibernate(epoch); // nothing was lost: it had nothing to do
+      return 'again';
+    }
+    const attempt = session.losses + 1;
+    const retryInMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** session.losses);
+    logger.warn('brain lost', { epoch, how, attempt, retryInMs });
+    const lost = { kind: 'loseBrain', reason: how, attemptMax: LOSSES_MAX, retryInMs } as const;
+    await sessions.supervise(this.sessionId, lost, epoch);
+    if (attempt >= LOSSES_MAX) await this.#fail(session, epoch, how);
+    return 'again';
+  }
+
+  /** Ends a turn for its brain, and what its tools still do; nothing when another turn runs by now. */
+  async #endTurn(number: number, outcome: TurnOutcome, epoch: number): Promise<void> {
+    const { sessions, workbench } = this.#ports;
+    workbench.cancelAll(this.sessionId);
+    await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome }, epoch);
   }
 
   /** Brains keep dying: the turn ends with an error, and the next message tries again. */
@@ -192,45 +207,31 @@ export class Slot {
     );
   }
 
-  /** Waits until the brain ends, or something in the log or the clock means that it must. */
+  /** Waits until the log, the clock or the process means that the brain must end (judgement.ts). */
   async #watch(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
-    const { sessions, clock } = this.#ports;
-    let ended: Ended | undefined;
+    const { sessions, clock, idleMs, logger } = this.#ports;
+    const assignedAt = clock.now();
+    let ended: string | undefined;
+    let stopSince: number | undefined;
     void brain.ended.then((how) => {
-      ended = how;
+      logger.debug('brain process ended', { epoch, ...how });
+      ended = describe(how);
       this.wake();
     });
-    let stopSince: number | undefined;
     for (;;) {
       this.#woken = false; // a wake from here on means that what is read next may be old
       const { session } = await sessions.get(this.sessionId);
-      if (signal.aborted) return { kind: 'shutdown' };
-      if (session.epoch !== epoch || session.status === 'archived') return { kind: 'replaced' };
-      if (ended !== undefined) return { kind: 'lost', how: describe(ended) };
       const now = clock.now();
-      const stopping = session.turn?.state === 'running' ? session.turn.stopping : undefined;
-      stopSince = stopping === undefined ? undefined : (stopSince ?? now);
-      const deadline = turnDeadline(session);
-      if (stopping !== undefined && stopSince !== undefined && now >= stopSince + STOP_GRACE_MS) {
-        return { kind: 'stopOverdue', outcome: stopping };
-      }
-      if (deadline !== undefined && now >= deadline) return { kind: 'deadline' };
-      const idleUntil = this.#idleUntil(session);
-      if (idleUntil !== undefined && now >= idleUntil && (await this.#hibernate(epoch)))
-        return { kind: 'hibernated' };
-      const next = Math.min(
-        deadline ?? Infinity,
-        stopSince === undefined ? Infinity : stopSince + STOP_GRACE_MS,
-        idleUntil ?? Infinity,
-      );
-      if (!this.#woken) await this.#changed(next, signal);
+      stopSince = stoppingOf(session) === undefined ? undefined : (stopSince ?? now);
+      this.#idleSince = wantsBrain(session) ? undefined : session.statusAt;
+      const evicted = this.#evicted;
+      const watched = { epoch, assignedAt, stopSince, ended, shutdown: signal.aborted, evicted, idleMs };
+      const judgement = judge(session, watched, now);
+      if (judgement.kind === 'idle') {
+        if (await this.#hibernate(epoch)) return { kind: 'hibernated' };
+      } else if (judgement.kind !== 'wait') return judgement;
+      else if (!this.#woken) await this.#changed(judgement.until, signal);
     }
-  }
-
-  #idleUntil(session: Session): number | undefined {
-    this.#idleSince = wantsBrain(session) ? undefined : session.statusAt;
-    if (this.#idleSince === undefined) return undefined;
-    return this.#evicted ? 0 : this.#idleSince + this.#ports.idleMs;
   }
 
   /** False when a message came in between: the brain stays. */
@@ -262,10 +263,17 @@ export class Slot {
   }
 }
 
-function describe({ code, signal, stderr }: Ended): string {
-  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-  const last = stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
-  return last === '' ? how : `${how}: ${last}`;
+/** A brain that nobody needs now. */
+async function discard(brain: Promise<Brain>): Promise<void> {
+  await brain.then(
+    (unused) => unused.stop(),
+    () => undefined,
+  );
+}
+
+/** For the log of the session, which its users read: what a process says before it dies is for the diagnostics. */
+function describe({ code, signal }: Ended): string {
+  return signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
 }
 
 /** Faults that mean: this session is no longer this slot's. */

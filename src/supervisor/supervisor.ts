@@ -4,20 +4,22 @@
  *
  * V1 A session has at most one slot here; across supervisors the lease's epoch decides (J4).
  * V2 A session leased by another owner that lives is left alone.
- * V3 When all slots are taken, the one that is idle longest is evicted; else sessions wait in status queued, oldest first.
+ * V3 When all slots are taken, those that are idle longest are evicted; else sessions wait in status queued, oldest first.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
 import type { Service } from '../kernel/service.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
-import { SWEEP_MAX, SWEEP_MS } from './limit.ts';
+import type { Launcher } from './launcher.ts';
+import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
 import type { OwnerStore } from './owner-store.ts';
 import { Slot, type SlotPorts } from './slot.ts';
 
 export interface SupervisorPorts extends SlotPorts {
   readonly store: SessionStore;
   readonly owners: OwnerStore;
+  readonly launcher: Pick<Launcher, 'forget'>;
   readonly slotsMax: number;
 }
 
@@ -27,6 +29,10 @@ export class Supervisor implements Service {
   readonly #slots = new Map<SessionId, Slot>();
   readonly #running = new Set<Promise<void>>();
   readonly #hinted = new Set<SessionId>();
+  /** When a session whose slot failed may be tried again; an entry goes when it is. */
+  readonly #retryAt = new Map<SessionId, number>();
+  #sweepNow = false;
+  #sweptAt = 0;
   #wake: () => void = () => undefined;
 
   constructor(ports: SupervisorPorts) {
@@ -44,15 +50,15 @@ export class Supervisor implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const unsubscribe = this.#ports.journal.onHint(({ sessionId }) => this.#hint(sessionId));
+    const { journal, logger } = this.#ports;
+    const unsubscribe = journal.onHint(({ sessionId }) => this.#hint(sessionId));
     try {
-      let sweptAt = 0;
       while (!signal.aborted) {
-        const now = this.#ports.clock.now();
-        const due = now >= sweptAt + SWEEP_MS;
-        const wanted = due ? await this.#ports.store.wanted(SWEEP_MAX) : this.#takeHinted();
-        if (due) sweptAt = now;
-        await this.#reconcile(wanted, signal);
+        try {
+          await this.#look(signal);
+        } catch (error) {
+          logger.error('the store does not answer, looking again', { error }); // slots go on meanwhile
+        }
         await this.#sleep(signal);
       }
     } finally {
@@ -61,44 +67,77 @@ export class Supervisor implements Service {
     }
   }
 
-  async #reconcile(wanted: readonly SessionId[], signal: AbortSignal): Promise<void> {
-    const missing = wanted.filter((sessionId) => !this.#slots.has(sessionId)); // V1
+  async #look(signal: AbortSignal): Promise<void> {
+    const now = this.#ports.clock.now();
+    const hinted = this.#takeHinted();
+    const due = this.#sweepNow || now >= this.#sweptAt + SWEEP_MS;
+    if (!due) return this.#reconcile(hinted, signal);
+    this.#sweepNow = false;
+    this.#sweptAt = now;
+    // Those with a slot are among the answer, and must not crowd out those without.
+    const wanted = await this.#ports.store.wanted(SWEEP_MAX + this.#slots.size);
+    await this.#reconcile([...new Set([...wanted, ...hinted])], signal);
+  }
+
+  async #reconcile(candidates: readonly SessionId[], signal: AbortSignal): Promise<void> {
+    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // V1
     if (missing.length === 0) return;
-    const alive = new Set(await this.#ports.owners.alive(this.#ports.clock.now()));
+    const { owners, clock, store, owner, slotsMax } = this.#ports;
+    const alive = new Set(await owners.alive(clock.now()));
+    let waiting = 0;
     for (const sessionId of missing) {
-      const entry = await this.#ports.store.get(sessionId);
-      if (entry === undefined || !wantsBrain(entry.session) || this.#slots.has(sessionId)) continue;
-      const owner = entry.session.lease?.owner;
-      if (owner !== undefined && owner !== this.#ports.owner && alive.has(owner)) continue; // V2
-      if (this.#slots.size >= this.#ports.slotsMax) {
-        this.#evictIdle(); // V3: the session waits; the sweep comes back to it
-        return;
-      }
-      this.#open(sessionId, signal);
+      const entry = await store.get(sessionId);
+      if (entry === undefined || this.#slots.has(sessionId)) continue;
+      if (entry.session.status === 'archived') this.#forget(sessionId);
+      if (!wantsBrain(entry.session) || this.#mustWait(sessionId)) continue;
+      const holder = entry.session.lease?.owner;
+      if (holder !== undefined && holder !== owner && alive.has(holder)) continue; // V2
+      if (this.#slots.size >= slotsMax) waiting += 1;
+      else this.#open(sessionId, signal);
     }
+    this.#evictIdle(waiting); // V3: they wait; the end of a slot makes us look again
   }
 
   #open(sessionId: SessionId, signal: AbortSignal): void {
+    const { logger, clock } = this.#ports;
     const slot = new Slot(sessionId, this.#ports);
     this.#slots.set(sessionId, slot);
+    this.#retryAt.delete(sessionId);
     const running = slot
       .run(signal)
-      .catch((error: unknown) => this.#ports.logger.error('slot failed', { sessionId, error }))
+      .catch((error: unknown) => {
+        logger.error('slot failed', { sessionId, error });
+        this.#retryAt.set(sessionId, clock.now() + SLOT_RETRY_MS);
+      })
       .finally(() => {
         this.#slots.delete(sessionId);
         this.#running.delete(running);
+        this.#sweepNow = true; // somebody may wait for the slot
         this.#hint(sessionId); // a message may have come while the slot was ending
       });
     this.#running.add(running);
   }
 
-  #evictIdle(): void {
-    let longest: Slot | undefined;
-    for (const slot of this.#slots.values()) {
-      if (slot.idleSince === undefined) continue;
-      if (longest?.idleSince === undefined || slot.idleSince < longest.idleSince) longest = slot;
-    }
-    longest?.evict();
+  /** A session whose slot has just failed is left alone for a while. */
+  #mustWait(sessionId: SessionId): boolean {
+    return (this.#retryAt.get(sessionId) ?? 0) > this.#ports.clock.now();
+  }
+
+  /** The session is closed: what it left on this machine goes. */
+  #forget(sessionId: SessionId): void {
+    const { launcher, logger } = this.#ports;
+    const forgetting: Promise<void> = launcher
+      .forget(sessionId)
+      .catch((error: unknown) => logger.warn('workspace not removed', { sessionId, error }))
+      .finally(() => this.#running.delete(forgetting));
+    this.#running.add(forgetting);
+  }
+
+  #evictIdle(count: number): void {
+    if (count === 0) return;
+    const idle = [...this.#slots.values()].filter((slot) => slot.idleSince !== undefined);
+    const longest = idle.toSorted((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0));
+    for (const slot of longest.slice(0, count)) slot.evict();
   }
 
   #hint(sessionId: SessionId): void {

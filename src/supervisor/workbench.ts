@@ -1,7 +1,10 @@
 /**
- * The hands of the running sessions: started at a session's first tool call, kept until the session hibernates,
- * started again when they die. A call whose hands died is asked again of new hands under the same id, which answer
- * the kept result or `unknown`; it is never run twice (hands/wire.ts W1).
+ * The hands of the running sessions: started at a session's first tool call, kept until its slot releases them, started
+ * again when they die. A call whose hands died is asked again of new hands under the same id, which answer the kept
+ * result or `unknown`; it is never run twice (hands/wire.ts W1).
+ *
+ * B1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
+ * B2 After `release` no call of that bench starts hands again, whatever was under way.
  */
 import { HandsLost } from '../hands/faults.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
@@ -10,76 +13,96 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { HANDS_ATTEMPTS_MAX } from './limit.ts';
 
+interface Bench {
+  hands: Promise<Hands> | undefined;
+  released: boolean;
+  readonly running: Set<string>;
+}
+
+const RELEASED: ToolResult = {
+  outcome: 'canceled',
+  output: 'The session has stopped working on this.',
+  durationMs: 0,
+};
+
 export class Workbench {
   readonly #ports: { launcher: Launcher; logger: Logger };
-  readonly #hands = new Map<SessionId, Promise<Hands>>();
-  #closed = false;
+  readonly #benches = new Map<SessionId, Bench>();
 
   constructor(ports: { launcher: Launcher; logger: Logger }) {
     this.#ports = ports;
   }
 
+  /** From here on the session's calls are served; `release` ends it. */
+  open(sessionId: SessionId): void {
+    this.#benches.set(sessionId, { hands: undefined, released: false, running: new Set() });
+  }
+
   /** Runs the call or fetches its result; always answers, with `failed` when hands cannot be had. */
   async call(sessionId: SessionId, call: ToolCall): Promise<ToolResult> {
-    let reason = '';
-    for (let attempt = 1; attempt <= HANDS_ATTEMPTS_MAX; attempt += 1) {
-      if (this.#closed) break;
-      try {
-        const hands = await this.#of(sessionId);
-        return await hands.call(call);
-      } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
-        const lost = error instanceof HandsLost;
-        this.#ports.logger[lost ? 'info' : 'warn']('hands lost or not started', {
-          sessionId,
-          attempt,
-          error,
-        });
-      }
+    const bench = this.#benches.get(sessionId);
+    if (bench === undefined) return RELEASED;
+    bench.running.add(call.callId);
+    try {
+      return await this.#attempts(sessionId, bench, call);
+    } finally {
+      bench.running.delete(call.callId);
     }
-    return { outcome: 'failed', output: `The tool could not be run: ${reason}`, durationMs: 0 };
   }
 
   cancel(sessionId: SessionId, callId: string): void {
-    void this.#hands.get(sessionId)?.then(
+    void this.#benches.get(sessionId)?.hands?.then(
       (hands) => hands.cancel(callId),
       () => undefined,
     );
   }
 
-  /** The process id, for diagnosis and tests; undefined when the session has no hands now. */
-  async pidOf(sessionId: SessionId): Promise<number | undefined> {
-    return this.#hands.get(sessionId)?.then(
-      (hands) => hands.pid,
-      () => undefined,
-    );
+  /** For a turn that was ended without its brain: what still runs must not go on into the next turn. */
+  cancelAll(sessionId: SessionId): void {
+    for (const callId of this.#benches.get(sessionId)?.running ?? []) this.cancel(sessionId, callId);
   }
 
   /** Stops the session's hands, if it has any; the workspace stays. */
   async release(sessionId: SessionId): Promise<void> {
-    const hands = this.#hands.get(sessionId);
-    this.#hands.delete(sessionId);
-    await hands?.then(
-      (it) => it.stop(),
+    const bench = this.#benches.get(sessionId);
+    if (bench === undefined) return;
+    this.#benches.delete(sessionId);
+    bench.released = true; // B2
+    await bench.hands?.then(
+      (hands) => hands.stop(),
       () => undefined,
     );
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#hands.keys()].map((sessionId) => this.release(sessionId)));
+    await Promise.all([...this.#benches.keys()].map((sessionId) => this.release(sessionId)));
   }
 
-  #of(sessionId: SessionId): Promise<Hands> {
-    const known = this.#hands.get(sessionId);
-    if (known !== undefined) return known;
+  async #attempts(sessionId: SessionId, bench: Bench, call: ToolCall): Promise<ToolResult> {
+    let reason = '';
+    for (let attempt = 1; attempt <= HANDS_ATTEMPTS_MAX; attempt += 1) {
+      if (bench.released) return RELEASED;
+      try {
+        const hands = await this.#handsOf(sessionId, bench);
+        return await hands.call(call);
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+        const level = error instanceof HandsLost ? 'info' : 'warn';
+        this.#ports.logger[level]('hands lost or not started', { sessionId, attempt, error });
+      }
+    }
+    return { outcome: 'failed', output: `The tool could not be run: ${reason}`, durationMs: 0 };
+  }
+
+  #handsOf(sessionId: SessionId, bench: Bench): Promise<Hands> {
+    if (bench.hands !== undefined) return bench.hands;
     const launching = this.#ports.launcher.launchHands(sessionId).then((hands) => {
       this.#ports.logger.info('hands started', { sessionId, pid: hands.pid });
       return hands;
     });
-    this.#hands.set(sessionId, launching);
+    bench.hands = launching;
     const forget = (): void => {
-      if (this.#hands.get(sessionId) === launching) this.#hands.delete(sessionId);
+      if (bench.hands === launching) bench.hands = undefined;
     };
     launching.then((hands) => void hands.ended.then(forget), forget);
     return launching;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
+import { bearerOf } from '../../src/access/bearer.ts';
 import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
 import { authorize } from '../../src/access/policy.ts';
 import { newId } from '../../src/kernel/id.ts';
@@ -23,6 +24,10 @@ beforeEach(() => {
 function keyList(): KeyStore {
   return {
     add: async (key) => void (keys.some(({ hash }) => hash === key.hash) || keys.push(key)),
+    replace: async (key) => {
+      const same = keys.find(({ hash }) => hash === key.hash);
+      keys = [...keys.filter(({ name }) => name !== key.name), { ...(same ?? key), name: key.name }];
+    },
     byHash: async (hash) => keys.find((key) => key.hash === hash),
     count: async () => keys.length,
   };
@@ -44,6 +49,39 @@ describe('API keys', () => {
       await expect(access.authenticate(bearer)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     }
     await expect(access.ensureKey('short')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
+  it('a root key that was replaced opens nothing any more, also when it was in use a moment ago', async () => {
+    const [old, fresh] = ['root-key-of-last-year-0000', 'root-key-of-this-year-0000'];
+    await access.ensureKey(old);
+    await access.authenticate(old);
+
+    await access.ensureKey(fresh);
+
+    await expect(access.authenticate(old)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(access.authenticate(fresh)).resolves.toMatchObject({ kind: 'key' });
+  });
+
+  it.each(['a key with spaces in it', 'schlüssel-mit-umlaut-0123', 'hct_0123456789abcdef', 'x'.repeat(257)])(
+    'a root key that would never work as a bearer is refused: %s',
+    async (given) => {
+      await expect(access.ensureKey(given)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+      expect(keys).toEqual([]);
+    },
+  );
+});
+
+describe('the bearer of a header', () => {
+  it.each([
+    ['Bearer abc', 'abc'],
+    ['bearer  abc ', 'abc'],
+    ['Bearer a b', undefined],
+    ['Basic abc', undefined],
+    ['', undefined],
+    [undefined, undefined],
+    [['Bearer abc'], undefined],
+  ])('%j is %j', (header, bearer) => {
+    expect(bearerOf(header)).toBe(bearer);
   });
 });
 

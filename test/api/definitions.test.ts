@@ -50,6 +50,73 @@ describe('agents', () => {
     });
   });
 
+  it('with an inline key do not become the default of all others', async () => {
+    const { agent } = await createAgent({ name: 'inline', key: 'sk-inline-4567' });
+
+    expect((await door.credentials.get(agent.credentialId)).isDefault).toBe(false);
+    expect(
+      await door.credentials.defaultOf('anthropic'),
+      'only inline keys were given so far',
+    ).toBeUndefined();
+    expect(
+      await createAgent({ name: 'n'.repeat(128), key: 'sk-inline-8901' }, 'k'.repeat(255)),
+    ).toMatchObject({
+      replayed: false,
+    });
+  });
+
+  it('given a key replace the key that is theirs alone, and say that something was replaced', async () => {
+    const { agent } = await createAgent({ name: 'rotating', key: 'sk-before-0000' });
+    const updated = await updateAgent({ id: agent.id, key: 'sk-after-1111' });
+
+    expect(updated).toMatchObject({ agent: { credentialId: agent.credentialId }, replayed: false });
+    expect((await door.credentials.open(agent.credentialId))?.open()).toBe('sk-after-1111');
+  });
+
+  it('given a key leave a credential alone that others use', async () => {
+    const { credential } = await createCredential({ name: 'shared', key: 'sk-shared-0000' });
+    const { agent: one } = await createAgent({ name: 'sharer', credentialId: credential.id });
+    const { agent: inline } = await createAgent({ name: 'lender', key: 'sk-lender-0000' });
+    const { agent: two } = await createAgent({ name: 'borrower', credentialId: inline.credentialId });
+    const { agent: three } = await createAgent({ name: 'giver', key: 'sk-giver-0000' });
+    const { credential: standard } = await createCredential({ name: 'standard', isDefault: true });
+    await door.credentials.update(three.credentialId, { isDefault: true });
+
+    for (const agent of [one, two, three]) {
+      const { agent: after, replayed } = await updateAgent({ id: agent.id, key: 'sk-of-its-own' });
+      const again = await updateAgent({ id: agent.id, key: 'sk-of-its-own-2' });
+
+      expect(replayed).toBe(false);
+      expect(after.credentialId).not.toBe(agent.credentialId);
+      expect(again.agent.credentialId, 'now it has one').toBe(after.credentialId);
+    }
+    expect((await door.credentials.open(credential.id))?.open()).toBe('sk-shared-0000');
+    expect((await door.credentials.open(inline.credentialId))?.open()).toBe('sk-lender-0000');
+    expect((await door.credentials.open(three.credentialId))?.open()).toBe('sk-giver-0000');
+    await door.credentials.update(standard.id, { isDefault: true });
+  });
+
+  it('whose change is refused keep no key of it', async () => {
+    const { agent } = await createAgent({ name: 'unchanged' });
+    const before = await door.credentials.list({ limit: 500 });
+
+    expect(await updateAgent({ id: agent.id, key: 'sk-refused-0000', prompt: ' ' })).toMatchObject({
+      __typename: 'InvalidInput',
+    });
+    expect(await updateAgent({ id: agent.id, key: 'short', prompt: 'Another.' })).toMatchObject({
+      __typename: 'InvalidInput',
+    });
+    const both = await Promise.all(
+      ['one', 'two'].map((prompt) =>
+        createAgent({ name: 'contested', key: `sk-contested-${prompt}`, prompt }),
+      ),
+    );
+    expect(new Set(both.map(({ __typename }) => __typename))).toEqual(
+      new Set(['AgentNameTaken', 'CreateAgentPayload']),
+    );
+    expect(await door.credentials.list({ limit: 500 })).toHaveLength(before.length + 1);
+  });
+
   it('refuse with a typed Fault', async () => {
     await createAgent({ name: 'taken' });
     await createAgent({ name: 'keyed' }, 'agent-key');

@@ -253,6 +253,26 @@ describe('the server', () => {
     await eventually('no reader', () => door.readers([id]) === 0);
   });
 
+  it('ends a subscription over SSE when its client token ends', async () => {
+    const id = await door.session();
+    const { token } = door.access.mintClientToken(id);
+    const { authenticate } = door.access;
+    door.access.authenticate = async (bearer) =>
+      ({ ...(await authenticate.call(door.access, bearer)), expiresAt: Date.now() + 50 }) as never; // a token about to end
+    const response = await fetch(door.url, {
+      method: 'POST',
+      headers: { ...headersOf(), authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+      body: JSON.stringify({ query: `subscription { sessionEvents(sessionId: "${id}") { __typename } }` }),
+    });
+    door.access.authenticate = authenticate;
+
+    const text = await response.text();
+
+    expect(text).toContain('EventBatch');
+    expect(text).toContain('event: complete');
+    await eventually('no reader', () => door.readers([id]) === 0);
+  });
+
   it('tells sockets to come back when it closes', async () => {
     const closing = await Door.open();
     const socket = await opened(closing);

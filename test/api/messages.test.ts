@@ -25,6 +25,22 @@ describe('messages', () => {
     });
   });
 
+  it('with the key of another message are a conflict, also when only mode or raw differ', async () => {
+    const id = await door.session();
+    const first = { sessionId: id, text: 'same', mode: 'QUEUE', raw: { from: 'test', deep: { a: 1, b: 2 } } };
+    await sendMessage(first, 'm-2');
+
+    for (const other of [
+      { ...first, mode: 'INTERRUPT' },
+      { ...first, raw: { from: 'somebody else' } },
+      { sessionId: id, text: 'same', mode: 'QUEUE' },
+    ]) {
+      expect(await sendMessage(other, 'm-2')).toMatchObject({ __typename: 'IdempotencyConflict' });
+    }
+    const reordered = { ...first, raw: { deep: { b: 2, a: 1 }, from: 'test' } };
+    expect(await sendMessage(reordered, 'm-2')).toMatchObject({ replayed: true });
+  });
+
   it('join, wait for or end the running turn by their mode', async () => {
     const id = await door.session();
     await door.beginTurn(id);

@@ -3,6 +3,7 @@
  * brain at any append, before or after the append has landed, and it counts how often each tool really ran.
  */
 import { EVENTS, type EventType, type NewEvent, type RecordedEvent } from '../../src/journal/event.ts';
+import { parseBody } from '../../src/journal/codec.ts';
 import { EpochStale } from '../../src/journal/faults.ts';
 import type { ToolResult } from '../../src/hands/wire.ts';
 import { Fault } from '../../src/kernel/fault.ts';
@@ -168,6 +169,7 @@ export class UnitDouble implements Unit {
 
   #refusing(command: Command): UnitAppended {
     try {
+      if (command.kind === 'record') for (const { type, body } of command.events) parseBody(type, body);
       return this.command(command);
     } catch (error) {
       if (error instanceof Fault) throw new UnitRefusal(error.code, error.message);

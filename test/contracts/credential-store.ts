@@ -18,6 +18,8 @@ function credentialOf(given: Partial<Credential> = {}): Credential {
     createdAt: 1,
     rotatedAt: 1,
     requestHash: 'hash',
+    secret: 'sealed_1',
+    agent: undefined,
     ...given,
   };
 }
@@ -38,7 +40,7 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
     it('gives back what was created, and answers the one that is there when the id is taken', async () => {
       const credentials = await begin();
       const named = credentialOf();
-      const nameless = credentialOf({ name: undefined });
+      const nameless = credentialOf({ name: undefined, agent: 'an agent' });
 
       expect(await credentials.create(named)).toEqual({ created: true, credential: named });
       expect(await credentials.create(nameless)).toEqual({ created: true, credential: nameless });
@@ -65,17 +67,27 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
       expect(await credentials.defaultOf('anthropic')).toEqual(second);
       expect((await credentials.get(first.id))?.isDefault).toBe(false);
 
-      expect(await credentials.update({ ...third, isDefault: true, rotatedAt: 5, last4: 'wxyz' })).toBe(true);
-      expect(await credentials.defaultOf('anthropic')).toEqual({
-        ...third,
-        isDefault: true,
-        rotatedAt: 5,
-        last4: 'wxyz',
-      });
+      const rotated = { ...third, isDefault: true, rotatedAt: 5, last4: 'wxyz', secret: 'sealed_2' };
+      expect(await credentials.update(third.id, () => rotated)).toEqual({ before: third, after: rotated });
+      expect(await credentials.defaultOf('anthropic')).toEqual(rotated);
       expect((await credentials.get(second.id))?.isDefault).toBe(false);
-      expect(await credentials.update({ ...third, isDefault: false })).toBe(true);
+      await credentials.update(third.id, (now) => ({ ...now, isDefault: false }));
       expect(await credentials.defaultOf('anthropic')).toBeUndefined();
-      expect(await credentials.update(credentialOf())).toBe(false);
+      expect(await credentials.get(third.id)).toEqual({ ...rotated, isDefault: false });
+      expect(await credentials.update(newId('credential'), (now) => now)).toBeUndefined();
+    });
+
+    it('writes nothing when a change is refused', async () => {
+      const credentials = await begin();
+      const credential = credentialOf({ isDefault: true });
+      await credentials.create(credential);
+
+      const refused = credentials.update(credential.id, () => {
+        throw new Error('refused');
+      });
+
+      await expect(refused).rejects.toThrow('refused');
+      expect(await credentials.get(credential.id)).toEqual(credential);
     });
 
     it('lists newest first from a place on, and forgets what is deleted', async () => {
@@ -87,8 +99,8 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
 
       expect(await credentials.list({ limit: 2 })).toEqual(order.slice(0, 2));
       expect(await credentials.list({ limit: 9, before: next })).toEqual(order.slice(2));
-      expect(await credentials.delete(newest.id)).toBe(true);
-      expect(await credentials.delete(newest.id)).toBe(false);
+      expect(await credentials.delete(newest.id)).toEqual(newest);
+      expect(await credentials.delete(newest.id)).toBeUndefined();
       expect(await credentials.list({ limit: 9 })).toEqual(order.slice(1));
     });
   });

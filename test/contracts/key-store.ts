@@ -30,5 +30,32 @@ export function keyStoreContract(platform: KeyPlatform): void {
       expect(await keys.byHash(key.hash)).toEqual(key);
       expect(await keys.byHash('c'.repeat(64))).toBeUndefined();
     });
+
+    it('has one key of a name after a replacement, and leaves the other names alone', async () => {
+      const store = await platform.open();
+      open.push(store);
+      const { keys } = store;
+      const keyOf = (name: string, letter: string): ApiKey => ({
+        id: newId('apiKey'),
+        name,
+        hash: letter.repeat(64),
+        createdAt: 7,
+      });
+      const [first, other, second] = [keyOf('root', 'a'), keyOf('first start', 'b'), keyOf('root', 'c')];
+      await keys.replace(first);
+      await keys.add(other);
+
+      await keys.replace(second);
+      expect(await keys.byHash(first.hash)).toBeUndefined();
+      expect(await keys.byHash(second.hash)).toEqual(second);
+      expect(await keys.byHash(other.hash)).toEqual(other);
+
+      await keys.replace({ ...second, id: newId('apiKey') });
+      expect(await keys.byHash(second.hash), 'the same key stays as it is').toEqual(second);
+
+      await keys.replace({ ...other, id: newId('apiKey'), name: 'root' });
+      expect(await keys.byHash(other.hash), 'it takes the name').toEqual({ ...other, name: 'root' });
+      expect(await keys.count()).toBe(1);
+    });
   });
 }

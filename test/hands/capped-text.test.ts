@@ -54,3 +54,14 @@ it('does not show bytes with zeros in them', () => {
 
   expect(text.text()).toMatch(/^\[binary output, 3 bytes/);
 });
+
+it('keeps no memory per chunk: 29 kB that came byte by byte took 28 MB', () => {
+  const text = new CappedText(30_000);
+  const byte = Buffer.from('x');
+  const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  const before = used();
+  for (let n = 0; n < 29_000; n += 1) text.add(byte);
+
+  expect(used() - before).toBeLessThan(4 * 1024 * 1024);
+  expect(text.text()).toBe('x'.repeat(29_000));
+});

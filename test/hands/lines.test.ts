@@ -22,3 +22,16 @@ it('counts each line for itself', () => {
   expect(new Lines(3, (line) => found.push(line)).add(Buffer.from('one\ntwo\nabc\n'))).toBe(true);
   expect(found).toHaveLength(3);
 });
+
+it('keeps no memory per chunk of a line that comes byte by byte', () => {
+  const found: string[] = [];
+  const lines = new Lines(1_000_000, (line) => found.push(line));
+  const byte = Buffer.from('x');
+  const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  const before = used();
+  for (let n = 0; n < 100_000; n += 1) lines.add(byte);
+
+  expect(used() - before).toBeLessThan(8 * 1024 * 1024);
+  lines.add(Buffer.from('\n'));
+  expect(found).toEqual(['x'.repeat(100_000)]);
+});

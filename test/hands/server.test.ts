@@ -7,7 +7,7 @@ import { HandsServer } from '../../src/hands/server.ts';
 import { HANDS_TOOLS } from '../../src/hands/tool-table.ts';
 import type { Tool, ToolAnswer } from '../../src/hands/tool.ts';
 import type { FromHands, ToolResult } from '../../src/hands/wire.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { TOOL_OUTPUT_BYTES_MAX } from '../../src/kernel/limit.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -30,6 +30,7 @@ class World {
   runs = 0;
   /** What the tool does with its call. */
   tool: (signal: AbortSignal) => Promise<ToolAnswer> = () => Promise.resolve({ ok: true, output: 'done' });
+  clock: Clock = systemClock;
   server = this.start();
 
   /** New hands over the same results. */
@@ -59,7 +60,7 @@ class World {
       tools: [tool],
       sandbox,
       kept,
-      clock: systemClock,
+      clock: { now: () => this.clock.now(), sleep: (ms, signal) => this.clock.sleep(ms, signal) },
       send: (message) => {
         this.journal.push(message.kind);
         this.sent.push(message);
@@ -173,6 +174,17 @@ it('ends a call at its deadline and keeps what it had said', async () => {
     outcome: 'timed_out',
     output: expect.stringMatching(/^so far\n\[timed out after 1 ms/),
   });
+});
+
+it('says a duration in whole milliseconds, also when the wall clock is set back in between', async () => {
+  const world = new World();
+  let now = 1_000.75;
+  world.clock = { ...systemClock, now: () => (now -= 100.5) };
+  world.call('a');
+
+  const { durationMs } = await world.result('a');
+  expect(durationMs).toBeGreaterThanOrEqual(0);
+  expect(Number.isSafeInteger(durationMs)).toBe(true);
 });
 
 it('W4: close ends what runs and keeps its result', async () => {

@@ -1,10 +1,10 @@
 /** The live end of the logs: deltas, and the one stream that a fan-out shares. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { NewEvent, RecordedEvent } from '../../src/journal/event.ts';
 import { type Follow, follow } from '../../src/journal/follow.ts';
 import type { LiveFrame } from '../../src/journal/live-tail.ts';
 import { Live } from '../../src/journal/live.ts';
-import { newId } from '../../src/kernel/id.ts';
+import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import type { SessionJournal } from '../../src/sessions/session-store.ts';
 import { eventually } from '../support/eventually.ts';
@@ -228,6 +228,39 @@ describe('a shared stream', () => {
     end();
     expect(live.headOf(id)).toBeUndefined();
     live.close();
+  });
+});
+
+describe('asking for lost hints', () => {
+  it('costs a bounded number of look-ups each time, and comes round to every session', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const asked = new Map<SessionId, number>();
+      const journal = {
+        read: async () => [],
+        head: async (id: SessionId) => Number(void asked.set(id, (asked.get(id) ?? 0) + 1)) || 0,
+        onHint: () => () => undefined,
+      };
+      const live = new Live({ journal });
+      const ids = Array.from({ length: 1_700 }, () => newId('session'));
+      const ends = ids.map((id) => live.subscribe(id, () => undefined));
+      await eventually('every head is known', () => ids.every((id) => live.headOf(id) === 0));
+      asked.clear();
+
+      const lookUps: number[] = [];
+      for (let tick = 0; tick < 4; tick += 1) {
+        const before = asked.size;
+        vi.advanceTimersByTime(1_000);
+        lookUps.push(asked.size - before);
+      }
+
+      expect(lookUps).toEqual([500, 500, 500, 200]);
+      expect([...asked.values()].every((count) => count === 1)).toBe(true);
+      for (const end of ends) end();
+      live.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

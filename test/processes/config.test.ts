@@ -32,4 +32,11 @@ describe('configuration', () => {
     ]);
     expect(String(refused)).not.toContain('short"');
   });
+
+  it.each(['a key with spaces in it', 'schlüssel-mit-umlaut-0123', 'hut_0123456789abcdef'])(
+    'refuses a root key that no header can carry: %s',
+    (key) => {
+      expect(() => readConfig({ HOLDFAST_ROOT_KEY: key })).toThrow(/^HOLDFAST_ROOT_KEY: expected 16 to 256/);
+    },
+  );
 });

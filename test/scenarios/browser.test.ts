@@ -82,30 +82,28 @@ async function followInPage({
     'subscription ($id: ID!, $after: Cursor) { sessionEvents(sessionId: $id, after: $after) { ... on EventBatch { cursor events { seq type } } } }';
   const seqs: number[] = [];
   let after: string | undefined;
-  for (let done = false; !done; ) {
-    await new Promise<void>((resolve) => {
-      const socket = new WebSocket(url, 'graphql-transport-ws');
-      socket.onopen = () =>
-        socket.send(
-          JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }),
-        );
-      socket.onclose = () => resolve();
-      socket.onmessage = ({ data }) => {
-        const message = JSON.parse(data as string);
-        if (message.type === 'connection_ack') {
-          socket.send(
-            JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: { id, after } } }),
-          );
-        }
-        const batch = message.payload?.data?.sessionEvents;
-        if (message.type !== 'next' || batch?.events === undefined) return;
-        for (const event of batch.events) seqs.push(event.seq);
-        after = batch.cursor;
-        done = batch.events.some((event: { type: string }) => event.type === 'turn.completed');
-        socket.onmessage = null;
-        socket.close();
-      };
-    });
+  for (;;) {
+    const batch = await new Promise<{ cursor: string; events: readonly { seq: number; type: string }[] }>(
+      (resolve) => {
+        const socket = new WebSocket(url, 'graphql-transport-ws');
+        const init = { type: 'connection_init', payload: { authorization: `Bearer ${token}` } };
+        socket.addEventListener('open', () => socket.send(JSON.stringify(init)));
+        socket.addEventListener('message', ({ data }) => {
+          const message = JSON.parse(data as string);
+          if (message.type === 'connection_ack') {
+            socket.send(
+              JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: { id, after } } }),
+            );
+          }
+          const frame = message.payload?.data?.sessionEvents;
+          if (message.type !== 'next' || frame?.events === undefined) return;
+          socket.close();
+          resolve(frame); // the first one counts
+        });
+      },
+    );
+    for (const event of batch.events) seqs.push(event.seq);
+    after = batch.cursor;
+    if (batch.events.some(({ type }) => type === 'turn.completed')) return seqs;
   }
-  return seqs;
 }

@@ -40,6 +40,23 @@ it('a refused key', async () => {
   await world.status(sessionId, 'IDLE');
 });
 
+it('a deleted key', async () => {
+  await world.createAgent({ name: 'robbed', model: 'anthropic/known', key: RIGHT });
+  const { agent } = await world.graphql('{ agent(name: "robbed") { ... on Agent { id credentialId } } }');
+  const sessionId = await world.startSession({ agent: 'robbed', input: 'Hi.' });
+  await world.status(sessionId, 'IDLE');
+  await world.graphql(`mutation { deleteCredential(id: "${agent.credentialId}") { __typename } }`);
+  await world.send(sessionId, 'Still there?');
+  await world.status(sessionId, 'FAILED');
+
+  const { updateAgent } = await world.graphql(
+    `mutation { updateAgent(input: { id: "${agent.id}", key: "${RIGHT}" }) { __typename ... on Fault { message } } }`,
+  );
+  expect(updateAgent).toEqual({ __typename: 'UpdateAgentPayload' });
+  await world.send(sessionId, 'And now?');
+  await world.status(sessionId, 'IDLE');
+});
+
 it('an unknown model', async () => {
   await world.createAgent({ name: 'lost', model: 'anthropic/unknown', key: RIGHT });
   const sessionId = await world.startSession({ agent: 'lost', input: 'Hi.' });

@@ -1,5 +1,5 @@
 /**
- * Parsing and checking documents, once per text: the same rules for HTTP and for sockets (which bypass yoga's own).
+ * Parsing and checking documents, once per text that is valid and not long: the same rules for HTTP and for sockets (which bypass yoga's own).
  */
 import {
   type DocumentNode,
@@ -10,7 +10,14 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
-import { checkAliases, checkCost, DOCUMENTS_MAX, ERRORS_MAX, TOKENS_MAX } from './limits.ts';
+import {
+  checkAliases,
+  checkCost,
+  DOCUMENTS_MAX,
+  ERRORS_MAX,
+  KNOWN_DOCUMENT_CHARS_MAX,
+  TOKENS_MAX,
+} from './limits.ts';
 
 export type Checked =
   | { readonly kind: 'valid'; readonly document: DocumentNode }
@@ -19,7 +26,7 @@ export type Checked =
 export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #rules: readonly (typeof specifiedRules)[number][];
-  readonly #checked = new Map<string, Checked>();
+  readonly #valid = new Map<string, Checked>();
 
   constructor(schema: GraphQLSchema, options: { introspection: boolean }) {
     this.#schema = schema;
@@ -30,14 +37,15 @@ export class Documents {
 
   /** The document of `text`, or what is wrong with it. */
   check(text: string): Checked {
-    const known = this.#checked.get(text);
+    const known = this.#valid.get(text);
     if (known !== undefined) return known;
     const checked = this.#check(text);
-    if (this.#checked.size >= DOCUMENTS_MAX) {
-      const [oldest] = this.#checked.keys();
-      if (oldest !== undefined) this.#checked.delete(oldest);
+    if (checked.kind === 'invalid' || text.length > KNOWN_DOCUMENT_CHARS_MAX) return checked;
+    if (this.#valid.size >= DOCUMENTS_MAX) {
+      const [oldest] = this.#valid.keys();
+      if (oldest !== undefined) this.#valid.delete(oldest);
     }
-    this.#checked.set(text, checked);
+    this.#valid.set(text, checked);
     return checked;
   }
 

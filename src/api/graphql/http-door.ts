@@ -9,13 +9,14 @@ import type { ExecutionResult } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { schema } from '../../../schema/schema.ts';
+import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Documents } from './documents.ts';
 import { masked, maskedResult } from './masking.ts';
-import { bearerOf, type GraphqlOptions, type GraphqlPorts } from './options.ts';
+import type { GraphqlOptions, GraphqlPorts } from './options.ts';
 
 interface ServerContext {
   readonly requestId: string;
@@ -171,9 +172,39 @@ function mapped(
   };
 }
 
-function wantsPage({ method, url, headers }: IncomingMessage): boolean {
-  return method === 'GET' && url?.includes('query=') !== true && (headers.accept ?? '').includes('text/html');
+/** GraphiQL keeps its query in the address, so a reload and a shared link ask with `query=` too. */
+function wantsPage({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && (headers.accept ?? '').includes('text/html');
 }
+
+const FIRST_QUERY = `# Put your API key into Headers (below), then press the round arrow on the left to load the docs.
+#
+#   { "Authorization": "Bearer <API key>" }
+
+query Sessions {
+  sessions(first: 10) { nodes { id status why } }
+}
+
+mutation Agent {
+  createAgent(input: { name: "hello", model: "rehearsal/echo", prompt: "You are helpful." }) {
+    __typename ... on Fault { code message }
+  }
+}
+
+mutation Start {
+  startSession(input: { agent: "hello", input: "Say hello." }) {
+    ... on StartSessionPayload { session { id } } ... on Fault { code message }
+  }
+}
+
+subscription Follow {
+  sessionEvents(sessionId: "ses_", deltas: true) {
+    __typename
+    ... on EventBatch { cursor events { seq type ... on AgentMessage { text } } }
+    ... on MessageDelta { text }
+  }
+}
+`;
 
 /** GraphiQL without any other host: nine megabytes, imported when somebody first looks. */
 async function sendConsole(res: ServerResponse): Promise<void> {
@@ -181,7 +212,8 @@ async function sendConsole(res: ServerResponse): Promise<void> {
   const page = renderGraphiQL({
     title: 'Holdfast',
     endpoint: '/graphql',
-    subscriptionsProtocol: 'WS',
+    defaultQuery: FIRST_QUERY,
+    subscriptionsProtocol: 'SSE', // its sockets would not carry what is typed into Headers
     headers: '{ "Authorization": "Bearer <API key>" }',
   });
   res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'DENY' });

@@ -25,6 +25,8 @@ export const COMPLEXITY_MAX = 30_000;
 export const ERRORS_MAX = 10;
 /** Documents kept parsed and checked: apps have a few dozen. */
 export const DOCUMENTS_MAX = 500;
+/** A longer document is parsed and checked each time: those of apps are shorter, and the memory of all that are kept is bounded. */
+export const KNOWN_DOCUMENT_CHARS_MAX = 16 * 1024;
 /** How long a new socket may wait with connection_init: an honest client sends it at once. */
 export const INIT_TIMEOUT_MS = 5_000;
 /** Subscriptions and requests at once on one socket: a console with a page of sessions. */

@@ -16,9 +16,3 @@ export interface GraphqlOptions {
   /** For tests: HIGH_WATER_BYTES. */
   readonly highWaterBytes?: number | undefined;
 }
-
-/** The bearer value of an `Authorization` header. */
-export function bearerOf(header: unknown): string | undefined {
-  if (typeof header !== 'string') return undefined;
-  return /^Bearer +(\S+) *$/i.exec(header)?.[1];
-}

@@ -11,13 +11,14 @@ import { type ExecutionArgs, execute, type ExecutionResult, subscribe } from 'gr
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
 import { schema } from '../../../schema/schema.ts';
+import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
 import { INIT_TIMEOUT_MS, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
-import { bearerOf, type GraphqlPorts } from './options.ts';
+import type { GraphqlPorts } from './options.ts';
 import type { Outlet } from './outlet.ts';
 
 export const CLOSE = { goingAway: 1001, unauthenticated: 4401, defect: 4500 } as const;

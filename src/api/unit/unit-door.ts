@@ -1,12 +1,14 @@
 /**
  * The unit door (sessions/unit-wire.ts): what brains may ask of the control plane, over HTTP.
  *
- * U1 The token alone names session and epoch; every write carries that epoch into the journal (J4).
+ * U1 The token alone names session and epoch; every write carries that epoch into the journal (J4), and everything else is
+ *    refused when the epoch is not the current one: a brain that was replaced makes no model call and reads no more.
  * U2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table.
  * U3 A closed tool request does not stop the tool; only `cancel` does.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
+import { bearerOf } from '../../access/bearer.ts';
 import { authorize } from '../../access/policy.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { ToolCall, ToolResult } from '../../hands/wire.ts';
@@ -14,16 +16,22 @@ import { Fault, InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { RecordedEvent } from '../../journal/event.ts';
+import { EpochStale } from '../../journal/faults.ts';
 import { follow } from '../../journal/follow.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
 import { parseModel } from '../../sessions/model-name.ts';
+import { SessionArchived } from '../../sessions/faults.ts';
+import type { Session } from '../../sessions/session.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Assignment, UnitAppended, UnitEvents } from '../../sessions/unit-wire.ts';
 import { statusOf } from '../fault-table.ts';
 import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
+/** Bodies in one line of events; a single body may be larger, up to BODY_BYTES_MAX. */
+const LINE_CHARS_MAX = 4 * 1024 * 1024;
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
 const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
 
@@ -64,15 +72,18 @@ async function answer(
   const unit = await unitOf(ports.access, request);
   const url = request.url ?? '';
   if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
-  if (url === '/v1/messages' && request.method === 'POST')
-    return ports.model(request, response, unit.sessionId);
-  if (url.startsWith('/unit/tools/') && request.method === 'POST')
-    return tool(ports, unit, request, response);
-  if (url === '/unit/deltas' && request.method === 'POST') return delta(ports, unit, request, response);
-  if (url.startsWith('/unit/events') && request.method === 'GET')
-    return events(ports, unit, request, response);
-  if (url === '/unit/assignment' && request.method === 'GET')
-    return send(response, 200, await assignment(ports, unit));
+  const { session } = await ports.sessions.get(unit.sessionId);
+  if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // U1
+  if (request.method === 'GET') {
+    if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, session));
+    if (url.startsWith('/unit/events')) return stream(ports, unit, request, response);
+  }
+  if (request.method === 'POST') {
+    if (session.status === 'archived') throw new SessionArchived(session.id);
+    if (url === '/v1/messages') return ports.model(request, response, unit.sessionId);
+    if (url === '/unit/deltas') return delta(ports, unit, request, response);
+    if (url.startsWith('/unit/tools/')) return tool(ports, unit, request, response);
+  }
   send(response, 404, { error: { code: 'NOT_FOUND', message: 'The unit door has no such path.' } });
 }
 
@@ -82,7 +93,7 @@ async function append(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { key, command } = parseAppend(await readJson(request));
+  const { key, command } = parseAppend(parseJson(await readText(request)));
   const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
     unit.sessionId,
     unit.epoch,
@@ -99,7 +110,7 @@ async function delta(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  ports.live.delta(unit.sessionId, parseDelta(await readJson(request)));
+  ports.live.delta(unit.sessionId, parseDelta(parseJson(await readText(request))));
   response.writeHead(204).end();
 }
 
@@ -110,20 +121,17 @@ async function tool(
   response: ServerResponse,
 ): Promise<void> {
   const [callId = '', verb] = (request.url ?? '').slice('/unit/tools/'.length).split('/');
-  const { session } = await ports.sessions.get(unit.sessionId);
-  if (session.epoch !== unit.epoch)
-    return send(response, 409, { error: { code: 'EPOCH_STALE', message: 'Replaced.' } });
   if (verb === 'cancel') {
     ports.tools.cancel(unit.sessionId, callId);
     response.writeHead(204).end();
     return;
   }
-  const call = parseToolCall(callId, await readJson(request));
+  const call = parseToolCall(callId, parseJson(await readText(request)));
   send(response, 200, await ports.tools.call(unit.sessionId, call)); // U3
 }
 
 /** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached. */
-async function events(
+async function stream(
   ports: UnitDoorPorts,
   unit: Unit,
   request: IncomingMessage,
@@ -136,22 +144,44 @@ async function events(
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  const write = (line: UnitEvents): void => void response.write(`${JSON.stringify(line)}\n`);
   for await (const frame of follow(ports, { sessionId, after, deltas: false }, gone.signal)) {
-    if (frame.kind === 'caughtUp') write({ events: [], head: frame.seq });
+    if (frame.kind === 'caughtUp') await writeLine(response, { events: [], head: frame.seq });
     if (frame.kind !== 'events') continue;
-    const whole = frame.events.map(async (event) => {
-      if (event.spilledBytes === undefined) return event;
-      return { ...event, body: (await ports.journal.readBody(sessionId, event.seq)) ?? event.body };
-    });
-    write({ events: await Promise.all(whole), head: frame.head });
-    if (response.writableNeedDrain) await drained(response);
+    for await (const part of wholeParts(ports.journal, frame.events)) {
+      await writeLine(response, { events: part, head: frame.head });
+    }
   }
   response.end();
 }
 
-async function assignment(ports: UnitDoorPorts, unit: Unit): Promise<Assignment> {
-  const { session } = await ports.sessions.get(unit.sessionId);
+/** The events with their whole bodies, in parts that fit into a line. */
+async function* wholeParts(
+  journal: SessionJournal,
+  events: readonly RecordedEvent[],
+): AsyncGenerator<readonly RecordedEvent[]> {
+  let part: RecordedEvent[] = [];
+  let chars = 0;
+  for (const event of events) {
+    const spilled =
+      event.spilledBytes === undefined ? undefined : await journal.readBody(event.sessionId, event.seq);
+    const body = spilled ?? event.body;
+    if (part.length > 0 && chars + body.length > LINE_CHARS_MAX) {
+      yield part;
+      part = [];
+      chars = 0;
+    }
+    part.push({ ...event, body });
+    chars += body.length;
+  }
+  yield part;
+}
+
+async function writeLine(response: ServerResponse, line: UnitEvents): Promise<void> {
+  response.write(`${JSON.stringify(line)}\n`);
+  if (response.writableNeedDrain) await drained(response);
+}
+
+async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): Promise<Assignment> {
   const { prompt } = await ports.agents.revision(session.agentId, session.agentRevision);
   const { provider, name } = parseModel(session.model);
   return {
@@ -164,15 +194,14 @@ async function assignment(ports: UnitDoorPorts, unit: Unit): Promise<Assignment>
 }
 
 async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
-  const header = request.headers.authorization ?? '';
-  const principal = await access.authenticate(header.startsWith('Bearer ') ? header.slice(7) : undefined);
+  const principal = await access.authenticate(bearerOf(request.headers.authorization));
   authorize(principal, 'work');
   if (principal.kind !== 'unit') throw new InvalidInput('authorization', 'expected a unit token.');
   return principal;
 }
 
 /** By events rather than as an async iterable, which costs more than all else that an append does here. */
-function readJson(request: IncomingMessage): Promise<unknown> {
+function readText(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -183,14 +212,18 @@ function readJson(request: IncomingMessage): Promise<unknown> {
       reject(new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`));
     });
     request.once('error', reject); // the brain has gone in the middle of its request
-    request.once('end', () => {
-      try {
-        resolve(JSON.parse(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()));
-      } catch (cause) {
-        reject(new InvalidInput('body', `expected JSON (${String(cause)}).`));
-      }
-    });
+    request.once('end', () =>
+      resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()),
+    );
   });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InvalidInput('body', `expected JSON (${String(cause)}).`);
+  }
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

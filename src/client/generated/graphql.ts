@@ -8,7 +8,7 @@ import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type CreateAgentInput = {
   /** A credential that exists. Not together with key. */
   credentialId?: string | number | null | undefined;
-  /** A model key, stored sealed as a credential of its own. Not together with credentialId. */
+  /** A model key, stored sealed as a credential of its own, never the default. Not together with credentialId. */
   key?: string | null | undefined;
   /** Defaults for its sessions. */
   limits?: LimitsInput | null | undefined;

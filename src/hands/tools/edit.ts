@@ -1,7 +1,7 @@
 /** Replaces a text in a file, exactly: nothing is guessed, so nothing is changed that was not meant. */
 import { TEXT_FILE_BYTES_MAX } from '../limit.ts';
-import { placeOf } from '../place.ts';
-import { type Tool, type ToolAnswer, textOf } from '../tool.ts';
+import { type Place, placeOf } from '../place.ts';
+import { type Tool, type ToolAnswer, type ToolContext, textOf } from '../tool.ts';
 
 /** Line numbers named when the old text is there more than once. */
 const LINES_NAMED_MAX = 10;
@@ -19,26 +19,39 @@ export const editTool: Tool = {
     },
     required: ['path', 'old', 'new'],
   },
-  async run(input, { sandbox, signal }) {
-    const place = placeOf(sandbox.root, textOf(input, 'path') ?? '');
+  async run(input, context) {
+    const place = placeOf(context.sandbox.root, textOf(input, 'path') ?? '');
     const [before, after] = [textOf(input, 'old') ?? '', textOf(input, 'new') ?? ''];
     if (before === '')
       return refused('"old" is empty: give the text to be replaced, or use write for a new file.');
     if (before === after) return refused('"old" and "new" are the same: there is nothing to change.');
-    const content = await readText(sandbox.read(place.path, signal), place.shown);
-    if (typeof content !== 'string') return content;
-    const starts = occurrences(content, before);
-    const [first] = starts;
-    if (first === undefined) return refused(missing(content, before, place.shown));
-    if (starts.length > 1 && input['all'] !== true) return refused(ambiguous(content, starts, place.shown));
-    const edited = Buffer.from(content.split(before).join(after));
-    if (edited.length > TEXT_FILE_BYTES_MAX)
-      return refused(`${place.shown} would grow over ${TEXT_FILE_BYTES_MAX} bytes.`);
-    await sandbox.write(place.path, edited);
-    const count = starts.length === 1 ? `line ${lineAt(content, first)}` : `${starts.length} places`;
-    return { ok: true, output: `Edited ${place.shown} (${count}).` };
+    const change: Change = { before, after, all: input['all'] === true };
+    return context.changes.run(() => replace(place, change, context));
   },
 };
+
+interface Change {
+  readonly before: string;
+  readonly after: string;
+  readonly all: boolean;
+}
+
+async function replace(place: Place, change: Change, { sandbox, signal }: ToolContext): Promise<ToolAnswer> {
+  const { before, after, all } = change;
+  const content = await readText(sandbox.read(place.path, signal), place.shown);
+  if (signal.aborted) return refused(''); // not all of it was read; the server says why it was stopped
+  if (typeof content !== 'string') return content;
+  const starts = occurrences(content, before);
+  const [first] = starts;
+  if (first === undefined) return refused(missing(content, before, place.shown));
+  if (starts.length > 1 && !all) return refused(ambiguous(content, starts, place.shown));
+  const edited = Buffer.from(content.split(before).join(after));
+  if (edited.length > TEXT_FILE_BYTES_MAX)
+    return refused(`${place.shown} would grow over ${TEXT_FILE_BYTES_MAX} bytes.`);
+  await sandbox.write(place.path, edited);
+  const count = starts.length === 1 ? `line ${lineAt(content, first)}` : `${starts.length} places`;
+  return { ok: true, output: `Edited ${place.shown} (${count}).` };
+}
 
 /** The whole file as text, or why it cannot be edited: bytes that are not UTF-8 would be damaged by writing them back. */
 async function readText(chunks: AsyncIterable<Buffer>, shown: string): Promise<string | ToolAnswer> {

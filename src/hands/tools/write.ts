@@ -14,17 +14,18 @@ export const writeTool: Tool = {
     },
     required: ['path', 'content'],
   },
-  async run(input, { sandbox }) {
+  async run(input, { sandbox, signal, changes }) {
     const place = placeOf(sandbox.root, textOf(input, 'path') ?? '');
     const content = Buffer.from(textOf(input, 'content') ?? '');
     if (content.length > TEXT_FILE_BYTES_MAX) {
       const output = `The content has ${content.length} bytes, ${TEXT_FILE_BYTES_MAX} are the limit: write it in parts with bash.`;
       return { ok: false, output };
     }
-    const { created } = await sandbox.write(place.path, content);
-    return {
-      ok: true,
-      output: `${created ? 'Created' : 'Replaced'} ${place.shown} (${content.length} bytes).`,
-    };
+    return changes.run(async () => {
+      if (signal.aborted) return { ok: false, output: '' }; // the server says why it was stopped
+      const { created } = await sandbox.write(place.path, content);
+      const done = created ? 'Created' : 'Replaced';
+      return { ok: true, output: `${done} ${place.shown} (${content.length} bytes).` };
+    });
   },
 };

@@ -1,7 +1,7 @@
 /** What the model service, the gateway and the connection refuse, in the brain's words; each message says what to do. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { APIError } from '@anthropic-ai/sdk/core/error';
-import { ModelFailure, type ModelFailureCode } from '../../brain/model.ts';
+import { ModelFailure, type ModelFailureCode, PROMPT_TOO_LONG } from '../../brain/model.ts';
 
 interface Kind {
   readonly code: ModelFailureCode;
@@ -57,24 +57,34 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
   api_error: UNAVAILABLE,
   timeout_error: UNAVAILABLE,
   invalid_request_error: INVALID,
-  request_too_large: INVALID,
+  [PROMPT_TOO_LONG]: {
+    code: 'MODEL_CONTEXT_FULL',
+    retriable: false,
+    say: (reason) =>
+      `The conversation does not fit into the model's context (${reason}). Send less at once, or start a new session.`,
+  },
 };
 
 const TYPE_BY_STATUS: Readonly<Record<number, string>> = {
   401: 'authentication_error',
   403: 'permission_error',
   404: 'not_found_error',
+  413: 'request_too_large',
   429: 'rate_limit_error',
   529: 'overloaded_error',
 };
+/** The service has no type of its own for a request that is larger than the context: it says so in words. */
+const TOO_LONG = /prompt is too long|exceeds? (the )?(model's )?(maximum )?context (limit|window|length)/i;
 /** Timeouts and conflicts pass, as all of 5xx do. */
 const RETRIABLE_STATUSES: ReadonlySet<number> = new Set([408, 409, 429]);
 
 /** Of an answer whose status is an error. */
 export function failureOfResponse(status: number, headers: IncomingHttpHeaders, text: string): ModelFailure {
   const said = parseError(text);
-  const type =
-    said?.type ?? TYPE_BY_STATUS[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error');
+  const type = typeOf(
+    said?.type ?? TYPE_BY_STATUS[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error'),
+    said?.message,
+  );
   const kind = BY_TYPE[type] ?? (status >= 500 ? UNAVAILABLE : INVALID);
   const told = headers['x-should-retry'];
   const passing = kind.retriable || status >= 500 || RETRIABLE_STATUSES.has(status);
@@ -91,7 +101,7 @@ export function failureOfResponse(status: number, headers: IncomingHttpHeaders, 
 export function failureOfStream(error: unknown): ModelFailure {
   if (error instanceof APIError) {
     const said = parseError(JSON.stringify(error.error ?? null));
-    const type = said?.type ?? 'api_error';
+    const type = typeOf(said?.type ?? 'api_error', said?.message);
     const kind = BY_TYPE[type] ?? UNAVAILABLE;
     const details = { type, retriable: kind.retriable, cause: error };
     return new ModelFailure(kind.code, kind.say(said?.message ?? 'an error in mid-stream'), details);
@@ -99,6 +109,11 @@ export function failureOfStream(error: unknown): ModelFailure {
   const reason = error instanceof Error ? error.message : String(error);
   const details = { type: 'connection_error', retriable: true, cause: error };
   return new ModelFailure('MODEL_UNAVAILABLE', UNAVAILABLE.say(reason), details);
+}
+
+function typeOf(type: string, message = ''): string {
+  const tooLong = type === 'invalid_request_error' && TOO_LONG.test(message);
+  return tooLong || type === 'request_too_large' ? PROMPT_TOO_LONG : type;
 }
 
 function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {

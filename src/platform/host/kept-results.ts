@@ -1,21 +1,29 @@
 /**
  * Kept results as files of one folder: `<callId>.started` is there before the tool runs, `<callId>.json` when it is done.
- * Both are on the disk (fsync of file and folder) when the promise resolves. The folder goes when the session goes.
+ * Both are on the disk (fsync of file and folder) when the promise resolves. The folder goes when the session does
+ * (Launcher.forget).
+ *
+ * Commands of the session can write to the folder. So a result is checked when it is read, one that is none counts as not
+ * known, and nothing here waits for a fifo or follows a link that was planted.
  */
-import { open, readFile, rename } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeptResults } from '../../hands/kept-results.ts';
-import type { ToolResult } from '../../hands/wire.ts';
+import { resultOf } from '../../hands/tool-result.ts';
+import { LINE_BYTES_MAX, type ToolResult } from '../../hands/wire.ts';
+
+const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 export function keptResultFiles(folder: string): KeptResults {
   const started = (callId: string): string => join(folder, `${callId}.started`);
   const done = (callId: string): string => join(folder, `${callId}.json`);
   return {
     async find(callId) {
-      const text = await readFile(done(callId), 'utf8').catch(absent);
-      // this file was written by `settle`, whole or not at all
-      if (text !== undefined) return { kind: 'done', result: JSON.parse(text) as ToolResult };
-      const marker = await readFile(started(callId)).catch(absent);
+      const result = await readResult(done(callId));
+      if (result === 'malformed') return { kind: 'started' };
+      if (result !== undefined) return { kind: 'done', result };
+      const marker = await lstat(started(callId)).catch(absent);
       return { kind: marker === undefined ? 'none' : 'started' };
     },
     async start(callId) {
@@ -31,8 +39,32 @@ export function keptResultFiles(folder: string): KeptResults {
   };
 }
 
+/** Undefined when there is nothing. */
+async function readResult(path: string): Promise<ToolResult | 'malformed' | undefined> {
+  if ((await lstat(path).catch(absent)) === undefined) return undefined;
+  try {
+    const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    try {
+      const stats = await file.stat();
+      if (!stats.isFile() || stats.size > LINE_BYTES_MAX) return 'malformed';
+      return resultOf(JSON.parse(await file.readFile('utf8'))) ?? 'malformed';
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError || isPlanted(error)) return 'malformed';
+    throw error;
+  }
+}
+
+/** Errors of opening what `settle` has not written: a link, a socket, a file that was closed to its owner. */
+function isPlanted(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(ELOOP|ENXIO|EACCES)$/.test(String(error.code));
+}
+
+/** Of a new file only: whatever lies there already was not written by us. */
 async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', 0o600);
+  const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();

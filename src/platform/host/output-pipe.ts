@@ -27,7 +27,10 @@ export async function openOutputPipe(folder: string): Promise<OutputPipe> {
   await run('mkfifo', ['-m', '600', path]);
   try {
     const readFd = await openFd(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const writeFd = await openFd(path, constants.O_WRONLY);
+    const writeFd = await openFd(path, constants.O_WRONLY).catch(async (error: unknown) => {
+      await closeFd(readFd);
+      throw error;
+    });
     const output = new Socket({ fd: readFd, readable: true, writable: false });
     output.on('error', () => undefined); // ends it, as its end would
     return { writeFd, output, handOver: () => closeFd(writeFd) };

@@ -1,6 +1,7 @@
 /**
- * Watches the size of the workspace while anything runs in it. Nothing in the kernel bounds a folder as a whole, so this
- * measures and ends what writes: the bound can be passed by what is written between two looks, no more.
+ * Watches how much of the disk a session takes while anything of it runs: its workspace and its results folder, together,
+ * since commands can write to both. Nothing in the kernel bounds a folder as a whole, so this measures and ends what
+ * writes: the bound can be passed by what is written between two looks, no more.
  *
  * A workspace that is over its bound already may shrink: only growth is refused then, so it can be cleaned up.
  */
@@ -17,7 +18,8 @@ const LOOK_SHARE = 5;
 const UNKNOWN: Size = { bytes: Infinity, entries: Infinity };
 
 export interface QuotaPorts {
-  readonly folder: string;
+  /** All that commands can write to and that is on the disk; the first is the one that the model knows. */
+  readonly folders: readonly string[];
   readonly max: Size;
   /** What may be writing: a command, or only daemons that one left behind. */
   writers(): 'command' | 'daemon' | 'none';
@@ -85,7 +87,7 @@ export class Quota {
 
   #measure(): Promise<Size> {
     const entries = this.#ports.max.entries * 2;
-    return sizeOf(this.#ports.folder, { bytes: Infinity, entries }, this.#closed.signal);
+    return sizeOf(this.#ports.folders, { bytes: Infinity, entries }, this.#closed.signal);
   }
 
   #isOver(size: Size): boolean {
@@ -94,6 +96,8 @@ export class Quota {
 
   #explain(): string {
     const { bytes, entries } = this.#ports.max;
-    return `the workspace is over its limit of ${bytes} bytes or ${entries} files; remove files before you write more`;
+    const [, ...others] = this.#ports.folders;
+    const counted = others.length === 0 ? '' : ` (what is in ${others.join(', ')} counts too)`;
+    return `the workspace is over its limit of ${bytes} bytes or ${entries} files${counted}; remove files before you write more`;
   }
 }

@@ -16,7 +16,10 @@ import type { Size } from './workspace-size.ts';
 export interface HostSandboxOptions {
   /** The workspace. */
   readonly root: string;
-  readonly workspaceMax: Size;
+  /** Counts with the workspace: commands can write to it. */
+  readonly resultsFolder: string;
+  /** Of both together. */
+  readonly sizeMax: Size;
   /** The whole environment of commands, but for the mark. */
   readonly env: Readonly<Record<string, string>>;
   /** A folder for pipes, writable, outside the workspace. */
@@ -25,6 +28,11 @@ export interface HostSandboxOptions {
 
 /** After a command's end its last output is taken from the pipe; when daemons hold the pipe open, until it is quiet this long. */
 const OUTPUT_QUIET_MS = 50;
+/** But no longer than this: a daemon that never stops talking is not output of the command. */
+const OUTPUT_QUIET_MS_MAX = 500;
+
+/** MAX_ARG_STRLEN of Linux: one argument of a program. */
+const ARGUMENT_KIB = 128;
 
 const MADE_ROOM =
   '[No process could be started: everything that earlier commands had left running was ended.]\n';
@@ -41,8 +49,8 @@ export class HostSandbox implements Sandbox {
     this.root = options.root;
     this.#options = options;
     this.#quota = new Quota({
-      folder: options.root,
-      max: options.workspaceMax,
+      folders: [options.root, options.resultsFolder],
+      max: options.sizeMax,
       writers: () => (this.#running.size > 0 ? 'command' : isAnyMarked(this.#mark) ? 'daemon' : 'none'),
       onOver: (explanation) => {
         for (const { overQuota } of this.#running) overQuota(explanation);
@@ -55,24 +63,32 @@ export class HostSandbox implements Sandbox {
     const [program, ...args] = command.argv;
     if (signal.aborted || program === undefined) return { kind: 'aborted' };
     const mark = `${this.#mark}${command.callId}`;
-    const { root: _, env, pipeFolder } = this.#options;
+    const { env, pipeFolder } = this.#options;
     const pipe = await this.#pipe(pipeFolder, command);
     if (typeof pipe === 'string') return { kind: 'notStarted', reason: pipe };
+    let child: ChildProcess;
+    try {
+      // its own session: nothing it does to its terminal or group meets the hands
+      child = spawn(program, args, {
+        cwd: command.cwd,
+        env: { ...env, [MARK]: mark },
+        detached: true,
+        stdio: ['ignore', pipe.writeFd, pipe.writeFd],
+      });
+    } catch (error) {
+      pipe.output.destroy();
+      await pipe.handOver();
+      return { kind: 'notStarted', reason: whyNotSpawned(error) };
+    }
     pipe.output.on('data', command.onOutput);
-    const stdio = ['ignore', pipe.writeFd, pipe.writeFd] as const;
-    // its own session: nothing it does to its terminal or group meets the hands
-    const child = spawn(program, args, {
-      cwd: command.cwd,
-      env: { ...env, [MARK]: mark },
-      detached: true,
-      stdio: [...stdio],
-    });
     const ended = this.#ended(child, mark, signal);
     await pipe.handOver();
     const end = await ended;
-    await quiet(pipe.output);
+    await quiet(pipe.output, signal);
     pipe.output.off('data', command.onOutput).resume().unref(); // daemons may go on talking, to nobody
-    return end;
+    if (!signal.aborted || end.kind !== 'exited') return end;
+    killTree(mark); // stopped after its end: what it left running goes too
+    return { kind: 'aborted' };
   }
 
   /** A pipe for the command, or why there is none. Makes room when earlier commands left no process to be had. */
@@ -135,17 +151,28 @@ export class HostSandbox implements Sandbox {
   }
 }
 
-/** Until everyone who could write has closed the pipe, or nobody has written for a moment. */
-function quiet(output: Socket): Promise<void> {
-  if (output.readableEnded || output.destroyed) return Promise.resolve();
+/** What spawn throws, it throws before there is a process; the rest comes as an event. For the model. */
+function whyNotSpawned(error: unknown): string {
+  if (error instanceof Error && 'code' in error && error.code === 'E2BIG')
+    return `it is longer than the system takes (${ARGUMENT_KIB} KiB): write the text to a file, and use the file.`;
+  return String(error);
+}
+
+/** Until everyone who could write has closed the pipe, or nobody has written for a moment, or it takes too long. */
+function quiet(output: Socket, signal: AbortSignal): Promise<void> {
+  if (output.readableEnded || output.destroyed || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
-      clearTimeout(timer);
+      clearTimeout(silence);
+      clearTimeout(limit);
       output.off('data', again).off('close', done);
+      signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, OUTPUT_QUIET_MS);
-    const again = (): void => void timer.refresh();
+    const silence = setTimeout(done, OUTPUT_QUIET_MS);
+    const limit = setTimeout(done, OUTPUT_QUIET_MS_MAX);
+    const again = (): void => void silence.refresh();
     output.on('data', again).once('close', done);
+    signal.addEventListener('abort', done, { once: true });
   });
 }

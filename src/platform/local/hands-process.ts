@@ -3,23 +3,15 @@
  * model runs, so nothing of it is trusted: it is checked, bounded, and a line that is no message ends the hands.
  */
 import type { ChildProcess } from 'node:child_process';
-import { capText } from '../../hands/capped-text.ts';
 import { HandsLost } from '../../hands/faults.ts';
-import {
-  LINE_BYTES_MAX,
-  type ToHands,
-  type ToolCall,
-  type ToolOutcome,
-  type ToolResult,
-} from '../../hands/wire.ts';
-import { TOOL_OUTPUT_BYTES_MAX } from '../../kernel/limit.ts';
+import { resultOf } from '../../hands/tool-result.ts';
+import { LINE_BYTES_MAX, type ToHands, type ToolCall, type ToolResult } from '../../hands/wire.ts';
 import type { Ended, Hands } from '../../supervisor/launcher.ts';
 import { Child, describeEnd } from './child.ts';
 import { isReady, whenReady } from './launch.ts';
 
 /** Killing what runs and keeping its results takes less; then the hands are killed. */
 const STOP_GRACE_MS = 3_000;
-const OUTCOMES: readonly ToolOutcome[] = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'];
 
 interface Pending {
   readonly result: Promise<ToolResult>;
@@ -110,20 +102,10 @@ function parse(line: string): unknown {
 function answerOf(message: unknown): { callId: string; result: ToolResult } | undefined {
   if (!isRecord(message) || message['kind'] !== 'result' || typeof message['callId'] !== 'string')
     return undefined;
-  const result = message['result'];
-  if (!isRecord(result)) return undefined;
-  const { output, durationMs, exitCode } = result;
-  const outcome = OUTCOMES.find((known) => known === result['outcome']);
-  if (outcome === undefined || typeof output !== 'string' || !isCount(durationMs)) return undefined;
-  if (exitCode !== undefined && !isCount(exitCode)) return undefined;
-  const capped = capText(output, TOOL_OUTPUT_BYTES_MAX);
-  return { callId: message['callId'], result: { outcome, output: capped, exitCode, durationMs } };
+  const result = resultOf(message['result']);
+  return result === undefined ? undefined : { callId: message['callId'], result };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }

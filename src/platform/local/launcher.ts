@@ -56,6 +56,11 @@ export class LocalLauncher implements Launcher {
       throw error;
     }
   }
+
+  /** Removes workspace and kept results. */
+  forget(sessionId: SessionId): Promise<void> {
+    return this.#ports.workspaces.remove(sessionId);
+  }
 }
 
 /** A brain logs JSON lines as the control plane does; what is not one is what node says when it dies. */

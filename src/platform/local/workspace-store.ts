@@ -1,8 +1,8 @@
 /**
  * The folders of the sessions: `<folder>/<session id>/files` is /workspace inside its hands, `results` beside it is what
- * they remember. Made on demand, 0700, removed on demand. The control plane never opens
- * what is inside by path: links may have been planted there. It changes owners with lchown and removes without following,
- * and only while no hands of the session run.
+ * they remember. Both are made, 0700, when hands are first started, and stay until the session is forgotten
+ * (Launcher.forget). The control plane never opens what is inside by path: links may have been planted there. It changes
+ * owners with lchown and removes without following, and only while no hands of the session run.
  */
 import type { Dirent } from 'node:fs';
 import { chmod, lchown, lstat, mkdir, readdir, rm } from 'node:fs/promises';

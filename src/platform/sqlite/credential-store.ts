@@ -7,7 +7,7 @@ import { translated } from './translate-error.ts';
 
 type Page = Parameters<CredentialStore['list']>[0];
 
-const COLUMNS = 'id, provider, name, last4, is_default, created_at, rotated_at, request_hash';
+const COLUMNS = 'id, provider, name, last4, is_default, created_at, rotated_at, request_hash, secret, agent';
 
 export class SqliteCredentialStore implements CredentialStore {
   readonly #database: Database;
@@ -21,10 +21,12 @@ export class SqliteCredentialStore implements CredentialStore {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#insert = database.prepare(`INSERT INTO credential (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = database.prepare(
+      `INSERT INTO credential (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#update = database.prepare(
       `UPDATE credential SET provider = ?2, name = ?3, last4 = ?4, is_default = ?5, created_at = ?6, rotated_at = ?7,
-       request_hash = ?8 WHERE id = ?1`,
+       request_hash = ?8, secret = ?9, agent = ?10 WHERE id = ?1`,
     );
     this.#endDefault = database.prepare(
       'UPDATE credential SET is_default = 0 WHERE provider = ? AND is_default = 1',
@@ -36,7 +38,7 @@ export class SqliteCredentialStore implements CredentialStore {
     this.#list = database.prepare(
       `SELECT ${COLUMNS} FROM credential WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
     );
-    this.#delete = database.prepare('DELETE FROM credential WHERE id = ?');
+    this.#delete = database.prepare(`DELETE FROM credential WHERE id = ? RETURNING ${COLUMNS}`);
   }
 
   async create(
@@ -51,12 +53,17 @@ export class SqliteCredentialStore implements CredentialStore {
     });
   }
 
-  async update(credential: Credential): Promise<boolean> {
+  async update(
+    id: CredentialId,
+    change: (credential: Credential) => Credential,
+  ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined> {
     return this.#database.transaction(() => {
-      if (this.#get(credential.id) === undefined) return false;
-      if (credential.isDefault) this.#endDefault.run(credential.provider);
-      this.#update.run(...valuesOf(credential));
-      return true;
+      const before = this.#get(id);
+      if (before === undefined) return undefined;
+      const after = change(before);
+      if (after.isDefault) this.#endDefault.run(after.provider);
+      this.#update.run(...valuesOf(after));
+      return { before, after };
     });
   }
 
@@ -76,8 +83,11 @@ export class SqliteCredentialStore implements CredentialStore {
     return translated(() => rowsOf(this.#list, createdAt, id, limit).map(credentialOf));
   }
 
-  async delete(id: CredentialId): Promise<boolean> {
-    return translated(() => Number(this.#delete.run(id).changes) > 0);
+  async delete(id: CredentialId): Promise<Credential | undefined> {
+    return translated(() => {
+      const row = rowOf(this.#delete, id);
+      return row === undefined ? undefined : credentialOf(row);
+    });
   }
 
   #get(id: CredentialId): Credential | undefined {
@@ -87,22 +97,27 @@ export class SqliteCredentialStore implements CredentialStore {
 }
 
 function valuesOf(credential: Credential): (string | number | null)[] {
-  const { id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash } = credential;
-  return [id, provider, name ?? null, last4, isDefault ? 1 : 0, createdAt, rotatedAt, requestHash];
+  const { id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash, secret, agent } =
+    credential;
+  const told = [id, provider, name ?? null, last4, isDefault ? 1 : 0, createdAt, rotatedAt, requestHash];
+  return [...told, secret, agent ?? null];
 }
 
 function credentialOf(row: Row): Credential {
   // COLUMNS, as valuesOf wrote them.
-  const [id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash] = row as readonly [
-    CredentialId,
-    Provider,
-    string | null,
-    string,
-    number,
-    number,
-    number,
-    string,
-  ];
+  const [id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash, secret, agent] =
+    row as readonly [
+      CredentialId,
+      Provider,
+      string | null,
+      string,
+      number,
+      number,
+      number,
+      string,
+      string,
+      string | null,
+    ];
   return {
     id,
     provider,
@@ -112,5 +127,7 @@ function credentialOf(row: Row): Credential {
     createdAt,
     rotatedAt,
     requestHash,
+    secret,
+    agent: agent ?? undefined,
   };
 }

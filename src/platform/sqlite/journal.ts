@@ -6,7 +6,7 @@
  * Readers and hints see memory and rows only between commits (J2).
  */
 import type { Clock } from '../../kernel/clock.ts';
-import type { SessionId } from '../../kernel/id.ts';
+import type { SessionId, TurnId } from '../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale, LogFull, SessionNotFound } from '../../journal/faults.ts';
@@ -118,19 +118,15 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     });
   }
 
-  async turn(id: SessionId, number: number): Promise<Turn | undefined> {
+  async turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined> {
     return translated(() => {
       const key = this.#find(id)?.key;
-      return key === undefined ? undefined : this.#sessions.turn(key, number);
+      return key === undefined ? undefined : this.#sessions.turn(key, turnId);
     });
   }
 
   async wanted(limit: number): Promise<readonly SessionId[]> {
     return translated(() => this.#sessions.wanted(limit));
-  }
-
-  async leased(owner: string, limit: number): Promise<readonly SessionId[]> {
-    return translated(() => this.#sessions.leased(owner, limit));
   }
 
   /** Commits what waits; later appends are rejected. */

@@ -6,20 +6,34 @@ import { type Database, rowOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
 export class SqliteKeyStore implements KeyStore {
+  readonly #database: Database;
   readonly #add: StatementSync;
+  readonly #name: StatementSync;
+  readonly #forgetOthers: StatementSync;
   readonly #byHash: StatementSync;
   readonly #count: StatementSync;
 
   constructor(database: Database) {
+    this.#database = database;
     this.#add = database.prepare(
       'INSERT INTO api_key (id, name, hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING',
     );
+    this.#name = database.prepare('UPDATE api_key SET name = ? WHERE hash = ?');
+    this.#forgetOthers = database.prepare('DELETE FROM api_key WHERE name = ? AND hash <> ?');
     this.#byHash = database.prepare('SELECT id, name, hash, created_at FROM api_key WHERE hash = ?');
     this.#count = database.prepare('SELECT count(*) FROM api_key');
   }
 
   async add(key: ApiKey): Promise<void> {
     translated(() => this.#add.run(key.id, key.name, key.hash, key.createdAt));
+  }
+
+  async replace(key: ApiKey): Promise<void> {
+    this.#database.transaction(() => {
+      this.#forgetOthers.run(key.name, key.hash);
+      this.#add.run(key.id, key.name, key.hash, key.createdAt);
+      this.#name.run(key.name, key.hash);
+    });
   }
 
   async byHash(hash: string): Promise<ApiKey | undefined> {

@@ -99,4 +99,17 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT;
   `,
+  // A credential's key has a name of its own; a turn is found by its id; nobody looks for the sessions of a lease any more.
+  `
+  ALTER TABLE credential ADD COLUMN secret TEXT NOT NULL DEFAULT '';
+  ALTER TABLE credential ADD COLUMN agent TEXT;
+  UPDATE credential SET secret = id;
+
+  ALTER TABLE turn ADD COLUMN id TEXT NOT NULL DEFAULT '';
+  UPDATE turn SET id = json_extract(turn, '$.id');
+  CREATE INDEX turn_of_id ON turn (session, id);
+
+  DROP INDEX session_leased;
+  ALTER TABLE session DROP COLUMN lease_owner;
+  `,
 ];

@@ -1,6 +1,6 @@
 /** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for. */
 import type { StatementSync } from 'node:sqlite';
-import type { SessionId } from '../../kernel/id.ts';
+import type { SessionId, TurnId } from '../../kernel/id.ts';
 import type { Session, SessionOrigin, SessionState, Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
@@ -20,7 +20,6 @@ export class SessionTable {
   readonly #byId: StatementSync;
   readonly #idOfKey: StatementSync;
   readonly #wanted: StatementSync;
-  readonly #leased: StatementSync;
   readonly #putTurn: StatementSync;
   readonly #turns: StatementSync;
   readonly #turn: StatementSync;
@@ -30,26 +29,23 @@ export class SessionTable {
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      `INSERT INTO session (id, natural_key, agent_id, status, status_at, created_at, lease_owner, origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (id, natural_key, agent_id, status, status_at, created_at, origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#update = database.prepare(
-      'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
-    );
+    this.#update = database.prepare('UPDATE session SET status = ?, status_at = ?, state = ? WHERE key = ?');
     this.#byId = database.prepare('SELECT key, origin, state FROM session WHERE id = ?');
     this.#idOfKey = database.prepare('SELECT id FROM session WHERE natural_key = ?');
     this.#wanted = database.prepare(
       `SELECT id FROM session WHERE status IN ('queued', 'running') ORDER BY status_at, key LIMIT ?`,
     );
-    this.#leased = database.prepare('SELECT id FROM session WHERE lease_owner = ? LIMIT ?');
     this.#putTurn = database.prepare(
-      `INSERT INTO turn (session, number, turn) VALUES (?, ?, ?)
+      `INSERT INTO turn (session, number, id, turn) VALUES (?, ?, ?, ?)
        ON CONFLICT (session, number) DO UPDATE SET turn = excluded.turn`,
     );
     this.#turns = database.prepare(
       'SELECT turn FROM turn WHERE session = ? AND number < ? ORDER BY number DESC LIMIT ?',
     );
-    this.#turn = database.prepare('SELECT turn FROM turn WHERE session = ? AND number = ?');
+    this.#turn = database.prepare('SELECT turn FROM turn WHERE session = ? AND id = ?');
   }
 
   /** Answers the key of the new row. */
@@ -62,7 +58,6 @@ export class SessionTable {
       session.status,
       session.statusAt,
       session.createdAt,
-      session.lease?.owner ?? null,
       JSON.stringify(origin),
       JSON.stringify(state),
     );
@@ -71,13 +66,7 @@ export class SessionTable {
 
   update(key: number, session: Session): void {
     const { state } = split(session);
-    this.#update.run(
-      session.status,
-      session.statusAt,
-      session.lease?.owner ?? null,
-      JSON.stringify(state),
-      key,
-    );
+    this.#update.run(session.status, session.statusAt, JSON.stringify(state), key);
   }
 
   get(id: SessionId): SessionRow | undefined {
@@ -109,20 +98,16 @@ export class SessionTable {
     return rowsOf(this.#wanted, limit).map(idOf);
   }
 
-  leased(owner: string, limit: number): readonly SessionId[] {
-    return rowsOf(this.#leased, owner, limit).map(idOf);
-  }
-
   putTurn(session: number, turn: Turn): void {
-    this.#putTurn.run(session, turn.number, JSON.stringify(turn));
+    this.#putTurn.run(session, turn.number, turn.id, JSON.stringify(turn));
   }
 
   turns(session: number, before: number, limit: number): readonly Turn[] {
     return rowsOf(this.#turns, session, before, limit).map(turnOf);
   }
 
-  turn(session: number, number: number): Turn | undefined {
-    const row = rowOf(this.#turn, session, number);
+  turn(session: number, turnId: TurnId): Turn | undefined {
+    const row = rowOf(this.#turn, session, turnId);
     return row === undefined ? undefined : turnOf(row);
   }
 

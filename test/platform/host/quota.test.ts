@@ -1,5 +1,5 @@
 /** The bound of the workspace on a real folder, with the moments between measuring and killing in the test's hands. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -15,11 +15,12 @@ let kills: string[];
 let onKill: () => void;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-quota-'));
+  for (const name of ['files', 'results']) mkdirSync(join(folder, name));
   looks = 0;
   kills = [];
   onKill = () => undefined;
   quota = new Quota({
-    folder,
+    folders: [join(folder, 'files'), join(folder, 'results')],
     max: { bytes: 4 * BLOCK, entries: 100 },
     writers: () => {
       looks += 1;
@@ -37,7 +38,7 @@ afterEach(async () => {
 });
 
 const write = (name: string, blocks: number): void =>
-  writeFileSync(join(folder, name), Buffer.alloc(blocks * BLOCK, 1));
+  writeFileSync(join(folder, 'files', name), Buffer.alloc(blocks * BLOCK, 1));
 async function look(): Promise<void> {
   const before = looks;
   await eventually('a look has been taken', () => {
@@ -71,7 +72,7 @@ it('ends what adds to a workspace that is over its bound, and not what removes f
   write('b', 6);
   await look();
   await look();
-  rmSync(join(folder, 'b'));
+  rmSync(join(folder, 'files', 'b'));
   await look();
   expect(kills).toHaveLength(1);
 
@@ -81,7 +82,7 @@ it('ends what adds to a workspace that is over its bound, and not what removes f
 });
 
 it('counts files as well as bytes', async () => {
-  for (let n = 0; n <= 100; n += 1) writeFileSync(join(folder, String(n)), '');
+  for (let n = 0; n <= 100; n += 1) writeFileSync(join(folder, 'files', String(n)), '');
   await look();
 
   expect(kills).toHaveLength(1);
@@ -92,6 +93,25 @@ it('refuses a write while over, and no longer once there is room', async () => {
   await look();
   expect(await quota.refusal()).toContain('over its limit');
 
-  rmSync(join(folder, 'a'));
+  rmSync(join(folder, 'files', 'a'));
   expect(await quota.refusal()).toBeUndefined();
+});
+
+it('counts what was written beside the workspace, in the results folder', async () => {
+  write('a', 3);
+  write('../results/b', 3);
+  await look();
+
+  expect(kills).toEqual([expect.stringContaining('over its limit')]);
+});
+
+it('counts what is in a folder whose owner has closed it, and leaves it closed', async () => {
+  mkdirSync(join(folder, 'files', 'closed', 'deep'), { recursive: true });
+  write('closed/deep/a', 6);
+  for (const name of ['closed/deep', 'closed']) chmodSync(join(folder, 'files', name), 0);
+  await look();
+
+  expect(kills).toHaveLength(1);
+  expect(statSync(join(folder, 'files', 'closed')).mode & 0o777).toBe(0);
+  for (const name of ['closed', 'closed/deep']) chmodSync(join(folder, 'files', name), 0o700);
 });

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { PROCESS_DATA_BYTES_MAX } from '../../../src/hands/limit.ts';
 import { newId } from '../../../src/kernel/id.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -235,6 +236,24 @@ describe('what would harm the machine', () => {
       return outcome === 'ok' && !output.includes('RUNS'); // while it grows, other commands are ended with it
     });
     await bash('rm -f part*');
+  });
+
+  it.each([
+    ['the results folder', 'head -c 1048576 /dev/zero > /run/holdfast/results/part$i'],
+    ['folders that it closes', 'mkdir part$i; head -c 1048576 /dev/zero > part$i/x; chmod 0 part$i'],
+  ])('a command that fills %s is ended as one that fills the workspace is', async (_where, write) => {
+    const { outcome, output } = await bash(`for i in $(seq 300); do ${write}; sleep 0.02; done`);
+    await bash('rm -f /run/holdfast/results/part*; chmod -f 700 part*; rm -rf part*; true');
+
+    expect(outcome).toBe('failed');
+    expect(output).toContain('over its limit');
+  });
+
+  it('writable memory of one process is bounded', async () => {
+    expect((await bash('ulimit -d')).output.trim()).toBe(String(PROCESS_DATA_BYTES_MAX / 1024));
+    // dd only reserves its buffer: it reads nothing into it
+    expect((await bash('dd if=/dev/null bs=1G count=1')).outcome).toBe('ok');
+    expect((await bash('dd if=/dev/null bs=5G count=1')).output).toContain('memory exhausted');
   });
 
   it('memory in /tmp and /dev/shm is bounded', async () => {

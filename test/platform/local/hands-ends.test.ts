@@ -95,6 +95,19 @@ describe('a call', () => {
 });
 
 describe('hands that were killed', () => {
+  it('are not brought down again by a result that a command planted: its call is unknown', async () => {
+    const call = bashCall('counted', 'echo run >> runs');
+    await hands.call(call);
+    const planted = '{"outcome":"ok","output":"","durationMs":1.5}';
+    await bench.bash(hands, `echo '${planted}' > /run/holdfast/results/counted.json`);
+    hands.kill();
+    await hands.ended;
+    hands = await bench.hands(sessionId);
+
+    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
+    expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
+  });
+
   it('leave their results to the next ones, which answer them and run nothing again', async () => {
     const call = bashCall('counted', 'echo run >> runs; echo the result; exit 4');
     const first = await hands.call(call);
@@ -167,6 +180,17 @@ describe('hands that are stopped', () => {
       'kept\nnowhere\n',
     );
     await others.stop();
+  });
+
+  it('leave a folder, which goes when the session is forgotten, and again is no matter', async () => {
+    await hands.call(bashCall('one', 'mkdir -m 0 locked; ln -s / root; echo x > file'));
+    await hands.stop();
+    await bench.launcher.forget(sessionId);
+
+    expect(existsSync(inWorkspace('..'))).toBe(false);
+    await bench.launcher.forget(sessionId);
+    hands = await bench.hands(sessionId);
+    expect((await bench.bash(hands, 'ls -A')).output).toBe('(no output)');
   });
 
   it('have left nothing half-written in the results folder', async () => {

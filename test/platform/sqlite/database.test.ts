@@ -1,14 +1,18 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newId, turnIdOf } from '../../../src/kernel/id.ts';
 import { DatabaseFailed, DatabaseInUse, DatabaseUnusable } from '../../../src/platform/sqlite/faults.ts';
+import { MIGRATIONS } from '../../../src/platform/sqlite/migrations.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
 import { translateError, translateOpenError } from '../../../src/platform/sqlite/translate-error.ts';
 import { decide } from '../../../src/sessions/lifecycle.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
 
+/** Of our files: "HOLD". */
+const APPLICATION_ID = 0x484f4c44;
 let folder = '';
 let path = '';
 beforeEach(() => {
@@ -49,8 +53,25 @@ describe('opening a data file', () => {
     expect(() => openSqlite({ path })).toThrow(DatabaseUnusable);
     expect(() => openSqlite({ path })).toThrow(/written by a newer Holdfast \(format 99/);
 
-    byHand('PRAGMA user_version = 1');
+    byHand(`PRAGMA user_version = ${MIGRATIONS.length}`);
     openSqlite({ path }).close();
+  });
+
+  it('brings a file of the first version forward, and finds its turns and keys', async () => {
+    const [id, credentialId] = [newId('session'), newId('credential')];
+    const turn = { id: turnIdOf(id, 1), number: 1, state: 'completed' };
+    mkdirSync(join(folder, 'data'));
+    byHand(`${MIGRATIONS[0]}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1;
+      INSERT INTO session (key, id, agent_id, status, status_at, created_at, lease_owner, origin, state)
+        VALUES (1, '${id}', 'a', 'idle', 1, 1, 'owner', '${JSON.stringify(originOf({ id }))}', '{}');
+      INSERT INTO turn VALUES (1, 1, '${JSON.stringify(turn)}');
+      INSERT INTO credential VALUES ('${credentialId}', 'anthropic', NULL, '0000', 1, 1, 1, 'hash')`);
+
+    const { sessions, credentials, close } = openSqlite({ path });
+
+    expect(await sessions.turn(id, turnIdOf(id, 1))).toEqual(turn);
+    expect(await credentials.get(credentialId)).toMatchObject({ secret: credentialId, agent: undefined });
+    close();
   });
 
   it('refuses the database of another program, and a file that is none', () => {

@@ -1,0 +1,47 @@
+/** What a conversation with the model consists of, and what of an answer is given back to the model. */
+import type { AnswerBlock } from './model.ts';
+
+export interface ToolCallItem {
+  readonly callId: string;
+  readonly toolUseId: string;
+  readonly tool: string;
+  readonly input: unknown;
+}
+
+export interface AnswerItem {
+  readonly kind: 'answer';
+  readonly turn: number;
+  readonly blocks: readonly AnswerBlock[];
+  readonly tools: readonly ToolCallItem[];
+  readonly stopReason: string;
+  /** Seq of its last message for the user. */
+  readonly messageSeq?: number | undefined;
+}
+
+export type Item =
+  | { readonly kind: 'said'; readonly text: string }
+  | { readonly kind: 'summary'; readonly text: string }
+  /** The user stopped the turn that everything up to here belongs to. */
+  | { readonly kind: 'canceled' }
+  | AnswerItem;
+
+/** Whether an answer ended because there was no room for more. */
+export function cutOff({ stopReason }: Pick<AnswerItem, 'stopReason'>): boolean {
+  return stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded';
+}
+
+/**
+ * The blocks that the service takes back: no refused answer, no blank text, no thinking without its proof of origin, and
+ * no thinking at the end, which an answer has that was cut off inside its tool call.
+ */
+export function keptBlocks(answer: Pick<AnswerItem, 'blocks' | 'stopReason'>): readonly AnswerBlock[] {
+  if (answer.stopReason === 'refusal') return [];
+  const blocks = answer.blocks.filter(sendable);
+  const end = blocks.findLastIndex(({ kind }) => kind === 'text' || kind === 'tool');
+  return blocks.slice(0, end + 1);
+}
+
+function sendable(block: AnswerBlock): boolean {
+  if (block.kind === 'text') return block.text.trim() !== '';
+  return block.kind !== 'thinking' || block.signature !== undefined;
+}

@@ -1,0 +1,264 @@
+/** The unit door over its real socket: what a brain may do, and what one that is mistaken, old or taken over may not. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type IncomingMessage, request as httpRequest, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Access } from '../../src/access/access.ts';
+import { createUnitDoor } from '../../src/api/unit/unit-door.ts';
+import { Live } from '../../src/journal/live.ts';
+import { systemClock as clock } from '../../src/kernel/clock.ts';
+import { newId, type SessionId } from '../../src/kernel/id.ts';
+import { silentLogger as logger } from '../../src/kernel/logger.ts';
+import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { type Command, decide } from '../../src/sessions/lifecycle.ts';
+import { Sessions } from '../../src/sessions/sessions.ts';
+
+let store: SqliteStore;
+let live: Live;
+let access: Access;
+let server: Server;
+let folder: string;
+let sessionId: SessionId;
+let called: string[];
+
+beforeEach(async () => {
+  store = openSqlite({ path: ':memory:' });
+  const { journal } = store;
+  live = new Live({ journal });
+  access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
+  called = [];
+  const unused = undefined as never; // agents and credentials are for starting sessions; these tests make theirs by hand
+  const sessions = new Sessions({
+    journal,
+    sessions: store.sessions,
+    agents: unused,
+    credentials: unused,
+    clock,
+    serverKey: true,
+  });
+  const tools = {
+    call: async (_: SessionId, { callId }: { callId: string }) => {
+      called.push(`tool ${callId}`);
+      return { outcome: 'ok', output: 'done', durationMs: 1 } as const;
+    },
+    cancel: (_: SessionId, callId: string) => void called.push(`cancel ${callId}`),
+  };
+  const model = async (_: IncomingMessage, response: { end: () => void }): Promise<void> => {
+    called.push('model');
+    response.end();
+  };
+  server = createUnitDoor({ access, sessions, agents: unused, journal, live, logger, tools, model });
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
+  await new Promise<void>((resolve) => server.listen(join(folder, 'unit.sock'), resolve));
+  sessionId = await started();
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  live.close();
+  store.close();
+  await rm(folder, { recursive: true });
+});
+
+async function started(): Promise<SessionId> {
+  const id = newId('session');
+  const origin = {
+    id,
+    createdAt: Date.now(),
+    agentId: newId('agent'),
+    agentRevision: 1,
+    model: 'rehearsal/echo',
+    limits: {},
+    requestHash: '',
+  };
+  await store.sessions.create(origin, (session) =>
+    decide(session, { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } }),
+  );
+  await apply(id, { kind: 'takeLease', owner: 'me' });
+  return id;
+}
+
+const apply = (id: SessionId, command: Command) =>
+  store.journal.append(id, { decide: (session) => decide(session, command) });
+
+interface Answer {
+  readonly status: number;
+  readonly body: { readonly error?: { code: string; message: string }; readonly [name: string]: unknown };
+}
+
+function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  token = access.mintUnitToken(sessionId, 1),
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const request = httpRequest(
+      { socketPath: join(folder, 'unit.sock'), method, path, headers, agent: false },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: text === '' ? {} : JSON.parse(text) }),
+        );
+      },
+    );
+    request.on('error', reject);
+    request.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+  });
+}
+
+const begin = { key: 't1/started', command: { kind: 'beginTurn' } };
+const record = (...events: readonly unknown[]) => ({ key: 'k', command: { kind: 'record', events } });
+const turnId = async (): Promise<string | undefined> =>
+  (await store.sessions.get(sessionId))?.session.turn?.id;
+
+describe('an append', () => {
+  it('is written once under its key, however often it comes', async () => {
+    const first = await ask('POST', '/unit/append', begin);
+    const again = await ask('POST', '/unit/append', begin);
+
+    expect(first).toEqual({ status: 200, body: { firstSeq: 3, lastSeq: 3, replayed: false } });
+    expect(again).toEqual({ status: 200, body: { firstSeq: 3, lastSeq: 3, replayed: true } });
+  });
+
+  it('holds only what brains write, in the right form, in the running turn', async () => {
+    await ask('POST', '/unit/append', begin);
+    const turn = await turnId();
+    const bad: readonly [unknown, string][] = [
+      [record({ type: 'user.message', turnId: turn, body: { text: 'x', mode: 'steer' } }), 'INVALID_INPUT'],
+      [record({ type: 'brain.started', turnId: turn, body: { epoch: 9, owner: 'x' } }), 'INVALID_INPUT'],
+      [record({ type: 'agent.message', turnId: turn, body: { callId: 'c' } }), 'INVALID_INPUT'],
+      [
+        record({ type: 'agent.message', turnId: turn, body: { callId: 'c', text: 'x', more: 1 } }),
+        'INVALID_INPUT',
+      ],
+      [
+        record({ type: 'agent.message', turnId: newId('turn'), body: { callId: 'c', text: 'x' } }),
+        'TURN_OVER',
+      ],
+      [record(), 'INVALID_INPUT'],
+      [{ key: '', command: { kind: 'beginTurn' } }, 'INVALID_INPUT'],
+      [{ key: 'k', command: { kind: 'archive' } }, 'INVALID_INPUT'],
+      ['{"key":', 'INVALID_INPUT'],
+      ['null', 'INVALID_INPUT'],
+    ];
+    const codes = [];
+    for (const [body] of bad) codes.push((await ask('POST', '/unit/append', body)).body.error?.code);
+    expect(codes).toEqual(bad.map(([, code]) => code));
+    expect(await store.journal.head(sessionId)).toBe(3);
+  });
+});
+
+describe('a brain that was replaced', () => {
+  it('writes nothing, reads nothing, calls no model and no tool', async () => {
+    await apply(sessionId, { kind: 'takeLease', owner: 'other' });
+    const answers = await Promise.all([
+      ask('POST', '/unit/append', begin),
+      ask('GET', '/unit/assignment'),
+      ask('GET', '/unit/events?after=0'),
+      ask('POST', '/unit/deltas', { callId: 'c', offset: 0, text: 'x' }),
+      ask('POST', '/unit/tools/c1', { tool: 'bash', input: {}, timeoutMs: 1 }),
+      ask('POST', '/v1/messages', {}),
+    ]);
+
+    expect(answers.map(({ status, body }) => [status, body.error?.code])).toEqual(
+      answers.map(() => [409, 'EPOCH_STALE']),
+    );
+    expect(called).toEqual([]);
+  });
+});
+
+describe('a token', () => {
+  it('that is no unit token, or none at all, opens nothing', async () => {
+    const client = access.mintClientToken(sessionId).token;
+    for (const [token, status] of [
+      ['', 401],
+      ['hut_x.y', 401],
+      ['hf_nobody', 401],
+      [client, 403],
+    ] as const) {
+      expect((await ask('GET', '/unit/assignment', undefined, token)).status, token).toBe(status);
+    }
+  });
+});
+
+describe('an archived session', () => {
+  it('makes no model call and runs no tool', async () => {
+    await apply(sessionId, { kind: 'archive', actor: { kind: 'human' } });
+    const answers = [await ask('POST', '/v1/messages', {}), await ask('POST', '/unit/tools/c1', {})];
+
+    expect(answers.map(({ body }) => body.error?.code)).toEqual(['SESSION_ARCHIVED', 'SESSION_ARCHIVED']);
+    expect(called).toEqual([]);
+  });
+});
+
+describe('tools and paths', () => {
+  it('reach the hands by call id, and a path that is not there is 404', async () => {
+    const ran = await ask('POST', '/unit/tools/t1m1.0', {
+      tool: 'bash',
+      input: { command: 'true' },
+      timeoutMs: 5,
+    });
+    await ask('POST', '/unit/tools/t1m1.0/cancel');
+
+    expect(ran.body).toEqual({ outcome: 'ok', output: 'done', durationMs: 1 });
+    expect(called).toEqual(['tool t1m1.0', 'cancel t1m1.0']);
+    expect((await ask('POST', '/unit/tools/..%2f', { tool: 'bash', timeoutMs: 5 })).body.error?.code).toBe(
+      'INVALID_INPUT',
+    );
+    expect((await ask('GET', '/unit/nothing')).status).toBe(404);
+  });
+});
+
+describe('the event stream', () => {
+  it('sends large bodies whole, in lines of a bounded size', async () => {
+    const raw = 'r'.repeat(200_000);
+    for (let n = 0; n < 60; n += 1) {
+      await apply(sessionId, { kind: 'send', text: 'x', mode: 'steer', actor: { kind: 'human' }, raw });
+    }
+    const lines = await firstLines(await store.journal.head(sessionId));
+
+    const events = lines.flatMap(({ events }) => events);
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    expect(events.at(-1)?.body).toContain(raw);
+    expect(Math.max(...lines.map((line) => JSON.stringify(line).length))).toBeLessThan(5 * 1024 * 1024);
+  });
+});
+
+interface Line {
+  readonly events: readonly { readonly seq: number; readonly body: string }[];
+}
+
+/** Lines of the stream until the event `head`. */
+function firstLines(head: number): Promise<readonly Line[]> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
+    const path = '/unit/events?after=0';
+    const request = httpRequest(
+      { socketPath: join(folder, 'unit.sock'), path, headers, agent: false },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          if (!text.endsWith('\n')) return;
+          const lines = text
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line) as Line);
+          if (!lines.some(({ events }) => events.some(({ seq }) => seq === head))) return;
+          request.destroy();
+          resolve(lines);
+        });
+      },
+    );
+    request.on('error', reject);
+    request.end();
+  });
+}

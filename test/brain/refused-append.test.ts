@@ -1,0 +1,61 @@
+/** What the journal does not take: said once, never paid for again, and never the end of a brain. */
+import { expect, test } from 'vitest';
+import { UnitRefusal } from '../../src/brain/unit.ts';
+import { ModelDouble } from './model-double.ts';
+import { settle } from './stage.ts';
+import { ok, UnitDouble } from './unit-double.ts';
+
+test('an answer that the journal refuses ends the turn with an error and is asked for once', async () => {
+  const unit = new UnitDouble();
+  let deep: object = {};
+  for (let level = 0; level < 70; level += 1) deep = { deep };
+  const model = new ModelDouble({
+    rules: [
+      { when: { user: 'again' }, answer: [{ text: 'Sure.' }] },
+      { answer: [{ tool: 'bash', input: { command: deep } }] },
+    ],
+  });
+  unit.say('nest it');
+  await settle(unit, model);
+  const { turn } = unit.session;
+  unit.say('again');
+
+  await settle(unit, model);
+
+  expect(turn).toMatchObject({ outcome: 'error', failure: { code: 'MODEL_ANSWER_INVALID' } });
+  expect(unit.bodies('error.model')).toMatchObject([{ message: expect.stringContaining('64 levels') }]);
+  expect(model.requests).toHaveLength(2);
+  expect(unit.session.turn?.outcome).toBe('completed');
+});
+
+test('a tool result that the journal refuses becomes a failed one, and the turn goes on', async () => {
+  const unit = new UnitDouble({ tool: () => Promise.resolve({ ...ok('fine'), exitCode: -1 }) });
+  unit.say('go');
+
+  await settle(unit, new ModelDouble(ONE_TOOL));
+
+  expect(unit.bodies('tool.result')).toMatchObject([
+    { outcome: 'failed', output: expect.stringContaining('cannot be kept (body.exitCode') },
+  ]);
+  expect(unit.session.turn?.outcome).toBe('completed');
+});
+
+test('a tool call that the door refuses becomes a failed result, and the turn goes on', async () => {
+  const refusal = new UnitRefusal('INVALID_INPUT', 'input: too much.');
+  const unit = new UnitDouble({ tool: () => Promise.reject(refusal) });
+  unit.say('go');
+
+  await settle(unit, new ModelDouble(ONE_TOOL));
+
+  expect(unit.bodies('tool.result')).toMatchObject([
+    { outcome: 'failed', output: 'The call was not made: input: too much.' },
+  ]);
+  expect(unit.session.turn?.outcome).toBe('completed');
+});
+
+const ONE_TOOL = {
+  rules: [
+    { when: { answers: 0 }, answer: [{ tool: 'bash', input: { command: 'ls' } }] },
+    { answer: [{ text: 'I see.' }] },
+  ],
+};

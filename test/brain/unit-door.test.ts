@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { unitDoor } from '../../src/brain/unit-door.ts';
+import type { Http } from '../../src/brain/unix-http.ts';
+import { UnitWireBroken } from '../../src/brain/unit.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+
+const MIB = 1024 * 1024;
+
+test('a line of the event stream that never ends is a clear failure and is not asked for again', async () => {
+  let requests = 0;
+  const http: Http = () => {
+    requests += 1;
+    return Promise.resolve({ status: 200, headers: {}, body: endless() });
+  };
+  const unit = unitDoor({ http, clock: systemClock }, 'token');
+
+  const end = unit.follow(0, () => undefined, new AbortController().signal);
+
+  await expect(end).rejects.toThrow(UnitWireBroken);
+  await expect(end).rejects.toThrow('a line of more than 67108864 bytes');
+  expect(requests).toBe(1);
+});
+
+test('a line of many megabytes is read whole', async () => {
+  const stop = new AbortController();
+  const body = 'x'.repeat(16 * MIB);
+  const batch = { events: [{ seq: 1, body }], head: 1 };
+  const http: Http = () =>
+    Promise.resolve({ status: 200, headers: {}, body: inPieces(`${JSON.stringify(batch)}\n`) });
+  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  let read = 0;
+
+  const end = unit.follow(
+    0,
+    ({ events }) => {
+      read += events[0]?.body.length ?? 0;
+      stop.abort();
+    },
+    stop.signal,
+  );
+
+  await expect(end).rejects.toThrow('ended');
+  expect(read).toBe(body.length);
+});
+
+async function* endless(): AsyncGenerator<Uint8Array, void> {
+  const piece = Buffer.alloc(MIB, 'x');
+  for (;;) yield piece;
+}
+
+async function* inPieces(text: string): AsyncGenerator<Uint8Array, void> {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += MIB) yield bytes.subarray(at, at + MIB);
+}

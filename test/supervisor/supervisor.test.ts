@@ -1,0 +1,245 @@
+/** The supervisor and its slots over a real store, with processes that are played: what happens when things fail around them. */
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Access } from '../../src/access/access.ts';
+import { HandsLost } from '../../src/hands/faults.ts';
+import { assert } from '../../src/kernel/assert.ts';
+import { systemClock as clock } from '../../src/kernel/clock.ts';
+import { newId, type SessionId } from '../../src/kernel/id.ts';
+import { jsonLogger } from '../../src/kernel/logger.ts';
+import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { decide } from '../../src/sessions/lifecycle.ts';
+import type { SessionStore } from '../../src/sessions/session-store.ts';
+import { Sessions } from '../../src/sessions/sessions.ts';
+import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
+import { Spares } from '../../src/supervisor/spares.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import { Workbench } from '../../src/supervisor/workbench.ts';
+import { eventually } from '../support/eventually.ts';
+
+/** Processes that do nothing until they are told to end. */
+class Stage implements Launcher {
+  readonly brains: { assigned: string[]; alive: boolean; end: (how: Ended) => void }[] = [];
+  readonly hands: { alive: boolean; lose: () => void }[] = [];
+  readonly forgotten: SessionId[] = [];
+
+  async launchBrain(): Promise<Brain> {
+    const { ended, end } = ending();
+    const brain = { assigned: [] as string[], alive: true, end };
+    void ended.then(() => (brain.alive = false));
+    this.brains.push(brain);
+    const stop = async (): Promise<void> => end({ code: 0, signal: null, stderr: '' });
+    return {
+      pid: 1_000 + this.brains.length,
+      ended,
+      assign: (token) => void brain.assigned.push(token),
+      stop,
+      kill: () => void stop(),
+    };
+  }
+
+  async launchHands(): Promise<Hands> {
+    const { ended, end } = ending();
+    const hands = { alive: true, lose: () => end({ code: null, signal: 'SIGKILL', stderr: '' }) };
+    void ended.then(() => (hands.alive = false));
+    this.hands.push(hands);
+    const call = (): Promise<never> => ended.then(() => Promise.reject(new HandsLost('gone')));
+    return {
+      pid: 2_000,
+      ended,
+      call,
+      cancel: () => undefined,
+      stop: async () => hands.lose(),
+      kill: () => hands.lose(),
+    };
+  }
+
+  async forget(sessionId: SessionId): Promise<void> {
+    this.forgotten.push(sessionId);
+  }
+
+  get aliveBrains(): number {
+    return this.brains.filter(({ alive }) => alive).length;
+  }
+}
+
+function ending(): { ended: Promise<Ended>; end: (how: Ended) => void } {
+  const { promise, resolve } = Promise.withResolvers<Ended>();
+  return { ended: promise, end: resolve };
+}
+
+let store: SqliteStore;
+let stage: Stage;
+let stop: AbortController;
+let running: Promise<unknown>;
+let logs: string;
+let workbench: Workbench;
+/** Faults to be played on the store. */
+let broken: { wanted: boolean; append: boolean };
+
+beforeEach(() => {
+  store = openSqlite({ path: ':memory:' });
+  stage = new Stage();
+  stop = new AbortController();
+  logs = '';
+  broken = { wanted: false, append: false };
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+  store.close();
+  assert(stage.aliveBrains === 0, 'no brain outlives its supervisor');
+  assert(!stage.hands.some(({ alive }) => alive), 'no hands outlive their supervisor');
+});
+
+function supervise(slotsMax = 4): void {
+  const logger = jsonLogger('debug', (line) => {
+    logs += line;
+  });
+  const journal = {
+    ...bound(store.journal),
+    append: (...args: Parameters<typeof store.journal.append>) =>
+      broken.append ? Promise.reject(new Error('disk full')) : store.journal.append(...args),
+  };
+  const sessionStore: SessionStore = {
+    ...bound(store.sessions),
+    wanted: (limit) =>
+      broken.wanted ? Promise.reject(new Error('no answer')) : store.sessions.wanted(limit),
+  };
+  // Agents and credentials are only for starting sessions, which these tests do by hand.
+  const unused = undefined as never;
+  const sessions = new Sessions({
+    journal,
+    sessions: sessionStore,
+    agents: unused,
+    credentials: unused,
+    clock,
+    serverKey: true,
+  });
+  const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
+  const spares = new Spares({ launcher: stage, clock, logger }, 0);
+  workbench = new Workbench({ launcher: stage, logger });
+  const ports = {
+    sessions,
+    journal,
+    store: sessionStore,
+    owners: store.owners,
+    access,
+    spares,
+    workbench,
+    launcher: stage,
+    clock,
+    logger,
+  };
+  const supervisor = new Supervisor({ ...ports, owner: 'me', idleMs: 60_000, slotsMax });
+  running = supervisor.run(stop.signal);
+}
+
+/** The methods of an adapter as an object that can be spread. */
+function bound<T extends object>(adapter: T): T {
+  return new Proxy({} as T, {
+    get: (_, name) => {
+      const value: unknown = Reflect.get(adapter, name);
+      return typeof value === 'function' ? value.bind(adapter) : value;
+    },
+    ownKeys: () => Object.getOwnPropertyNames(Object.getPrototypeOf(adapter)),
+    getOwnPropertyDescriptor: (_, name) => ({
+      configurable: true,
+      enumerable: true,
+      value: (Reflect.get(adapter, name) as CallableFunction).bind(adapter),
+    }),
+  });
+}
+
+async function queued(): Promise<SessionId> {
+  const id = newId('session');
+  const origin = {
+    id,
+    createdAt: Date.now(),
+    agentId: newId('agent'),
+    agentRevision: 1,
+    model: 'rehearsal/echo',
+    limits: {},
+    requestHash: '',
+  };
+  await store.sessions.create(origin, (session) =>
+    decide(session, { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } }),
+  );
+  return id;
+}
+
+const status = async (id: SessionId) => (await store.sessions.get(id))?.session;
+
+describe('a store that does not answer', () => {
+  it('does not keep later sessions from their slots, while another slot lives', async () => {
+    supervise();
+    await queued();
+    await eventually('the first brain', () => stage.brains.length === 1);
+    broken.wanted = true;
+    await eventually('the sweep fails', () => logs.includes('the store does not answer'));
+    broken.wanted = false;
+    await queued();
+
+    await eventually(
+      'the second brain',
+      () => stage.brains.filter(({ assigned }) => assigned.length > 0).length === 2,
+    );
+  });
+
+  it('leaks no brain when leases cannot be taken, and does not try without pause', async () => {
+    broken.append = true;
+    supervise();
+    const id = await queued();
+    await eventually('the slot fails', () => logs.includes('slot failed'));
+    await eventually('its brain has ended', () => stage.aliveBrains === 0);
+    expect(stage.brains).toHaveLength(1);
+    broken.append = false;
+
+    await eventually('the session is served', async () => (await status(id))?.lease !== undefined);
+    expect(stage.brains.length).toBeLessThan(5);
+  });
+});
+
+describe('slots', () => {
+  it('give way to sessions that wait when they have nothing to do', async () => {
+    supervise(1);
+    const first = await queued();
+    await eventually('the first is served', async () => (await status(first))?.lease !== undefined);
+    const second = await queued();
+    const cancel = (session: Parameters<typeof decide>[0]) =>
+      decide(session, { kind: 'cancel', actor: { kind: 'human' } });
+    await store.journal.append(first, { decide: cancel }); // now it has nothing to do
+
+    await eventually('the second is served', async () => (await status(second))?.lease !== undefined);
+    expect((await status(first))?.hibernated).toBe(true);
+  });
+
+  it('start no hands again after they were released', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    const call = workbench.call(id, { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 });
+    await eventually('the hands', () => stage.hands.length === 1);
+    const archive = (session: Parameters<typeof decide>[0]) =>
+      decide(session, { kind: 'archive', actor: { kind: 'human' } });
+    await store.journal.append(id, { decide: archive });
+
+    await expect(call).resolves.toMatchObject({ outcome: 'canceled' });
+    await eventually('the workspace is removed', () => stage.forgotten.includes(id));
+    expect(stage.hands).toHaveLength(1);
+  });
+
+  it('count a brain that ends while nothing waits as no loss', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    const cancel = (session: Parameters<typeof decide>[0]) =>
+      decide(session, { kind: 'cancel', actor: { kind: 'human' } });
+    await store.journal.append(id, { decide: cancel });
+    stage.brains[0]?.end({ code: 1, signal: null, stderr: '' });
+
+    await eventually('it hibernates', async () => (await status(id))?.hibernated === true);
+    expect((await status(id))?.losses).toBe(0);
+  });
+});
