@@ -18,6 +18,10 @@ import { type Context, permit } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
 import { bodyBytesOf, bodyOf, typeNameOf, valueOf } from './event-value.ts';
 
+/** What a body counts as in the cost of a query, where other fields count 1: up to 32 KiB, and whole up to 4 MiB. */
+const BODY_COMPLEXITY = 2;
+const FULL_BODY_COMPLEXITY = 20;
+
 /** Pages that one look at a filtered list may read: a filter that matches little must not read a whole log at once. */
 const FILTERED_PAGES_MAX = 50;
 
@@ -81,6 +85,7 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
     }),
     body: t.field({
       type: 'JSON',
+      complexity: BODY_COMPLEXITY,
       description: 'All of its data. When bodyTruncated: a preview of the same shape with long strings cut.',
       resolve: (event) => bodyOf(event),
     }),
@@ -95,6 +100,7 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
     }),
     fullBody: t.field({
       type: 'JSON',
+      complexity: FULL_BODY_COMPLEXITY,
       description: 'The whole body, read from where large ones are kept.',
       resolve: async (event, _args, { journal }) => {
         if (event.spilledBytes === undefined) return bodyOf(event);

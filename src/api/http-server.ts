@@ -82,6 +82,11 @@ async function route(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
+  if (!URL.canParse(`http://${req.headers.host ?? 'localhost'}`)) {
+    return sendJson(res, 400, {
+      error: { code: 'INVALID_INPUT', message: 'Host: expected the name of this server.' },
+    });
+  }
   switch (pathOf(req)) {
     case '/graphql':
       return graphql.handle(req, res);

@@ -25,9 +25,19 @@ export type Item =
   | { readonly kind: 'canceled' }
   | AnswerItem;
 
-/** Whether an answer ended because there was no room for more. */
-export function cutOff({ stopReason }: Pick<AnswerItem, 'stopReason'>): boolean {
+/** Whether an answer ended because there was no room for more, or before the tool call that it stopped for. */
+export function cutOff(answer: Pick<AnswerItem, 'stopReason' | 'tools'>): boolean {
+  return outOfRoom(answer.stopReason) || lacksCall(answer);
+}
+
+/** Whether the service says that there was no room for more. */
+export function outOfRoom(stopReason: string): boolean {
   return stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded';
+}
+
+/** Whether an answer stopped for a tool call that it does not hold. */
+export function lacksCall({ stopReason, tools }: Pick<AnswerItem, 'stopReason' | 'tools'>): boolean {
+  return stopReason === 'tool_use' && tools.length === 0;
 }
 
 /**

@@ -3,7 +3,7 @@
  * and nothing empty: a call whose turn ended before its result was known gets one that says so.
  */
 import type { Conversation } from './conversation.ts';
-import { type AnswerItem, cutOff, keptBlocks } from './item.ts';
+import { type AnswerItem, cutOff, keptBlocks, lacksCall } from './item.ts';
 import type { InputBlock, ModelMessage } from './model.ts';
 
 const SUMMARY_OPENING =
@@ -14,6 +14,8 @@ const GO_ON =
 const NOTHING_KEPT =
   'Your last answer was cut off because it was too long, inside a tool call or before anything was said: nothing of it \
 could be kept. Go on in smaller steps, for example write a long file in several parts.';
+const NO_CALL =
+  'Your last answer stopped for a tool call, but there was none in it. Make the call, or say that you are done.';
 const CANCELED =
   'The user stopped the turn here. Do not go on with what it was for, unless the user asks for it again.';
 const NO_RESULT = 'The turn ended before this call did; what it has done is unknown.';
@@ -42,11 +44,16 @@ export function messagesOf(conversation: Conversation): readonly ModelMessage[] 
       }
       // Said also when nothing is kept: the same request again would be cut off again.
       if (cutOff(item) && sameTurnGoesOn(conversation, item, index))
-        input.push({ kind: 'text', text: blocks.length > 0 ? GO_ON : NOTHING_KEPT });
+        input.push({ kind: 'text', text: goOn(item, blocks.length > 0) });
     }
   }
   flush();
   return messages;
+}
+
+function goOn(answer: AnswerItem, kept: boolean): string {
+  if (lacksCall(answer)) return NO_CALL;
+  return kept ? GO_ON : NOTHING_KEPT;
 }
 
 function resultsOf(conversation: Conversation, answer: AnswerItem): InputBlock[] {

@@ -146,7 +146,8 @@ export function failureEvent(
   if (tooLong && call.purpose === 'answer') return completedEvent(turnId, call.callId, PROMPT_TOO_LONG);
   // A compaction that is too long is made again with less, at once.
   if (!(retriable || tooLong) || failures >= MODEL_ATTEMPTS_MAX) {
-    return { type: 'error.model', actor: SYSTEM, turnId, body: { code, message, retriable } };
+    const body = { code, message: message.slice(0, MESSAGE_CHARS_MAX), retriable };
+    return { type: 'error.model', actor: SYSTEM, turnId, body };
   }
   const backoff = new Backoff({
     firstMs: pace.firstMs * 2 ** call.failures,

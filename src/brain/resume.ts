@@ -21,7 +21,8 @@
  *   no answer in this turn yet, or none since compacting     start a model call
  *   the last answer asked the user                           finish: needs_input
  *   the last answers were cut off with nothing to keep       give up: error.model
- *   the last answer used tools, was cut off or paused        start a model call
+ *   the last answer used tools, was cut off (also before     start a model call
+ *   the tool call that it stopped for) or paused
  *   the model declined                                       finish: error
  *   otherwise (end_turn, stop_sequence, a later word)        finish: completed
  */

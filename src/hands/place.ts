@@ -26,11 +26,6 @@ export function placeOf(root: string, given: string): Place {
   return { path, shown: inside ? steps.join('/') || '.' : path, inside };
 }
 
-/** A sentence that helps when an operation outside the workspace was refused. */
-export function outsideHint(place: Place): string {
-  return place.inside ? '' : ` ${place.path} is outside /workspace: only /workspace and /tmp can be written.`;
-}
-
 function absolute(root: string, given: string): string {
   if (!isAbsolute(given)) return join(root, given);
   const steps = relative(WORKSPACE, given).split(sep);

@@ -14,7 +14,7 @@ import { CALLS_RUNNING_MAX, RESULTS_IN_MEMORY_MAX } from './limit.ts';
 import { OneByOne } from './one-by-one.ts';
 import type { Sandbox } from './sandbox.ts';
 import { defectOf, type Tool, type ToolAnswer, type ToolInput } from './tool.ts';
-import type { FromHands, ToolCall, ToolResult } from './wire.ts';
+import { CALL_ID, type FromHands, type ToolCall, type ToolResult } from './wire.ts';
 
 export interface HandsPorts {
   readonly tools: readonly Tool[];
@@ -26,8 +26,6 @@ export interface HandsPorts {
   complain(message: string, error: unknown): void;
 }
 
-/** Call ids become file names. */
-const CALL_ID = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/;
 /** A longer wait than a turn may last makes no sense, and setTimeout would overflow (kernel/limit.ts TURN_SECONDS_MAX). */
 const TIMEOUT_MS_MAX = 24 * 3_600_000;
 

@@ -38,3 +38,6 @@ export type FromHands =
 
 /** A longer line ends the connection: it is not a message of this wire. */
 export const LINE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Call ids become file names, none of them hidden and none a way up. Every door checks it: the hands end at any other. */
+export const CALL_ID = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/;

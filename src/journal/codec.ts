@@ -7,11 +7,10 @@
  */
 import { InvalidInput } from '../kernel/fault.ts';
 import { eventIdOf } from '../kernel/id.ts';
+import { JSON_DEPTH_MAX } from '../kernel/limit.ts';
 import { EVENTS, type BodyOf, type Event, type EventType, type RecordedEvent } from './event.ts';
 import type { Field } from './event-field.ts';
 
-/** Nesting of a json field: what a model passes to a tool is a few levels deep, and printing recurses. */
-const JSON_DEPTH_MAX = 64;
 /** A string in a preview: some lines to recognise it by. */
 const PREVIEW_TEXT_CHARS_MAX = 1_024;
 /** Strings of a preview in all: escaped at worst they still fit where a whole body would. */
@@ -131,7 +130,8 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0; // a number, by the first half
 }
 
-function isJson(value: unknown, depth: number): boolean {
+/** Plain JSON of at most JSON_DEPTH_MAX levels. */
+export function isJson(value: unknown, depth = 0): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':

@@ -26,7 +26,7 @@ export type Decision =
 export interface AppendRequest<State> {
   /** J4. Absent for writers that need no lease: the doors. */
   readonly epoch?: number | undefined;
-  /** J5. At most KEY_CHARS_MAX characters; unique per session. */
+  /** J5. At most APPEND_KEY_CHARS_MAX characters; unique per session. */
   readonly key?: string | undefined;
   /** Pure, quick, and possibly called more than once (an adapter may race and decide again). */
   decide(state: State): Decision;

@@ -66,7 +66,7 @@ export function eventIdOf(sessionId: SessionId, seq: number): EventId {
 }
 
 /** The seq in an event id, or undefined when the id belongs to another session. */
-export function seqOfEventId(eventId: EventId, sessionId: SessionId): number | undefined {
+export function seqOfEventId(eventId: string, sessionId: SessionId): number | undefined {
   const seq = Number.parseInt(eventId.slice(4 + DIGITS - SEQ_DIGITS), 16);
   return eventIdOf(sessionId, seq) === eventId ? seq : undefined;
 }

@@ -24,6 +24,10 @@ export const METADATA_BYTES_MAX = 16 * KIB;
 export const NAME_CHARS_MAX = 128;
 /** Idempotency keys and session keys: indexed, so bounded. */
 export const KEY_CHARS_MAX = 255;
+/** A key of an append (J5): a caller's, with what the use case puts before it. */
+export const APPEND_KEY_CHARS_MAX = KEY_CHARS_MAX + 32;
+/** Levels of JSON that callers pass through us: what walks it must not run out of stack. */
+export const JSON_DEPTH_MAX = 64;
 /** A page of events as read from the store and as sent in one frame: larger pages only block the event loop longer. */
 export const PAGE_EVENTS_MAX = 100;
 /** A page also ends at this many bytes, so that large bodies cannot pile up in memory. */

@@ -13,8 +13,8 @@ export function requestHash(request: unknown): string {
 /** Throws InvalidInput when a caller's key is empty or too long. */
 export function parseKey(field: string, key: string | undefined): string | undefined {
   if (key === undefined) return undefined;
-  if (key.length === 0 || key.length > KEY_CHARS_MAX) {
-    throw new InvalidInput(field, `expected 1 to ${KEY_CHARS_MAX} characters.`);
+  if (key.length === 0 || key.length > KEY_CHARS_MAX || !key.isWellFormed()) {
+    throw new InvalidInput(field, `expected 1 to ${KEY_CHARS_MAX} characters.`); // halves of a character all look alike once stored
   }
   return key;
 }

@@ -1,8 +1,9 @@
 /**
  * The model gateway: Anthropic-compatible, behind the unit door. It finds the session's key, puts it into the request,
- * streams the answer back untouched, and counts what was used.
+ * streams the answer back untouched but for that key, and counts what was used.
  *
- * G1 The key is opened on the line that sends it; it is in no answer, no log line and no error.
+ * G1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
+ *    and no error, also when the service repeats it.
  * G2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
  *    the usage before the brain can act on the answer.
  * G3 A call that was cut, by either side, is metered with what is known, `complete: false`.
@@ -13,7 +14,7 @@ import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Sealed } from '../kernel/sealed.ts';
-import { pass } from './pass.ts';
+import { pass, type Scrub } from './pass.ts';
 import { Upstream, UpstreamFailure } from './upstream.ts';
 import { GatewayRefusal, sendRefusal } from './refusal.ts';
 import type { Metered } from './usage-reader.ts';
@@ -83,7 +84,7 @@ export class Gateway {
       const key = await this.#keyOf(request.sessionId);
       Object.assign(headers, credentialHeaders(key)); // G1
       const answer = await this.#upstream.send({ path: PATH, headers, body }, departed.signal);
-      await pass(request, answer, response, this.#ports);
+      await pass(request, answer, response, this.#ports, scrubOf(key)); // G1
     } catch (error) {
       this.#refuse(error, request, response, departed.signal);
     } finally {
@@ -142,6 +143,23 @@ export class Gateway {
  */
 function credentialHeaders(key: Sealed): Readonly<Record<string, string>> {
   return { 'x-api-key': key.open(), authorization: `Bearer ${key.open()}` };
+}
+
+/** Replaces the key, as it is and as it stands in JSON, by what a sealed value shows. */
+function scrubOf(key: Sealed): Scrub {
+  const opened = key.open();
+  const forms = [...new Set([opened, JSON.stringify(opened).slice(1, -1)])].filter((form) => form !== '');
+  const needles = forms.map((form) => Buffer.from(form));
+  return (bytes) => {
+    const found = needles.filter((needle) => bytes.includes(needle));
+    if (found.length === 0) return bytes;
+    // one character for each byte: what is around the key stays as it is
+    const text = found.reduce(
+      (rest, needle) => rest.replaceAll(needle.toString('latin1'), String(key)),
+      bytes.toString('latin1'),
+    );
+    return Buffer.from(text, 'latin1');
+  };
 }
 
 function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {

@@ -1,5 +1,6 @@
 /**
- * Passes an answer on, byte for byte, and reads its usage on the way. A stream goes frame by frame: a frame is sent as
+ * Passes an answer on, byte for byte but for the key, which a service may repeat in what it says (G1), and reads its
+ * usage on the way. A stream goes frame by frame: a frame is sent as
  * soon as it is whole, and only message_stop waits, until the usage is durable (G2).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -18,6 +19,9 @@ interface Ports {
   meter(metered: Metered): Promise<void>;
 }
 
+/** Replaces what must not be seen; gives back the same buffer when there is nothing to replace. */
+export type Scrub = (bytes: Buffer) => Buffer;
+
 interface Call {
   readonly sessionId: SessionId;
   readonly callId: string;
@@ -29,17 +33,19 @@ export async function pass(
   answer: IncomingMessage,
   response: ServerResponse,
   ports: Ports,
+  scrub: Scrub,
 ): Promise<void> {
   const status = answer.statusCode ?? 502;
   for (const name of ANSWER_HEADERS) {
     const value = answer.headers[name];
-    if (value !== undefined) response.setHeader(name, value);
+    if (value !== undefined)
+      response.setHeader(name, scrub(Buffer.from(String(value), 'latin1')).toString('latin1'));
   }
   response.statusCode = status;
   const metered = status < 400;
   const streams = metered && String(answer.headers['content-type']).startsWith('text/event-stream');
-  if (streams) await passStream(call, answer, response, ports);
-  else await passWhole(call, answer, response, metered ? ports : undefined);
+  if (streams) await passStream(call, answer, response, ports, scrub);
+  else await passWhole(call, answer, response, metered ? ports : undefined, scrub);
 }
 
 async function passStream(
@@ -47,6 +53,7 @@ async function passStream(
   answer: IncomingMessage,
   response: ServerResponse,
   ports: Ports,
+  scrub: Scrub,
 ): Promise<void> {
   const usage = new UsageReader();
   const requestKey = randomUUID();
@@ -60,7 +67,7 @@ async function passStream(
   };
   response.flushHeaders();
   try {
-    for await (const frames of framesOf(answer)) {
+    for await (const frames of framesOf(answer, scrub)) {
       let ready = 0;
       for (const frame of frames.each) {
         if (usage.read(frame.text())) {
@@ -82,6 +89,7 @@ async function passWhole(
   answer: IncomingMessage,
   response: ServerResponse,
   ports: Ports | undefined,
+  scrub: Scrub,
 ): Promise<void> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -91,7 +99,7 @@ async function passWhole(
     if (bytes > ANSWER_BYTES_MAX) throw new Error('The model service sent an answer that is too long.');
     chunks.push(chunk);
   }
-  const body = Buffer.concat(chunks);
+  const body = scrub(Buffer.concat(chunks));
   const known = ports === undefined ? undefined : UsageReader.ofMessage(body.toString('utf8'));
   if (ports !== undefined && known !== undefined) {
     await ports.meter({ sessionId: call.sessionId, callId: call.callId, requestKey: randomUUID(), ...known });
@@ -115,13 +123,13 @@ async function write(response: ServerResponse, bytes: Buffer): Promise<void> {
 }
 
 interface Frames {
-  /** Whole frames, as they came. */
+  /** Whole frames, as they came, scrubbed. */
   readonly bytes: Buffer;
   readonly each: readonly { readonly from: number; text(): string }[];
 }
 
 /** Groups a stream into runs of whole frames; what follows the last boundary comes with the next run, or at the end. */
-async function* framesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Frames, void> {
+async function* framesOf(stream: AsyncIterable<Buffer>, scrub: Scrub): AsyncGenerator<Frames, void> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of stream) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -129,9 +137,12 @@ async function* framesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Frames, 
     const end = ends.at(-1) ?? 0;
     rest = bytes.subarray(end);
     if (rest.length > FRAME_BYTES_MAX) throw new Error('The model service sent a frame that is too long.');
-    if (end > 0) yield { bytes: bytes.subarray(0, end), each: framesBetween(bytes, ends) };
+    if (end === 0) continue;
+    const whole = bytes.subarray(0, end);
+    const clean = scrub(whole);
+    yield { bytes: clean, each: framesBetween(clean, clean === whole ? ends : boundariesOf(clean)) };
   }
-  if (rest.length > 0) yield { bytes: rest, each: [] }; // not a whole frame: passed on as it came
+  if (rest.length > 0) yield { bytes: scrub(rest), each: [] }; // not a whole frame
 }
 
 function framesBetween(bytes: Buffer, ends: readonly number[]): Frames['each'] {

@@ -55,7 +55,7 @@ export class Upstream {
           new UpstreamFailure(
             504,
             'timeout_error',
-            `The model service said nothing for ${this.#idleTimeoutMs} ms.`,
+            `The model service at ${url.host} said nothing for ${this.#idleTimeoutMs} ms.`,
           ),
         );
       });
@@ -67,12 +67,22 @@ export class Upstream {
             new UpstreamFailure(
               502,
               'api_error',
-              `The model service cannot be reached (${typeof code === 'string' ? code : error.message}).`,
+              `The model service at ${url.host} cannot be reached (${typeof code === 'string' ? code : error.message}).`,
               error,
             ),
           );
       });
       request.once('response', resolve);
+      request.once('upgrade', (_answer, socket) => {
+        socket.destroy();
+        reject(
+          new UpstreamFailure(
+            502,
+            'api_error',
+            `The model service at ${url.host} wants another protocol (101).`,
+          ),
+        );
+      });
       request.end(body);
     });
   }

@@ -25,6 +25,11 @@ const COUNTS = {
   cacheReadInputTokens: 'cache_read_input_tokens',
 } as const;
 
+/** A count in one answer: far above any context, and a million sums of it are exact numbers. */
+export const USAGE_COUNT_MAX = 1_000_000_000;
+/** The name of a model, as the service says it. */
+const MODEL_CHARS_MAX = 200;
+
 export class UsageReader {
   #model: string | undefined;
   #usage: Usage = NO_USAGE;
@@ -33,7 +38,7 @@ export class UsageReader {
   static ofMessage(text: string): KnownUsage | undefined {
     const message = record(parse(text));
     if (typeof message?.['model'] !== 'string') return undefined;
-    return { model: message['model'], usage: merge(NO_USAGE, message['usage']) };
+    return { model: message['model'].slice(0, MODEL_CHARS_MAX), usage: merge(NO_USAGE, message['usage']) };
   }
 
   /** Answers true for message_stop. */
@@ -44,7 +49,7 @@ export class UsageReader {
     const data = record(parse(/^data: ?(.*)$/m.exec(frame)?.[1] ?? ''));
     if (event === 'message_start') {
       const message = record(data?.['message']);
-      if (typeof message?.['model'] === 'string') this.#model = message['model'];
+      if (typeof message?.['model'] === 'string') this.#model = message['model'].slice(0, MODEL_CHARS_MAX);
       this.#usage = merge(this.#usage, message?.['usage']);
     } else {
       this.#usage = merge(this.#usage, data?.['usage']); // cumulative, says the service
@@ -63,7 +68,8 @@ function merge(usage: Usage, reported: unknown): Usage {
   const counts = record(reported);
   const read = (name: keyof typeof COUNTS): number => {
     const value = counts?.[COUNTS[name]];
-    return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : usage[name];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return usage[name];
+    return Math.min(value, USAGE_COUNT_MAX);
   };
   return {
     inputTokens: read('inputTokens'),

@@ -1,6 +1,6 @@
 /** What runs sessions: the unit door, the model gateway, the supervisor with its spares, and the hands. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,9 @@ import { createModelDoor } from './model-door.ts';
 import type { Parts } from './parts.ts';
 
 const OWNER_BYTES = 6;
+const SOCKET = 'unit.sock';
+/** sun_path of unix(7) has 108 bytes with its end. */
+const SOCKET_PATH_BYTES_MAX = 107;
 
 export interface Units {
   /** Whether this server's heartbeat is in the store: the store answers, and sessions are kept. */
@@ -26,7 +29,7 @@ export interface Units {
 /** Throws IsolationImpossible. */
 export async function startUnits(config: Config, parts: Parts, scope: Scope): Promise<Units> {
   const { clock, logger, access, owners, sessions, journal, credentials } = parts;
-  const unitSocket = join(await privateFolder(scope), 'unit.sock');
+  const unitSocket = join(await socketFolder(config.dataFolder, scope), SOCKET);
   const launcher = await createLauncher(config, { unitSocket, logger });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
   const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
@@ -47,8 +50,17 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   return { isAlive: async () => (await owners.alive(clock.now())).includes(owner) };
 }
 
-/** For the socket: a short path, since a socket's path has at most 108 bytes, and closed to all other users. */
-async function privateFolder(scope: Scope): Promise<string> {
+/**
+ * For the socket: a folder that is closed to all other users. In the data folder, which this process alone uses, so that
+ * a crash leaves nothing behind; elsewhere only when that path is too long for a socket.
+ */
+async function socketFolder(dataFolder: string, scope: Scope): Promise<string> {
+  const own = join(dataFolder, 'run');
+  if (Buffer.byteLength(join(own, SOCKET)) <= SOCKET_PATH_BYTES_MAX) {
+    await rm(own, { recursive: true, force: true }); // of a server that was killed
+    await mkdir(own, { mode: 0o700 });
+    return own;
+  }
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
   return scope.add('socket folder', folder, (it) => rm(it, { recursive: true, force: true }));
 }

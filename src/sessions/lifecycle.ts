@@ -12,7 +12,8 @@
 import type { Actor, BodyOf, Level, MessageMode, NewEvent, TurnOutcome } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
-import { turnIdOf } from '../kernel/id.ts';
+import { InvalidInput } from '../kernel/fault.ts';
+import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
 import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
 import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
 
@@ -159,12 +160,19 @@ function beginTurn(session: Session): Decision {
 function record(session: Session, events: readonly NewEvent[]): Decision {
   const turnId = session.turn?.id;
   if (events.some((event) => event.turnId !== turnId)) return { kind: 'refuse', fault: new TurnOver() };
+  const seen = session.turn?.inputToSeq ?? 0;
+  if (events.some((event) => event.type === 'model.started' && event.body.inputToSeq > seen)) {
+    return { kind: 'refuse', fault: new InvalidInput('inputToSeq', 'expected a message of this turn.') };
+  }
   return append(...events);
 }
 
 function completeTurn(session: Session, command: Extract<Command, { kind: 'completeTurn' }>): Decision {
   const { outcome, resultEventId, failure, number = session.turnCount } = command;
   if (number !== session.turnCount) return NOTHING;
+  if (resultEventId !== undefined && seqOfEventId(resultEventId, session.id) === undefined) {
+    return { kind: 'refuse', fault: new InvalidInput('resultEventId', 'expected an event of this session.') };
+  }
   const turn = session.turn;
   const unseen = turn !== undefined && turn.inputToSeq > turn.consumedToSeq;
   if (unseen && turn.stopping === undefined && (outcome === 'completed' || outcome === 'needs_input')) {

@@ -5,10 +5,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnIdOf } from '../kernel/id.ts';
-import { MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
+import { JSON_DEPTH_MAX, MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Actor, BodyOf, MessageMode } from '../journal/event.ts';
+import { isJson } from '../journal/codec.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
@@ -277,6 +278,7 @@ function parseMetadata<T extends Readonly<Record<string, unknown>>>(
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidInput(field, 'expected a JSON object.');
   }
+  if (!isJson(value)) throw new InvalidInput(field, `expected JSON of at most ${JSON_DEPTH_MAX} levels.`);
   const bytes = Buffer.byteLength(JSON.stringify(value));
   if (bytes > bytesMax)
     throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);

@@ -178,14 +178,11 @@ describe('a brain that was replaced', () => {
 describe('a token', () => {
   it('that is no unit token, or none at all, opens nothing', async () => {
     const client = access.mintClientToken(sessionId).token;
-    for (const [token, status] of [
-      ['', 401],
-      ['hut_x.y', 401],
-      ['hf_nobody', 401],
-      [client, 403],
-    ] as const) {
-      expect((await ask('GET', '/unit/assignment', undefined, token)).status, token).toBe(status);
+    const statuses = [];
+    for (const token of ['', 'hut_x.y', 'hf_nobody', client]) {
+      statuses.push((await ask('GET', '/unit/assignment', undefined, token)).status);
     }
+    expect(statuses).toEqual([401, 401, 401, 403]);
   });
 });
 
@@ -215,6 +212,14 @@ describe('tools and paths', () => {
     );
     expect((await ask('GET', '/unit/nothing')).status).toBe(404);
   });
+
+  it.each(['..', '.', '.hidden'])('refuse the call id %s, at which the hands would end', async (callId) => {
+    const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
+    expect((await ask('POST', `/unit/tools/${callId}`, call)).body.error?.code).toBe('INVALID_INPUT');
+    const delta = { callId, offset: 0, text: 'x' };
+    expect((await ask('POST', '/unit/deltas', delta)).body.error?.code).toBe('INVALID_INPUT');
+    expect(called).toEqual([]);
+  });
 });
 
 describe('the event stream', () => {
@@ -225,9 +230,9 @@ describe('the event stream', () => {
     }
     const lines = await firstLines(await store.journal.head(sessionId));
 
-    const events = lines.flatMap(({ events }) => events);
-    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-    expect(events.at(-1)?.body).toContain(raw);
+    const sent = lines.flatMap(({ events }) => events);
+    expect(sent.map(({ seq }) => seq)).toEqual(sent.map((_, index) => index + 1));
+    expect(sent.at(-1)?.body).toContain(raw);
     expect(Math.max(...lines.map((line) => JSON.stringify(line).length))).toBeLessThan(5 * 1024 * 1024);
   });
 });

@@ -31,6 +31,8 @@ export async function openStage(
     readonly scripts?: Readonly<Record<string, object>>;
     readonly ports?: Partial<GatewayPorts>;
     readonly idleTimeoutMs?: number;
+    /** The model service, in place of the rehearsal. */
+    readonly upstream?: URL;
   } = {},
 ): Promise<ModelStage> {
   const scripts = Object.entries(options.scripts ?? {}).map(([name, script]) =>
@@ -46,7 +48,7 @@ export async function openStage(
     ...options.ports,
   };
   const gateway = new Gateway(ports, {
-    upstream: new URL(rehearsal.url),
+    upstream: options.upstream ?? new URL(rehearsal.url),
     idleTimeoutMs: options.idleTimeoutMs,
   });
   const { server, seen } = door(gateway);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UsageReader } from '../../src/models/usage-reader.ts';
+import { USAGE_COUNT_MAX, UsageReader } from '../../src/models/usage-reader.ts';
 
 const START =
   'event: message_start\ndata: {"message":{"model":"m","usage":{"input_tokens":5,"output_tokens":1,"cache_read_input_tokens":7}}}\n\n';
@@ -33,4 +33,15 @@ test('only message_stop is the end, also when a text looks like one', () => {
 
 test('a stream that never began has no usage', () => {
   expect(new UsageReader().known(false)).toBeUndefined();
+});
+
+test('a count that no answer can have is bounded, so that sums of it stay exact', () => {
+  const text = JSON.stringify({
+    model: 'm',
+    usage: { input_tokens: Number.MAX_SAFE_INTEGER, output_tokens: 1e300 },
+  });
+
+  const known = UsageReader.ofMessage(text);
+
+  expect(known?.usage).toMatchObject({ inputTokens: USAGE_COUNT_MAX, outputTokens: USAGE_COUNT_MAX });
 });

@@ -165,8 +165,8 @@ export class Door {
 
   /** As its brain: ends the turn with an answer, having seen all messages. */
   async complete(sessionId: SessionId, resultEventId?: string): Promise<void> {
-    const { session, head } = await this.sessions.get(sessionId);
-    const body = { callId: 'call-2', inputToSeq: head };
+    const { session } = await this.sessions.get(sessionId);
+    const body = { callId: 'call-2', inputToSeq: session.turn?.inputToSeq ?? 0 };
     await this.record(sessionId, { type: 'model.started', actor: { kind: 'agent' }, body });
     await this.sessions.write(sessionId, session.epoch, undefined, {
       kind: 'completeTurn',

@@ -51,6 +51,8 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
   });
   return async (req, res) => {
     if (options.console !== false && wantsPage(req)) return sendConsole(res);
+    const broken = brokenParameter(req);
+    if (broken !== undefined) return sendBroken(res, broken);
     await yoga(req, res, { requestId: randomUUID() });
   };
 }
@@ -170,6 +172,28 @@ function mapped(
       return this;
     },
   };
+}
+
+/** A parameter of a GET request that must be JSON and is not: yoga would take it for a failure of its own. */
+function brokenParameter({ method, url = '' }: IncomingMessage): string | undefined {
+  if (method !== 'GET' || !url.includes('?')) return undefined;
+  const parameters = new URLSearchParams(url.slice(url.indexOf('?')));
+  return ['variables', 'extensions'].find((name) => !isJsonText(parameters.get(name) ?? '{}'));
+}
+
+function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sendBroken(res: ServerResponse, parameter: string): void {
+  const error = { message: `${parameter}: expected JSON.`, extensions: { code: 'BAD_REQUEST' } };
+  res.writeHead(400, { 'content-type': 'application/graphql-response+json' });
+  res.end(JSON.stringify({ errors: [error] }));
 }
 
 /** GraphiQL keeps its query in the address, so a reload and a shared link ask with `query=` too. */

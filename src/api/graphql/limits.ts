@@ -37,6 +37,8 @@ export const SOCKETS_MAX = 20_000;
 export const SEND_AHEAD_BYTES_MAX = 1024 * 1024;
 /** A live follower with so many bytes unread is told SlowConsumer: what it has not read must not fill our memory. */
 export const HIGH_WATER_BYTES = 8 * 1024 * 1024;
+/** A socket with so many bytes unread is cut: it asks for more than it takes. */
+export const SOCKET_BYTES_MAX = 64 * 1024 * 1024;
 /** A socket that answers no ping for one interval is closed. */
 export const PING_INTERVAL_MS = 30_000;
 

@@ -9,12 +9,13 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { once } from '../../kernel/tail.ts';
-import { SEND_AHEAD_BYTES_MAX } from './limits.ts';
+import { SEND_AHEAD_BYTES_MAX, SOCKET_BYTES_MAX } from './limits.ts';
 
 export class Outlet {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   #corked = false;
+  #held = false;
 
   constructor(ws: WebSocket, socket: Duplex) {
     this.#ws = ws;
@@ -33,6 +34,7 @@ export class Outlet {
   /** What is sent to a closed socket is dropped: its reader has gone and will resume from its cursor. */
   send(text: string): void {
     if (!this.open) return;
+    if (this.buffered > SOCKET_BYTES_MAX) return this.#ws.terminate();
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
@@ -52,6 +54,17 @@ export class Outlet {
         this.#socket.off('close', wake);
       };
     }, signal);
+  }
+
+  /** Takes nothing more from a client that does not take what it is sent, until it has. */
+  holdInput(): void {
+    if (this.#held || this.buffered < SEND_AHEAD_BYTES_MAX || !this.open) return;
+    this.#held = true;
+    this.#ws.pause();
+    this.#socket.once('drain', () => {
+      this.#held = false;
+      this.#ws.resume();
+    });
   }
 
   close(code: number, reason: string): void {

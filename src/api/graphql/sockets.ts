@@ -74,7 +74,11 @@ export class Sockets {
         protocol: ws.protocol,
         send: (text) => outlet.send(text),
         close: (code, reason) => ws.close(code, reason),
-        onMessage: (take) => ws.on('message', (data) => void take(textOf(data)).catch(failed)),
+        onMessage: (take) =>
+          ws.on('message', (data) => {
+            outlet.holdInput();
+            void take(textOf(data)).catch(failed);
+          }),
       },
       { request, outlet },
     );

@@ -3,7 +3,7 @@ import { InvalidInput } from '../../kernel/fault.ts';
 import { APPEND_EVENTS_MAX, KEY_CHARS_MAX } from '../../kernel/limit.ts';
 import { parseBody } from '../../journal/codec.ts';
 import { type EventType, LEVEL_RANK, type Level, type NewEvent, TURN_OUTCOMES } from '../../journal/event.ts';
-import type { ToolCall } from '../../hands/wire.ts';
+import { CALL_ID, type ToolCall } from '../../hands/wire.ts';
 import type { TurnId } from '../../kernel/id.ts';
 import { parseId } from '../../kernel/id.ts';
 import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
@@ -20,7 +20,6 @@ const BRAIN_WRITES: ReadonlySet<string> = new Set<EventType>([
   'conversation.compacted',
   'error.model',
 ]);
-const CALL_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 /** A tool may run as long as the longest turn. */
 const TOOL_TIMEOUT_MS_MAX = 1_800_000;
 /** One delta holds what a model writes in some milliseconds. */

@@ -5,7 +5,7 @@
  */
 import { Stream } from '@anthropic-ai/sdk/core/streaming';
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages/messages';
-import type { Model, ModelAnswer, ModelRequest } from '../../brain/model.ts';
+import { type Model, type ModelAnswer, ModelFailure, type ModelRequest } from '../../brain/model.ts';
 import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
 import { parseRefusal } from '../../brain/unit-door.ts';
 import { CALL_HEADER } from '../../sessions/unit-wire.ts';
@@ -34,20 +34,29 @@ export class AnthropicModel implements Model {
   ): Promise<ModelAnswer> {
     const response = await this.#send(request, signal);
     if (response.status >= 400) {
-      const text = await textOf(response, REFUSAL_BYTES_MAX);
+      const text = await this.#refusal(response, signal);
       throw parseRefusal(text) ?? failureOfResponse(response.status, response.headers, text);
     }
     const reader = new AnswerReader(onText);
     try {
       for await (const event of decode(response)) reader.read(event);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || error instanceof ModelFailure) throw error;
       throw failureOfStream(error);
     }
     signal.throwIfAborted(); // the decoder ends an aborted stream without an error
     const answer = reader.answer();
     if (answer === undefined) throw failureOfStream(new Error('The stream ended before message_stop.'));
     return answer;
+  }
+
+  async #refusal(response: HttpResponse, signal: AbortSignal): Promise<string> {
+    try {
+      return await textOf(response, REFUSAL_BYTES_MAX);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return ''; // too long, or cut: the status says enough
+    }
   }
 
   async #send(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse> {

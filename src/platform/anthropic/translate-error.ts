@@ -3,6 +3,16 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { APIError } from '@anthropic-ai/sdk/core/error';
 import { ModelFailure, type ModelFailureCode, PROMPT_TOO_LONG } from '../../brain/model.ts';
 
+/** What the service says, inside a message of ours: a sentence, and room for the advice after it. */
+const REASON_CHARS_MAX = 300;
+/** The service's words for its errors have up to thirty characters. */
+const TYPE_CHARS_MAX = 100;
+
+interface Said {
+  readonly type: string;
+  readonly message: string;
+}
+
 interface Kind {
   readonly code: ModelFailureCode;
   readonly retriable: boolean;
@@ -12,7 +22,7 @@ interface Kind {
 const UNAVAILABLE: Kind = {
   code: 'MODEL_UNAVAILABLE',
   retriable: true,
-  say: (reason) => `The model service failed (${reason}). Send the message again later.`,
+  say: (reason) => `The model service failed: ${open(reason)}. Send the message again later.`,
 };
 const INVALID: Kind = {
   code: 'MODEL_REQUEST_INVALID',
@@ -23,7 +33,7 @@ const KEY_REFUSED: Kind = {
   code: 'MODEL_KEY_REFUSED',
   retriable: false,
   say: (reason) =>
-    `The model service refused the key (${reason}). Replace the credential, then send a message.`,
+    `The model service refused the key (${open(reason)}). Replace the credential, then send a message.`,
 };
 
 /** By the service's own type of error; what is not here goes by its HTTP status. */
@@ -36,23 +46,24 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
     code: 'MODEL_KEY_REFUSED',
     retriable: false,
     say: (reason) =>
-      `The model service wants its bill settled (${reason}). Do so, or replace the credential.`,
+      `The model service wants its bill settled (${open(reason)}). Do so, or replace the credential.`,
   },
   not_found_error: {
     code: 'MODEL_UNKNOWN',
     retriable: false,
-    say: (reason) => `The model service does not know this model (${reason}). Give the agent another one.`,
+    say: (reason) =>
+      `The model service does not know this model (${open(reason)}). Give the agent another one.`,
   },
   overloaded_error: {
     code: 'MODEL_OVERLOADED',
     retriable: true,
-    say: (reason) => `The model service is overloaded (${reason}). Send the message again later.`,
+    say: (reason) => `The model service is overloaded (${open(reason)}). Send the message again later.`,
   },
   rate_limit_error: {
     code: 'MODEL_RATE_LIMITED',
     retriable: true,
     say: (reason) =>
-      `The model service limits the rate of this key (${reason}). Send the message again later.`,
+      `The model service limits the rate of this key (${open(reason)}). Send the message again later.`,
   },
   api_error: UNAVAILABLE,
   timeout_error: UNAVAILABLE,
@@ -61,7 +72,7 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
     code: 'MODEL_CONTEXT_FULL',
     retriable: false,
     say: (reason) =>
-      `The conversation does not fit into the model's context (${reason}). Send less at once, or start a new session.`,
+      `The conversation does not fit into the model's context (${open(reason)}). Send less at once, or start a new session.`,
   },
 };
 
@@ -89,7 +100,7 @@ export function failureOfResponse(status: number, headers: IncomingHttpHeaders, 
   const told = headers['x-should-retry'];
   const passing = kind.retriable || status >= 500 || RETRIABLE_STATUSES.has(status);
   const retriable = told === 'false' ? false : told === 'true' ? true : passing;
-  const reason = said?.message ?? `HTTP ${status}`;
+  const reason = short(said?.message ?? `HTTP ${status}`);
   return new ModelFailure(kind.code, kind.say(reason), {
     type,
     retriable,
@@ -99,14 +110,21 @@ export function failureOfResponse(status: number, headers: IncomingHttpHeaders, 
 
 /** Of a connection that failed, a stream that was cut, or an error event in the middle of it. */
 export function failureOfStream(error: unknown): ModelFailure {
+  if (error instanceof ModelFailure) return error;
   if (error instanceof APIError) {
-    const said = parseError(JSON.stringify(error.error ?? null));
+    const said = errorIn(error.error);
     const type = typeOf(said?.type ?? 'api_error', said?.message);
     const kind = BY_TYPE[type] ?? UNAVAILABLE;
     const details = { type, retriable: kind.retriable, cause: error };
-    return new ModelFailure(kind.code, kind.say(said?.message ?? 'an error in mid-stream'), details);
+    return new ModelFailure(kind.code, kind.say(short(said?.message ?? 'an error in mid-stream')), details);
   }
-  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError) {
+    // JSON that is nested until the stack ends, or longer than a string may be: the next answer would be as well
+    const message = 'The model service sent an answer that cannot be read. Give the agent another model.';
+    const details = { type: 'invalid_answer', retriable: false, cause: error };
+    return new ModelFailure('MODEL_ANSWER_INVALID', message, details);
+  }
+  const reason = short(error instanceof Error ? error.message : String(error));
   const details = { type: 'connection_error', retriable: true, cause: error };
   return new ModelFailure('MODEL_UNAVAILABLE', UNAVAILABLE.say(reason), details);
 }
@@ -126,13 +144,26 @@ function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
-function parseError(text: string): { readonly type: string; readonly message: string } | undefined {
+function parseError(text: string): Said | undefined {
   try {
-    const { error } = JSON.parse(text) as { error?: { type?: unknown; message?: unknown } }; // checked below
-    if (typeof error?.type !== 'string') return undefined;
-    const { type, message } = error;
-    return { type, message: typeof message === 'string' ? message : type };
+    return errorIn(JSON.parse(text));
   } catch {
     return undefined;
   }
+}
+
+function errorIn(value: unknown): Said | undefined {
+  const { error } = (value ?? {}) as { error?: { type?: unknown; message?: unknown } | null }; // checked below
+  if (typeof error?.type !== 'string') return undefined;
+  const type = error.type.slice(0, TYPE_CHARS_MAX);
+  return { type, message: typeof error.message === 'string' ? error.message : type };
+}
+
+function short(reason: string): string {
+  return reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
+}
+
+/** Without its full stop: more of the sentence follows. */
+function open(reason: string): string {
+  return reason.replace(/[.\s]+$/, '');
 }

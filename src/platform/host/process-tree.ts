@@ -6,6 +6,7 @@
  * What is found is stopped first and killed when a look finds nothing new, so a fork bomb cannot outrun the killing.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Looks until everything found is stopped; a process limit makes a bomb run dry within a few. */
 const LOOKS_MAX = 100;
@@ -13,14 +14,21 @@ const LOOKS_MAX = 100;
 /** Looks that find nothing new before it is over: a process in the middle of an exec shows no environment for a moment. */
 const QUIET_LOOKS = 2;
 
+/** How long the killed may take to die: on a busy machine a full process table takes seconds; longer only what the kernel holds. */
+const DYING_MS_MAX = 5_000;
+/** The dead count for the process limit until their parent has seen it; one that never looks must not hold up a call. */
+const REAPING_MS_MAX = 500;
+const DYING_LOOK_MS = 5;
+
 /** The environment variable that marks what a command starts. */
 export const MARK = 'HANDS_CALL';
 
 /**
  * Kills the process group `leader` and everything marked with `mark`, or with a mark that begins with it when it ends with
- * a dot. Answers whether a last look found nothing more.
+ * a dot. Resolves when they are gone, within DYING_MS_MAX: a signal is only a wish until then, and they count for the
+ * process limit. All signals are sent before this returns.
  */
-export function killTree(mark: string, leader?: number): boolean {
+export function killTree(mark: string, leader?: number): Promise<void> {
   const caught = new Set<number>(leader === undefined ? [] : [leader]);
   const groups = new Set<number>(caught);
   if (leader !== undefined) signal(-leader, 'SIGSTOP');
@@ -35,7 +43,36 @@ export function killTree(mark: string, leader?: number): boolean {
   }
   for (const pid of caught) signal(pid, 'SIGKILL');
   if (leader !== undefined) signal(-leader, 'SIGKILL');
-  return quietLooks >= QUIET_LOOKS;
+  return gone(caught);
+}
+
+async function gone(killed: ReadonlySet<number>): Promise<void> {
+  let left = [...killed];
+  let dead = 0;
+  for (const startedAt = performance.now(); ; await sleep(DYING_LOOK_MS)) {
+    const now = performance.now();
+    const states = left
+      .map((pid) => ({ pid, state: stateOf(pid) }))
+      .filter(({ state }) => state !== undefined);
+    left = states.map(({ pid }) => pid);
+    const dying = states.some(({ state }) => state !== 'Z' && state !== 'X');
+    if (left.length === 0 || now - startedAt > DYING_MS_MAX) return;
+    if (dying) dead = 0;
+    else if (dead === 0) dead = now;
+    else if (now - dead > REAPING_MS_MAX) return;
+  }
+}
+
+/** Undefined when there is no such process. */
+function stateOf(pid: number): string | undefined {
+  return fieldsOf(pid)[0];
+}
+
+/** Of /proc/<pid>/stat, what follows the name: state, parent, group, session; empty when there is no such process. */
+function fieldsOf(pid: number): readonly string[] {
+  const stat = read(`/proc/${pid}/stat`);
+  // the name in parentheses may hold anything, also parentheses
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Whether anything with this mark runs. */
@@ -57,10 +94,7 @@ function processes(): readonly ProcessEntry[] {
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) continue;
-    const stat = read(`/proc/${name}/stat`);
-    // the name in parentheses may hold anything, also parentheses
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, parent, group, session] = fields;
+    const [state, parent, group, session] = fieldsOf(pid);
     if (state === undefined || state === 'Z' || state === 'X') continue;
     found.push({ pid, parent: Number(parent), group: Number(group), session: Number(session) });
   }

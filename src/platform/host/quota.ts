@@ -3,9 +3,10 @@
  * since commands can write to both. Nothing in the kernel bounds a folder as a whole, so this measures and ends what
  * writes: the bound can be passed by what is written between two looks, no more.
  *
- * A workspace that is over its bound already may shrink: only growth is refused then, so it can be cleaned up.
+ * A workspace that is over its bound already may shrink: only growth is refused then, so it can be cleaned up. One that
+ * cannot be measured counts as over at every look: what cleans it up gets as far as it gets between two.
  */
-import { sizeOf, type Size } from './workspace-size.ts';
+import { type Measured, sizeOf, type Size } from './workspace-size.ts';
 
 /** Between two looks, at least; a big workspace takes longer to measure and is looked at less often. */
 const LOOK_MS = 100;
@@ -31,7 +32,7 @@ export class Quota {
   readonly #ports: QuotaPorts;
   readonly #closed = new AbortController();
   #allowed: Size;
-  #last: Size = { bytes: 0, entries: 0 };
+  #last: Measured = { bytes: 0, entries: 0 };
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
@@ -53,7 +54,7 @@ export class Quota {
   async refusal(): Promise<string | undefined> {
     if (!this.#isOver(this.#last)) return undefined;
     this.#last = await this.#measure(); // something may have been removed since
-    return this.#isOver(this.#last) ? this.#explain() : undefined;
+    return this.#isOver(this.#last) ? this.#explain(this.#last) : undefined;
   }
 
   async close(): Promise<void> {
@@ -69,8 +70,8 @@ export class Quota {
     const tookMs = performance.now() - startedAt;
     if (this.#closed.signal.aborted) return;
     this.#last = size;
-    if (size.bytes > this.#allowed.bytes || size.entries > this.#allowed.entries) {
-      onOver(this.#explain());
+    if (isBeyond(size, this.#allowed)) {
+      onOver(this.#explain(size));
       this.#allowed = UNKNOWN; // what was written until it died is not the next one's doing
     } else {
       this.#allowed = {
@@ -85,19 +86,25 @@ export class Quota {
     this.#timer.unref();
   }
 
-  #measure(): Promise<Size> {
+  #measure(): Promise<Measured> {
     const entries = this.#ports.max.entries * 2;
     return sizeOf(this.#ports.folders, { bytes: Infinity, entries }, this.#closed.signal);
   }
 
-  #isOver(size: Size): boolean {
-    return size.bytes > this.#ports.max.bytes || size.entries > this.#ports.max.entries;
+  #isOver(size: Measured): boolean {
+    return isBeyond(size, this.#ports.max);
   }
 
-  #explain(): string {
+  #explain({ unmeasured }: Measured): string {
+    if (unmeasured !== undefined)
+      return `the workspace cannot be measured and so counts as over its limit: ${unmeasured}; remove what is there, in several calls if one is killed`;
     const { bytes, entries } = this.#ports.max;
     const [, ...others] = this.#ports.folders;
-    const counted = others.length === 0 ? '' : ` (what is in ${others.join(', ')} counts too)`;
-    return `the workspace is over its limit of ${bytes} bytes or ${entries} files${counted}; remove files before you write more`;
+    const counted = [...others.map((folder) => `what is in ${folder}`), 'deleted files that are still open'];
+    return `the workspace is over its limit of ${bytes} bytes or ${entries} files (${counted.join(' and ')} count too); remove files before you write more`;
   }
+}
+
+function isBeyond(size: Measured, max: Size): boolean {
+  return size.unmeasured !== undefined || size.bytes > max.bytes || size.entries > max.entries;
 }

@@ -54,7 +54,7 @@ export class HostSandbox implements Sandbox {
       writers: () => (this.#running.size > 0 ? 'command' : isAnyMarked(this.#mark) ? 'daemon' : 'none'),
       onOver: (explanation) => {
         for (const { overQuota } of this.#running) overQuota(explanation);
-        killTree(this.#mark);
+        void killTree(this.#mark);
       },
     });
   }
@@ -87,7 +87,7 @@ export class HostSandbox implements Sandbox {
     await quiet(pipe.output, signal);
     pipe.output.off('data', command.onOutput).resume().unref(); // daemons may go on talking, to nobody
     if (!signal.aborted || end.kind !== 'exited') return end;
-    killTree(mark); // stopped after its end: what it left running goes too
+    await killTree(mark); // stopped after its end: what it left running goes too
     return { kind: 'aborted' };
   }
 
@@ -96,7 +96,7 @@ export class HostSandbox implements Sandbox {
     try {
       return await openOutputPipe(folder);
     } catch {
-      killTree(this.#mark);
+      await killTree(this.#mark);
       command.onOutput(Buffer.from(MADE_ROOM));
     }
     try {
@@ -124,22 +124,23 @@ export class HostSandbox implements Sandbox {
 
   async close(): Promise<void> {
     await this.#quota.close();
-    killTree(this.#mark);
+    await killTree(this.#mark);
   }
 
   #ended(child: ChildProcess, mark: string, signal: AbortSignal): Promise<CommandEnd> {
     return new Promise((resolve) => {
       let killed: CommandEnd | undefined;
+      const gone: Promise<void>[] = [];
       const kill = (why: CommandEnd): void => {
         killed ??= why;
-        killTree(mark, child.pid);
+        gone.push(killTree(mark, child.pid));
       };
       const abort = (): void => kill({ kind: 'aborted' });
       const running = { overQuota: (explanation: string) => kill({ kind: 'overQuota', explanation }) };
       const settle = (end: CommandEnd): void => {
         signal.removeEventListener('abort', abort);
         this.#running.delete(running);
-        resolve(killed ?? end);
+        void Promise.all(gone).then(() => resolve(killed ?? end));
       };
       child.once('error', (error) => settle({ kind: 'notStarted', reason: error.message }));
       child.once('exit', (code, name) => settle({ kind: 'exited', code, signal: name }));

@@ -24,6 +24,8 @@ const SOCKET = '/run/holdfast/unit.sock';
 const PROCESSES_MAX = 64;
 const OPEN_FILES_MAX = 1_024;
 const TMP_BYTES_MAX = 4_096;
+/** Memory that it writes to: a long conversation takes some hundred MB; what takes more is ended, and its machine lives. */
+const DATA_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 
 /** Rejects with LaunchFailed. */
 export async function launchBrain(isolation: Isolation, options: BrainOptions): Promise<BrainProcess> {
@@ -49,7 +51,13 @@ function jailOf(unitSocket: string, entry: { source: string; file: string }): Ja
     ],
     env: {},
     cwd: '/',
-    limits: [`--nproc=${PROCESSES_MAX}`, `--nofile=${OPEN_FILES_MAX}`, '--fsize=0', '--core=0'],
+    limits: [
+      `--nproc=${PROCESSES_MAX}`,
+      `--nofile=${OPEN_FILES_MAX}`,
+      `--data=${DATA_BYTES_MAX}`,
+      '--fsize=0',
+      '--core=0',
+    ],
     tmpBytesMax: TMP_BYTES_MAX,
     argv: [NODE, ...permissions(source, APP), entry.file.replace(entry.source, source), SOCKET],
     uid: BRAIN_UID,

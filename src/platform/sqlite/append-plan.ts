@@ -6,9 +6,9 @@ import { assert } from '../../kernel/assert.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
 import {
   APPEND_EVENTS_MAX,
+  APPEND_KEY_CHARS_MAX,
   BODY_BYTES_MAX,
   BODY_INLINE_BYTES_MAX,
-  KEY_CHARS_MAX,
 } from '../../kernel/limit.ts';
 import { bodyText, previewText } from '../../journal/codec.ts';
 import { EVENTS, type NewEvent, type RecordedEvent } from '../../journal/event.ts';
@@ -48,8 +48,8 @@ interface Printed {
 const SYSTEM = { kind: 'system' } as const;
 
 export function assertKey(key: string | undefined): void {
-  if (key !== undefined && (key.length === 0 || key.length > KEY_CHARS_MAX)) {
-    throw new InvalidInput('key', `expected 1 to ${KEY_CHARS_MAX} characters.`);
+  if (key !== undefined && (key.length === 0 || key.length > APPEND_KEY_CHARS_MAX)) {
+    throw new InvalidInput('key', `expected 1 to ${APPEND_KEY_CHARS_MAX} characters.`);
   }
 }
 

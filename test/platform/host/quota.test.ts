@@ -1,9 +1,19 @@
 /** The bound of the workspace on a real folder, with the moments between measuring and killing in the test's hands. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Quota } from '../../../src/platform/host/quota.ts';
+import { Quota, type QuotaPorts } from '../../../src/platform/host/quota.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const BLOCK = 64 * 1024;
@@ -19,24 +29,25 @@ beforeEach(() => {
   looks = 0;
   kills = [];
   onKill = () => undefined;
-  quota = new Quota({
-    folders: [join(folder, 'files'), join(folder, 'results')],
-    max: { bytes: 4 * BLOCK, entries: 100 },
-    writers: () => {
-      looks += 1;
-      return 'none'; // each look is asked for by the test
-    },
-    onOver: (explanation) => {
-      kills.push(explanation);
-      onKill();
-    },
-  });
+  quota = new Quota(ports());
 });
 afterEach(async () => {
   await quota.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
+const ports = (): QuotaPorts => ({
+  folders: [join(folder, 'files'), join(folder, 'results')],
+  max: { bytes: 4 * BLOCK, entries: 100 },
+  writers: () => {
+    looks += 1;
+    return 'none'; // each look is asked for by the test
+  },
+  onOver: (explanation) => {
+    kills.push(explanation);
+    onKill();
+  },
+});
 const write = (name: string, blocks: number): void =>
   writeFileSync(join(folder, 'files', name), Buffer.alloc(blocks * BLOCK, 1));
 async function look(): Promise<void> {
@@ -114,4 +125,53 @@ it('counts what is in a folder whose owner has closed it, and leaves it closed',
   expect(kills).toHaveLength(1);
   expect(statSync(join(folder, 'files', 'closed')).mode & 0o777).toBe(0);
   for (const name of ['closed', 'closed/deep']) chmodSync(join(folder, 'files', name), 0o700);
+});
+
+it('counts a file that was deleted and is still open, once, until it is closed', async () => {
+  write('a', 3);
+  const path = join(folder, 'files', 'a');
+  const fds = [openSync(path, 'r'), openSync(path, 'r')];
+  rmSync(path);
+  await look();
+  expect(kills).toEqual([]);
+
+  write('b', 3);
+  await look();
+  expect(kills).toEqual([expect.stringContaining('deleted files that are still open')]);
+  for (const fd of fds) closeSync(fd);
+  expect(await quota.refusal()).toBeUndefined();
+});
+
+it('counts what is at the end of a path that is longer than the system takes', async () => {
+  const files = join(folder, 'files');
+  const name = 'd'.repeat(200);
+  write('a', 6);
+  mkdirSync(join(files, name));
+  renameSync(join(files, 'a'), join(files, name, 'a'));
+  for (let depth = 1; depth < 30; depth += 1) {
+    renameSync(join(files, name), join(files, 'inner')); // built from the inside: no path is ever long
+    mkdirSync(join(files, name));
+    renameSync(join(files, 'inner'), join(files, name, name));
+  }
+  await look();
+
+  expect(kills).toHaveLength(1);
+});
+
+it('counts a workspace that is too deep to be measured as over, at every look, until it is no more', async () => {
+  const files = join(folder, 'files');
+  mkdirSync(join(files, 'd'));
+  for (let depth = 0; depth < 1_100; depth += 1) {
+    mkdirSync(join(files, 'outer', 'beside'), { recursive: true }); // or the walk would not have to come back
+    renameSync(join(files, 'd'), join(files, 'outer', 'd'));
+    renameSync(join(files, 'outer'), join(files, 'd'));
+  }
+  quota = new Quota({ ...ports(), max: { bytes: 4 * BLOCK * 1_000, entries: 10_000 } });
+  await look();
+  await look();
+  expect(kills).toEqual(Array(2).fill(expect.stringContaining('cannot be measured')));
+  expect(await quota.refusal()).toContain('too deep');
+
+  rmSync(join(files, 'd'), { recursive: true });
+  expect(await quota.refusal()).toBeUndefined();
 });

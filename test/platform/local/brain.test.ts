@@ -47,6 +47,7 @@ let stubborn = false;
 input.once('line', (line) => {
   const { token } = JSON.parse(line);
   if (token.startsWith('tell ')) void tell(Number(token.slice(5)));
+  if (token === 'grow') { const kept: Buffer[] = []; while (kept.length < 12) kept.push(Buffer.alloc(256 * 1024 * 1024, 1)); process.exit(0); }
   if (token === 'die') throw new Error('the last words');
   if (token === 'stay') { stubborn = true; setInterval(() => undefined, 1000); console.error('I stay'); }
 });
@@ -151,6 +152,15 @@ describe('an isolated brain', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('the last words');
     expect(complaints.join('\n')).toContain('the last words');
+  });
+
+  it('that takes more memory than a brain may have ends by itself', async () => {
+    const growing = await start(isolation);
+    growing.assign('grow');
+
+    const { code, signal } = await growing.ended;
+    expect([code, signal]).not.toEqual([0, null]); // it did not get the 3 GiB that it asked for
+    expect(signal).not.toBe('SIGKILL'); // nobody had to end it, the kernel of the host neither
   });
 
   it('that does not stop is killed', async () => {
