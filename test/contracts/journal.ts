@@ -7,6 +7,7 @@ import { InvalidInput } from '../../src/kernel/fault.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import {
   APPEND_EVENTS_MAX,
+  APPEND_KEY_CHARS_MAX,
   BODY_BYTES_MAX,
   PAGE_BYTES_MAX,
   PAGE_EVENTS_MAX,
@@ -173,7 +174,10 @@ export function journalContract(platform: JournalPlatform): void {
             throw new Error('a defect in a decision');
           },
         }),
-        journal.append(id, { key: 'k'.repeat(256), decide: appending(spoken('long key')) }),
+        journal.append(id, {
+          key: 'k'.repeat(APPEND_KEY_CHARS_MAX + 1),
+          decide: appending(spoken('long key')),
+        }),
         journal.append(id, { decide: appending(spoken('b')) }),
       ]);
 
