@@ -18,13 +18,15 @@ const KEY_PREFIX = 'hf_';
 /** The name of the one key that HOLDFAST_ROOT_KEY gives. */
 const ROOT = 'root';
 const KEY_BYTES = 24;
-/** A given root key must not be guessable. */
-const KEY_CHARS_MIN = 16;
+/** A given root key at all: shorter ones are typing mistakes. */
+const KEY_CHARS_MIN = 4;
 const KEY_CHARS_MAX = 256;
+/** Below this a given root key can be guessed: good enough to try things on one's own machine, and warned about. */
+const KEY_CHARS_SAFE = 16;
 /** What a header can carry: printable ASCII without spaces. */
 const GIVEN_KEY = new RegExp(`^[\\x21-\\x7e]{${KEY_CHARS_MIN},${KEY_CHARS_MAX}}$`);
 /** What a given root key must be, in words. */
-export const GIVEN_KEY_EXPECTED = `${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} printable ASCII characters without spaces that nobody can guess, not starting with hct_ or hut_`;
+export const GIVEN_KEY_EXPECTED = `${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} printable ASCII characters without spaces, ${KEY_CHARS_SAFE} or more so that nobody can guess it, not starting with hct_ or hut_`;
 /** Keys and tokens that were checked, so that a request of a known caller costs a look-up; one per running brain is usual. */
 const KNOWN_MAX = 4_096;
 
@@ -119,6 +121,11 @@ export class Access {
   #keyOf(name: string, key: string): ApiKey {
     return { id: newId('apiKey'), name, hash: hashOf(key), createdAt: this.#clock.now() };
   }
+}
+
+/** Whether a given root key is long enough not to be guessed. */
+export function isSafeKey(text: string): boolean {
+  return text.length >= KEY_CHARS_SAFE;
 }
 
 /** Whether a given text can be the root key: usable as a bearer, not too short, and not taken for a token. */

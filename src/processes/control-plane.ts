@@ -2,6 +2,7 @@
  * The composition root of one machine: opens the parts, starts what runs sessions, then opens the outer door. Each thing is
  * released in the reverse order of its start, so that doors close before what they lead to.
  */
+import { isSafeKey } from '../access/access.ts';
 import { createGraphqlDoor } from '../api/graphql/graphql-door.ts';
 import { listen } from '../api/http-server.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -52,6 +53,11 @@ async function start(
   scope.add('outer door', door, (it) => it.close()); // ends the graphql door too
   // Last, since a key that was made is shown once: not in a start that fails.
   const firstKey = await parts.access.ensureKey(rootKey?.open());
+  if (rootKey !== undefined && !isSafeKey(rootKey.open())) {
+    logger.warn(
+      'HOLDFAST_ROOT_KEY is short and can be guessed: take a longer one before others can reach this server',
+    );
+  }
   return { url: urlOf(host, door.port), firstKey, close: () => scope.close() };
 }
 

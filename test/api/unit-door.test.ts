@@ -14,6 +14,7 @@ import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
+import { queuedSession } from '../support/session-log.ts';
 
 let store: SqliteStore;
 let live: Live;
@@ -64,19 +65,7 @@ afterEach(async () => {
 });
 
 async function started(): Promise<SessionId> {
-  const id = newId('session');
-  const origin = {
-    id,
-    createdAt: Date.now(),
-    agentId: newId('agent'),
-    agentRevision: 1,
-    model: 'rehearsal/echo',
-    limits: {},
-    requestHash: '',
-  };
-  await store.sessions.create(origin, (session) =>
-    decide(session, { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } }),
-  );
+  const id = await queuedSession(store);
   await apply(id, { kind: 'takeLease', owner: 'me' });
   return id;
 }

@@ -5,7 +5,7 @@ import { Access } from '../../src/access/access.ts';
 import { HandsLost } from '../../src/hands/faults.ts';
 import { assert } from '../../src/kernel/assert.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
-import { newId, type SessionId } from '../../src/kernel/id.ts';
+import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
@@ -16,6 +16,7 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
 import { eventually } from '../support/eventually.ts';
+import { queuedSession } from '../support/session-log.ts';
 
 /** Processes that do nothing until they are told to end. */
 class Stage implements Launcher {
@@ -152,23 +153,7 @@ function bound<T extends object>(adapter: T): T {
   });
 }
 
-async function queued(): Promise<SessionId> {
-  const id = newId('session');
-  const origin = {
-    id,
-    createdAt: Date.now(),
-    agentId: newId('agent'),
-    agentRevision: 1,
-    model: 'rehearsal/echo',
-    limits: {},
-    requestHash: '',
-  };
-  await store.sessions.create(origin, (session) =>
-    decide(session, { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } }),
-  );
-  return id;
-}
-
+const queued = (): Promise<SessionId> => queuedSession(store);
 const status = async (id: SessionId) => (await store.sessions.get(id))?.session;
 
 describe('a store that does not answer', () => {

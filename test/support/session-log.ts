@@ -1,8 +1,10 @@
 /** Sessions and events for tests of the log: small, real, and told apart by their text. */
 import type { NewEvent } from '../../src/journal/event.ts';
 import type { Decision } from '../../src/journal/journal.ts';
-import { type AgentId, newId } from '../../src/kernel/id.ts';
+import { type AgentId, newId, type SessionId } from '../../src/kernel/id.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
+import type { SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionOrigin } from '../../src/sessions/session.ts';
 
 /** Time that only the test moves. */
@@ -52,4 +54,12 @@ export function appending(...events: readonly NewEvent[]): () => Decision {
 /** An event that the fold has no rule for. */
 export function spoken(text: string, callId = 'call'): NewEvent {
   return { type: 'agent.message', actor: { kind: 'agent' }, body: { callId, text } };
+}
+
+/** A session with one message that waits, as the door would have started it. */
+export async function queuedSession({ sessions }: Pick<SqliteStore, 'sessions'>): Promise<SessionId> {
+  const origin = originOf({ createdAt: Date.now(), model: 'rehearsal/echo' });
+  const hello: Command = { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } };
+  await sessions.create(origin, (session) => decide(session, hello));
+  return origin.id;
 }
