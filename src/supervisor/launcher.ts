@@ -21,8 +21,6 @@ export interface Brain {
   assign(token: string): void;
   /** Asks it to end, then makes it end; resolves when it has. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash would. */
-  kill(): void;
 }
 
 /** The hands of one session. Results are kept by call id over restarts (hands/wire.ts W1). */
@@ -33,7 +31,6 @@ export interface Hands {
   call(call: ToolCall): Promise<ToolResult>;
   cancel(callId: string): void;
   stop(): Promise<void>;
-  kill(): void;
 }
 
 export interface Launcher {

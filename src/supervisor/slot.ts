@@ -17,7 +17,6 @@ import { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import { SessionArchived, TurnOver } from '../sessions/faults.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
-import type { SessionJournal } from '../sessions/session-store.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Brain, Ended } from './launcher.ts';
 import { type Judgement, judge, stoppingOf } from './judgement.ts';
@@ -27,7 +26,6 @@ import type { Workbench } from './workbench.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;
-  readonly journal: SessionJournal;
   readonly access: Access;
   readonly spares: Spares;
   readonly workbench: Workbench;
@@ -57,10 +55,6 @@ export class Slot {
   /** Set while the session has nothing to do and the slot may be asked to give way. */
   get idleSince(): number | undefined {
     return this.#evicted ? undefined : this.#idleSince;
-  }
-
-  get brainPid(): number | undefined {
-    return this.#brain?.pid;
   }
 
   /** Something was appended to the session's log. */

@@ -23,10 +23,6 @@ export class Spares implements Service {
     this.#wanted = wanted;
   }
 
-  get readyCount(): number {
-    return this.#ready.length;
-  }
-
   /** A brain that waits for its session: a spare when there is one, else a new one. */
   async take(): Promise<Brain> {
     const spare = this.#ready.shift();

@@ -10,13 +10,14 @@ import type { SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
 import type { Service } from '../kernel/service.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
-import type { SessionStore } from '../sessions/session-store.ts';
+import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { Launcher } from './launcher.ts';
 import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
 import type { OwnerStore } from './owner-store.ts';
 import { Slot, type SlotPorts } from './slot.ts';
 
 export interface SupervisorPorts extends SlotPorts {
+  readonly journal: SessionJournal;
   readonly store: SessionStore;
   readonly owners: OwnerStore;
   readonly launcher: Pick<Launcher, 'forget'>;
@@ -37,16 +38,6 @@ export class Supervisor implements Service {
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
-  }
-
-  /** For diagnosis and tests: the process id of the session's brain, when it runs here. */
-  brainPidOf(sessionId: SessionId): number | undefined {
-    return this.#slots.get(sessionId)?.brainPid;
-  }
-
-  /** Sessions that have a slot here. */
-  get slotCount(): number {
-    return this.#slots.size;
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -35,7 +35,6 @@ class Stage implements Launcher {
       ended,
       assign: (token) => void brain.assigned.push(token),
       stop,
-      kill: () => void stop(),
     };
   }
 
@@ -51,7 +50,6 @@ class Stage implements Launcher {
       call,
       cancel: () => undefined,
       stop: async () => hands.lose(),
-      kill: () => hands.lose(),
     };
   }
 

@@ -7,7 +7,7 @@ import { newId, type SessionId } from '../../../src/kernel/id.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
 import { Bench } from '../../support/hands.ts';
-import { descendants, isAlive } from '../../support/processes.ts';
+import { descendants, isAlive, kill } from '../../support/processes.ts';
 
 let bench: Bench;
 let sessionId: SessionId;
@@ -100,7 +100,7 @@ describe('hands that were killed', () => {
     await hands.call(call);
     const planted = '{"outcome":"ok","output":"","durationMs":1.5}';
     await bench.bash(hands, `echo '${planted}' > /run/holdfast/results/counted.json`);
-    hands.kill();
+    kill(hands.pid);
     await hands.ended;
     hands = await bench.hands(sessionId);
 
@@ -111,7 +111,7 @@ describe('hands that were killed', () => {
   it('leave their results to the next ones, which answer them and run nothing again', async () => {
     const call = bashCall('counted', 'echo run >> runs; echo the result; exit 4');
     const first = await hands.call(call);
-    hands.kill();
+    kill(hands.pid);
     await hands.ended;
     hands = await bench.hands(sessionId);
 
@@ -124,7 +124,7 @@ describe('hands that were killed', () => {
     const call = bashCall('cut', 'echo run >> runs; sleep 1000');
     const lost = hands.call(call).catch((error: unknown) => error);
     await eventually('the command runs', () => readFileSync(inWorkspace('runs'), 'utf8') === 'run\n');
-    hands.kill();
+    kill(hands.pid);
     expect(await lost).toBeInstanceOf(HandsLost);
     hands = await bench.hands(sessionId);
 
@@ -137,7 +137,7 @@ describe('hands that were killed', () => {
     const lost = hands.call(bashCall('family', FAMILY)).catch(() => undefined);
     await eventually('the command runs', () => existsSync(inWorkspace('begun')));
     const family = descendants(hands.pid);
-    hands.kill();
+    kill(hands.pid);
     await lost;
 
     expect(family.length).toBeGreaterThan(5);
@@ -145,7 +145,7 @@ describe('hands that were killed', () => {
   });
 
   it('reject calls that come too late', async () => {
-    hands.kill();
+    kill(hands.pid);
     expect((await hands.ended).signal).toBe('SIGKILL');
 
     await expect(hands.call(bashCall('late', 'true'))).rejects.toThrow(HandsLost);
