@@ -19,6 +19,7 @@ const FLOOR_PLAN: readonly (readonly [folder: string, mayImport: string])[] = [
   ['supervisor', 'kernel, journal, access, secrets, sessions, hands'],
   ['brain', 'kernel, journal, sessions, hands'],
   ['rehearsal', 'kernel'],
+  ['webhooks', 'kernel, journal, secrets'],
   ['platform/*', 'all of the above'], // never a sibling: each platform is a folder of its own
   ['api, schema', 'kernel, journal, access, hands, secrets, sessions, models'], // and each other
   ['client', ''],

@@ -17,7 +17,14 @@ import { newSession, type Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { purposeOf } from './call-id.ts';
 import { ContextSize } from './context-size.ts';
-import { type AnswerItem, cutOff, type Item, keptBlocks, type ToolCallItem } from './item.ts';
+import {
+  type AnswerItem,
+  cutOff,
+  type Item,
+  keptBlocks,
+  type OpenToolCall,
+  type ToolCallItem,
+} from './item.ts';
 import { type AnswerBlock, PROMPT_TOO_LONG } from './model.ts';
 import { NO_PROGRESS, type OpenCall, type ToolEnd, type TurnProgress } from './progress.ts';
 
@@ -34,6 +41,8 @@ export class Conversation {
   #head = 0;
   #throughSeq = 0;
   #progress: TurnProgress = NO_PROGRESS;
+  /** Of the newest brain.started: this brain's. */
+  #brainSeq = 0;
   readonly #size: ContextSize;
   /** Messages that no model call has seen: of turns that have started, and of the next one. */
   #joined: { readonly seq: number; readonly text: string }[] = [];
@@ -91,8 +100,9 @@ export class Conversation {
   }
 
   /** Tool calls of the last answer that have not ended. */
-  openTools(): readonly ToolCallItem[] {
-    return (this.#progress.last?.tools ?? []).filter((call) => !this.#results.has(call.callId));
+  openTools(): readonly OpenToolCall[] {
+    const open = (this.#progress.last?.tools ?? []).filter((call) => !this.#results.has(call.callId));
+    return open.map((call) => ({ ...call, inherited: call.seq < this.#brainSeq }));
   }
 
   /** Events come dense and in order; one that was read before is passed over. */
@@ -149,8 +159,10 @@ export class Conversation {
         this.#progress = NO_PROGRESS;
         return;
       case 'turn.cancel_requested':
-      case 'error.runtime':
       case 'brain.started':
+        this.#brainSeq = event.seq;
+        return;
+      case 'error.runtime':
       case 'brain.lost':
       case 'session.hibernated':
       case 'session.archived':
@@ -234,7 +246,7 @@ export class Conversation {
     } else if (event.type === 'tool.call') {
       const { callId: id, toolUseId, tool, input } = event.body;
       blocks.push({ kind: 'tool', toolUseId, tool, input });
-      tools.push({ callId: id, toolUseId, tool, input });
+      tools.push({ callId: id, toolUseId, tool, input, seq: event.seq });
     } else {
       const { text, signature, redacted } = event.body;
       blocks.push(

@@ -6,6 +6,14 @@ export interface ToolCallItem {
   readonly toolUseId: string;
   readonly tool: string;
   readonly input: unknown;
+  /** Its place in the log. */
+  readonly seq: number;
+}
+
+/** One without a result. */
+export interface OpenToolCall extends ToolCallItem {
+  /** An earlier brain has asked for it: it may have been started already. */
+  readonly inherited: boolean;
 }
 
 export interface AnswerItem {

@@ -34,7 +34,7 @@ import type { Failure, Turn } from '../sessions/session.ts';
 import { modelCallId, type Purpose } from './call-id.ts';
 import { compactAt } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
-import { type AnswerItem, cutOff, type ToolCallItem } from './item.ts';
+import { type AnswerItem, cutOff, type OpenToolCall } from './item.ts';
 import { PROMPT_TOO_LONG } from './model.ts';
 import type { OpenCall } from './progress.ts';
 
@@ -44,8 +44,8 @@ export type Step =
   | { readonly kind: 'beginTurn'; readonly number: number }
   | { readonly kind: 'startCall'; readonly turn: Turn; readonly callId: string; readonly inputToSeq: number }
   | { readonly kind: 'callModel'; readonly turn: Turn; readonly call: OpenCall }
-  | { readonly kind: 'runTools'; readonly turn: Turn; readonly calls: readonly ToolCallItem[] }
-  | { readonly kind: 'cancelTools'; readonly turn: Turn; readonly calls: readonly ToolCallItem[] }
+  | { readonly kind: 'runTools'; readonly turn: Turn; readonly calls: readonly OpenToolCall[] }
+  | { readonly kind: 'cancelTools'; readonly turn: Turn; readonly calls: readonly OpenToolCall[] }
   /** The turn can only end: error.model says why, and the next step finishes it. */
   | { readonly kind: 'giveUp'; readonly turn: Turn; readonly failure: Failure }
   | {

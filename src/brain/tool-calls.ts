@@ -6,7 +6,7 @@ import type { NewEvent } from '../journal/event.ts';
 import type { ToolResult } from '../hands/wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { TurnId } from '../kernel/id.ts';
-import type { ToolCallItem } from './item.ts';
+import type { OpenToolCall, ToolCallItem } from './item.ts';
 import { ASK, defectOf, questionOf, timeoutMsOf } from './toolbox.ts';
 import { isInvalid, type Unit } from './unit.ts';
 
@@ -30,9 +30,9 @@ const CANCEL_WAIT_MS = 2_000;
  */
 export async function runTools(
   ports: { readonly unit: Unit; readonly clock: Clock },
-  calls: readonly ToolCallItem[],
+  calls: readonly OpenToolCall[],
   signals: { readonly wanted: AbortSignal; readonly signal: AbortSignal },
-  record: (call: ToolCallItem, result: ToolResult) => Promise<void>,
+  record: (call: OpenToolCall, result: ToolResult) => Promise<void>,
 ): Promise<void> {
   const { wanted, signal } = signals;
   const abort = new AbortController();
@@ -90,7 +90,7 @@ export function canceledEvents(turnId: TurnId, call: ToolCallItem): readonly New
 /** Tells the hands, waits a little for what they answer, then ends the waits. */
 async function cancelRunning(
   { unit, clock }: { readonly unit: Unit; readonly clock: Clock },
-  calls: readonly ToolCallItem[],
+  calls: readonly OpenToolCall[],
   abort: AbortController,
   waiting: AbortSignal,
 ): Promise<void> {
@@ -102,13 +102,13 @@ async function cancelRunning(
 }
 
 /** The result of one call; rejects as Unit.runTool does, but for a call that the door does not take. */
-async function runTool(unit: Unit, call: ToolCallItem, signal: AbortSignal): Promise<ToolResult> {
+async function runTool(unit: Unit, call: OpenToolCall, signal: AbortSignal): Promise<ToolResult> {
   const defect = defectOf(call.tool, call.input);
   if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
   if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
-  const { tool, input, callId } = call;
+  const { tool, input, callId, inherited } = call;
   try {
-    return await unit.runTool(callId, { tool, input, timeoutMs: timeoutMsOf(input) }, signal);
+    return await unit.runTool(callId, { tool, input, timeoutMs: timeoutMsOf(input), inherited }, signal);
   } catch (error) {
     if (!isInvalid(error)) throw error;
     return { outcome: 'failed', output: `The call was not made: ${error.message}`, durationMs: 0 };

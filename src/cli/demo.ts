@@ -46,7 +46,11 @@ async function main(): Promise<void> {
   const server = await startServer();
   const client = connect({ url: server.url, key: server.key });
   try {
+    if (server.database !== undefined)
+      narration.line(`On MongoDB, in a database of its own: ${server.database}`);
     await play(client, server, withKey ? CLAUDE : 'rehearsal/demo', narration);
+    if (server.database !== undefined)
+      narration.line(`The database ${server.database} is yours to look into, and to drop.`);
   } finally {
     await client.close();
     await server.stop();

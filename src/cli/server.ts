@@ -14,6 +14,8 @@ const IDLE_SECONDS = '2';
 export interface Server {
   readonly url: string;
   readonly key: string;
+  /** Its own database in the MongoDB of DATABASE_URL, which stays; undefined with a data file, which does not. */
+  readonly database: string | undefined;
   /** SIGKILL to the brain that works on the session; answers its process id. */
   killBrain(sessionId: string): number;
   stop(): Promise<void>;
@@ -23,13 +25,15 @@ export interface Server {
 export async function startServer(): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   const key = `demo_${randomBytes(18).toString('base64url')}`;
+  const mongo = databaseOfItsOwn(process.env['DATABASE_URL'] ?? '');
   const server = spawn(process.execPath, [ENTRY], {
     env: {
       ...process.env,
       PORT: '0',
       HOST: '',
-      DATABASE_URL: '',
+      DATABASE_URL: mongo?.uri ?? '',
       HOLDFAST_DATA: folder,
+      HOLDFAST_SECRETS: '',
       HOLDFAST_ROOT_KEY: key,
       HOLDFAST_IDLE_SECONDS: IDLE_SECONDS,
       HOLDFAST_LOG: 'info',
@@ -56,6 +60,7 @@ export async function startServer(): Promise<Server> {
   return {
     url,
     key,
+    database: mongo?.name,
     killBrain(sessionId) {
       const pid = brains.get(sessionId);
       if (pid === undefined) throw new Error('the server has not said which process the brain is.');
@@ -64,6 +69,15 @@ export async function startServer(): Promise<Server> {
     },
     stop,
   };
+}
+
+/** The URI with another database in its path: a demo writes nothing where somebody works. Undefined when it names no MongoDB. */
+function databaseOfItsOwn(uri: string): { uri: string; name: string } | undefined {
+  const parts = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?(\?.*)?$/.exec(uri);
+  if (parts === null) return undefined;
+  const name = `holdfast_demo_${randomBytes(4).toString('hex')}`;
+  const [, hosts, options = ''] = parts;
+  return { uri: `${hosts}/${name}${options}`, name };
 }
 
 function firstUrl(output: NodeJS.ReadableStream): Promise<string | undefined> {

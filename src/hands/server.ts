@@ -20,6 +20,8 @@ export interface HandsPorts {
   readonly tools: readonly Tool[];
   readonly sandbox: Sandbox;
   readonly kept: KeptResults;
+  /** Whether `kept` has every call of the session that was ever started; W1. */
+  readonly keptIsWhole: boolean;
   readonly clock: Clock;
   send(message: FromHands): void;
   /** Diagnostics for whoever runs the hands; never for the model. */
@@ -96,10 +98,11 @@ export class HandsServer {
 
   /** Rejects only before the tool has run. */
   async #perform(call: ToolCall, abort: AbortController): Promise<ToolResult> {
-    const { kept, complain } = this.#ports;
+    const { kept, keptIsWhole, complain } = this.#ports;
     const found = await kept.find(call.callId);
     if (found.kind === 'done') return this.#remember(call.callId, found.result); // W1: kept
     if (found.kind === 'started') return { outcome: 'unknown', output: LOST, durationMs: 0 }; // W1: never twice
+    if (call.inherited === true && !keptIsWhole) return { outcome: 'unknown', output: LOST, durationMs: 0 }; // W1
     await kept.start(call.callId);
     const result = await this.#run(call, abort);
     await kept.settle(call.callId, result).catch((error: unknown) => {
@@ -191,5 +194,6 @@ function parse(line: string): Received {
     'a call has a deadline',
   );
   const input = 'input' in message ? message.input : undefined;
-  return { kind: 'call', callId, tool: message.tool, input, timeoutMs: message.timeoutMs };
+  const inherited = 'inherited' in message && message.inherited === true;
+  return { kind: 'call', callId, tool: message.tool, input, timeoutMs: message.timeoutMs, inherited };
 }

@@ -3,7 +3,8 @@
  *
  * W1 A call's result is kept by its id, in memory and in the session's results folder. Calling an id again answers the
  *    kept result, joins the running call, or, when the call was started and its hands died, answers `unknown`: it is
- *    never run twice.
+ *    never run twice. Hands whose results folder may lack calls that other hands have run (those died together with
+ *    their machine) answer `unknown` to an inherited call that they do not know.
  * W2 Calls run in parallel; results come in any order, one per call sent.
  * W3 `cancel` ends a running call with the outcome `canceled`; for any other id it does nothing.
  * W4 When stdin ends, everything that runs is killed and the process exits.
@@ -18,6 +19,8 @@ export interface ToolCall {
   readonly input: unknown;
   /** The call ends with `timed_out` after this long. */
   readonly timeoutMs: number;
+  /** An earlier brain has asked for it, so that it may have been started already. */
+  readonly inherited?: boolean | undefined;
 }
 
 export interface ToolResult {

@@ -43,6 +43,8 @@ export class LiveTail {
   #target = 0;
   #moving = false;
   #closed = false;
+  /** Whether the drafts are written through this process; L4. */
+  #writtenHere = false;
 
   constructor(ports: LiveTailPorts) {
     this.sessionId = ports.sessionId;
@@ -66,7 +68,7 @@ export class LiveTail {
   }
 
   get inUse(): boolean {
-    return this.readers.size > 0 || this.listeners.size > 0 || this.drafts.size > 0;
+    return this.readers.size > 0 || this.listeners.size > 0 || (this.#writtenHere && this.drafts.size > 0);
   }
 
   release(reader: () => void): void {
@@ -98,6 +100,17 @@ export class LiveTail {
   }
 
   write(delta: Delta): void {
+    this.#writtenHere = true;
+    this.#show(delta);
+  }
+
+  /** A delta that another process was given. */
+  overhear(delta: Delta): void {
+    this.#writtenHere = false;
+    this.#show(delta);
+  }
+
+  #show(delta: Delta): void {
     const news = this.drafts.write(delta);
     if (news !== undefined) this.#changed({ kind: 'delta', ...news });
   }
@@ -119,7 +132,9 @@ export class LiveTail {
     this.#moving = true;
     const { sessionId, journal, logger } = this.#ports;
     try {
-      this.#target = Math.max(this.#target, await journal.head(sessionId));
+      // A hint from another process has said how far to read already.
+      const isTold = this.#head !== undefined && this.#head < this.#target;
+      if (!isTold) this.#target = Math.max(this.#target, await journal.head(sessionId));
       if (this.#head === undefined) this.#start();
       while (!this.#closed && this.#head !== undefined && this.#head < this.#target) {
         const events = await journal.read(sessionId, { after: this.#head, limit: PAGE_EVENTS_MAX });

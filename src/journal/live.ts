@@ -7,6 +7,8 @@
  * L1 A tail's head moves over every event once, in order: a hint that does not continue it makes the tail read the journal.
  * L2 Memory is bounded: per tail, and over all tails (then the longest unfed one forgets its events, not its head).
  * L3 Deltas are ephemeral; a draft is forgotten once its message is in the log (draft.ts).
+ * L4 A delta from another process (live-wire.ts) is shown to those who read its session here, and to nobody else: it neither
+ *    makes a tail nor keeps one, so a session that nobody here reads costs this process nothing, wherever its brain talks.
  *
  * For a fan-out that serves many subscribers by one stream: let each catch up with `follow` on its own, and in the very turn of
  * the event loop in which its position equals `headOf(sessionId)` call `subscribe`, send it `draftsOf`, and end its follow. Frames
@@ -17,6 +19,7 @@ import { type Logger, silentLogger } from '../kernel/logger.ts';
 import type { Delta, Draft } from './draft.ts';
 import type { Hint, Journal } from './journal.ts';
 import { type LiveFrame, LiveTail } from './live-tail.ts';
+import type { LiveWire } from './live-wire.ts';
 
 /** Without any hint a new event is seen within this long, or within some rounds of it when there are more than POLL_TAILS_MAX tails. */
 const POLL_MS = 1_000;
@@ -29,6 +32,8 @@ const DRAFTING_TAILS_MAX = 20_000;
 
 export interface LiveOptions {
   readonly journal: Pick<Journal<never>, 'read' | 'head' | 'onHint'>;
+  /** Absent where there is no other process. */
+  readonly wire?: LiveWire | undefined;
   readonly logger?: Logger | undefined;
   readonly pollMs?: number | undefined;
 }
@@ -37,7 +42,9 @@ export class Live {
   readonly #journal: LiveOptions['journal'];
   readonly #logger: Logger;
   readonly #pollMs: number;
+  readonly #wire: LiveWire | undefined;
   readonly #endHints: () => void;
+  readonly #endDeltas: (() => void) | undefined;
   /** The longest unfed first. */
   readonly #tails = new Map<SessionId, LiveTail>();
   /** Those that have not asked the journal in this round. */
@@ -45,11 +52,13 @@ export class Live {
   #chars = 0;
   #poll: NodeJS.Timeout | undefined;
 
-  constructor({ journal, logger = silentLogger, pollMs = POLL_MS }: LiveOptions) {
+  constructor({ journal, wire, logger = silentLogger, pollMs = POLL_MS }: LiveOptions) {
     this.#journal = journal;
+    this.#wire = wire;
     this.#logger = logger;
     this.#pollMs = pollMs;
     this.#endHints = journal.onHint((hint) => this.#hinted(hint));
+    this.#endDeltas = wire?.onDelta((sessionId, delta) => this.#tails.get(sessionId)?.overhear(delta)); // L4
   }
 
   /** Holds the session's tail for one reader, until `tail.release(reader)`; `reader` is called after each change. */
@@ -84,19 +93,22 @@ export class Live {
   }
 
   /**
-   * What a model call has just said. Never journalled. A message whose beginning this process has not seen (it was started
-   * again in the middle) is shown from the next call on; its whole text comes with the event.
+   * What a model call has just said, here; the other processes are told. Never journalled. A message whose beginning a process
+   * has not seen (it was started again, or had no reader yet) is shown there from the next call on; its whole text comes with
+   * the event.
    */
   delta(sessionId: SessionId, delta: Delta): void {
+    this.#wire?.post(sessionId, delta);
     if (!this.#tails.has(sessionId) && (delta.offset > 0 || this.#tails.size >= DRAFTING_TAILS_MAX)) return;
     const tail = this.#tailOf(sessionId);
     tail.write(delta);
     this.#drop(tail);
   }
 
-  /** Ends the hints and the polling; follows end. */
+  /** Ends the hints, the wire's deltas and the polling; follows end. */
   close(): void {
     this.#endHints();
+    this.#endDeltas?.();
     clearInterval(this.#poll);
     this.#poll = undefined;
     for (const tail of this.#tails.values()) tail.close();

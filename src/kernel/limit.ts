@@ -13,8 +13,8 @@ export const LOG_BYTES_MAX = 2 * 1024 * MIB;
 export const BODY_INLINE_BYTES_MAX = 32 * KIB;
 /** One event's body at all: a written file or a long message fits, a disk image does not. */
 export const BODY_BYTES_MAX = 4 * MIB;
-/** One append: a model answer with all its tool calls, atomically (J3). */
-export const APPEND_EVENTS_MAX = 512;
+/** One append: a model answer with all its tool calls, atomically (J3). All of it inline still fits one document of MongoDB. */
+export const APPEND_EVENTS_MAX = 256;
 /** Text of one message from outside; the prompt of an agent has the same bound (v3 contract). */
 export const MESSAGE_BYTES_MAX = 256 * KIB;
 export const PROMPT_BYTES_MAX = 256 * KIB;

@@ -13,7 +13,9 @@ export interface Config {
   readonly host: string;
   /** Absolute path. */
   readonly dataFolder: string;
-  readonly database: { readonly kind: 'sqlite'; readonly path: string };
+  /** Absolute path. */
+  readonly secretsFolder: string;
+  readonly database: DatabaseChoice;
   readonly rootKey: Sealed | undefined;
   readonly anthropic: { readonly baseUrl: string; readonly key: Sealed | undefined };
   readonly rehearsalFolder: string | undefined;
@@ -26,6 +28,11 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly graphiql: boolean;
 }
+
+/** The URI is sealed: it may hold a password. */
+export type DatabaseChoice =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'mongodb'; readonly uri: Sealed };
 
 /** EX_CONFIG of sysexits.h. */
 export const EXIT_CONFIG = 78;
@@ -76,16 +83,26 @@ export const VARIABLES = {
   HOLDFAST_DATA: {
     name: 'HOLDFAST_DATA',
     fallback: '.holdfast',
-    prose: 'Folder of the database, the sealed secrets, their key and the workspaces.',
+    prose:
+      'Folder of the database, the sealed secrets, their key and the workspaces. Each server has its own.',
+    expected: 'a folder',
+    parse: (text) => resolve(text),
+  },
+  HOLDFAST_SECRETS: {
+    name: 'HOLDFAST_SECRETS',
+    fallback: undefined,
+    prose:
+      'Folder of the sealed secrets and of the key that opens them. Servers that share a MongoDB database need the same one, or a copy. Unset: the data folder.',
     expected: 'a folder',
     parse: (text) => resolve(text),
   },
   DATABASE_URL: {
     name: 'DATABASE_URL',
     fallback: undefined,
-    prose: 'Where the journal is: sqlite:<path>. Unset: holdfast.db in the data folder.',
-    expected: 'sqlite:<path>, for example sqlite:./holdfast.db',
-    parse: (text) => (/^sqlite:.+/.test(text) ? resolve(text.slice('sqlite:'.length)) : undefined),
+    prose:
+      'Where the journal is: one file for one server, or a MongoDB replica set (7.0 or newer) for any number of servers; the path of its URI names the database, `holdfast` when there is none. Unset: holdfast.db in the data folder.',
+    expected: 'sqlite:<path>, mongodb://<hosts>/<database> or mongodb+srv://<host>/<database>',
+    parse: databaseOf,
   },
   HOLDFAST_ROOT_KEY: {
     name: 'HOLDFAST_ROOT_KEY',
@@ -178,7 +195,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: read(V.PORT),
     host: read(V.HOST),
     dataFolder,
-    database: { kind: 'sqlite', path: read(V.DATABASE_URL) ?? resolve(dataFolder, 'holdfast.db') },
+    secretsFolder: read(V.HOLDFAST_SECRETS) ?? dataFolder,
+    database: read(V.DATABASE_URL) ?? { kind: 'sqlite', path: resolve(dataFolder, 'holdfast.db') },
     rootKey: read(V.HOLDFAST_ROOT_KEY),
     anthropic: { baseUrl: read(V.ANTHROPIC_BASE_URL), key: read(V.ANTHROPIC_API_KEY) },
     rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
@@ -192,4 +210,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   };
   if (problems.length > 0) throw new ConfigRefused(problems);
   return config as Config; // every variable with a fallback parsed, or there was a problem
+}
+
+/** Whether a MongoDB URI is right in all its parts is the driver's to say, when it is opened. */
+function databaseOf(text: string): DatabaseChoice | undefined {
+  if (/^mongodb(\+srv)?:\/\/./.test(text)) return { kind: 'mongodb', uri: new Sealed(text) };
+  return /^sqlite:./.test(text) ? { kind: 'sqlite', path: resolve(text.slice('sqlite:'.length)) } : undefined;
 }

@@ -1,5 +1,6 @@
 /**
- * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take>`.
+ * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps>`,
+ * the last one for whether the results folder has every call that was ever started (hands/wire.ts W1).
  * Speaks hands/wire.ts on stdin and stdout, complains on stderr, holds no secret, and reaches no third-party package.
  * It ends when stdin ends (W4), and not by a signal that a command in the same process namespace sends to everyone.
  */
@@ -19,9 +20,11 @@ const EXIT_PROTOCOL = 76;
 /** The kernel ends hands before anything else when memory runs out; what they start inherits it. */
 const OOM_SCORE = '1000';
 
-const [root, resultsFolder, bytesMax] = process.argv.slice(2);
-if (root === undefined || resultsFolder === undefined || !(Number(bytesMax) > 0)) {
-  process.stderr.write('usage: hands.ts <workspace> <results folder> <bytes that both may take>\n');
+const [root, resultsFolder, bytesMax, kept] = process.argv.slice(2);
+if (root === undefined || resultsFolder === undefined || !(Number(bytesMax) > 0) || kept === undefined) {
+  process.stderr.write(
+    'usage: hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps>\n',
+  );
   process.exit(EXIT_USAGE);
 }
 process.title = 'hands'; // `pkill node` means what the commands started
@@ -39,6 +42,7 @@ const server = new HandsServer({
   tools: HANDS_TOOLS,
   sandbox,
   kept: keptResultFiles(resultsFolder),
+  keptIsWhole: kept === 'whole',
   clock: systemClock,
   send: (message) => process.stdout.write(`${JSON.stringify(message)}\n`),
   complain: (message, error) => process.stderr.write(`${message}: ${String(error)}\n`),

@@ -1,22 +1,40 @@
 /** Which launcher the configuration asks for. */
 import { join } from 'node:path';
+import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { Service } from '../kernel/service.ts';
+import { Checkpoints } from '../platform/local/checkpoints.ts';
 import { chooseIsolation } from '../platform/local/isolation.ts';
 import { LocalLauncher } from '../platform/local/launcher.ts';
 import { WorkspaceStore } from '../platform/local/workspace-store.ts';
 import type { Launcher } from '../supervisor/launcher.ts';
+import type { WorkspaceArchive } from '../supervisor/workspace-archive.ts';
 import type { Config } from './config.ts';
+
+export interface ChosenLauncher {
+  readonly launcher: Launcher;
+  /** What it needs to have running. */
+  readonly services: readonly Service[];
+}
 
 /** Throws IsolationImpossible, with the sentence that mends it. */
 export async function createLauncher(
   config: Config,
-  ports: { unitSocket: string; logger: Logger },
-): Promise<Launcher> {
+  {
+    archive,
+    ...ports
+  }: { unitSocket: string; archive: WorkspaceArchive | undefined; clock: Clock; logger: Logger },
+): Promise<ChosenLauncher> {
   const { searchPath, dataFolder } = config;
   const isolation = await chooseIsolation(config.isolation, searchPath);
   if (isolation.kind === 'none') {
     ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
   }
   const workspaces = new WorkspaceStore(join(dataFolder, 'workspaces'));
-  return new LocalLauncher({ isolation, workspaces, searchPath, ...ports });
+  if (archive === undefined) {
+    return { launcher: new LocalLauncher({ isolation, workspaces, searchPath, ...ports }), services: [] };
+  }
+  const checkpoints = new Checkpoints({ archive, workspaces, ...ports });
+  const launcher = new LocalLauncher({ isolation, workspaces, checkpoints, searchPath, ...ports });
+  return { launcher, services: [checkpoints] };
 }

@@ -1,5 +1,5 @@
 /** The parts that decide and remember, over the store that the configuration names. They run nothing. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Access } from '../access/access.ts';
@@ -10,7 +10,6 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import { openSecretFiles } from '../platform/local/secret-store.ts';
-import { openSqlite } from '../platform/sqlite/store.ts';
 import { Credentials } from '../secrets/credentials.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import { Agents } from '../sessions/agents.ts';
@@ -19,11 +18,13 @@ import { Sessions } from '../sessions/sessions.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
 import type { Config } from './config.ts';
 import { StartRefused } from './start-refused.ts';
+import { openStore, type SharedStore } from './store.ts';
 
 export interface Parts extends GraphqlPorts {
   readonly clock: Clock;
   readonly store: SessionStore;
   readonly owners: OwnerStore;
+  readonly shared: SharedStore | undefined;
 }
 
 const SIGNING_KEY = 'token-signing-key';
@@ -35,17 +36,22 @@ export async function openParts(
   { clock, logger }: { clock: Clock; logger: Logger },
   scope: Scope,
 ): Promise<Parts> {
-  const { dataFolder, anthropic } = config;
+  const { dataFolder, secretsFolder, anthropic } = config;
   await makeFolder(dataFolder);
-  const store = scope.add('store', openSqlite({ path: config.database.path, clock }), (it) => it.close());
-  const { journal, owners } = store;
-  const secrets = await openSecretFiles(join(dataFolder, 'secrets'), join(dataFolder, 'keys', 'master.key'));
-  const access = new Access({ keys: store.keys, clock, signingKey: await signingKey(secrets) });
+  const store = await openStore(config.database, { clock, logger }, scope);
+  const { journal, owners, shared } = store;
+  const secrets = await openSecretFiles(
+    join(secretsFolder, 'secrets'),
+    join(secretsFolder, 'keys', 'master.key'),
+  );
+  const key = await signingKey(secrets);
+  if (shared !== undefined) await refuseOtherSecrets(shared, key, secretsFolder);
+  const access = new Access({ keys: store.keys, clock, signingKey: key });
   const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
   const agents = new Agents({ agents: store.agents, credentials, clock });
   const serverKey = anthropic.key !== undefined;
   const sessions = new Sessions({ journal, sessions: store.sessions, agents, credentials, clock, serverKey });
-  const live = scope.add('live', new Live({ journal, logger }), (it) => it.close());
+  const live = scope.add('live', new Live({ journal, wire: shared?.wire, logger }), (it) => it.close());
   return {
     clock,
     logger,
@@ -57,6 +63,7 @@ export async function openParts(
     live,
     store: store.sessions,
     owners,
+    shared,
   };
 }
 
@@ -71,11 +78,20 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Tokens stay valid over restarts: their key is made once. */
+/** Tokens stay valid over restarts, and on every server that has the same secrets: their key is made once. */
 async function signingKey(secrets: SecretStore): Promise<Buffer> {
   const known = await secrets.get(SIGNING_KEY);
   if (known !== undefined) return Buffer.from(known.open(), 'base64');
-  const made = randomBytes(SIGNING_KEY_BYTES);
-  await secrets.put(SIGNING_KEY, new Sealed(made.toString('base64')));
-  return made;
+  await secrets.create(SIGNING_KEY, new Sealed(randomBytes(SIGNING_KEY_BYTES).toString('base64')));
+  return signingKey(secrets); // another server may have been first
+}
+
+/** Servers on one database need the same secrets: the keys of models, and the key that tokens are signed with. */
+async function refuseOtherSecrets(shared: SharedStore, key: Buffer, folder: string): Promise<void> {
+  const mark = createHash('sha256').update('holdfast secrets').update(key).digest('hex');
+  if (await shared.ownsSecrets(mark)) return;
+  throw new StartRefused(
+    `${folder} holds other secrets than the server that set up this database: set HOLDFAST_SECRETS to the folder of that one ` +
+      '(shared, or a copy of its "secrets" and "keys"), or name a new database in DATABASE_URL.',
+  );
 }

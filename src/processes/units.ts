@@ -1,9 +1,6 @@
 /** What runs sessions: the unit door, the model gateway, the supervisor with its spares, and the hands. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createUnitDoor } from '../api/unit/unit-door.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { startServices } from '../kernel/service.ts';
@@ -15,11 +12,9 @@ import type { Config } from './config.ts';
 import { createLauncher } from './launcher.ts';
 import { createModelDoor } from './model-door.ts';
 import type { Parts } from './parts.ts';
+import { openRunFolder } from './run-folder.ts';
 
 const OWNER_BYTES = 6;
-const SOCKET = 'unit.sock';
-/** sun_path of unix(7) has 108 bytes with its end. */
-const SOCKET_PATH_BYTES_MAX = 107;
 
 export interface Units {
   /** Whether this server's heartbeat is in the store: the store answers, and sessions are kept. */
@@ -28,9 +23,18 @@ export interface Units {
 
 /** Throws IsolationImpossible. */
 export async function startUnits(config: Config, parts: Parts, scope: Scope): Promise<Units> {
-  const { clock, logger, access, owners, sessions, journal, credentials } = parts;
-  const unitSocket = join(await socketFolder(config.dataFolder, scope), SOCKET);
-  const launcher = await createLauncher(config, { unitSocket, logger });
+  const { clock, logger, access, owners, sessions, journal, credentials, shared } = parts;
+  const owner = randomBytes(OWNER_BYTES).toString('hex');
+  // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
+  if (shared === undefined) for (const dead of await owners.alive(clock.now())) await owners.retire(dead);
+  const heartbeat = new Heartbeat({ owners, clock }, owner);
+  await heartbeat.beat();
+  // Ends after everything else: others may take the sessions over from then on.
+  scope.add('heartbeat', startServices([heartbeat], parts), (stop) => stop());
+  const { dataFolder } = config;
+  const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock }, scope);
+  const archive = shared?.archiveFor(owner);
+  const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
   const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
   const serverKey = config.anthropic.key;
@@ -38,31 +42,11 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const unitDoor = createUnitDoor({ ...parts, tools: workbench, model });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
 
-  // The database is held by this process alone, so every other owner is dead: its sessions go on at once (ADR 0005).
-  const owner = randomBytes(OWNER_BYTES).toString('hex');
-  for (const dead of await owners.alive(clock.now())) await owners.retire(dead);
-  const heartbeat = new Heartbeat({ owners, clock }, owner);
-  await heartbeat.beat();
   const { idleMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
   const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax });
-  scope.add('services', startServices([heartbeat, spares, supervisor], parts), (stop) => stop());
+  scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: async () => (await owners.alive(clock.now())).includes(owner) };
-}
-
-/**
- * For the socket: a folder that is closed to all other users. In the data folder, which this process alone uses, so that
- * a crash leaves nothing behind; elsewhere only when that path is too long for a socket.
- */
-async function socketFolder(dataFolder: string, scope: Scope): Promise<string> {
-  const own = join(dataFolder, 'run');
-  if (Buffer.byteLength(join(own, SOCKET)) <= SOCKET_PATH_BYTES_MAX) {
-    await rm(own, { recursive: true, force: true }); // of a server that was killed
-    await mkdir(own, { mode: 0o700 });
-    return own;
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
-  return scope.add('socket folder', folder, (it) => rm(it, { recursive: true, force: true }));
 }
 
 function listenOn(server: Server, path: string): Promise<Server> {

@@ -53,6 +53,8 @@ export interface UnitToolCall {
   readonly tool: string;
   readonly input: unknown;
   readonly timeoutMs: number;
+  /** hands/wire.ts */
+  readonly inherited?: boolean | undefined;
 }
 
 /** A piece of a message that the model is writing: `text` goes at `offset` (UTF-16 units) of the message of `callId`. */

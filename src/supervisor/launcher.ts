@@ -36,8 +36,13 @@ export interface Hands {
 export interface Launcher {
   /** Resolves when the brain has loaded and waits. Rejects when it ends before. */
   launchBrain(): Promise<Brain>;
-  /** Resolves when the hands serve, with the session's workspace as it was left. */
-  launchHands(sessionId: SessionId): Promise<Hands>;
-  /** Removes what the session left on this machine; only once its hands have ended. Again is no matter. */
+  /** Resolves when the hands serve, with the session's workspace as it was left. `signal` ends the wait for a workspace. */
+  launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands>;
+  /**
+   * The session's hands have ended, and it starts no others for now: what they left is kept where the next server finds it.
+   * Never rejects: what cannot be kept stays as it is and is tried again.
+   */
+  rest(sessionId: SessionId): Promise<void>;
+  /** Removes what the session left, here and wherever it was kept; only once its hands have ended. Again is no matter. */
   forget(sessionId: SessionId): Promise<void>;
 }

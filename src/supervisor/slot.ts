@@ -4,7 +4,7 @@
  * S1 A brain gets its token only after the lease event is durable, so every older brain is fenced (J4).
  * S2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead.
  * S3 What the slot writes about its brain carries the brain's epoch: a slot that was replaced writes nothing.
- * S4 When `run` returns, the brain and the hands it started have ended.
+ * S4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
  */
 import type { Access } from '../access/access.ts';
 import { once } from '../kernel/tail.ts';
@@ -85,23 +85,16 @@ export class Slot {
   }
 
   async #serve(signal: AbortSignal): Promise<'again' | 'done'> {
-    const { sessions, access, spares, clock, owner, logger } = this.#ports;
+    const { sessions, access, spares, clock, logger } = this.#ports;
     const { session } = await sessions.get(this.sessionId);
     if (!wantsBrain(session)) return 'done';
     if (session.retryAt !== undefined) await clock.sleep(session.retryAt - clock.now(), signal);
     if (signal.aborted) return 'done';
 
-    const brain = spares.take();
-    const epoch = await this.#takeLease(owner).catch(async (error: unknown) => {
-      await discard(brain);
-      throw error;
-    });
-    if (epoch === undefined) {
-      await discard(brain);
-      return 'done';
-    }
+    const epoch = await this.#takeLease(session.epoch);
+    if (epoch === undefined) return 'done';
     const assignedAt = clock.now();
-    const outcome = await brain.then(
+    const outcome = await spares.take().then(
       (it) => {
         this.#brain = it;
         it.assign(access.mintUnitToken(this.sessionId, epoch)); // S1
@@ -118,13 +111,14 @@ export class Slot {
     return this.#settle(outcome, epoch);
   }
 
-  /** The epoch of the lease; undefined when the session wants no brain any more. */
-  async #takeLease(owner: string): Promise<number | undefined> {
-    const { sessions } = this.#ports;
-    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, {
-      kind: 'takeLease',
-      owner,
-    });
+  /**
+   * The epoch of the lease; undefined when the session wants no brain any more. Of two supervisors that saw the session free
+   * at the same time one gets it: the other one's `seen` epoch is stale (J4).
+   */
+  async #takeLease(seen: number): Promise<number | undefined> {
+    const { sessions, owner } = this.#ports;
+    const command = { kind: 'takeLease', owner } as const;
+    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, command, seen);
     return firstSeq > lastSeq ? undefined : state.epoch;
   }
 
@@ -255,14 +249,6 @@ export class Slot {
     this.#brain = undefined;
     await brain?.stop();
   }
-}
-
-/** A brain that nobody needs now. */
-async function discard(brain: Promise<Brain>): Promise<void> {
-  await brain.then(
-    (unused) => unused.stop(),
-    () => undefined,
-  );
 }
 
 /** For the log of the session, which its users read: what a process says before it dies is for the diagnostics. */

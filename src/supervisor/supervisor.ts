@@ -65,6 +65,7 @@ export class Supervisor implements Service {
     if (!due) return this.#reconcile(hinted, signal);
     this.#sweepNow = false;
     this.#sweptAt = now;
+    for (const slot of this.#slots.values()) slot.wake(); // what happened to its session elsewhere may not have been hinted
     // Those with a slot are among the answer, and must not crowd out those without.
     const wanted = await this.#ports.store.wanted(SWEEP_MAX + this.#slots.size);
     await this.#reconcile([...new Set([...wanted, ...hinted])], signal);
@@ -76,8 +77,10 @@ export class Supervisor implements Service {
     const { owners, clock, store, owner, slotsMax } = this.#ports;
     const alive = new Set(await owners.alive(clock.now()));
     let waiting = 0;
-    for (const sessionId of missing) {
-      const entry = await store.get(sessionId);
+    // Together: a shared store answers many in one question, and every append of every server is hinted here.
+    const entries = await Promise.all(missing.map((sessionId) => store.get(sessionId)));
+    for (const [index, sessionId] of missing.entries()) {
+      const entry = entries[index];
       if (entry === undefined || this.#slots.has(sessionId)) continue;
       if (entry.session.status === 'archived') this.#forget(sessionId);
       if (!wantsBrain(entry.session) || this.#mustWait(sessionId)) continue;

@@ -5,6 +5,7 @@
  *
  * B1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
  * B2 After `release` no call of that bench starts hands again, whatever was under way.
+ * B3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
  */
 import { HandsLost } from '../hands/faults.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
@@ -12,10 +13,14 @@ import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { HANDS_ATTEMPTS_MAX } from './limit.ts';
+import { WorkspaceHeld } from './workspace-archive.ts';
 
 interface Bench {
   hands: Promise<Hands> | undefined;
-  released: boolean;
+  /** Hands were started, or it was tried. */
+  used: boolean;
+  /** Aborted by `release`. */
+  readonly released: AbortController;
   readonly running: Set<string>;
 }
 
@@ -35,7 +40,12 @@ export class Workbench {
 
   /** From here on the session's calls are served; `release` ends it. */
   open(sessionId: SessionId): void {
-    this.#benches.set(sessionId, { hands: undefined, released: false, running: new Set() });
+    this.#benches.set(sessionId, {
+      hands: undefined,
+      used: false,
+      released: new AbortController(),
+      running: new Set(),
+    });
   }
 
   /** Runs the call or fetches its result; always answers, with `failed` when hands cannot be had. */
@@ -62,16 +72,17 @@ export class Workbench {
     for (const callId of this.#benches.get(sessionId)?.running ?? []) this.cancel(sessionId, callId);
   }
 
-  /** Stops the session's hands, if it has any; the workspace stays. */
+  /** Stops the session's hands, if it has any, and lets the workspace rest. */
   async release(sessionId: SessionId): Promise<void> {
     const bench = this.#benches.get(sessionId);
     if (bench === undefined) return;
     this.#benches.delete(sessionId);
-    bench.released = true; // B2
+    bench.released.abort(); // B2
     await bench.hands?.then(
       (hands) => hands.stop(),
       () => undefined,
     );
+    if (bench.used) await this.#ports.launcher.rest(sessionId); // B3
   }
 
   async close(): Promise<void> {
@@ -81,7 +92,7 @@ export class Workbench {
   async #attempts(sessionId: SessionId, bench: Bench, call: ToolCall): Promise<ToolResult> {
     let reason = '';
     for (let attempt = 1; attempt <= HANDS_ATTEMPTS_MAX; attempt += 1) {
-      if (bench.released) return RELEASED;
+      if (bench.released.signal.aborted) return RELEASED;
       try {
         const hands = await this.#handsOf(sessionId, bench);
         return await hands.call(call);
@@ -89,6 +100,7 @@ export class Workbench {
         reason = error instanceof Error ? error.message : String(error);
         const level = error instanceof HandsLost ? 'info' : 'warn';
         this.#ports.logger[level]('hands lost or not started', { sessionId, attempt, error });
+        if (error instanceof WorkspaceHeld) break; // it was waited for
       }
     }
     return { outcome: 'failed', output: `The tool could not be run: ${reason}`, durationMs: 0 };
@@ -96,7 +108,8 @@ export class Workbench {
 
   #handsOf(sessionId: SessionId, bench: Bench): Promise<Hands> {
     if (bench.hands !== undefined) return bench.hands;
-    const launching = this.#ports.launcher.launchHands(sessionId).then((hands) => {
+    bench.used = true;
+    const launching = this.#ports.launcher.launchHands(sessionId, bench.released.signal).then((hands) => {
       this.#ports.logger.info('hands started', { sessionId, pid: hands.pid });
       return hands;
     });

@@ -157,8 +157,8 @@ describe('followers', () => {
     await door.beginTurn(id);
     const follower = follow(clientOf(), id, { filter: { types: ['error.model'] } });
     await follower.sees('the end of history', caughtUp);
-    for (let written = 0; written < 4; written += 1)
-      await door.record(id, ...Array.from({ length: 300 }, () => said('x')));
+    for (let written = 0; written < 5; written += 1)
+      await door.record(id, ...Array.from({ length: 250 }, () => said('x')));
     await follower.sees('an empty batch', (frames) => frames.at(-1).__typename === 'EventBatch');
 
     expect(follower.frames[0]).toEqual({ __typename: 'CaughtUp', cursor: cursorOf(id, 3) });

@@ -80,7 +80,14 @@ test('the brain writes the results of canceled tools long before the supervisor 
       return Promise.resolve();
     },
   };
-  const call = { callId: 't1m1.0', toolUseId: 'u', tool: 'bash', input: { command: 'sleep 60' } };
+  const call = {
+    callId: 't1m1.0',
+    toolUseId: 'u',
+    tool: 'bash',
+    input: { command: 'sleep 60' },
+    seq: 4,
+    inherited: false,
+  };
   const signals = { wanted: wanted.signal, signal: new AbortController().signal };
 
   await runTools({ unit, clock }, [call], signals, () => Promise.resolve());

@@ -31,6 +31,7 @@ class World {
   /** What the tool does with its call. */
   tool: (signal: AbortSignal) => Promise<ToolAnswer> = () => Promise.resolve({ ok: true, output: 'done' });
   clock: Clock = systemClock;
+  keptIsWhole = true;
   server = this.start();
 
   /** New hands over the same results. */
@@ -60,6 +61,7 @@ class World {
       tools: [tool],
       sandbox,
       kept,
+      keptIsWhole: this.keptIsWhole,
       clock: { now: () => this.clock.now(), sleep: (ms, signal) => this.clock.sleep(ms, signal) },
       send: (message) => {
         this.journal.push(message.kind);
@@ -110,6 +112,26 @@ it('W1: a call asked again while it runs joins it, and later gets the kept resul
 
   expect(world.runs).toBe(1);
   expect(new Set(world.results('a').map((result) => JSON.stringify(result))).size).toBe(1);
+});
+
+it('W1: hands that may not know every call run what a brain asks for the first time, and no inherited one', async () => {
+  const world = new World();
+  world.kept.set('known', { kind: 'done', result: { outcome: 'ok', output: 'before', durationMs: 1 } });
+  world.keptIsWhole = false;
+  world.server = world.start();
+
+  world.call('first');
+  world.call('known', { inherited: true });
+  world.call('inherited', { inherited: true });
+
+  expect(await world.result('first')).toMatchObject({ outcome: 'ok', output: 'done' });
+  expect(await world.result('known')).toMatchObject({ outcome: 'ok', output: 'before' });
+  expect(await world.result('inherited')).toMatchObject({ outcome: 'unknown' });
+  expect(world.runs).toBe(1);
+  world.keptIsWhole = true;
+  world.server = world.start();
+  world.call('other', { inherited: true });
+  expect(await world.result('other')).toMatchObject({ outcome: 'ok' });
 });
 
 it('W1: new hands answer what was kept, and unknown for what was only started', async () => {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ConfigRefused, readConfig } from '../../src/processes/config.ts';
 
@@ -6,7 +7,7 @@ describe('configuration', () => {
     const config = readConfig({ PORT: '' });
 
     expect(config).toMatchObject({ port: 4000, host: '127.0.0.1', isolation: 'bubblewrap', idleMs: 30_000 });
-    expect(config.database.path).toBe(`${config.dataFolder}/holdfast.db`);
+    expect(config.database).toEqual({ kind: 'sqlite', path: `${config.dataFolder}/holdfast.db` });
   });
 
   it('reports all problems at once, with name and expectation', () => {
@@ -31,6 +32,32 @@ describe('configuration', () => {
       'HOLDFAST_ISOLATION',
     ]);
     expect(String(refused)).not.toContain('short"');
+  });
+
+  it('takes a file or a MongoDB for the journal', () => {
+    expect(readConfig({ DATABASE_URL: 'sqlite:/data/x.db' }).database).toEqual({
+      kind: 'sqlite',
+      path: '/data/x.db',
+    });
+    for (const uri of ['mongodb://one,two/x?replicaSet=rs0', 'mongodb+srv://cluster.example/x']) {
+      const { database } = readConfig({ DATABASE_URL: uri });
+      expect(database.kind === 'mongodb' && database.uri.open()).toBe(uri);
+    }
+  });
+
+  it.each(['sqlite:', 'mongodb://', 'postgres://me:hunter2@host/x', './holdfast.db'])(
+    'refuses %s for the journal, and says what it takes and not what it was given',
+    (url) => {
+      expect(() => readConfig({ DATABASE_URL: url })).toThrow(
+        /^DATABASE_URL: expected sqlite:<path>, mongodb:\/\/<hosts>\/<database> or mongodb\+srv:\/\/<host>\/<database>\.$/,
+      );
+    },
+  );
+
+  it('prints no password of a database', () => {
+    const config = readConfig({ DATABASE_URL: 'mongodb://me:hunter2secret@host/x' });
+
+    expect(`${inspect(config, { depth: 9 })}${JSON.stringify(config)}`).not.toContain('hunter2');
   });
 
   it.each(['a key with spaces in it', 'schlüssel-mit-umlaut-0123', 'hut_0123456789abcdef'])(

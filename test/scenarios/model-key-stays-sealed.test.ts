@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BSON, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Rehearsal, startRehearsal } from '../../src/rehearsal/rehearsal.ts';
 import { loadScripts } from '../../src/rehearsal/script-folder.ts';
@@ -54,4 +55,19 @@ it('is known to the control plane and the model service alone', async () => {
     .map((file) => join(file.parentPath, file.name))
     .filter((path) => readFileSync(path).includes(CANARY));
   expect(telling).toEqual([]);
+  expect(await documentsOf(world.store['DATABASE_URL'])).not.toContain(CANARY);
 });
+
+/** All that is in the database, where that is not among the files. */
+async function documentsOf(uri: string | undefined): Promise<string> {
+  if (uri === undefined) return '';
+  await using client = new MongoClient(uri);
+  const collections = await client.db().collections();
+  const documents = await Promise.all(collections.map((collection) => collection.find().toArray()));
+  expect(documents.flat().length).toBeGreaterThan(0);
+  return documents
+    .flat()
+    .map((document) => BSON.serialize(document))
+    .map((bytes) => Buffer.from(bytes).toString('latin1'))
+    .join('');
+}

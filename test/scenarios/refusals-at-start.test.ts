@@ -5,7 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { MongoClient } from 'mongodb';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { mongoSuite } from '../support/mongo-suite.ts';
 import { World } from '../support/world.ts';
 
 const ENTRY = join(import.meta.dirname, '../../src/processes/all-in-one.ts');
@@ -52,7 +54,7 @@ it('a first start that fails shows no API key; the next one does', async () => {
   const { port } = other.address() as { port: number };
   await start({ PORT: String(port) });
   other.close();
-  const world = await World.open({ HOLDFAST_DATA: folder, HOLDFAST_ROOT_KEY: '' });
+  const world = await World.open({ HOLDFAST_DATA: folder, HOLDFAST_ROOT_KEY: '' }, 'sqlite'); // as start() has it
   const key = /API key: (hf_\S+)/.exec(world.output)?.[1];
   await expect(world.graphql('{ sessions { nodes { id } } }', {}, key)).resolves.toEqual({
     sessions: { nodes: [] },
@@ -81,7 +83,7 @@ it('a database of a newer version', async () => {
 
 it('a data folder that another server uses', async () => {
   const world = await World.open();
-  const { code, said } = await start({ HOLDFAST_DATA: join(world.folder, 'data') });
+  const { code, said } = await start({ HOLDFAST_DATA: join(world.folder, 'data'), ...world.store });
   await world.close();
 
   expect(code).toBe(1);
@@ -93,7 +95,7 @@ it('a key file that others may read', async () => {
   await world.stop();
   const keyFile = join(world.folder, 'data', 'keys', 'master.key');
   await chmod(keyFile, 0o644);
-  const { code, said } = await start({ HOLDFAST_DATA: join(world.folder, 'data') });
+  const { code, said } = await start({ HOLDFAST_DATA: join(world.folder, 'data'), ...world.store });
   await world.close();
 
   expect(code).toBe(1);
@@ -106,4 +108,57 @@ it('a configuration with several mistakes names all of them', async () => {
   expect(code).toBe(78);
   expect(said).toContain('PORT: expected');
   expect(said).toContain('HOLDFAST_ISOLATION: expected');
+});
+
+await mongoSuite('on MongoDB', (server) => {
+  it('a second server in the data folder of one that lives, or one with other secrets; the first one goes on', async () => {
+    const uri = server.uri();
+    const world = await World.open({ DATABASE_URL: uri, HOLDFAST_DATA: folder }, 'sqlite');
+    const own = join(folder, 'other');
+
+    const sameFolder = await start({ DATABASE_URL: uri, HOLDFAST_DATA: folder });
+    const otherSecrets = await start({ DATABASE_URL: uri, HOLDFAST_DATA: own });
+
+    expect([sameFolder.code, otherSecrets.code]).toEqual([1, 1]);
+    oneSentence(sameFolder.said, folder, 'HOLDFAST_DATA');
+    oneSentence(otherSecrets.said, own, 'HOLDFAST_SECRETS');
+    await expect(world.graphql('{ sessions { nodes { id } } }')).resolves.toBeDefined();
+    await world.close();
+  });
+
+  it('a server that does not answer, and a password that is wrong is in no sentence', async () => {
+    const { code, said } = await start({
+      DATABASE_URL: 'mongodb://someone:hush-hush@127.0.0.1:1/holdfast?serverSelectionTimeoutMS=300',
+    });
+
+    expect(code).toBe(1);
+    oneSentence(said, 'No MongoDB server answers at', '127.0.0.1:1/holdfast', 'DATABASE_URL');
+    expect(said).not.toContain('hush-hush');
+  });
+
+  it('a database of something else, which is left as it is', async () => {
+    const uri = server.uri();
+    await using client = new MongoClient(uri);
+    await client.db().collection('orders').insertOne({ total: 1 });
+
+    const { code, said } = await start({ DATABASE_URL: uri });
+
+    expect(code).toBe(1);
+    oneSentence(said, 'belongs to something else', 'DATABASE_URL');
+    const names = (await client.db().listCollections().toArray()).map(({ name }) => name);
+    expect(names).toEqual(['orders']);
+  });
+
+  it('a database of a newer Holdfast, which is left as it is', async () => {
+    const uri = server.uri();
+    await using client = new MongoClient(uri);
+    const schema = { _id: 'schema', version: 999 };
+    await client.db().collection<typeof schema>('holdfast').insertOne(schema);
+
+    const { code, said } = await start({ DATABASE_URL: uri });
+
+    expect(code).toBe(1);
+    oneSentence(said, 'newer Holdfast', '999');
+    expect(await client.db().collection('holdfast').find().toArray()).toEqual([schema]);
+  });
 });

@@ -3,32 +3,35 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { isDense, story } from '../support/story.ts';
 import { isAlive } from '../support/processes.ts';
+import { onEachStore } from '../support/stores.ts';
 import { World } from '../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await World.open({ HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts`, PORT: '0' });
-  await world.createAgent({ name: 'story', model: 'rehearsal/story' });
+await onEachStore((store) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.open({ HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts`, PORT: '0' }, store);
+    await world.createAgent({ name: 'story', model: 'rehearsal/story' });
+  });
+  afterAll(() => world.close());
+
+  it('each session ends its turn with the same story, and no process of the old server is left', async () => {
+    const left = await world.startSession({ agent: 'story', input: 'Tell it.' });
+    const expected = story(await world.sees(left, 'turn.completed'));
+
+    for (const step of ['brain.started', 'model.started', 'tool.call', 'tool.result', 'model.completed']) {
+      const sessionId = await world.startSession({ agent: 'story', input: 'Tell it.' });
+      await world.sees(sessionId, step);
+      const brain = world.brainPid(sessionId);
+      await world.crash();
+      await eventually('the brain ends with its server', () => !isAlive(brain));
+      await world.start();
+
+      const events = await world.sees(sessionId, 'turn.completed');
+      expect(isDense(events)).toBe(true);
+      expect(withoutUnknown(story(events)), `killed at ${step}`).toEqual(withoutUnknown(expected));
+    }
+  }, 180_000);
 });
-afterAll(() => world.close());
-
-it('each session ends its turn with the same story, and no process of the old server is left', async () => {
-  const left = await world.startSession({ agent: 'story', input: 'Tell it.' });
-  const expected = story(await world.sees(left, 'turn.completed'));
-
-  for (const step of ['brain.started', 'model.started', 'tool.call', 'tool.result', 'model.completed']) {
-    const sessionId = await world.startSession({ agent: 'story', input: 'Tell it.' });
-    await world.sees(sessionId, step);
-    const brain = world.brainPid(sessionId);
-    await world.crash();
-    await eventually('the brain ends with its server', () => !isAlive(brain));
-    await world.start();
-
-    const events = await world.sees(sessionId, 'turn.completed');
-    expect(isDense(events)).toBe(true);
-    expect(withoutUnknown(story(events)), `killed at ${step}`).toEqual(withoutUnknown(expected));
-  }
-}, 180_000);
 
 /**
  * A command that ran when the whole machine part died may be told as unknown; then the model's answers, which quote it,

@@ -53,6 +53,13 @@ class Stage implements Launcher {
     };
   }
 
+  readonly rested: SessionId[] = [];
+
+  async rest(sessionId: SessionId): Promise<void> {
+    assert(!this.hands.some(({ alive }) => alive), 'a workspace rests once its hands have ended');
+    this.rested.push(sessionId);
+  }
+
   async forget(sessionId: SessionId): Promise<void> {
     this.forgotten.push(sessionId);
   }
@@ -170,13 +177,12 @@ describe('a store that does not answer', () => {
     );
   });
 
-  it('leaks no brain when leases cannot be taken, and does not try without pause', async () => {
+  it('starts no brain when leases cannot be taken, and does not try without pause', async () => {
     broken.append = true;
     supervise();
     const id = await queued();
     await eventually('the slot fails', () => logs.includes('slot failed'));
-    await eventually('its brain has ended', () => stage.aliveBrains === 0);
-    expect(stage.brains).toHaveLength(1);
+    expect(stage.brains).toHaveLength(0);
     broken.append = false;
 
     await eventually('the session is served', async () => (await status(id))?.lease !== undefined);
@@ -211,6 +217,7 @@ describe('slots', () => {
     await expect(call).resolves.toMatchObject({ outcome: 'canceled' });
     await eventually('the workspace is removed', () => stage.forgotten.includes(id));
     expect(stage.hands).toHaveLength(1);
+    expect(stage.rested).toEqual([id]);
   });
 
   it('count a brain that ends while nothing waits as no loss', async () => {
@@ -224,5 +231,6 @@ describe('slots', () => {
 
     await eventually('it hibernates', async () => (await status(id))?.hibernated === true);
     expect((await status(id))?.losses).toBe(0);
+    expect(stage.rested).toEqual([]); // it had no hands
   });
 });

@@ -1,6 +1,7 @@
 /**
  * A whole Holdfast as a user has it: the real all-in-one process on a data folder of its own, spoken to over GraphQL.
- * `world.close()` ends the processes that it started and removes the folder; `world.crash()` is SIGKILL.
+ * `world.close()` ends the processes that it started and removes the folder; `world.crash()` is SIGKILL. Its store is SQLite in
+ * that folder, or a fresh database of the run's MongoDB server, as HOLDFAST_TEST_STORE says or the test itself (stores.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,6 +10,8 @@ import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { eventually } from './eventually.ts';
+import { type MongoServer, mongoServer } from './mongo.ts';
+import { type Store, storesOfRun } from './stores.ts';
 
 export const ROOT_KEY = 'root-key-of-the-tests-0123456789';
 const ENTRY = join(import.meta.dirname, '../../src/processes/all-in-one.ts');
@@ -30,15 +33,26 @@ export class World {
   #url = '';
   #logs = '';
   #output = '';
+  readonly #mongo: MongoServer | undefined;
 
-  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+  private constructor(folder: string, env: Readonly<Record<string, string>>, mongo: MongoServer | undefined) {
     this.folder = folder;
-    this.#env = env;
+    this.#env = mongo === undefined ? env : { DATABASE_URL: mongo.uri(), ...env };
+    this.#mongo = mongo;
   }
 
-  static async open(env: Readonly<Record<string, string>> = {}): Promise<World> {
-    const world = new World(await mkdtemp(join(tmpdir(), 'holdfast-world-')), env);
-    await world.start();
+  static async open(
+    env: Readonly<Record<string, string>> = {},
+    store: Store = storesOfRun(process.env).default,
+  ): Promise<World> {
+    const mongo = store === 'mongo' ? await mongoServer() : undefined;
+    const world = new World(await mkdtemp(join(tmpdir(), 'holdfast-world-')), env, mongo);
+    try {
+      await world.start();
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
     return world;
   }
 
@@ -49,6 +63,12 @@ export class World {
   /** Everything the server has written to standard error, JSON lines, over all its starts. */
   get logs(): string {
     return this.#logs;
+  }
+
+  /** The environment that opens the same store in another server; nothing for SQLite, which is in the data folder. */
+  get store(): Readonly<Record<string, string>> {
+    const { DATABASE_URL: url } = this.#env;
+    return url === undefined ? {} : { DATABASE_URL: url };
   }
 
   get output(): string {
@@ -97,6 +117,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.stop();
+    await this.#mongo?.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -46,14 +46,15 @@ export function parseDelta(body: unknown): UnitDelta {
 }
 
 export function parseToolCall(callId: string, body: unknown): ToolCall {
-  const { tool, input, timeoutMs } = record(body, 'body');
+  const { tool, input, timeoutMs, inherited = false } = record(body, 'body');
   if (!CALL_ID.test(callId)) throw new InvalidInput('callId', 'expected an id.');
   if (typeof tool !== 'string' || tool.length > 64)
     throw new InvalidInput('tool', 'expected the name of a tool.');
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= TOOL_TIMEOUT_MS_MAX)) {
     throw new InvalidInput('timeoutMs', `expected up to ${TOOL_TIMEOUT_MS_MAX} milliseconds.`);
   }
-  return { callId, tool, input, timeoutMs };
+  if (typeof inherited !== 'boolean') throw new InvalidInput('inherited', 'expected true or false.');
+  return { callId, tool, input, timeoutMs, inherited };
 }
 
 function parseCommand(command: Readonly<Record<string, unknown>>): UnitCommand {

@@ -38,22 +38,33 @@ export interface HandsOptions {
   /** Owns the workspace; it matters where the control plane is root. */
   readonly uid: number;
   readonly limits: HandsLimits;
+  /** Whether the results folder has every call that was ever started (hands/wire.ts W1). */
+  readonly resultsAreWhole: boolean;
   /** For commands that run in the open; the isolated ones see the programs of the system. */
   readonly searchPath?: string | undefined;
 }
 
 /** Rejects with LaunchFailed. */
 export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
-  const { workspace, uid, limits, searchPath = SEARCH_PATH } = options;
-  if (isolation.kind === 'bubblewrap')
-    return HandsProcess.of(startInJail(isolation, jailOf(workspace, uid, limits)));
+  const { workspace, limits, resultsAreWhole, searchPath = SEARCH_PATH } = options;
+  if (isolation.kind === 'bubblewrap') return HandsProcess.of(startInJail(isolation, jailOf(options)));
   const { files, results } = workspace;
-  const args = [entryOf('hands'), files, results, String(limits.workspaceBytesMax)];
+  const args = [
+    entryOf('hands'),
+    files,
+    results,
+    String(limits.workspaceBytesMax),
+    keptWord(resultsAreWhole),
+  ];
   const env = { PATH: searchPath };
   return HandsProcess.of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
 }
 
-function jailOf({ files, results }: Workspace, uid: number, limits: HandsLimits): Jail {
+function keptWord(isWhole: boolean): string {
+  return isWhole ? 'whole' : 'gaps';
+}
+
+function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }: HandsOptions): Jail {
   const inside = join(APP, 'src');
   const entry = entryOf('hands', inside);
   return {
@@ -74,7 +85,7 @@ function jailOf({ files, results }: Workspace, uid: number, limits: HandsLimits)
       '--core=0',
     ],
     tmpBytesMax: TMP_BYTES_MAX,
-    argv: [NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax)],
+    argv: [NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax), keptWord(resultsAreWhole)],
     uid,
   };
 }

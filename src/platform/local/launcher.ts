@@ -6,6 +6,7 @@ import type { SessionId } from '../../kernel/id.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Brain, Hands, Launcher } from '../../supervisor/launcher.ts';
 import { type BrainOptions, launchBrain } from './brain-launcher.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { HANDS_LIMITS, type HandsLimits, launchHands } from './hands-launcher.ts';
 import type { Isolation } from './isolation.ts';
 import { UserSlots } from './user-slots.ts';
@@ -15,6 +16,8 @@ export interface LocalLauncherPorts {
   /** From chooseIsolation, which has tried it. */
   readonly isolation: Isolation;
   readonly workspaces: WorkspaceStore;
+  /** Where workspaces are kept for other servers; without, each stays in its folder on this machine. */
+  readonly checkpoints?: Checkpoints | undefined;
   /** Absolute path of the unit door's socket; its folder is the control plane's alone. */
   readonly unitSocket: string;
   readonly logger: Logger;
@@ -38,17 +41,19 @@ export class LocalLauncher implements Launcher {
     return launchBrain(isolation, { unitSocket, entry: brainEntry, onComplaint });
   }
 
-  async launchHands(sessionId: SessionId): Promise<Hands> {
-    const { isolation, workspaces, limits = HANDS_LIMITS, searchPath } = this.#ports;
-    const workspace = await workspaces.open(sessionId);
+  async launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands> {
+    const { isolation, workspaces, checkpoints, limits = HANDS_LIMITS, searchPath } = this.#ports;
+    const { workspace, resultsAreWhole } = await (checkpoints === undefined
+      ? workspaces.open(sessionId).then((opened) => ({ workspace: opened, resultsAreWhole: true }))
+      : checkpoints.open(sessionId, signal));
     const owner = await workspaces.ownerOf(sessionId);
     if (isolation.kind === 'none' || !isolation.asRoot) {
-      return launchHands(isolation, { workspace, uid: owner, limits, searchPath });
+      return launchHands(isolation, { workspace, uid: owner, limits, resultsAreWhole, searchPath });
     }
     const uid = this.#users.take(owner);
     try {
       if (uid !== owner) await workspaces.giveTo(sessionId, uid);
-      const hands = await launchHands(isolation, { workspace, uid, limits });
+      const hands = await launchHands(isolation, { workspace, uid, limits, resultsAreWhole });
       void hands.ended.then(() => this.#users.release(uid));
       return hands;
     } catch (error) {
@@ -57,9 +62,14 @@ export class LocalLauncher implements Launcher {
     }
   }
 
+  async rest(sessionId: SessionId): Promise<void> {
+    await this.#ports.checkpoints?.rest(sessionId);
+  }
+
   /** Removes workspace and kept results. */
   forget(sessionId: SessionId): Promise<void> {
-    return this.#ports.workspaces.remove(sessionId);
+    const { workspaces, checkpoints } = this.#ports;
+    return checkpoints === undefined ? workspaces.remove(sessionId) : checkpoints.forget(sessionId);
   }
 }
 

@@ -4,7 +4,7 @@
  * and refused when anyone else may read it. Whoever has both files has the secrets: back them up apart.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { assert } from '../../kernel/assert.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -41,6 +41,7 @@ export async function openSecretFiles(folder: string, keyFile: string): Promise<
     async put(name, value) {
       await writeDurably(pathOf(name), seal(key, name, value.open()));
     },
+    create: (name, value) => createDurably(pathOf(name), seal(key, name, value.open())),
     async get(name) {
       const sealed = await readFile(pathOf(name)).catch(absent);
       return sealed === undefined ? undefined : unseal(key, name, sealed);
@@ -54,8 +55,8 @@ export async function openSecretFiles(folder: string, keyFile: string): Promise<
 async function loadKey(keyFile: string): Promise<Buffer> {
   const found = await stat(keyFile).catch(absent);
   if (found === undefined) {
-    await writeDurably(keyFile, randomBytes(KEY_BYTES));
-    return readFile(keyFile);
+    await createDurably(keyFile, randomBytes(KEY_BYTES)); // another server may be first
+    return loadKey(keyFile);
   }
   if ((found.mode & OTHERS) !== 0) {
     throw new KeyFileRefused(`${keyFile} can be read by others; type: chmod 600 ${keyFile}`);
@@ -95,6 +96,26 @@ function unseal(key: Buffer, name: string, sealed: Buffer): Sealed {
 
 /** Whole or not at all: temporary file, fsync, rename, fsync of the folder. */
 async function writeDurably(path: string, bytes: Buffer): Promise<void> {
+  await rename(await temporaryFile(path, bytes), path);
+  await syncFolder(path);
+}
+
+/** The same, but false when there is one already. */
+async function createDurably(path: string, bytes: Buffer): Promise<boolean> {
+  const temporary = await temporaryFile(path, bytes);
+  try {
+    await link(temporary, path);
+    await syncFolder(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function temporaryFile(path: string, bytes: Buffer): Promise<string> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const file = await open(temporary, 'wx', 0o600);
   try {
@@ -103,7 +124,10 @@ async function writeDurably(path: string, bytes: Buffer): Promise<void> {
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
+  return temporary;
+}
+
+async function syncFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), 'r');
   try {
     await folder.sync();

@@ -19,7 +19,7 @@ import type {
   SessionPage,
   SessionStore,
 } from '../../sessions/session-store.ts';
-import { assertKey, type LogCaps, type Plan, planAppend } from './append-plan.ts';
+import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -196,7 +196,6 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   #plan(loaded: Loaded, decision: Decision): Plan | undefined {
     if (decision.kind === 'refuse') throw decision.fault;
     if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
-    if (loaded.full) throw new LogFull(loaded.session.id); // J6
     return planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
   }
 

@@ -112,4 +112,32 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX session_leased;
   ALTER TABLE session DROP COLUMN lease_owner;
   `,
+  // The queue of webhooks. A group has a row as long as it has messages: `due_at` is when it may give one.
+  `
+  CREATE TABLE queue_message (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    group_name TEXT NOT NULL,
+    body TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    visible_at INTEGER NOT NULL,
+    receive_count INTEGER NOT NULL,
+    receipt TEXT,
+    first_received_at INTEGER,
+    last_received_at INTEGER,
+    state TEXT NOT NULL,
+    done_at INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX queue_message_received ON queue_message (receipt) WHERE receipt IS NOT NULL;
+  CREATE INDEX queue_message_live ON queue_message (group_name, number) WHERE state = 'live';
+  CREATE INDEX queue_message_dead ON queue_message (done_at, id) WHERE state = 'dead';
+  CREATE INDEX queue_message_deleted ON queue_message (done_at) WHERE state = 'deleted';
+
+  CREATE TABLE queue_group (
+    name TEXT NOT NULL PRIMARY KEY,
+    due_at INTEGER NOT NULL,
+    is_held INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX queue_group_due ON queue_group (due_at);
+  `,
 ];

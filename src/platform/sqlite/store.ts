@@ -6,13 +6,15 @@ import type { SessionJournal, SessionStore } from '../../sessions/session-store.
 import type { KeyStore } from '../../access/key-store.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import type { Queue } from '../../webhooks/queue.ts';
 import { SqliteAgentStore } from './agent-store.ts';
-import type { LogCaps } from './append-plan.ts';
+import type { LogCaps } from '../../sessions/append-plan.ts';
 import { SqliteCredentialStore } from './credential-store.ts';
 import { Database } from './database.ts';
 import { SqliteJournal } from './journal.ts';
 import { SqliteKeyStore } from './key-store.ts';
 import { SqliteOwnerStore } from './owner-store.ts';
+import { SqliteQueue } from './queue.ts';
 
 export interface SqliteOptions {
   /** A file, made with its folder when it is not there; or `:memory:`. */
@@ -22,6 +24,8 @@ export interface SqliteOptions {
   readonly caps?: Partial<LogCaps> | undefined;
   /** Sessions kept in memory; fewer only in tests. */
   readonly loadedMax?: number | undefined;
+  /** Receives of a message before it is a dead letter (webhooks/queue.ts, Q6). */
+  readonly receiveCountMax?: number | undefined;
 }
 
 export interface SqliteStore {
@@ -31,12 +35,19 @@ export interface SqliteStore {
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
+  readonly queue: Queue;
   /** Commits the appends that wait, then lets go of the file. */
   close(): void;
 }
 
 /** Throws DatabaseInUse or DatabaseUnusable. */
-export function openSqlite({ path, clock = systemClock, caps, loadedMax }: SqliteOptions): SqliteStore {
+export function openSqlite({
+  path,
+  clock = systemClock,
+  caps,
+  loadedMax,
+  receiveCountMax,
+}: SqliteOptions): SqliteStore {
   const database = Database.open(path);
   const journal = new SqliteJournal({
     database,
@@ -51,6 +62,7 @@ export function openSqlite({ path, clock = systemClock, caps, loadedMax }: Sqlit
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),
     owners: new SqliteOwnerStore(database),
+    queue: new SqliteQueue({ database, clock, receiveCountMax }),
     close() {
       journal.close();
       database.close();

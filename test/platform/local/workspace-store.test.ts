@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,6 +16,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
 import { UserSlots, UserSlotsTaken } from '../../../src/platform/local/user-slots.ts';
 import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
+import { makeDeep } from '../../support/tree.ts';
 
 const sessionId = newId('session');
 let folder: string;
@@ -33,7 +35,7 @@ it('opens the same private folders again with what is in them', async () => {
   const { files, results } = await store.open(sessionId);
   writeFileSync(join(files, 'a'), 'a');
 
-  expect(await store.open(sessionId)).toEqual({ files, results });
+  expect(await store.open(sessionId)).toMatchObject({ files, results });
   expect(existsSync(join(files, 'a'))).toBe(true);
   for (const path of [files, results]) expect(statSync(path).mode & 0o777).toBe(0o700);
 });
@@ -49,6 +51,31 @@ it('removes a session and what was planted in it, but not what a link leads to',
   expect(existsSync(files)).toBe(false);
   expect(existsSync(join(outside, 'kept'))).toBe(true);
   await store.remove(sessionId); // again is no matter
+});
+
+it('removes folders whose path is longer than the system takes', async () => {
+  const { files } = await store.open(sessionId);
+  makeDeep(files, 'n'.repeat(200), 30, 'x');
+  await store.giveTo(sessionId, process.getuid?.() ?? 0);
+  await store.remove(sessionId);
+
+  expect(existsSync(files)).toBe(false);
+});
+
+it('replaces a session as a whole, and removes what a crash left of that', async () => {
+  const { files } = await store.open(sessionId);
+  writeFileSync(join(files, 'old'), 'old');
+  const failed = store.replace(sessionId, () => Promise.reject(new Error('no room')));
+  await expect(failed).rejects.toThrow('no room');
+  expect(readdirSync(files)).toEqual(['old']);
+  await store.replace(sessionId, async (made) => {
+    mkdirSync(join(made, 'files', 'new'), { recursive: true });
+  });
+  mkdirSync(join(folder, 'workspaces', '.new-1', 'files'), { recursive: true });
+
+  expect(readdirSync(files)).toEqual(['new']);
+  expect(await store.sessions()).toEqual([sessionId]);
+  expect(readdirSync(join(folder, 'workspaces'))).toEqual([sessionId]);
 });
 
 it('gives the files away without following a planted link', async () => {

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { openSqlite, type SqliteOptions } from '../../../src/platform/sqlite/store.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
+import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
+import { queueContract } from '../../contracts/queue.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 
 async function inMemory(options: Omit<SqliteOptions, 'path'> = {}) {
@@ -40,6 +42,7 @@ const forgetful = {
   open: (options: Omit<SqliteOptions, 'path'>) => inFile({ ...options, loadedMax: 1 }),
 };
 journalContract(forgetful);
+followContract(forgetful);
 sessionStoreContract(forgetful);
 
 for (const platform of [
@@ -47,9 +50,11 @@ for (const platform of [
   { name: 'sqlite in a file', lasting: true, open: inFile },
 ]) {
   journalContract(platform);
+  followContract(platform);
   sessionStoreContract(platform);
   agentStoreContract(platform);
   credentialStoreContract(platform);
   keyStoreContract(platform);
   ownerStoreContract(platform);
+  queueContract({ ...platform, knowsLonger: true });
 }

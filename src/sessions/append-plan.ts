@@ -1,20 +1,32 @@
 /**
- * What an append will write, worked out before the first row: places in the log, times, texts and the record after it. Pure,
- * so that a refusal (a body too large, a fold that fails) leaves neither rows nor memory changed.
+ * What an append will write, worked out before the first of it is written: places in the log, times, texts and the record after
+ * it. Pure, so that a refusal (a body too large, a fold that fails) leaves neither the store nor memory changed. Every store uses it.
  */
-import { assert } from '../../kernel/assert.ts';
-import { InvalidInput } from '../../kernel/fault.ts';
+import { assert } from '../kernel/assert.ts';
+import { InvalidInput } from '../kernel/fault.ts';
 import {
   APPEND_EVENTS_MAX,
   APPEND_KEY_CHARS_MAX,
   BODY_BYTES_MAX,
   BODY_INLINE_BYTES_MAX,
-} from '../../kernel/limit.ts';
-import { bodyText, previewText } from '../../journal/codec.ts';
-import { EVENTS, type NewEvent, type RecordedEvent } from '../../journal/event.ts';
-import { fold, type FoldEvent } from '../../sessions/fold.ts';
-import type { Session, Turn } from '../../sessions/session.ts';
-import type { Loaded } from './loaded-sessions.ts';
+} from '../kernel/limit.ts';
+import { LogFull } from '../journal/faults.ts';
+import { bodyText, previewText } from '../journal/codec.ts';
+import { EVENTS, type NewEvent, type RecordedEvent } from '../journal/event.ts';
+import { fold, type FoldEvent } from './fold.ts';
+import type { Session, Turn } from './session.ts';
+
+/** Where a session's log stands before the append. */
+export interface Standing {
+  readonly session: Session;
+  readonly head: number;
+  /** Of all bodies, spilled ones whole. */
+  readonly bytes: number;
+  /** Of the last event, ms since the epoch: time does not go backwards in a log. */
+  readonly at: number;
+  /** J6: the log has ended. */
+  readonly full: boolean;
+}
 
 /** J6, per session. */
 export interface LogCaps {
@@ -54,11 +66,12 @@ export function assertKey(key: string | undefined): void {
 }
 
 export function planAppend(
-  loaded: Readonly<Loaded>,
+  standing: Standing,
   events: readonly NewEvent[],
   now: number,
   caps: LogCaps,
 ): Plan {
+  if (standing.full) throw new LogFull(standing.session.id); // J6
   if (events.length > APPEND_EVENTS_MAX) {
     throw new InvalidInput(
       'events',
@@ -66,12 +79,12 @@ export function planAppend(
     );
   }
   const printed = events.map(print);
-  let bytes = loaded.bytes;
+  let bytes = standing.bytes;
   for (const one of printed) bytes += one.bytes;
-  const limit = limitReached(loaded.head + events.length, bytes, caps);
-  if (limit === undefined) return planned(loaded, events, printed, now, false);
+  const limit = limitReached(standing.head + events.length, bytes, caps);
+  if (limit === undefined) return planned(standing, events, printed, now, false);
   const last: NewEvent = { type: 'log.limit_reached', actor: SYSTEM, body: { limit } };
-  return planned(loaded, [last], [print(last)], now, true); // J6
+  return planned(standing, [last], [print(last)], now, true); // J6
 }
 
 function limitReached(head: number, bytes: number, caps: LogCaps): 'events' | 'bytes' | undefined {
@@ -80,16 +93,16 @@ function limitReached(head: number, bytes: number, caps: LogCaps): 'events' | 'b
 }
 
 function planned(
-  loaded: Readonly<Loaded>,
+  standing: Standing,
   events: readonly NewEvent[],
   printed: readonly Printed[],
   now: number,
   full: boolean,
 ): Plan {
-  const { id: sessionId } = loaded.session;
-  const at = Math.max(now, loaded.at);
+  const { id: sessionId } = standing.session;
+  const at = Math.max(now, standing.at);
   const turns: Turn[] = [];
-  let { session, bytes, head: seq } = loaded;
+  let { session, bytes, head: seq } = standing;
   const placed = events.map((event, index): PlannedEvent => {
     const one = printed[index];
     assert(one !== undefined, 'every event was printed');

@@ -1,0 +1,68 @@
+/** The production store: every record port of Holdfast over one MongoDB database, which any number of servers share. */
+import type { KeyStore } from '../../access/key-store.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
+import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
+import { type Logger, silentLogger } from '../../kernel/logger.ts';
+import type { CredentialStore } from '../../secrets/credential-store.ts';
+import type { LogCaps } from '../../sessions/append-plan.ts';
+import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
+import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import { MongoAgentStore } from './agent-store.ts';
+import { MongoCredentialStore } from './credential-store.ts';
+import { MongoDatabase } from './database.ts';
+import { MongoJournal } from './journal.ts';
+import { MongoKeyStore } from './key-store.ts';
+import { LiveChannel } from './live-channel.ts';
+import { MongoOwnerStore } from './owner-store.ts';
+
+export interface MongoOptions {
+  readonly uri: string;
+  readonly clock?: Clock | undefined;
+  readonly logger?: Logger | undefined;
+  /** J6; smaller in tests. */
+  readonly caps?: Partial<LogCaps> | undefined;
+}
+
+export interface MongoStore {
+  readonly journal: SessionJournal;
+  readonly sessions: SessionStore;
+  readonly agents: AgentStore;
+  readonly credentials: CredentialStore;
+  readonly keys: KeyStore;
+  readonly owners: OwnerStore;
+  /** What the other processes on the database tell. */
+  readonly channel: LiveChannel;
+  readonly database: MongoDatabase;
+  /** Ends what is under way, then lets go of the connections. */
+  close(): Promise<void>;
+}
+
+/** Throws DatabaseUnusable. */
+export async function openMongo(options: MongoOptions): Promise<MongoStore> {
+  const { uri, clock = systemClock, logger = silentLogger, caps } = options;
+  const database = await MongoDatabase.open({ uri, logger });
+  const channel = new LiveChannel({ database, logger });
+  const journal = new MongoJournal({
+    db: database.db,
+    clock,
+    logger,
+    channel,
+    caps: { eventsMax: LOG_EVENTS_MAX, bytesMax: LOG_BYTES_MAX, ...caps },
+  });
+  return {
+    journal,
+    sessions: journal,
+    agents: new MongoAgentStore(database),
+    credentials: new MongoCredentialStore(database),
+    keys: new MongoKeyStore(database),
+    owners: new MongoOwnerStore(database),
+    channel,
+    database,
+    async close() {
+      await journal.close();
+      await channel.close();
+      await database.close();
+    },
+  };
+}

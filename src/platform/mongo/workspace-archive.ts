@@ -1,0 +1,258 @@
+/**
+ * Checkpoints of workspaces in MongoDB (supervisor/workspace-archive.ts): the pointer is a document of `workspace`, contents are
+ * files of the GridFS bucket of the same name. No transaction: a pointer is compared and set, everything else is only added
+ * before and removed after.
+ *
+ * G1 A file's `_id` is `<session>/<claim>/<sha256>`. The number of the claim is in it so that a holder that lost its claim without
+ *    knowing never writes to an id that its successor writes to. Its `filename` is the session: the index that GridFS has anyway
+ *    finds all files of one.
+ * G2 What is to be removed is listed before the pointer is set and removed after. So a holder that is overtaken in between removes
+ *    nothing of its successor, who refers to what the pointer led to and to what it has written itself, both not on that list.
+ * G3 An upload that was cut leaves chunks and no file: it is nowhere referred to, and found by its chunks.
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Collection, GridFSBucket, MongoGridFSChunkError, MongoRuntimeError } from 'mongodb';
+import type { Clock } from '../../kernel/clock.ts';
+import type { SessionId } from '../../kernel/id.ts';
+import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import {
+  type Checkpoint,
+  CheckpointDamaged,
+  ClaimLost,
+  type ContentId,
+  type WorkspaceArchive,
+  type WorkspaceClaim,
+  WorkspaceHeld,
+} from '../../supervisor/workspace-archive.ts';
+import type { MongoDatabase } from './database.ts';
+import { isDuplicateKey, translated, translateError } from './translate-error.ts';
+
+const BUCKET = 'workspace';
+/** One chunk is one round trip: larger than GridFS's 255 KiB, and small enough to be held a few times. */
+const CHUNK_BYTES = 1024 * 1024;
+/** How often a living holder is looked at again while it saves. */
+const HOLDER_LOOK_MS = 200;
+/** Contents removed by one command. */
+const REMOVED_AT_ONCE = 500;
+const CONTENT = /^\d{1,15}\/[0-9a-f]{64}$/;
+
+interface WorkspaceDocument {
+  readonly _id: string;
+  /** The owner that has the workspace open; absent while it rests. */
+  readonly holder?: string;
+  /** Counts the claims: two holders never have the same. */
+  readonly claim: number;
+  /** K5. */
+  readonly hasGap?: boolean;
+  readonly version: number;
+  readonly root?: ContentId;
+  readonly savedAt?: Date;
+}
+
+interface Claimed {
+  readonly kind: 'claimed';
+  readonly workspace: WorkspaceDocument;
+  readonly gap: WorkspaceClaim['gap'];
+}
+
+export interface MongoWorkspaceArchivePorts {
+  readonly database: Pick<MongoDatabase, 'db'>;
+  readonly owners: Pick<OwnerStore, 'alive'>;
+  /** The name under which this server's heartbeat is written. */
+  readonly owner: string;
+  readonly clock: Clock;
+}
+
+export class MongoWorkspaceArchive implements WorkspaceArchive {
+  readonly #ports: MongoWorkspaceArchivePorts;
+  readonly #workspaces: Collection<WorkspaceDocument>;
+  readonly #contents: Contents;
+
+  constructor(ports: MongoWorkspaceArchivePorts) {
+    this.#ports = ports;
+    this.#workspaces = ports.database.db.collection<WorkspaceDocument>(BUCKET);
+    this.#contents = new Contents(ports.database);
+  }
+
+  async claim(sessionId: SessionId, waitMs: number, signal?: AbortSignal): Promise<WorkspaceClaim> {
+    const { clock } = this.#ports;
+    const giveUpAt = clock.now() + waitMs;
+    for (;;) {
+      const claimed = await translated(() => this.#tryClaim(sessionId));
+      if (claimed.kind === 'claimed') return this.#open(claimed.workspace, claimed.gap);
+      if (signal?.aborted === true || clock.now() >= giveUpAt) throw new WorkspaceHeld(claimed.holder);
+      await clock.sleep(HOLDER_LOOK_MS, signal);
+    }
+  }
+
+  forget(sessionId: SessionId): Promise<void> {
+    return translated(async () => {
+      if (!(await this.#isKnown(sessionId))) return;
+      const claimed = await this.#tryClaim(sessionId);
+      if (claimed.kind === 'held') return;
+      const { claim } = claimed.workspace;
+      await this.#contents.remove(await this.#contents.of(sessionId));
+      // last: while it is there, what a crash has left can be found
+      await this.#workspaces.deleteOne({ _id: sessionId, holder: this.#ports.owner, claim });
+    });
+  }
+
+  async #tryClaim(sessionId: SessionId): Promise<Claimed | { kind: 'held'; holder: string }> {
+    const { owner, owners, clock } = this.#ports;
+    const mine = { $set: { holder: owner }, $inc: { claim: 1 } };
+    for (;;) {
+      const free = await this.#workspaces
+        .findOneAndUpdate(
+          { _id: sessionId, holder: { $in: [owner, null] } as never }, // null: absent, which the type of the field does not say
+          { ...mine, $setOnInsert: { version: 0 } },
+          { upsert: true, returnDocument: 'after' },
+        )
+        .catch(noneIfHeld);
+      if (free !== null)
+        return { kind: 'claimed', workspace: free, gap: free.hasGap === true ? 'old' : 'none' };
+      const held = await this.#workspaces.findOne({ _id: sessionId });
+      if (held?.holder === undefined || held.holder === owner) continue; // given back in between
+      const { holder, claim } = held;
+      if ((await owners.alive(clock.now())).includes(holder)) return { kind: 'held', holder };
+      const over = { $set: { holder: owner, hasGap: true }, $inc: { claim: 1 } };
+      const taken = await this.#workspaces.findOneAndUpdate({ _id: sessionId, holder, claim }, over, {
+        returnDocument: 'after',
+      });
+      // K2, K5
+      if (taken !== null)
+        return { kind: 'claimed', workspace: taken, gap: held.hasGap === true ? 'old' : 'fresh' };
+    }
+  }
+
+  #open(workspace: WorkspaceDocument, gap: WorkspaceClaim['gap']): WorkspaceClaim {
+    const { _id, claim, version, root } = workspace;
+    const sessionId = _id as SessionId; // it was claimed by one
+    const contents = this.#contents;
+    const own = { _id, holder: this.#ports.owner, claim };
+    const checkpoint = root === undefined ? undefined : { version, root };
+    const written: string[] = [];
+    return {
+      number: claim,
+      gap,
+      closeGap: () =>
+        translated(async () => {
+          await this.#workspaces.updateOne(own, { $unset: { hasGap: '' } });
+        }),
+      checkpoint,
+      read: (content) => contents.read(fileIdOf(sessionId, content)),
+      async write(sha256, bytes) {
+        const content = `${claim}/${sha256}`; // G1
+        const id = fileIdOf(sessionId, content);
+        written.push(id);
+        await translated(() => contents.write(id, sessionId, bytes));
+        return content;
+      },
+      settle: (next, kept) =>
+        translated(async () => {
+          const keptIds = new Set([next, ...kept].map((content) => fileIdOf(sessionId, content)));
+          const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // G2: before
+          const settled = checkpoint?.root === next ? checkpoint : { version: version + 1, root: next };
+          if (!(await this.#point(own, settled, settled === checkpoint))) {
+            // forgotten meanwhile: nobody comes after this one to remove what it wrote since
+            if (!(await this.#isKnown(sessionId))) await contents.remove(written);
+            throw new ClaimLost(); // K2
+          }
+          await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
+          return settled;
+        }),
+      release: () =>
+        translated(async () => {
+          await this.#workspaces.updateOne(own, { $unset: { holder: '' } });
+        }),
+    };
+  }
+
+  async #isKnown(sessionId: SessionId): Promise<boolean> {
+    return (await this.#workspaces.findOne({ _id: sessionId }, { projection: { _id: 1 } })) !== null;
+  }
+
+  /** Sets the pointer and gives the claim back, in one step; false when the claim is lost. */
+  async #point(
+    own: { _id: string; holder: string; claim: number },
+    settled: Checkpoint,
+    isSame: boolean,
+  ): Promise<boolean> {
+    const change = isSame ? {} : { $set: { ...settled, savedAt: new Date(this.#ports.clock.now()) } };
+    const { matchedCount } = await this.#workspaces.updateOne(own, { ...change, $unset: { holder: '' } });
+    if (matchedCount > 0) return true;
+    // the answer of an update that was made may have been lost on the way: then nobody else has claimed it since
+    const { _id, claim } = own;
+    const now = await this.#workspaces.findOne({ _id, claim, holder: { $exists: false } });
+    return now?.version === settled.version && now.root === settled.root;
+  }
+}
+
+/** The GridFS bucket. */
+class Contents {
+  readonly #database: Pick<MongoDatabase, 'db'>;
+  readonly #bucket: GridFSBucket;
+
+  constructor(database: Pick<MongoDatabase, 'db'>) {
+    this.#database = database;
+    this.#bucket = new GridFSBucket(database.db, { bucketName: BUCKET, chunkSizeBytes: CHUNK_BYTES });
+  }
+
+  async *read(id: string): AsyncIterable<Uint8Array> {
+    try {
+      yield* this.#bucket.openDownloadStream(id as never); // the driver's types know ObjectIds only
+    } catch (cause) {
+      if (!isMissing(cause)) throw translateError(cause);
+      throw new CheckpointDamaged('a part is missing in the database', cause);
+    }
+  }
+
+  async write(
+    id: string,
+    sessionId: SessionId,
+    bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> {
+    const upload = this.#bucket.openUploadStreamWithId(id as never, sessionId); // as above
+    await pipeline(Readable.from(bytes, { objectMode: false }), upload);
+  }
+
+  /** All that there is of a session, what was cut included (G3). */
+  async of(sessionId: SessionId): Promise<string[]> {
+    const { db } = this.#database;
+    const files = await db
+      .collection<{ _id: string }>(`${BUCKET}.files`)
+      .find({ filename: sessionId }, { projection: { _id: 1 } })
+      .toArray();
+    const range = { $gte: `${sessionId}/`, $lt: `${sessionId}0` }; // '0' comes after '/'
+    const withChunks = await db
+      .collection<{ files_id: string }>(`${BUCKET}.chunks`)
+      .distinct('files_id', { files_id: range });
+    return [...new Set([...files.map(({ _id }) => _id), ...withChunks])];
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    const { db } = this.#database;
+    for (let from = 0; from < ids.length; from += REMOVED_AT_ONCE) {
+      const some = ids.slice(from, from + REMOVED_AT_ONCE);
+      await db.collection<{ _id: string }>(`${BUCKET}.files`).deleteMany({ _id: { $in: some } });
+      await db.collection<{ files_id: string }>(`${BUCKET}.chunks`).deleteMany({ files_id: { $in: some } });
+    }
+  }
+}
+
+/** Only what a claim's `write` can have answered: a manifest that says anything else leads nowhere (K4). */
+function fileIdOf(sessionId: SessionId, content: ContentId): string {
+  if (!CONTENT.test(content)) throw new CheckpointDamaged('it refers to a part that cannot be');
+  return `${sessionId}/${content}`;
+}
+
+function noneIfHeld(error: unknown): null {
+  if (isDuplicateKey(error)) return null;
+  throw error;
+}
+
+/** The driver has no class of its own for a file that is not there. */
+function isMissing(error: unknown): boolean {
+  if (error instanceof MongoGridFSChunkError) return true;
+  return error instanceof MongoRuntimeError && error.message.startsWith('FileNotFound');
+}

@@ -1,0 +1,57 @@
+/** The store that DATABASE_URL names: the same ports, embedded or shared. */
+import type { KeyStore } from '../access/key-store.ts';
+import type { LiveWire } from '../journal/live-wire.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Scope } from '../kernel/scope.ts';
+import { MongoSecretsMark } from '../platform/mongo/secrets-mark.ts';
+import { openMongo } from '../platform/mongo/store.ts';
+import { MongoWorkspaceArchive } from '../platform/mongo/workspace-archive.ts';
+import { openSqlite } from '../platform/sqlite/store.ts';
+import type { CredentialStore } from '../secrets/credential-store.ts';
+import type { AgentStore } from '../sessions/agent-store.ts';
+import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
+import type { OwnerStore } from '../supervisor/owner-store.ts';
+import type { WorkspaceArchive } from '../supervisor/workspace-archive.ts';
+import type { DatabaseChoice } from './config.ts';
+
+export interface Store {
+  readonly journal: SessionJournal;
+  readonly sessions: SessionStore;
+  readonly agents: AgentStore;
+  readonly credentials: CredentialStore;
+  readonly keys: KeyStore;
+  readonly owners: OwnerStore;
+  /** What only a store has that several servers share; absent where this server is the only one. */
+  readonly shared?: SharedStore | undefined;
+}
+
+export interface SharedStore {
+  /** Carries deltas between the servers. */
+  readonly wire: LiveWire;
+  /** For the workspaces of the server whose heartbeat is under this name. */
+  archiveFor(owner: string): WorkspaceArchive;
+  /** Whether this is the mark that the first server on the database left: a hash that tells its secrets from others. */
+  ownsSecrets(mark: string): Promise<boolean>;
+}
+
+/** Throws DatabaseInUse, DatabaseUnusable. */
+export async function openStore(
+  database: DatabaseChoice,
+  { clock, logger }: { clock: Clock; logger: Logger },
+  scope: Scope,
+): Promise<Store> {
+  if (database.kind === 'sqlite') {
+    return scope.add('store', openSqlite({ path: database.path, clock }), (it) => it.close());
+  }
+  const opened = await openMongo({ uri: database.uri.open(), clock, logger });
+  const store = scope.add('store', opened, (it) => it.close());
+  const secrets = new MongoSecretsMark(store.database);
+  const shared: SharedStore = {
+    wire: store.channel,
+    archiveFor: (owner) =>
+      new MongoWorkspaceArchive({ database: store.database, owners: store.owners, owner, clock }),
+    ownsSecrets: (mark) => secrets.isOwn(mark),
+  };
+  return { ...store, shared };
+}

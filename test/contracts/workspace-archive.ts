@@ -1,0 +1,206 @@
+/** What every WorkspaceArchive must keep (src/supervisor/workspace-archive.ts K1-K5). */
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newId, type SessionId } from '../../src/kernel/id.ts';
+import {
+  CheckpointDamaged,
+  ClaimLost,
+  type ContentId,
+  type WorkspaceArchive,
+  type WorkspaceClaim,
+  WorkspaceHeld,
+} from '../../src/supervisor/workspace-archive.ts';
+
+export interface OpenArchive {
+  /** The archive as the server of that owner has it, who lives from now on. */
+  as(owner: string): Promise<WorkspaceArchive>;
+  /** The owner lives no more. */
+  die(owner: string): Promise<void>;
+  /** Everything that is stored for a session, what was cut included. */
+  stored(sessionId: SessionId): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+export interface ArchivePlatform {
+  readonly name: string;
+  open(): Promise<OpenArchive>;
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export function workspaceArchiveContract(platform: ArchivePlatform): void {
+  describe(`the workspace archive contract on ${platform.name}`, () => {
+    let world: OpenArchive;
+    let a: WorkspaceArchive;
+    let b: WorkspaceArchive;
+    let sessionId: SessionId;
+    beforeEach(async () => {
+      world = await platform.open();
+      a = await world.as('a');
+      b = await world.as('b');
+      sessionId = newId('session');
+    });
+    afterEach(() => world.close());
+
+    it('gives the next holder the checkpoint that the last one has settled', async () => {
+      const first = await a.claim(sessionId, 0);
+      expect(first.checkpoint).toBeUndefined();
+      const content = await write(first, 'content');
+      const root = await write(first, 'root');
+      const checkpoint = await first.settle(root, new Set([content]));
+
+      const second = await b.claim(sessionId, 0);
+      expect(second.checkpoint).toEqual(checkpoint);
+      expect(await read(second, root)).toBe('root');
+      expect(await read(second, content)).toBe('content');
+      await second.release();
+    });
+
+    it('K5 has a gap after an owner that died, for good, unless the next claim is of the one that was killed', async () => {
+      const first = await a.claim(sessionId, 0);
+      expect([first.number, first.gap]).toEqual([1, 'none']);
+      await first.settle(await write(first, 'root'), new Set());
+      expect((await a.claim(sessionId, 0)).gap).toBe('none');
+
+      await world.die('a');
+      const restarted = await b.claim(sessionId, 0);
+      expect([restarted.number, restarted.gap]).toEqual([3, 'fresh']);
+      await restarted.closeGap();
+      await restarted.release();
+      const closed = await b.claim(sessionId, 0);
+      expect(closed.gap).toBe('none');
+
+      await world.die('b');
+      const c = await world.as('c');
+      const other = await c.claim(sessionId, 0);
+      expect(other.gap).toBe('fresh');
+      await other.settle(await write(other, 'root'), new Set());
+      expect((await c.claim(sessionId, 0)).gap).toBe('old');
+    });
+
+    it('keeps contents larger than what one document holds', async () => {
+      const claim = await a.claim(sessionId, 0);
+      const parts = Array.from({ length: 20 }, (_, index) => Buffer.alloc(1024 * 1024, index));
+      const hash = createHash('sha256');
+      for (const part of parts) hash.update(part);
+      const root = await claim.write(hash.digest('hex'), parts);
+      await claim.settle(root, new Set());
+
+      const again = await b.claim(sessionId, 0);
+      const found = createHash('sha256');
+      for await (const part of again.read(root)) found.update(part);
+      expect(root.endsWith(found.digest('hex'))).toBe(true);
+    });
+
+    it('removes with a new checkpoint what it does not refer to, and what was never settled', async () => {
+      const first = await a.claim(sessionId, 0);
+      const kept = await write(first, 'kept');
+      await first.settle(await write(first, 'one'), new Set([kept, await write(first, 'dropped')]));
+      const cut = await a.claim(sessionId, 0);
+      await write(cut, 'never settled');
+      await cut.release();
+
+      const second = await a.claim(sessionId, 0);
+      const root = await write(second, 'two');
+      const { version } = await second.settle(root, new Set([kept]));
+      expect(version).toBe(2);
+      expect(await world.stored(sessionId)).toEqual(
+        [kept, root].map((id) => `${sessionId}/${id}`).toSorted(),
+      );
+    });
+
+    it('leaves the version alone when the root is the same', async () => {
+      const first = await a.claim(sessionId, 0);
+      const checkpoint = await first.settle(await write(first, 'root'), new Set());
+      const second = await a.claim(sessionId, 0);
+      const garbage = await write(second, 'garbage');
+
+      expect(await second.settle(checkpoint.root, new Set())).toEqual(checkpoint);
+      expect(await world.stored(sessionId)).not.toContain(`${sessionId}/${garbage}`);
+      expect((await b.claim(sessionId, 0)).checkpoint).toEqual(checkpoint);
+    });
+
+    it('lets others wait for a holder that lives, and refuses them when it takes too long', async () => {
+      const held = await a.claim(sessionId, 0);
+      await expect(b.claim(sessionId, 50)).rejects.toBeInstanceOf(WorkspaceHeld);
+
+      const waiting = b.claim(sessionId, 30_000);
+      const checkpoint = await held.settle(await write(held, 'root'), new Set());
+      expect((await waiting).checkpoint).toEqual(checkpoint);
+    });
+
+    it('ends the wait when it is told to', async () => {
+      await a.claim(sessionId, 0);
+      const stop = new AbortController();
+      const waiting = b.claim(sessionId, 30_000, stop.signal);
+      stop.abort();
+
+      await expect(waiting).rejects.toBeInstanceOf(WorkspaceHeld);
+    });
+
+    it('takes over from a dead holder, and then nothing that it does reaches the checkpoint', async () => {
+      const first = await a.claim(sessionId, 0);
+      const before = await first.settle(await write(first, 'before'), new Set());
+      const stale = await a.claim(sessionId, 0);
+      const late = await write(stale, 'late');
+      await world.die('a');
+      const taken = await b.claim(sessionId, 0);
+      expect(taken.checkpoint).toEqual(before);
+      const ours = await write(taken, 'late'); // the same bytes, under an id of our own
+
+      await expect(stale.settle(late, new Set())).rejects.toBeInstanceOf(ClaimLost);
+      await stale.release();
+      await expect((await world.as('c')).claim(sessionId, 0)).rejects.toBeInstanceOf(WorkspaceHeld);
+      expect(ours).not.toBe(late);
+      const after = await taken.settle(ours, new Set());
+      expect(after.version).toBe(before.version + 1);
+      const next = await b.claim(sessionId, 0);
+      expect(await read(next, after.root)).toBe('late');
+      expect(await world.stored(sessionId)).toEqual([`${sessionId}/${ours}`]);
+      await expect(stale.settle(late, new Set())).rejects.toBeInstanceOf(ClaimLost);
+    });
+
+    it('forgets all of a session and nothing of another, but not what another server has open', async () => {
+      const other = newId('session');
+      for (const id of [sessionId, other]) {
+        const claim = await a.claim(id, 0);
+        await claim.settle(await write(claim, 'root'), new Set());
+      }
+      const open = await b.claim(sessionId, 0);
+      const half = await write(open, 'half');
+      await a.forget(sessionId);
+      expect(await world.stored(sessionId)).toHaveLength(2);
+
+      await world.die('b');
+      await a.forget(sessionId);
+      await a.forget(sessionId); // again is no matter
+      expect(await world.stored(sessionId)).toEqual([]);
+      expect(await world.stored(other)).toHaveLength(1);
+      await write(open, 'more');
+      await expect(open.settle(half, new Set())).rejects.toBeInstanceOf(ClaimLost);
+      expect(await world.stored(sessionId)).toEqual([]);
+      expect((await a.claim(sessionId, 0)).checkpoint).toBeUndefined();
+    });
+
+    it('reads nothing but contents of the session', async () => {
+      const other = newId('session');
+      const secret = await a.claim(other, 0);
+      const content = await write(secret, 'secret');
+      await secret.settle(content, new Set());
+      const claim = await a.claim(sessionId, 0);
+
+      for (const id of [content, `../${other}/${content}`, `${other}/${content}`, '1/x', ''])
+        await expect((async () => read(claim, id))()).rejects.toBeInstanceOf(CheckpointDamaged);
+    });
+  });
+}
+
+function write(claim: WorkspaceClaim, text: string): Promise<ContentId> {
+  return claim.write(sha256(text), [Buffer.from(text)]);
+}
+
+async function read(claim: WorkspaceClaim, content: ContentId): Promise<string> {
+  let text = '';
+  for await (const part of claim.read(content)) text += Buffer.from(part).toString();
+  return text;
+}

@@ -1,0 +1,27 @@
+/** The journal and the session records on MongoDB keep their contracts. */
+import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.ts';
+import { followContract } from '../../contracts/follow.ts';
+import { journalContract } from '../../contracts/journal.ts';
+import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { mongoSuite } from '../../support/mongo-suite.ts';
+
+await mongoSuite('on a server of MongoDB', (server) => {
+  async function openAt(options: MongoOptions) {
+    const store = await openMongo(options);
+    return {
+      ...store,
+      reopen: async () => {
+        await store.close();
+        return openAt(options);
+      },
+    };
+  }
+  const platform = {
+    name: 'mongo',
+    lasting: true,
+    open: (options: Omit<MongoOptions, 'uri'>) => openAt({ ...options, uri: server.uri() }),
+  };
+  journalContract(platform);
+  followContract(platform);
+  sessionStoreContract(platform);
+});

@@ -1,0 +1,122 @@
+/** What the driver throws, told to the operator, and what compare-and-set may conclude from it. */
+import {
+  Long,
+  MongoClient,
+  MongoNetworkError,
+  MongoNetworkTimeoutError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoWriteConcernError,
+} from 'mongodb';
+import { describe, expect, it } from 'vitest';
+import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
+import { DatabaseFailed } from '../../../src/platform/mongo/faults.ts';
+import { STEPS } from '../../../src/platform/mongo/migrations.ts';
+import { MongoOwnerStore } from '../../../src/platform/mongo/owner-store.ts';
+import {
+  isDuplicateKey,
+  isUnknownOutcome,
+  translateError,
+} from '../../../src/platform/mongo/translate-error.ts';
+import { mongoDouble } from '../../support/mongo-double.ts';
+
+const refused = (code: number, message = 'refused') => new MongoServerError({ code, message });
+
+describe('an error of the MongoDB driver', () => {
+  it.each([
+    [14_031, 'DISK_FULL'],
+    [10_107, 'NO_PRIMARY'],
+    [189, 'NO_PRIMARY'],
+    [11_600, 'NO_PRIMARY'],
+    [262, 'TIMEOUT'],
+    [13, 'REFUSED'],
+    [64, 'NOT_REPLICATED'],
+    [10_334, 'TOO_LARGE'],
+    [89, 'NO_ANSWER'],
+  ])('of code %i has the reason %s, a sentence and its cause', (code, reason) => {
+    const error = refused(code);
+
+    const translated = translateError(error);
+
+    expect(translated).toBeInstanceOf(DatabaseFailed);
+    expect(translated).toMatchObject({ reason, cause: error });
+    expect(String(translated)).toMatch(/\.$/);
+  });
+
+  it('that only its message tells to be a full disk is one', () => {
+    expect(translateError(refused(8, '28: No space left on device'))).toMatchObject({ reason: 'DISK_FULL' });
+  });
+
+  it('that nobody has a sentence for keeps its own words', () => {
+    expect(translateError(refused(9, 'cannot parse'))).toMatchObject({
+      message: 'The database refused a command: cannot parse.',
+    });
+  });
+
+  it('that is not the driver’s, or was translated before, stays as it is', () => {
+    const [ours, before] = [new TypeError('ours'), translateError(refused(9))];
+
+    expect(translateError(ours)).toBe(ours);
+    expect(translateError(before)).toBe(before);
+  });
+
+  it.each([10_107, 189, 91, 11_600, 11_602, 13_435, 13_436, 262, 64, 100])(
+    'of code %i leaves open whether the write happened, also when translated',
+    (code) => {
+      expect(isUnknownOutcome(refused(code))).toBe(true);
+      expect(isUnknownOutcome(translateError(refused(code)))).toBe(true);
+    },
+  );
+
+  it('of the network, of a wait, of a label or of replication leaves it open as well', () => {
+    const labelled = refused(1);
+    labelled.addErrorLabel('RetryableWriteError');
+    const concern = { code: 64, errmsg: 'waiting for replication timed out' };
+
+    expect(isUnknownOutcome(new MongoNetworkError('closed'))).toBe(true);
+    expect(isUnknownOutcome(new MongoNetworkTimeoutError('late'))).toBe(true);
+    expect(isUnknownOutcome(labelled)).toBe(true);
+    expect(isUnknownOutcome(new MongoWriteConcernError({ ok: 1, writeConcernError: concern }))).toBe(true);
+  });
+
+  it('of choosing a server leaves it open: an attempt before may have been sent', async () => {
+    const client = new MongoClient('mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=50');
+    const error: unknown = await client
+      .db()
+      .command({ ping: 1 })
+      .catch((thrown: unknown) => thrown);
+    await client.close();
+
+    expect(error).toBeInstanceOf(MongoServerSelectionError);
+    expect(isUnknownOutcome(error)).toBe(true);
+    expect(translateError(error)).toMatchObject({ reason: 'NO_ANSWER' });
+  });
+
+  it('of a duplicate, a full disk or a refusal says that nothing was written', () => {
+    expect([11_000, 14_031, 13].map((code) => isUnknownOutcome(refused(code)))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(isUnknownOutcome(new TypeError('ours'))).toBe(false);
+    expect(isDuplicateKey(refused(11_000))).toBe(true);
+    expect(isDuplicateKey(translateError(refused(11_000)))).toBe(true);
+    expect(isDuplicateKey(refused(1))).toBe(false);
+  });
+
+  it('comes out of a store as an outage with its sentence', async () => {
+    const firstBatch = [{ _id: 'schema', version: STEPS.length }];
+    const server = await mongoDouble({ setName: 'rs0', isWritablePrimary: true }, (command) => {
+      if (command === 'update') return { ok: 0, code: 14_031, errmsg: 'no room' };
+      return command === 'find' ? { cursor: { id: Long.ZERO, ns: 'x.y', firstBatch }, ok: 1 } : undefined;
+    });
+    const database = await MongoDatabase.open({ uri: `mongodb://${server.host}/x` });
+
+    const beat = new MongoOwnerStore(database).beat('me', 1);
+
+    await expect(beat).rejects.toMatchObject({ name: 'DatabaseFailed', reason: 'DISK_FULL' });
+    await expect(beat).rejects.toThrow(/disk of the database is full/);
+    await database.close();
+    await server.close();
+  });
+});

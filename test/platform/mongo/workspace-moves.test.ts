@@ -1,0 +1,215 @@
+/**
+ * Sessions that go from server to server with their files: real hands, checkpoints in MongoDB. Servers are played by launchers with
+ * a data folder each. What runs here outside of bubblewrap is harmless (hands-in-the-open.test.ts says why).
+ */
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock as clock } from '../../../src/kernel/clock.ts';
+import { newId, type SessionId } from '../../../src/kernel/id.ts';
+import { jsonLogger } from '../../../src/kernel/logger.ts';
+import { Checkpoints } from '../../../src/platform/local/checkpoints.ts';
+import { chooseIsolation } from '../../../src/platform/local/isolation.ts';
+import { LocalLauncher } from '../../../src/platform/local/launcher.ts';
+import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
+import { WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
+import type { Hands } from '../../../src/supervisor/launcher.ts';
+import { eventually } from '../../support/eventually.ts';
+import { failingAt } from '../../support/failing-writes.ts';
+import { mongoSuite } from '../../support/mongo-suite.ts';
+import { openArchive, type OpenMongoArchive } from '../../support/open-archive.ts';
+
+interface Server {
+  readonly launcher: LocalLauncher;
+  readonly checkpoints: Checkpoints;
+  folderOf(sessionId: SessionId): string;
+}
+
+await mongoSuite('a session that moves', (mongo) => {
+  let folder: string;
+  let archive: OpenMongoArchive;
+  let sessionId: SessionId;
+  let logs: string;
+  const running: Hands[] = [];
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-moves-'));
+    archive = await openArchive(mongo.uri());
+    sessionId = newId('session');
+    logs = '';
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((hands) => hands.stop()));
+    await archive.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** `place` is its data folder: a server that is started again has the same place and is another owner. */
+  const server = async (
+    owner: string,
+    place = owner,
+    options: { db?: typeof archive.database.db; isolated?: boolean } = {},
+  ): Promise<Server> => {
+    const logger = jsonLogger('info', (line) => {
+      logs += line;
+    });
+    const workspaces = new WorkspaceStore(join(folder, place));
+    const kept = await archive.through({ db: options.db ?? archive.database.db }, owner);
+    const short = { holderWaitMs: 300, owedRetryMs: 20 };
+    const checkpoints = new Checkpoints({ archive: kept, workspaces, clock, logger, ...short });
+    const isolation = await chooseIsolation(
+      options.isolated === true ? 'bubblewrap' : 'none',
+      process.env.PATH,
+    );
+    const unitSocket = join(folder, 'unit.sock');
+    const launcher = new LocalLauncher({ isolation, workspaces, checkpoints, unitSocket, logger });
+    return { launcher, checkpoints, folderOf: (id) => join(folder, place, id) };
+  };
+  const run = async ({ launcher }: Server, command: string): Promise<string> => {
+    const hands = await launcher.launchHands(sessionId);
+    running.push(hands);
+    const callId = `call_${Math.random().toString(36).slice(2)}`;
+    const { output } = await hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
+    await hands.stop();
+    return output.trim();
+  };
+
+  it('finds its files on another server, and on the first one what the other has made of them', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    expect(await run(a, 'echo one > f; cat f')).toBe('one');
+    await a.launcher.rest(sessionId);
+    expect(await run(b, 'cat f; echo two > f')).toBe('one');
+    await b.launcher.rest(sessionId);
+
+    expect(await run(a, 'cat f')).toBe('two');
+    await a.launcher.rest(sessionId);
+    expect(
+      readdirSync(join(a.folderOf(sessionId), 'results')).filter((entry) => entry.endsWith('.json')),
+    ).toHaveLength(3);
+    expect(logs).toContain('"workspace restored"');
+  });
+
+  it('finds its files when the folder of the server is gone', async () => {
+    const a = await server('a');
+    await run(a, 'echo kept > f');
+    await a.launcher.rest(sessionId);
+    rmSync(a.folderOf(sessionId), { recursive: true });
+
+    expect(await run(a, 'cat f')).toBe('kept');
+  });
+
+  it('has its files as its own inside the isolation', async () => {
+    const [a, b] = [await server('a', 'a', { isolated: true }), await server('b', 'b', { isolated: true })];
+    await run(a, 'mkdir d; echo kept > d/f; chmod 600 d/f; chmod 700 d');
+    await a.launcher.rest(sessionId);
+
+    expect(await run(b, 'cat d/f && echo more >> d/f && tail -1 d/f')).toBe('kept\nmore');
+    const owner = lstatSync(join(b.folderOf(sessionId), 'files/d/f')).uid;
+    if (process.getuid?.() === 0) expect(owner).toBeGreaterThanOrEqual(210_000);
+  });
+
+  it('is not opened on two servers: the second waits, and says why it gives up', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    await run(a, 'echo one > f');
+    await expect(run(b, 'cat f')).rejects.toBeInstanceOf(WorkspaceHeld);
+
+    const stop = new AbortController();
+    const waiting = b.launcher.launchHands(sessionId, stop.signal);
+    stop.abort();
+    await expect(waiting).rejects.toBeInstanceOf(WorkspaceHeld);
+    await a.launcher.rest(sessionId);
+    expect(await run(b, 'cat f')).toBe('one');
+  });
+
+  it('keeps the copy here while nobody has gone on from it elsewhere', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f');
+    await a.launcher.rest(sessionId);
+    await run(a, 'echo newer > f'); // and the server is killed
+    await archive.die('a');
+
+    const again = await server('again', 'a');
+    expect(await run(again, 'cat f')).toBe('newer');
+  });
+
+  it('goes on from the checkpoint when the server that had it is dead, and the dead one cannot undo that', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    await run(a, 'echo one > f');
+    await a.launcher.rest(sessionId);
+    await run(a, 'echo lost > f');
+    await archive.die('a');
+    expect(await run(b, 'cat f; echo two > f')).toBe('one');
+    await a.launcher.rest(sessionId); // it was not dead after all
+    await b.launcher.rest(sessionId);
+
+    expect(logs).toContain('ClaimLost');
+    const back = await server('back', 'a');
+    expect(await run(back, 'cat f')).toBe('two');
+    expect(logs).toContain('what was not saved here is dropped');
+  });
+
+  it('is saved by a server that was killed and is back, with no hands started', async () => {
+    const a = await server('a');
+    await run(a, 'echo kept > f'); // and the server is killed
+    const again = await server('again', 'a');
+    const stop = new AbortController();
+    const served = again.checkpoints.run(stop.signal);
+    await archive.die('a'); // known only after a while
+
+    await eventually('it is saved', () => logs.includes('"workspace saved"'));
+    stop.abort();
+    await served;
+    expect(await run(await server('b'), 'cat f')).toBe('kept');
+  });
+
+  it('keeps its files here while the database does not answer, and saves them when it does', async () => {
+    const view = failingAt(archive.database.db, Infinity, false);
+    const a = await server('a', 'a', { db: view.db });
+    await run(a, 'echo kept > f');
+    view.cut();
+    await a.launcher.rest(sessionId);
+    expect(logs).toContain('workspace not saved');
+    expect(readFileSync(join(a.folderOf(sessionId), 'files/f'), 'utf8')).toBe('kept\n');
+    await expect(run(await server('b'), 'cat f')).rejects.toBeInstanceOf(WorkspaceHeld);
+
+    const stop = new AbortController();
+    const served = a.checkpoints.run(stop.signal);
+    view.mend();
+    await eventually('it is saved', () => logs.includes('"workspace saved"'));
+    stop.abort();
+    await served;
+    expect(await run(await server('c'), 'cat f')).toBe('kept');
+  });
+
+  it('leaves nothing behind when it is forgotten', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f');
+    await a.launcher.rest(sessionId);
+    await a.launcher.forget(sessionId);
+
+    expect(await archive.stored(sessionId)).toEqual([]);
+    expect(existsSync(a.folderOf(sessionId))).toBe(false);
+    expect(await archive.database.db.collection('workspace').countDocuments()).toBe(0);
+  });
+
+  it('whose checkpoint cannot be restored says so, and gives the claim back', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    await run(a, 'echo one > f');
+    await a.launcher.rest(sessionId);
+    await archive.database.db.collection('workspace.chunks').deleteMany({});
+    await expect(run(b, 'cat f')).rejects.toThrow('cannot be restored');
+
+    writeFileSync(join(a.folderOf(sessionId), 'files', 'g'), 'whole here');
+    expect(await run(a, 'cat f')).toBe('one');
+    await a.launcher.rest(sessionId);
+    expect(await run(b, 'cat f')).toBe('one');
+  });
+});

@@ -1,0 +1,106 @@
+/** Two whole servers on one MongoDB: either answers for every session, and a session outlives the one that runs it. */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { mongoSuite } from '../support/mongo-suite.ts';
+import { type LogEvent, World } from '../support/world.ts';
+
+const SCRIPTS = { HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts` };
+
+await mongoSuite('two servers', () => {
+  const worlds: World[] = [];
+  afterEach(async () => {
+    for (const world of worlds.splice(0).toReversed()) await world.close();
+  });
+
+  async function open(env: Record<string, string> = {}): Promise<World> {
+    const world = await World.open({ ...SCRIPTS, ...env }, 'mongo');
+    worlds.push(world);
+    return world;
+  }
+
+  /** Two on one database with the same secrets; whatever is started, the first one runs it. */
+  async function two(env: Record<string, string> = {}): Promise<{ one: World; other: World }> {
+    const one = await open(env);
+    for (const name of ['slow', 'recall', 'wait'])
+      await one.createAgent({ name, model: `rehearsal/${name}` });
+    const other = await beside(one, env);
+    return { one, other };
+  }
+
+  function beside(one: World, env: Record<string, string> = {}): Promise<World> {
+    return open({ ...env, ...one.store, HOLDFAST_SECRETS: join(one.folder, 'data') });
+  }
+
+  const outcomes = (events: readonly LogEvent[]) =>
+    events.filter(({ type }) => type === 'turn.completed').map(({ body }) => body.outcome);
+  const runsOn = (world: World, sessionId: string) => world.brainPid(sessionId) !== undefined;
+
+  it('show a message that is being written, to readers of both, with the token of either', async () => {
+    const { one, other } = await two();
+    const query = `mutation { startSession(input: { agent: "slow", input: "Speak." }) {
+      ... on StartSessionPayload { session { id } clientToken { token } } ... on Fault { message } } }`;
+    const { startSession } = await one.graphql(query);
+    const { id } = startSession.session;
+    const texts = new Map<World, string>([
+      [one, ''],
+      [other, ''],
+    ]);
+    const readers = [...texts.keys()].map((world) =>
+      world.subscribe(id, undefined, (frame) => {
+        if (frame.__typename === 'MessageDelta')
+          texts.set(world, (texts.get(world) ?? '').slice(0, frame.offset) + frame.text);
+      }),
+    );
+
+    await eventually('both readers see words before the message is whole', () =>
+      [...texts.values()].every((text) => text.length > 10),
+    );
+    const seen = await other.graphql(
+      `{ session(id: "${id}") { ... on Session { id } } }`,
+      {},
+      startSession.clientToken.token,
+    );
+    expect(seen.session.id).toBe(id);
+    const stranger = runsOn(one, id) ? other : one;
+    await stranger.graphql(`mutation { cancelTurn(sessionId: "${id}") { __typename } }`);
+
+    expect(outcomes(await other.sees(id, 'turn.completed'))).toEqual(['canceled']);
+    await Promise.all(readers.map((reader) => reader.stop()));
+  });
+
+  it('hand a session over with its files when the one that had it stops', async () => {
+    const { one, other } = await two({ HOLDFAST_IDLE_SECONDS: '1' });
+    const id = await one.startSession({ agent: 'recall', input: 'Keep it.' });
+    await one.sees(id, 'session.hibernated');
+    const [had, has] = runsOn(one, id) ? [one, other] : [other, one];
+    await had.stop();
+    await rm(join(had.folder, 'data', 'workspaces'), { recursive: true, force: true });
+
+    await has.send(id, 'What was it?');
+    const events = await has.sees(id, 'turn.completed', 2);
+
+    const answer = events.filter(({ type }) => type === 'agent.message').at(-1);
+    expect(answer?.body.text).toContain('treasure');
+    expect(runsOn(has, id)).toBe(true);
+  });
+
+  it('take over a session in the middle of its turn when the one that runs it is killed', async () => {
+    const { one, other } = await two();
+    const id = await one.startSession({ agent: 'wait', input: 'Wait.' });
+    await one.sees(id, 'tool.call');
+    const [ran, left] = runsOn(one, id) ? [one, other] : [other, one];
+    const mark = join(ran.folder, 'data', 'workspaces', id, 'files', 'waiting');
+    await eventually('the command runs', () => existsSync(mark));
+
+    await ran.crash();
+    await eventually('the other has it', () => runsOn(left, id), 40_000);
+    const events = await left.sees(id, 'tool.result');
+
+    expect(events.find(({ type }) => type === 'tool.result')?.body.outcome).toBe('unknown');
+    expect(events.filter(({ type }) => type === 'brain.started').length).toBeGreaterThan(1);
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+  });
+});

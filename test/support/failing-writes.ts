@@ -1,0 +1,65 @@
+/**
+ * A database whose n-th write is the last that happens: it fails before it is made, or it is made and its answer is lost. Nothing
+ * after it reaches the server, as after a crash. Reads go on until then.
+ */
+import type { Db } from 'mongodb';
+
+const WRITES = new Set(['insertOne', 'updateOne', 'deleteOne', 'deleteMany', 'findOneAndUpdate']);
+
+export interface FailingWrites {
+  readonly db: Db;
+  hasFailed(): boolean;
+  /** From now on nothing is written. */
+  cut(): void;
+  /** From now on everything is written. */
+  mend(): void;
+}
+
+/** `before` is waited for before each write, with its name and collection. */
+export function failingAt(
+  db: Db,
+  at: number,
+  isAnswerLost: boolean,
+  before: (write: string, collection: string) => Promise<void> = async () => undefined,
+): FailingWrites {
+  let writes = 0;
+  let last = at;
+  const isCut = (): boolean => writes >= last;
+  const write = async (name: string, collection: string, call: () => unknown): Promise<unknown> => {
+    await before(name, collection);
+    const wasCut = isCut();
+    writes += 1;
+    if (wasCut || (isCut() && !isAnswerLost)) throw new Error('cut here');
+    const answer = await call();
+    if (isCut()) throw new Error('cut here');
+    return answer;
+  };
+  const watched = (collection: object, name: string): object =>
+    new Proxy(collection, {
+      get(target, property) {
+        const found: unknown = Reflect.get(target, property, target);
+        if (typeof found !== 'function') return found;
+        return (...args: unknown[]): unknown => {
+          const call = (): unknown => Reflect.apply(found, target, args);
+          return WRITES.has(String(property)) ? write(String(property), name, call) : call();
+        };
+      },
+    });
+  const view = new Proxy(db, {
+    get(target, property) {
+      const found: unknown = Reflect.get(target, property, target);
+      if (typeof found !== 'function') return found;
+      return (...args: unknown[]): unknown => {
+        const made: unknown = Reflect.apply(found, target, args);
+        // a collection is an object
+        return property === 'collection' ? watched(made as object, String(args[0])) : made;
+      };
+    },
+  });
+  return {
+    db: view,
+    hasFailed: isCut,
+    cut: () => (last = writes),
+    mend: () => (last = Infinity),
+  };
+}
