@@ -16,6 +16,8 @@ import { startUnits } from './units.ts';
 export interface ControlPlane {
   /** Where the outer door is, for example http://127.0.0.1:4000. */
   readonly url: string;
+  /** Where the sessions are kept, for people. */
+  readonly place: string;
   /** The API key that was made at this start, the first one. */
   readonly firstKey: string | undefined;
   close(): Promise<void>;
@@ -58,7 +60,7 @@ async function start(
       'HOLDFAST_ROOT_KEY is short and can be guessed: take a longer one before others can reach this server',
     );
   }
-  return { url: urlOf(host, door.port), firstKey, close: () => scope.close() };
+  return { url: urlOf(host, door.port), place: parts.place, firstKey, close: () => scope.close() };
 }
 
 /** What a person can do about an address that cannot be listened on. */

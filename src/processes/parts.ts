@@ -25,6 +25,8 @@ export interface Parts extends GraphqlPorts {
   readonly store: SessionStore;
   readonly owners: OwnerStore;
   readonly shared: SharedStore | undefined;
+  /** Where the store is, for people. */
+  readonly place: string;
 }
 
 const SIGNING_KEY = 'token-signing-key';
@@ -64,6 +66,7 @@ export async function openParts(
     store: store.sessions,
     owners,
     shared,
+    place: store.place,
   };
 }
 

@@ -16,6 +16,8 @@ import type { WorkspaceArchive } from '../supervisor/workspace-archive.ts';
 import type { DatabaseChoice } from './config.ts';
 
 export interface Store {
+  /** Where it is, for people: without user and password. */
+  readonly place: string;
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
   readonly agents: AgentStore;
@@ -42,7 +44,9 @@ export async function openStore(
   scope: Scope,
 ): Promise<Store> {
   if (database.kind === 'sqlite') {
-    return scope.add('store', openSqlite({ path: database.path, clock }), (it) => it.close());
+    const { path } = database;
+    const store = scope.add('store', openSqlite({ path, clock }), (it) => it.close());
+    return { ...store, place: path };
   }
   const opened = await openMongo({ uri: database.uri.open(), clock, logger });
   const store = scope.add('store', opened, (it) => it.close());
@@ -53,5 +57,6 @@ export async function openStore(
       new MongoWorkspaceArchive({ database: store.database, owners: store.owners, owner, clock }),
     ownsSecrets: (mark) => secrets.isOwn(mark),
   };
-  return { ...store, shared };
+  const { address, version } = store.database.server;
+  return { ...store, place: `${address} (MongoDB ${version})`, shared };
 }
