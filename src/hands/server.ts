@@ -14,6 +14,7 @@ import { CALLS_RUNNING_MAX, RESULTS_IN_MEMORY_MAX } from './limit.ts';
 import { OneByOne } from './one-by-one.ts';
 import type { Sandbox } from './sandbox.ts';
 import { defectOf, type Tool, type ToolAnswer, type ToolInput } from './tool.ts';
+import { LOST } from './tool-result.ts';
 import { CALL_ID, type FromHands, type ToolCall, type ToolResult } from './wire.ts';
 
 export interface HandsPorts {
@@ -30,9 +31,6 @@ export interface HandsPorts {
 
 /** A longer wait than a turn may last makes no sense, and setTimeout would overflow (kernel/limit.ts TURN_SECONDS_MAX). */
 const TIMEOUT_MS_MAX = 24 * 3_600_000;
-
-const LOST =
-  'This call was started, and the process that ran it died before the result was known. It may have taken effect in part or as a whole: look before you do it again.';
 
 /** Why a running call was stopped. */
 type Stop = 'timed_out' | 'canceled';
@@ -101,8 +99,8 @@ export class HandsServer {
     const { kept, keptIsWhole, complain } = this.#ports;
     const found = await kept.find(call.callId);
     if (found.kind === 'done') return this.#remember(call.callId, found.result); // W1: kept
-    if (found.kind === 'started') return { outcome: 'unknown', output: LOST, durationMs: 0 }; // W1: never twice
-    if (call.inherited === true && !keptIsWhole) return { outcome: 'unknown', output: LOST, durationMs: 0 }; // W1
+    if (found.kind === 'started') return LOST; // W1: never twice
+    if (call.inherited === true && !keptIsWhole) return LOST; // W1
     await kept.start(call.callId);
     const result = await this.#run(call, abort);
     await kept.settle(call.callId, result).catch((error: unknown) => {

@@ -8,6 +8,14 @@ import type { ToolOutcome, ToolResult } from './wire.ts';
 
 const OUTCOMES: readonly ToolOutcome[] = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'];
 
+/** For a call that may have been started by hands that can no longer be asked (wire.ts W1). */
+export const LOST: ToolResult = {
+  outcome: 'unknown',
+  output:
+    'This call was started, and the process that ran it died before the result was known. It may have taken effect in part or as a whole: look before you do it again.',
+  durationMs: 0,
+};
+
 /** The result in `value`, its output cut to what the conversation takes; undefined when it is none. */
 export function resultOf(value: unknown): ToolResult | undefined {
   if (!isRecord(value)) return undefined;

@@ -144,7 +144,7 @@ export class LiveTail {
       }
     } catch (error) {
       if (this.#head === undefined) this.#fail(error);
-      else logger.warn('a live tail could not read its journal', { sessionId, error });
+      else if (!this.#closed) logger.warn('a live tail could not read its journal', { sessionId, error });
     } finally {
       this.#moving = false;
       if (!this.inUse) this.#ports.unused();

@@ -92,7 +92,7 @@ export const VARIABLES = {
     name: 'HOLDFAST_SECRETS',
     fallback: undefined,
     prose:
-      'Folder of the sealed secrets and of the key that opens them. Servers that share a MongoDB database need the same one, or a copy. Unset: the data folder.',
+      'Folder of the sealed secrets and of the key that opens them. Servers on one MongoDB database share it. Unset: the data folder.',
     expected: 'a folder',
     parse: (text) => resolve(text),
   },

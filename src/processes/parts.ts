@@ -1,6 +1,6 @@
 /** The parts that decide and remember, over the store that the configuration names. They run nothing. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Access } from '../access/access.ts';
 import type { GraphqlPorts } from '../api/graphql/options.ts';
@@ -15,7 +15,7 @@ import type { SecretStore } from '../secrets/secret-store.ts';
 import { Agents } from '../sessions/agents.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { Sessions } from '../sessions/sessions.ts';
-import type { OwnerStore } from '../supervisor/owner-store.ts';
+import { Owners } from '../supervisor/owners.ts';
 import type { Config } from './config.ts';
 import { StartRefused } from './start-refused.ts';
 import { openStore, type SharedStore } from './store.ts';
@@ -23,7 +23,7 @@ import { openStore, type SharedStore } from './store.ts';
 export interface Parts extends GraphqlPorts {
   readonly clock: Clock;
   readonly store: SessionStore;
-  readonly owners: OwnerStore;
+  readonly owners: Owners;
   readonly shared: SharedStore | undefined;
   /** Where the store is, for people. */
   readonly place: string;
@@ -41,13 +41,17 @@ export async function openParts(
   const { dataFolder, secretsFolder, anthropic } = config;
   await makeFolder(dataFolder);
   const store = await openStore(config.database, { clock, logger }, scope);
-  const { journal, owners, shared } = store;
+  const { journal, shared } = store;
+  const owners = new Owners(store.owners);
   const secrets = await openSecretFiles(
     join(secretsFolder, 'secrets'),
     join(secretsFolder, 'keys', 'master.key'),
   );
   const key = await signingKey(secrets);
-  if (shared !== undefined) await refuseOtherSecrets(shared, key, secretsFolder);
+  if (shared !== undefined) {
+    await refuseOtherSecrets(shared, key, secretsFolder);
+    await refuseOtherDatabase(shared, dataFolder);
+  }
   const access = new Access({ keys: store.keys, clock, signingKey: key });
   const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
   const agents = new Agents({ agents: store.agents, credentials, clock });
@@ -89,12 +93,26 @@ async function signingKey(secrets: SecretStore): Promise<Buffer> {
   return signingKey(secrets); // another server may have been first
 }
 
+/**
+ * The workspaces in a data folder are copies of what one database knows, and those that it does not know are removed: with another
+ * database, by a slip in DATABASE_URL, that would be all of them.
+ */
+async function refuseOtherDatabase({ identity }: SharedStore, dataFolder: string): Promise<void> {
+  const file = join(dataFolder, 'database');
+  const known = await readFile(file, 'utf8').catch(() => undefined);
+  if (known === undefined) return writeFile(file, identity);
+  if (known === identity) return;
+  throw new StartRefused(
+    `The data folder ${dataFolder} belongs to another database than the one that DATABASE_URL names: mend DATABASE_URL, or set HOLDFAST_DATA to a folder for this database.`,
+  );
+}
+
 /** Servers on one database need the same secrets: the keys of models, and the key that tokens are signed with. */
 async function refuseOtherSecrets(shared: SharedStore, key: Buffer, folder: string): Promise<void> {
   const mark = createHash('sha256').update('holdfast secrets').update(key).digest('hex');
   if (await shared.ownsSecrets(mark)) return;
   throw new StartRefused(
-    `${folder} holds other secrets than the server that set up this database: set HOLDFAST_SECRETS to the folder of that one ` +
-      '(shared, or a copy of its "secrets" and "keys"), or name a new database in DATABASE_URL.',
+    `${folder} holds other secrets than the server that set up this database: set HOLDFAST_SECRETS to the folder of that one, ` +
+      'which all servers on one database share, or name a new database in DATABASE_URL.',
   );
 }

@@ -9,8 +9,9 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { LEASE_TTL_MS } from '../kernel/limit.ts';
+import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
-import type { OwnerStore } from '../supervisor/owner-store.ts';
+import type { Owners } from '../supervisor/owners.ts';
 import { StartRefused } from './start-refused.ts';
 
 const SOCKET = 'unit.sock';
@@ -27,22 +28,23 @@ const HEARTBEAT_ENDS_MS = LEASE_TTL_MS + 1_000;
 const LOOK_MS = 250;
 
 interface Ports {
-  readonly owners: OwnerStore;
+  readonly owners: Owners;
   readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Place {
+  readonly dataFolder: string;
+  readonly owner: string;
 }
 
 /** Answers the path of the socket. Throws StartRefused. */
-export async function openRunFolder(
-  { dataFolder, owner }: { readonly dataFolder: string; readonly owner: string },
-  ports: Ports,
-  scope: Scope,
-): Promise<string> {
+export async function openRunFolder(place: Place, ports: Ports, scope: Scope): Promise<string> {
+  const { dataFolder, owner } = place;
   const folder = join(dataFolder, 'run');
-  await mkdir(folder, { recursive: true, mode: PRIVATE });
   const boot = await thisBoot();
-  for (const name of await readdir(folder)) await sweep({ dataFolder, name, boot }, ports);
-  const own = await makeFolder(folder, owner, scope);
-  await writeFile(join(own, BOOT), `${boot.host}\n${boot.id}`);
+  const own = await makeFolder(folder, owner, boot, scope); // before looking: two that start at once see each other
+  for (const name of await readdir(folder)) if (name !== owner) await sweep(place, { name, boot }, ports);
   const socket = join(own, SOCKET);
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket;
   const short = await mkdtemp(join(tmpdir(), 'holdfast-'));
@@ -51,37 +53,49 @@ export async function openRunFolder(
   return join(short, SOCKET);
 }
 
-async function makeFolder(folder: string, owner: string, scope: Scope): Promise<string> {
+async function makeFolder(folder: string, owner: string, boot: Boot, scope: Scope): Promise<string> {
   const own = join(folder, owner);
-  await mkdir(own, { mode: PRIVATE });
-  return scope.add('run folder', own, remove);
+  await mkdir(own, { recursive: true, mode: PRIVATE });
+  scope.add('run folder', own, remove);
+  await writeFile(join(own, BOOT), `${boot.host}\n${boot.id}`);
+  return own;
 }
 
 /** Removes what a server left that has died. Throws StartRefused when it lives: its workspaces are in this data folder. */
 async function sweep(
-  { dataFolder, name, boot }: { readonly dataFolder: string; readonly name: string; readonly boot: Boot },
-  { owners, clock }: Ports,
+  { dataFolder, owner }: Place,
+  { name, boot }: { readonly name: string; readonly boot: Boot },
+  { owners, clock, logger }: Ports,
 ): Promise<void> {
   const folder = join(dataFolder, 'run', name);
   const giveUpAt = clock.now() + HEARTBEAT_ENDS_MS;
-  while ((await owners.alive(clock.now())).includes(name)) {
-    const said = await lifeOf(folder, boot, clock);
-    if (said === 'dead') break;
-    if (said === 'alive' || clock.now() >= giveUpAt) throw inUse(dataFolder);
+  for (let look = 1; ; look += 1) {
+    const life = await lifeOf(folder, boot, clock);
+    if (life === 'alive') throw inUse(dataFolder);
+    if (life === 'starting' && name > owner) return; // it waits for this one, and is refused
+    if (life === 'dead') break;
+    if (life === 'unknown' && !(await owners.alive(clock.now())).includes(name)) break;
+    if (clock.now() >= giveUpAt) throw inUse(dataFolder);
+    if (look === 1)
+      logger.info('another server was here: waiting until it is known to be dead', { owner: name });
     await clock.sleep(LOOK_MS);
   }
   await owners.retire(name);
   await remove(folder);
 }
 
-/** Sockets answer only on the machine that they were made on: elsewhere a refusal says nothing, and the heartbeat must tell. */
-async function lifeOf(folder: string, boot: Boot, clock: Clock): Promise<'alive' | 'dead' | 'unknown'> {
-  const [host, id] = (await readFile(join(folder, BOOT), 'utf8').catch(() => '')).split('\n');
-  if (id !== boot.id) return host === boot.host ? 'dead' : 'unknown'; // this machine has been started again
+/** Sockets answer only on the machine that they were made on, since it was started: of others the heartbeat must tell. */
+async function lifeOf(
+  folder: string,
+  boot: Boot,
+  clock: Clock,
+): Promise<'alive' | 'starting' | 'dead' | 'unknown'> {
+  const born = await readFile(join(folder, BOOT), 'utf8').catch(() => '');
+  if (boot.id === '' || born !== `${boot.host}\n${boot.id}`) return 'unknown';
   const place = await readFile(join(folder, PLACE), 'utf8').catch(() => join(folder, SOCKET));
   if (await answers(place)) return 'alive';
   const age = clock.now() - (await stat(folder)).mtimeMs;
-  return age < STARTING_MS_MAX ? 'unknown' : 'dead';
+  return age < STARTING_MS_MAX ? 'starting' : 'dead';
 }
 
 function inUse(dataFolder: string): StartRefused {

@@ -4,6 +4,7 @@ import type { LiveWire } from '../journal/live-wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
+import { identityOf } from '../platform/mongo/identity.ts';
 import { MongoSecretsMark } from '../platform/mongo/secrets-mark.ts';
 import { openMongo } from '../platform/mongo/store.ts';
 import { MongoWorkspaceArchive } from '../platform/mongo/workspace-archive.ts';
@@ -12,6 +13,7 @@ import type { CredentialStore } from '../secrets/credential-store.ts';
 import type { AgentStore } from '../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
+import type { Owners } from '../supervisor/owners.ts';
 import type { WorkspaceArchive } from '../supervisor/workspace-archive.ts';
 import type { DatabaseChoice } from './config.ts';
 
@@ -29,10 +31,12 @@ export interface Store {
 }
 
 export interface SharedStore {
+  /** Tells the database from any other. */
+  readonly identity: string;
   /** Carries deltas between the servers. */
   readonly wire: LiveWire;
   /** For the workspaces of the server whose heartbeat is under this name. */
-  archiveFor(owner: string): WorkspaceArchive;
+  archiveFor(owner: string, owners: Owners): WorkspaceArchive;
   /** Whether this is the mark that the first server on the database left: a hash that tells its secrets from others. */
   ownsSecrets(mark: string): Promise<boolean>;
 }
@@ -52,9 +56,10 @@ export async function openStore(
   const store = scope.add('store', opened, (it) => it.close());
   const secrets = new MongoSecretsMark(store.database);
   const shared: SharedStore = {
+    identity: await identityOf(store.database),
     wire: store.channel,
-    archiveFor: (owner) =>
-      new MongoWorkspaceArchive({ database: store.database, owners: store.owners, owner, clock }),
+    archiveFor: (owner, owners) =>
+      new MongoWorkspaceArchive({ database: store.database, owners, owner, clock }),
     ownsSecrets: (mark) => secrets.isOwn(mark),
   };
   const { address, version } = store.database.server;

@@ -27,13 +27,13 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive(clock.now())) await owners.retire(dead);
-  const heartbeat = new Heartbeat({ owners, clock }, owner);
+  const heartbeat = new Heartbeat({ owners, clock, logger }, owner);
   await heartbeat.beat();
   // Ends after everything else: others may take the sessions over from then on.
   scope.add('heartbeat', startServices([heartbeat], parts), (stop) => stop());
   const { dataFolder } = config;
-  const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock }, scope);
-  const archive = shared?.archiveFor(owner);
+  const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock, logger }, scope);
+  const archive = shared?.archiveFor(owner, owners);
   const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
   const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
@@ -46,7 +46,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
   const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
-  return { isAlive: async () => (await owners.alive(clock.now())).includes(owner) };
+  return { isAlive: () => owners.isBeating(owner, clock.now()) };
 }
 
 function listenOn(server: Server, path: string): Promise<Server> {

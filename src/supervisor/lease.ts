@@ -4,16 +4,20 @@
  */
 import type { Clock } from '../kernel/clock.ts';
 import { LEASE_TTL_MS } from '../kernel/limit.ts';
+import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
 import { BEAT_MS } from './limit.ts';
-import type { OwnerStore } from './owner-store.ts';
+import type { Owners } from './owners.ts';
+
+/** After a beat that failed. */
+const AGAIN_MS = 1_000;
 
 export class Heartbeat implements Service {
   readonly name = 'heartbeat';
-  readonly #ports: { owners: OwnerStore; clock: Clock };
+  readonly #ports: { owners: Owners; clock: Clock; logger: Logger };
   readonly #owner: string;
 
-  constructor(ports: { owners: OwnerStore; clock: Clock }, owner: string) {
+  constructor(ports: { owners: Owners; clock: Clock; logger: Logger }, owner: string) {
     this.#ports = ports;
     this.#owner = owner;
   }
@@ -26,9 +30,19 @@ export class Heartbeat implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.beat();
-      await this.#ports.clock.sleep(BEAT_MS, signal);
+      await this.#ports.clock.sleep((await this.#hasBeaten()) ? BEAT_MS : AGAIN_MS, signal);
     }
     await this.#ports.owners.retire(this.#owner);
+  }
+
+  /** A beat that fails is tried again soon: others count this owner as dead after LEASE_TTL_MS. */
+  async #hasBeaten(): Promise<boolean> {
+    try {
+      await this.beat();
+      return true;
+    } catch (error) {
+      this.#ports.logger.warn('no heartbeat, trying again', { error });
+      return false;
+    }
   }
 }

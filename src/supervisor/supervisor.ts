@@ -13,13 +13,13 @@ import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { Launcher } from './launcher.ts';
 import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
-import type { OwnerStore } from './owner-store.ts';
+import type { Owners } from './owners.ts';
 import { Slot, type SlotPorts } from './slot.ts';
 
 export interface SupervisorPorts extends SlotPorts {
   readonly journal: SessionJournal;
   readonly store: SessionStore;
-  readonly owners: OwnerStore;
+  readonly owners: Owners;
   readonly launcher: Pick<Launcher, 'forget'>;
   readonly slotsMax: number;
 }
@@ -75,10 +75,10 @@ export class Supervisor implements Service {
     const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // V1
     if (missing.length === 0) return;
     const { owners, clock, store, owner, slotsMax } = this.#ports;
-    const alive = new Set(await owners.alive(clock.now()));
     let waiting = 0;
     // Together: a shared store answers many in one question, and every append of every server is hinted here.
     const entries = await Promise.all(missing.map((sessionId) => store.get(sessionId)));
+    const alive = new Set(await owners.alive(clock.now())); // after them: whoever holds a lease by now has beaten before
     for (const [index, sessionId] of missing.entries()) {
       const entry = entries[index];
       if (entry === undefined || this.#slots.has(sessionId)) continue;

@@ -8,6 +8,7 @@
  * B3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
  */
 import { HandsLost } from '../hands/faults.ts';
+import { LOST } from '../hands/tool-result.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -48,7 +49,10 @@ export class Workbench {
     });
   }
 
-  /** Runs the call or fetches its result; always answers, with `failed` when hands cannot be had. */
+  /**
+   * Runs the call or fetches its result; always answers. When hands cannot be had: `failed`, or `unknown` for an inherited call,
+   * which whoever has the workspace may have run.
+   */
   async call(sessionId: SessionId, call: ToolCall): Promise<ToolResult> {
     const bench = this.#benches.get(sessionId);
     if (bench === undefined) return RELEASED;
@@ -91,6 +95,7 @@ export class Workbench {
 
   async #attempts(sessionId: SessionId, bench: Bench, call: ToolCall): Promise<ToolResult> {
     let reason = '';
+    let mayHaveRun = call.inherited === true;
     for (let attempt = 1; attempt <= HANDS_ATTEMPTS_MAX; attempt += 1) {
       if (bench.released.signal.aborted) return RELEASED;
       try {
@@ -98,11 +103,13 @@ export class Workbench {
         return await hands.call(call);
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
+        mayHaveRun ||= error instanceof HandsLost;
         const level = error instanceof HandsLost ? 'info' : 'warn';
         this.#ports.logger[level]('hands lost or not started', { sessionId, attempt, error });
         if (error instanceof WorkspaceHeld) break; // it was waited for
       }
     }
+    if (mayHaveRun) return LOST;
     return { outcome: 'failed', output: `The tool could not be run: ${reason}`, durationMs: 0 };
   }
 

@@ -8,9 +8,9 @@
  * K2 One holder at a time: whoever has a claim whose owner lives is waited for; the claim of an owner that is dead is taken over,
  *    and then nothing that the old holder does reaches the checkpoint.
  * K3 What a checkpoint does not refer to is removed by the next `settle` or by `forget`, wherever a crash left it.
+ * K4 A content belongs to one session: no id leads to another's, and forgetting one session touches no other.
  * K5 When the claim of an owner that died is taken over, what its hands have done since the checkpoint is known to nobody else: the
  *    session has a gap from then on, for good, unless the new claim turns out to be of the server that was killed (closeGap).
- * K4 A content belongs to one session: no id leads to another's, and forgetting one session touches no other.
  */
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
@@ -37,7 +37,10 @@ export interface WorkspaceClaim {
   readonly checkpoint: Checkpoint | undefined;
   /** The bytes, as they are in the store: the caller checks them against the hash. Throws CheckpointDamaged when there are none. */
   read(content: ContentId): AsyncIterable<Uint8Array>;
-  /** Durable when it resolves, and of use to nobody before `settle`. `sha256` is the caller's word for the bytes. */
+  /**
+   * Durable when it resolves, and of use to nobody before `settle`. `sha256` is the caller's word for the bytes: what this claim
+   * has written is not written again.
+   */
   write(sha256: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<ContentId>;
   /**
    * Makes `root` the checkpoint (the same root: leaves it as it is), gives the claim back, and removes every content that is
@@ -54,6 +57,8 @@ export interface WorkspaceArchive {
    * of this owner itself is replaced: who is claimed by whom inside one server is the server's own business.
    */
   claim(sessionId: SessionId, waitMs: number, signal?: AbortSignal): Promise<WorkspaceClaim>;
+  /** True from a session's first claim until it is forgotten. Local files are removed upon a false: it is never that of a store that lags. */
+  isKnown(sessionId: SessionId): Promise<boolean>;
   /** Removes all of a session's contents. While another living owner holds it nothing happens: that one forgets it in its turn. */
   forget(sessionId: SessionId): Promise<void>;
 }

@@ -29,7 +29,7 @@ export class Child<C extends Commands> {
     this.#process = child;
     child.on('message', (answer) => this.#settle(answer as Answer)); // answerParent() wrote it
     child.once('exit', (code, signal) => {
-      const error = new Error(`A server of the benchmark ended: ${signal ?? code}.`);
+      const error = new Error(`A process of this run ended: ${signal ?? code}.`);
       for (const { reject } of this.#asked.values()) reject(error);
     });
   }

@@ -9,6 +9,10 @@ import { batchedAppend } from './rows/batched-append.ts';
 import { catchUp } from './rows/catch-up.ts';
 import { durableAppend } from './rows/durable-append.ts';
 import { followers } from './rows/followers.ts';
+import { mongoAppend } from './rows/mongo-append.ts';
+import { mongoFollower } from './rows/mongo-follower.ts';
+import { mongoReplay } from './rows/mongo-replay.ts';
+import { mongoResume } from './rows/mongo-resume.ts';
 import { resume } from './rows/resume.ts';
 import { start } from './rows/start.ts';
 import { columns, machineLine, markdown } from './table.ts';
@@ -21,6 +25,10 @@ const ROWS: readonly Row[] = [
   followers,
   resume,
   start,
+  mongoAppend,
+  mongoReplay,
+  mongoFollower,
+  mongoResume,
 ];
 /** Fewer say little: the machine does other things now and then. */
 const RUNS = 5;

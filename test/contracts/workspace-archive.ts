@@ -182,6 +182,22 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       expect((await a.claim(sessionId, 0)).checkpoint).toBeUndefined();
     });
 
+    it('knows a session from its first claim until it is forgotten', async () => {
+      expect(await a.isKnown(sessionId)).toBe(false);
+      await (await a.claim(sessionId, 0)).release();
+      expect(await b.isKnown(sessionId)).toBe(true);
+      await b.forget(sessionId);
+      expect(await a.isKnown(sessionId)).toBe(false);
+    });
+
+    it('takes a content twice under one claim', async () => {
+      const claim = await a.claim(sessionId, 0);
+      const root = await write(claim, 'root');
+
+      expect(await write(claim, 'root')).toBe(root);
+      expect(await read(claim, root)).toBe('root');
+    });
+
     it('reads nothing but contents of the session', async () => {
       const other = newId('session');
       const secret = await a.claim(other, 0);

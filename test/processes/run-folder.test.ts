@@ -1,14 +1,16 @@
 /** What a server learns from the run folders of those before it on the same data folder. */
-import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
 import { Scope } from '../../src/kernel/scope.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { openRunFolder } from '../../src/processes/run-folder.ts';
 import { StartRefused } from '../../src/processes/start-refused.ts';
+import { Owners } from '../../src/supervisor/owners.ts';
 
 let dataFolder: string;
 let store: SqliteStore;
@@ -26,8 +28,13 @@ afterEach(async () => {
 });
 
 const open = (owner: string, scope = new Scope()) =>
-  openRunFolder({ dataFolder, owner }, { owners: store.owners, clock: systemClock }, scope);
+  openRunFolder(
+    { dataFolder, owner },
+    { owners: new Owners(store.owners), clock: systemClock, logger: silentLogger },
+    scope,
+  );
 const runs = () => readdir(join(dataFolder, 'run'));
+const owners = async () => (await store.owners.heartbeats()).map(({ owner }) => owner);
 const beat = (owner: string) => store.owners.beat(owner, Date.now() + 15_000);
 
 async function listen(path: string): Promise<void> {
@@ -49,7 +56,7 @@ it('takes over at once from a server that was killed on this machine, however fr
 
   await open('next');
 
-  expect(await store.owners.alive(Date.now())).toEqual([]);
+  expect(await owners()).toEqual([]);
   expect(await runs()).toEqual(['next']);
 });
 
@@ -58,16 +65,18 @@ it('refuses to start beside a server that lives in the same data folder, and lea
   await beat('living');
   await age('living');
 
-  await expect(open('second')).rejects.toBeInstanceOf(StartRefused);
+  const scope = new Scope();
+  await expect(open('second', scope)).rejects.toBeInstanceOf(StartRefused);
+  await scope.close();
 
-  expect(await store.owners.alive(Date.now())).toEqual(['living']);
+  expect(await owners()).toEqual(['living']);
   expect(await runs()).toEqual(['living']);
 });
 
-it('waits for a server that is only starting, and is refused once that one listens', async () => {
-  const path = await open('starting');
-  await beat('starting');
-  const second = open('second');
+it('waits for a server that began to start before it, and is refused once that one listens', async () => {
+  const path = await open('a');
+  await beat('a');
+  const second = open('b');
   const refusal = second.catch((error: unknown) => error);
 
   await listen(path);
@@ -75,8 +84,19 @@ it('waits for a server that is only starting, and is refused once that one liste
   expect(await refusal).toBeInstanceOf(StartRefused);
 });
 
-it('removes what is left of a server whose heartbeat has run out', async () => {
+it('lets one of two that start at once go first, whichever made its folder first', async () => {
+  const path = await open('b');
+  await listen(await open('a'));
+
+  expect(await runs()).toEqual(['a', 'b']);
+  expect(path).toContain('b');
+  await expect(open('c')).rejects.toBeInstanceOf(StartRefused);
+});
+
+it('removes what is left of a server of another machine whose heartbeat ran out long ago', async () => {
   await open('gone');
+  await writeFile(join(dataFolder, 'run', 'gone', 'boot'), 'elsewhere\nanother boot');
+  await store.owners.beat('gone', Date.now() - 600_000);
 
   await open('next');
 
@@ -92,7 +112,9 @@ it('finds the socket also where the path of the data folder is too long for one'
   await beat('living');
   await age('living');
 
-  await expect(open('second')).rejects.toBeInstanceOf(StartRefused);
+  const second = new Scope();
+  await expect(open('second', second)).rejects.toBeInstanceOf(StartRefused);
+  await second.close();
   for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
   await scope.close();
   expect(await runs()).toEqual([]);

@@ -126,6 +126,16 @@ await mongoSuite('on MongoDB', (server) => {
     await world.close();
   });
 
+  it('a data folder that belongs to another database', async () => {
+    const world = await World.open({ DATABASE_URL: server.uri(), HOLDFAST_DATA: folder }, 'sqlite');
+    await world.close();
+
+    const { code, said } = await start({ DATABASE_URL: server.uri() });
+
+    expect(code).toBe(1);
+    oneSentence(said, folder, 'DATABASE_URL', 'HOLDFAST_DATA');
+  });
+
   it('a server that does not answer, and a password that is wrong is in no sentence', async () => {
     const { code, said } = await start({
       DATABASE_URL: 'mongodb://someone:hush-hush@127.0.0.1:1/holdfast?serverSelectionTimeoutMS=300',

@@ -13,6 +13,7 @@ import type { SessionStore } from '../../src/sessions/session-store.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
 import { Spares } from '../../src/supervisor/spares.ts';
+import { Owners } from '../../src/supervisor/owners.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
 import { eventually } from '../support/eventually.ts';
@@ -130,7 +131,7 @@ function supervise(slotsMax = 4): void {
     sessions,
     journal,
     store: sessionStore,
-    owners: store.owners,
+    owners: new Owners(store.owners),
     access,
     spares,
     workbench,

@@ -2,12 +2,12 @@
  * A database whose n-th write is the last that happens: it fails before it is made, or it is made and its answer is lost. Nothing
  * after it reaches the server, as after a crash. Reads go on until then.
  */
-import type { Db } from 'mongodb';
+import type { MongoDatabase } from '../../src/platform/mongo/database.ts';
 
 const WRITES = new Set(['insertOne', 'updateOne', 'deleteOne', 'deleteMany', 'findOneAndUpdate']);
 
 export interface FailingWrites {
-  readonly db: Db;
+  readonly database: Pick<MongoDatabase, 'client' | 'db'>;
   hasFailed(): boolean;
   /** From now on nothing is written. */
   cut(): void;
@@ -17,7 +17,7 @@ export interface FailingWrites {
 
 /** `before` is waited for before each write, with its name and collection. */
 export function failingAt(
-  db: Db,
+  { client, db }: Pick<MongoDatabase, 'client' | 'db'>,
   at: number,
   isAnswerLost: boolean,
   before: (write: string, collection: string) => Promise<void> = async () => undefined,
@@ -45,19 +45,22 @@ export function failingAt(
         };
       },
     });
-  const view = new Proxy(db, {
-    get(target, property) {
-      const found: unknown = Reflect.get(target, property, target);
-      if (typeof found !== 'function') return found;
-      return (...args: unknown[]): unknown => {
-        const made: unknown = Reflect.apply(found, target, args);
-        // a collection is an object
-        return property === 'collection' ? watched(made as object, String(args[0])) : made;
-      };
-    },
-  });
+  /** What leads to collections: a database, and a client to databases. */
+  const leading = <T extends object>(root: T): T =>
+    new Proxy(root, {
+      get(target, property) {
+        const found: unknown = Reflect.get(target, property, target);
+        if (typeof found !== 'function') return found;
+        return (...args: unknown[]): unknown => {
+          const made: unknown = Reflect.apply(found, target, args);
+          // both are objects
+          if (property === 'collection') return watched(made as object, String(args[0]));
+          return property === 'db' ? leading(made as object) : made;
+        };
+      },
+    });
   return {
-    db: view,
+    database: { client: leading(client), db: leading(db) },
     hasFailed: isCut,
     cut: () => (last = writes),
     mend: () => (last = Infinity),

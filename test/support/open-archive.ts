@@ -8,7 +8,7 @@ import type { OpenArchive } from '../contracts/workspace-archive.ts';
 export interface OpenMongoArchive extends OpenArchive {
   readonly database: MongoDatabase;
   /** As `as`, but through another view of the database. */
-  through(database: Pick<MongoDatabase, 'db'>, owner: string): Promise<MongoWorkspaceArchive>;
+  through(database: Pick<MongoDatabase, 'client' | 'db'>, owner: string): Promise<MongoWorkspaceArchive>;
 }
 
 export async function openArchive(uri: string): Promise<OpenMongoArchive> {

@@ -7,6 +7,7 @@
  *    and the checkpoint is tried again in the background and after the next hands. So also after a crash, if this server is back
  *    before another one has gone on from the checkpoint.
  * C3 What is done to one session's workspace is done one after the other.
+ * C4 What is here of a session that was forgotten while this server was away is removed, and never saved again.
  */
 import { WORKSPACE_BYTES_MAX, WORKSPACE_ENTRIES_MAX } from '../../hands/limit.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -20,7 +21,8 @@ import {
   WorkspaceHeld,
   WorkspaceUnsaved,
 } from '../../supervisor/workspace-archive.ts';
-import { isCopyOf, readMarker, writeMarker } from './workspace-marker.ts';
+import { FewAtOnce } from './few-at-once.ts';
+import { isCopyOf, isMadeFrom, readMarker, wasKnown, writeMarker } from './workspace-marker.ts';
 import { restore } from './workspace-restore.ts';
 import { type Bounds, save } from './workspace-save.ts';
 import type { Workspace, WorkspaceStore } from './workspace-store.ts';
@@ -29,6 +31,8 @@ import type { Workspace, WorkspaceStore } from './workspace-store.ts';
 const HOLDER_WAIT_MS = 60_000;
 /** How often checkpoints that are still owed are tried again. */
 const OWED_RETRY_MS = 15_000;
+/** Folders that are compared with the archive at the same time: each is a look-up, and sessions that run go first. */
+const LOOKED_AT_ONCE = 4;
 
 /**
  * What is saved at most. Twice what hands may fill: their bound is measured from time to time and may be passed in between, and here
@@ -117,14 +121,51 @@ export class Checkpoints implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     const { workspaces, clock, owedRetryMs = OWED_RETRY_MS } = this.#ports;
+    const copies = new Set<SessionId>();
     for (const sessionId of await workspaces.sessions()) {
       const marker = await readMarker(workspaces.of(sessionId).marker);
-      if (marker?.isDirty === true) this.#owed.add(sessionId); // of a server that was killed here
+      if (marker?.isDirty === true)
+        this.#owed.add(sessionId); // of a server that was killed here
+      else if (wasKnown(marker)) copies.add(sessionId);
     }
     while (!signal.aborted) {
       for (const sessionId of [...this.#owed]) if (!signal.aborted) await this.#retry(sessionId);
+      await this.#dropForgotten(copies, signal);
       await clock.sleep(owedRetryMs, signal);
     }
+  }
+
+  /** C4: looks at each of `copies` and takes it off the list, unless the archive did not answer. */
+  async #dropForgotten(copies: Set<SessionId>, signal: AbortSignal): Promise<void> {
+    const looking = new FewAtOnce(LOOKED_AT_ONCE);
+    const look = (sessionId: SessionId): Promise<void> =>
+      this.#oneByOne(sessionId, async () => {
+        if (!this.#claims.has(sessionId)) await this.#dropIfForgotten(sessionId);
+        copies.delete(sessionId);
+      }).catch((error: unknown) =>
+        this.#ports.logger.debug('workspace not looked at yet', { sessionId, error }),
+      );
+    for (const sessionId of [...copies]) {
+      if (signal.aborted) break;
+      await looking.start(() => look(sessionId));
+    }
+    await looking.finish();
+  }
+
+  /** C4; false when it was not forgotten, or when nothing is known about what is here. */
+  async #dropIfForgotten(sessionId: SessionId): Promise<boolean> {
+    const { archive, workspaces } = this.#ports;
+    const marker = await readMarker(workspaces.of(sessionId).marker);
+    if (!wasKnown(marker) || (await archive.isKnown(sessionId))) return false;
+    await this.#drop(sessionId);
+    return true;
+  }
+
+  async #drop(sessionId: SessionId): Promise<void> {
+    const { workspaces, logger } = this.#ports;
+    await workspaces.remove(sessionId);
+    this.#owed.delete(sessionId);
+    logger.info('workspace removed: its session was archived elsewhere', { sessionId });
   }
 
   /** Whether every call that hands of the session have started is known here (K5 of the archive). */
@@ -142,7 +183,7 @@ export class Checkpoints implements Service {
     const marker = await readMarker(workspaces.of(sessionId).marker);
     if (checkpoint === undefined || isCopyOf(marker, checkpoint)) return workspaces.open(sessionId);
     const { version } = checkpoint;
-    if (marker?.isDirty === true)
+    if (marker?.isDirty === true && !isMadeFrom(marker, checkpoint))
       logger.warn('another server has gone on with the workspace: what was not saved here is dropped', {
         sessionId,
         version,
@@ -179,12 +220,20 @@ export class Checkpoints implements Service {
       const { archive, workspaces, logger } = this.#ports;
       if (this.#claims.has(sessionId)) return; // it was opened since: its rest saves it
       try {
+        if (await this.#dropIfForgotten(sessionId)) return;
         const claim = await archive.claim(sessionId, 0);
+        const path = workspaces.of(sessionId).marker;
+        const marker = await readMarker(path);
+        if (claim.number === 1 && wasKnown(marker)) {
+          await archive.forget(sessionId); // it was forgotten just now, and this claim has made it known anew
+          return await this.#drop(sessionId);
+        }
         await this.#closedGap(sessionId, claim);
-        const marker = await readMarker(workspaces.of(sessionId).marker);
         const { checkpoint } = claim;
-        if (marker !== undefined && (checkpoint === undefined || isCopyOf(marker, checkpoint)))
+        if (marker !== undefined && (checkpoint === undefined || isCopyOf(marker, checkpoint))) {
+          await writeMarker(path, { ...marker, claim: claim.number }); // should this server die now, its next claim follows this one
           return await this.#save(sessionId, claim);
+        }
         await claim.release(); // others have gone on from the checkpoint
         this.#owed.delete(sessionId);
       } catch (error) {

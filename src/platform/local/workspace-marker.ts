@@ -8,7 +8,7 @@ export interface Marker {
   readonly checkpoint: Checkpoint | undefined;
   /** Hands may have changed the files since. */
   readonly isDirty: boolean;
-  /** The claim under which hands were last started here. */
+  /** The claim under which hands were last started here, or what they have left was last to be saved. */
   readonly claim?: number | undefined;
 }
 
@@ -50,4 +50,14 @@ export async function writeMarker(path: string, { checkpoint, isDirty, claim }: 
 
 export function isCopyOf(marker: Marker | undefined, { version, root }: Checkpoint): boolean {
   return marker?.checkpoint?.version === version && marker.checkpoint.root === root;
+}
+
+/** Whether the checkpoint was made from the files here, and only the marker was not written any more: contents have the number of their claim. */
+export function isMadeFrom(marker: Marker, { root }: Checkpoint): boolean {
+  return marker.claim !== undefined && root.startsWith(`${marker.claim}/`);
+}
+
+/** Whether the archive has known the session: when it does not any more, the session was forgotten. */
+export function wasKnown(marker: Marker | undefined): boolean {
+  return marker?.claim !== undefined || marker?.checkpoint !== undefined;
 }

@@ -8,7 +8,7 @@
  * D3 Whatever the URI says, writes are acknowledged by a majority that has them on disk, and reads see only such writes.
  * D4 User and password are in no message and no log line.
  */
-import { type Db, type Document, MongoClient } from 'mongodb';
+import { type Db, type DbOptions, type Document, MongoClient, ReadConcern } from 'mongodb';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
 import { DatabaseUnusable } from './faults.ts';
@@ -48,9 +48,16 @@ const CONNECT_MS_MAX = 5_000;
  * No answer to a command for this long: the connection is taken for dead. Waits of cursors are shorter; an index that takes
  * longer to build goes on in the server, and its step asks again.
  */
-const SOCKET_MS_MAX = 60_000;
+const SOCKET_MS_MAX = 20_000;
 /** An operation that got no connection for this long fails: the pool is as large as it gets and nothing comes back. */
 const POOL_WAIT_MS_MAX = 30_000;
+/**
+ * A majority that lives has a write within a second; what it does not have by then is an outage, and no connection waits for it.
+ * The URI may say otherwise.
+ */
+const MAJORITY_MS_MAX = 10_000;
+/** A connection that a busy moment brought and nobody has needed since is given back. */
+const IDLE_MS_MAX = 60_000;
 
 export class MongoDatabase {
   readonly client: MongoClient;
@@ -77,7 +84,7 @@ export class MongoDatabase {
       logger.info('opening the database', { address });
       await client.connect();
       const server = await fitServer(client.db('admin'), address); // D1
-      const db = client.db(name);
+      const db = client.db(name, durably(client));
       await migrate({ db, address, steps, clock, logger });
       logger.info('the database is open', { ...server });
       return new MongoDatabase(client, db, server);
@@ -92,14 +99,22 @@ export class MongoDatabase {
   }
 }
 
+/** D3: what the client says is mixed with what the URI says; what a database says counts alone, in its collections and GridFS too. */
+function durably({ options }: MongoClient): DbOptions {
+  const wtimeoutMS = options.writeConcern?.wtimeoutMS ?? MAJORITY_MS_MAX;
+  return {
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS },
+    readConcern: new ReadConcern('majority'),
+    readPreference: 'primary',
+  };
+}
+
 function clientOf(uri: string): MongoClient {
   const wait = <T extends string>(name: T, ms: number) => (isGiven(uri, name) ? {} : { [name]: ms });
   try {
     return new MongoClient(uri, {
       appName: 'holdfast',
-      writeConcern: { w: 'majority', journal: true }, // D3
-      readConcern: { level: 'majority' },
-      readPreference: 'primary',
+      readPreference: 'primary', // also of the member that is connected to first
       retryReads: true,
       retryWrites: true,
       ignoreUndefined: true,
@@ -107,6 +122,7 @@ function clientOf(uri: string): MongoClient {
       ...wait('connectTimeoutMS', CONNECT_MS_MAX),
       ...wait('socketTimeoutMS', SOCKET_MS_MAX),
       ...wait('waitQueueTimeoutMS', POOL_WAIT_MS_MAX),
+      ...wait('maxIdleTimeMS', IDLE_MS_MAX),
     });
   } catch (error) {
     // D4: no cause, since it may quote the URI.

@@ -52,7 +52,7 @@ export interface MongoJournalPorts {
 }
 
 /** Sessions whose end is kept in memory, so that their next append needs no read: those that are busy now. */
-const WRITERS_MAX = 2_000;
+const WRITERS_MAX = 1_000;
 /** Appends take milliseconds; when the database is away, a server that stops does not wait for it. */
 const CLOSE_MS_MAX = 3_000;
 
@@ -226,16 +226,18 @@ export class MongoJournal implements SessionJournal, SessionStore {
       });
     this.#writers.delete(sessionId);
     this.#writers.set(sessionId, writer);
-    if (this.#writers.size > WRITERS_MAX) this.#forgetOne();
+    if (this.#writers.size > WRITERS_MAX) this.#forgetSome();
     return writer;
   }
 
-  /** The longest unused one that has nothing to do; it only knew what the database knows. */
-  #forgetOne(): void {
-    for (const [sessionId, writer] of this.#writers) {
+  /** The longest unused ones that have nothing to do; they only knew what the database knows. The newest is about to be used. */
+  #forgetSome(): void {
+    let surplus = this.#writers.size - WRITERS_MAX;
+    for (const [sessionId, writer] of [...this.#writers].slice(0, -1)) {
+      if (surplus <= 0) return;
       if (!writer.isIdle) continue;
       this.#writers.delete(sessionId);
-      return;
+      surplus -= 1;
     }
   }
 
@@ -245,7 +247,13 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   #tell(hint: Hint): void {
-    for (const listener of this.#listeners) listener(hint);
+    for (const listener of this.#listeners) {
+      try {
+        listener(hint);
+      } catch (error) {
+        this.#ports.logger.error('a listener of the journal failed', { error }); // what it was told of is durable all the same
+      }
+    }
   }
 }
 

@@ -21,7 +21,13 @@ export const STEPS: readonly Step[] = [
     await db.collection('session').createIndex({ createdAt: -1, _id: -1 });
     await db.collection('session').createIndex({ status: 1, createdAt: -1, _id: -1 });
     await db.collection('session').createIndex({ agentId: 1, createdAt: -1, _id: -1 });
-    await db.collection('session').createIndex({ wantedSince: 1 }, { sparse: true });
+    // holds all that SessionCollection.wanted() asks for
+    await db
+      .collection('session')
+      .createIndex(
+        { wantedSince: 1, _id: 1 },
+        { partialFilterExpression: { wantedSince: { $exists: true } } },
+      );
     await db.collection('page').createIndex({ 'keys.id': 1 }, { sparse: true });
     await ensureCollection(db, 'turn');
     await ensureCollection(db, 'body');

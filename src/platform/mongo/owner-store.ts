@@ -4,7 +4,7 @@
  * that runs by itself. What is swept is long dead, so it does not matter who sweeps or how often.
  */
 import type { Collection } from 'mongodb';
-import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import type { Heartbeat, OwnerStore } from '../../supervisor/owner-store.ts';
 import type { MongoDatabase } from './database.ts';
 import { isDuplicateKey, translated } from './translate-error.ts';
 
@@ -26,7 +26,7 @@ export class MongoOwnerStore implements OwnerStore {
 
   async beat(owner: string, expiresAt: number): Promise<void> {
     await translated(async () => {
-      const write = () => this.#owners.updateOne({ _id: owner }, { $set: { expiresAt } }, { upsert: true });
+      const write = () => this.#owners.updateOne({ _id: owner }, { $max: { expiresAt } }, { upsert: true });
       await write().catch((error: unknown) => {
         if (!isDuplicateKey(error)) throw error;
         return write(); // a retried first beat met itself: it is there now
@@ -35,13 +35,10 @@ export class MongoOwnerStore implements OwnerStore {
     });
   }
 
-  async alive(now: number): Promise<readonly string[]> {
+  async heartbeats(): Promise<readonly Heartbeat[]> {
     return translated(async () => {
-      const found = await this.#owners
-        .find({ expiresAt: { $gt: now } }, { projection: { _id: 1 } })
-        .sort({ _id: 1 })
-        .toArray();
-      return found.map(({ _id }) => _id);
+      const found = await this.#owners.find().sort({ _id: 1 }).toArray();
+      return found.map(({ _id, expiresAt }) => ({ owner: _id, expiresAt }));
     });
   }
 

@@ -80,6 +80,15 @@ export class PageCollection {
     return this.#key.add(id);
   }
 
+  /** The keys of the session's pages with after < seq <= last. */
+  async keysBetween(sessionId: SessionId, after: number, last: number): Promise<readonly StoredKey[]> {
+    const _id = { $gt: pageIdOf(sessionId, after), $lte: pageIdOf(sessionId, last) };
+    const found = await patiently(this.#clock, () =>
+      this.#pages.find({ _id }, { projection: { keys: 1 } }).toArray(),
+    );
+    return found.flatMap(({ keys = [] }) => keys);
+  }
+
   /**
    * Events with after < seq <= last, ascending, at most `bytesMax` of bodies but at least one. Costs by what it answers: both
    * ends of the range are bounded, and it begins at the page that holds after + 1.
@@ -135,13 +144,16 @@ export class PageCollection {
 
   async *#pagesFrom(sessionId: SessionId, after: number, last: number): AsyncGenerator<Page> {
     const from = pageIdOf(sessionId, after + 1);
-    const first = (await this.#pages.findOne({ _id: from })) ?? (await this.pageOf(sessionId, after + 1));
-    if (first !== undefined) yield first;
-    if (last <= after + 1) return;
-    yield* this.#pages
+    await using others = this.#pages
       .find({ _id: { $gt: from, $lte: pageIdOf(sessionId, last) } })
       .sort({ _id: 1 })
       .limit(last - after);
+    // asked for together; that the first event begins its page is the rule
+    const asked = last > after + 1 ? others.hasNext() : Promise.resolve(false);
+    const [exact] = await Promise.all([this.#pages.findOne({ _id: from }), asked]);
+    const first = exact ?? (await this.pageOf(sessionId, after + 1));
+    if (first !== undefined) yield first;
+    if (last > after + 1) yield* others;
   }
 
   async #storeAll(pages: readonly Storing[]): Promise<readonly void[]> {

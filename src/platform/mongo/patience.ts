@@ -1,16 +1,13 @@
 /** Going on over a database that is away for a moment: a restart, an election, a connection that was cut. */
-import { MongoBulkWriteError, MongoError } from 'mongodb';
 import type { Clock } from '../../kernel/clock.ts';
 import { Backoff } from '../../kernel/backoff.ts';
-import { isUnknownOutcome, translateError, wasClosed } from './translate-error.ts';
+import { DatabaseFailed } from './faults.ts';
+import { isPassing, translateError } from './translate-error.ts';
 
 /** Elections take some seconds, a restart with recovery up to half a minute; who waits longer is better told. */
 export const PATIENCE_MS = 30_000;
-/**
- * Nothing was done, and the next time it may be: a cursor that went with its server (43, 237), a plan that went with its index
- * (175), another's write in the way (112), no member to read from (133), no majority yet (134), a cache under pressure (365).
- */
-const PASSING: ReadonlySet<unknown> = new Set([43, 112, 133, 134, 175, 237, 365]);
+const NOT_VISIBLE =
+  'A write of another server did not reach a majority in time. Check that most members of the replica set live and keep up.';
 const BACKOFF = { firstMs: 20, ceilingMs: 1_000, heldMs: Infinity };
 
 /** Does `work`, which may be done more than once, until the database has answered or PATIENCE_MS are over. Throws translated errors. */
@@ -38,23 +35,18 @@ export class Patience {
   /** Waits a little when the database may answer again; else, or when patience has run out, throws the error, translated. */
   async orThrow(error: unknown): Promise<void> {
     this.#until ??= this.#clock.now() + PATIENCE_MS;
-    const cause = commandErrorOf(error);
-    const isPassing = (isUnknownOutcome(cause) || hasPassingCode(cause)) && !wasClosed(cause);
-    if (!isPassing || this.#clock.now() >= this.#until) throw translateError(cause);
-    await this.wait();
+    if (!isPassing(error) || this.#clock.now() >= this.#until) throw translateError(error);
+    await this.#wait();
   }
 
-  async wait(): Promise<void> {
+  /** Waits a little for what must come soon. Throws DatabaseFailed when it does not. */
+  async waitOrThrow(): Promise<void> {
+    this.#until ??= this.#clock.now() + PATIENCE_MS;
+    if (this.#clock.now() >= this.#until) throw new DatabaseFailed('TIMEOUT', NOT_VISIBLE, undefined);
+    await this.#wait();
+  }
+
+  async #wait(): Promise<void> {
     await this.#clock.sleep(this.#backoff.nextMs(0));
   }
-}
-
-/** A bulk write wraps what its command threw, and then looks like a refusal. */
-function commandErrorOf(error: unknown): unknown {
-  const isWrapped = error instanceof MongoBulkWriteError && error.errorResponse instanceof MongoError;
-  return isWrapped ? error.errorResponse : error;
-}
-
-function hasPassingCode(error: unknown): boolean {
-  return error instanceof MongoError && PASSING.has(error.code);
 }

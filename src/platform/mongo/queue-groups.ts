@@ -20,6 +20,8 @@ const VERSIONS_PER_MS = 1_024;
 const SEND_GRACE_MS = 5_000;
 /** An empty group is forgotten after a day: one comes into being for every session and destination. */
 const EMPTY_KEPT_MS = 86_400_000;
+/** The primary as it is: what an older answer does not show yet waits for the next poll. */
+const NEWEST = { readConcern: { level: 'local' } } as const;
 
 interface GroupDocument {
   readonly _id: string;
@@ -51,10 +53,16 @@ export class QueueGroups {
     await this.#touch(group, visibleAt, now);
   }
 
-  /** The group that has been due for longest is the caller's until then. */
+  /**
+   * The group that has been due for longest is the caller's until then. Whoever polls an idle queue only reads, of the index
+   * alone: also a write that finds nothing to change waits for a majority.
+   */
   async claim(now: number, until: number): Promise<Claim | undefined> {
+    const isDue = { dueAt: { $gte: 0, $lte: now } };
+    if ((await this.#groups.findOne(isDue, { projection: { _id: 0, dueAt: 1 }, ...NEWEST })) === null)
+      return undefined;
     const document = await this.#groups.findOneAndUpdate(
-      { dueAt: { $gte: 0, $lte: now } },
+      isDue,
       [
         {
           $set: {

@@ -8,7 +8,9 @@
  * M3 A holder shows that it lives by raising `lock.beat`. Who has watched the same beat for LOCK_MS by its own clock takes
  *    the lock over, so clocks that disagree do no harm. A holder that was only slow cannot raise the version any more, and
  *    what it did in its step was idempotent.
- * M4 A database that is at the newest version is opened by one read.
+ * M4 A step that ends in silence is taken again by its holder, whose lock beats meanwhile, and so are the updates of the lock:
+ *    an index that takes longer to build than an answer is waited for goes on in the server, and who asks again waits for it.
+ * M5 A database that is at the newest version is opened by one read.
  */
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
@@ -16,7 +18,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { DatabaseUnusable } from './faults.ts';
 import type { Step } from './migrations.ts';
-import { isDuplicateKey } from './translate-error.ts';
+import { isDuplicateKey, isPassing } from './translate-error.ts';
 
 export interface MigrateOptions {
   readonly db: Db;
@@ -46,6 +48,8 @@ const LOCK_MS = 9_000;
 const BEAT_MS = LOCK_MS / 3;
 /** Those who wait look this often: first steps take some hundred milliseconds. */
 const LOOK_MS = 50;
+/** The wait before something is asked again that nobody answered: each time is a line in the log. */
+const AGAIN_MS = 1_000;
 /** An index over a large collection takes minutes; what takes longer than this is for someone to look at. */
 const WAIT_MS_MAX = 15 * 60_000;
 
@@ -62,11 +66,13 @@ export async function migrate(options: MigrateOptions): Promise<void> {
       await begin(options, schema);
     } else {
       refuseUnknown(address, found, steps.length); // M1
-      if (found.version === steps.length) return; // M4
+      if (found.version === steps.length) return; // M5
       if (!isSame(found.lock, watched.lock)) watched = { lock: found.lock, since: clock.now() };
-      const isFree = found.lock === undefined || clock.now() - watched.since >= LOCK_MS; // M3
-      if (isFree && (await takeLock(schema, holder, found.lock))) {
-        await takeSteps(options, schema, holder, found.version);
+      const isOurs = found.lock?.holder === holder; // the answer to an update of it was lost
+      const isFree = found.lock === undefined || isOurs || clock.now() - watched.since >= LOCK_MS; // M3
+      const insist: Insist = (work) => untilAnswered(options, giveUpAt, work); // M4
+      if (isFree && (await insist(() => takeLock(schema, holder, found.lock)))) {
+        await takeSteps(options, schema, holder, found.version, insist);
         continue;
       }
     }
@@ -135,6 +141,7 @@ async function takeSteps(
   schema: Collection<SchemaDocument>,
   holder: string,
   version: number,
+  insist: Insist,
 ): Promise<void> {
   const held = { _id: 'schema' as const, 'lock.holder': holder };
   const done = new AbortController();
@@ -143,14 +150,36 @@ async function takeSteps(
     for (const [index, step] of steps.entries()) {
       if (index < version) continue;
       logger.info('the database takes a schema step', { address, step: index + 1 });
-      await step(db);
-      const raised = await schema.updateOne({ ...held, version: index }, { $set: { version: index + 1 } });
-      if (raised.matchedCount === 0) return; // M3: someone took over
+      await insist(() => step(db));
+      const raised = await insist(() =>
+        schema.updateOne({ ...held, version: index }, { $set: { version: index + 1 } }),
+      );
+      if (raised.matchedCount === 0) return; // M3: someone took over; or it was raised, in silence
     }
   } finally {
     done.abort();
     await beats;
     await letGo(schema, held, logger);
+  }
+}
+
+type Insist = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** M4. `work` may be done more than once. */
+async function untilAnswered<T>(
+  { address, clock, logger }: MigrateOptions,
+  giveUpAt: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      if (clock.now() > giveUpAt) throw unfinished(address, error);
+      logger.warn('the database did not say how a part of a schema step ended; it is asked again', { error });
+    }
+    await clock.sleep(AGAIN_MS);
   }
 }
 
@@ -191,5 +220,13 @@ function stillLocked(address: string): DatabaseUnusable {
   return new DatabaseUnusable(
     address,
     `Another server has been bringing the database ${address} to a newer schema for ${WAIT_MS_MAX / 60_000} minutes. Look at its log; start this one again when it is done.`,
+  );
+}
+
+function unfinished(address: string, cause: unknown): DatabaseUnusable {
+  return new DatabaseUnusable(
+    address,
+    `The database ${address} has not finished a step of its schema for ${WAIT_MS_MAX / 60_000} minutes. Look at its log and its load: an index may still be being built there. Start this server again when it is done.`,
+    cause,
   );
 }

@@ -4,7 +4,9 @@ import {
   type Db,
   type Document,
   type Filter,
+  type FindOptions,
   MongoBulkWriteError,
+  MongoServerError,
   type UpdateFilter,
 } from 'mongodb';
 import type { Clock } from '../../kernel/clock.ts';
@@ -50,20 +52,17 @@ export class SessionCollection {
   readonly #clock: Clock;
   readonly #load: Batch<SessionId, SessionDocument | undefined>;
   readonly #record: Batch<SessionId, SessionRecord | undefined>;
-  readonly #head: Batch<SessionId, number | undefined>;
-  readonly #move: Batch<HeadMove, Moved | MongoBulkWriteError>;
+  readonly #head: Batch<SessionId, SessionHead | undefined>;
+  readonly #newestHead: Batch<SessionId, SessionHead | undefined>;
+  readonly #move: Batch<HeadMove, Moved | MongoServerError>;
 
   constructor(db: Db, clock: Clock) {
     this.#documents = db.collection<SessionDocument>('session');
     this.#clock = clock;
     this.#load = this.#reading<SessionDocument>();
     this.#record = this.#reading<SessionRecord>({ tail: 0 });
-    const heads = this.#reading<SessionHead>({ head: 1 });
-    this.#head = new Batch({
-      itemsMax: READ_MAX,
-      inFlightMax: Infinity,
-      run: (ids) => Promise.all(ids.map(async (id) => (await heads.add(id))?.head)),
-    });
+    this.#head = this.#reading<SessionHead>({ head: 1 });
+    this.#newestHead = this.#reading<SessionHead>({ head: 1 }, { readConcern: { level: 'local' } });
     this.#move = new Batch({
       itemsMax: WRITE_MAX,
       inFlightMax: IN_FLIGHT_MAX,
@@ -83,14 +82,22 @@ export class SessionCollection {
     return this.#record.add(id);
   }
 
-  head(id: SessionId): Promise<number | undefined> {
-    return this.#head.add(id);
+  async head(id: SessionId): Promise<number | undefined> {
+    return (await this.#head.add(id))?.head;
+  }
+
+  /**
+   * The head as the primary has it, a majority or not: never behind anything that was acknowledged, which what a majority has can be
+   * after an election. For deciding, not for showing (J2).
+   */
+  async newestHead(id: SessionId): Promise<number | undefined> {
+    return (await this.#newestHead.add(id))?.head;
   }
 
   /** Throws what the driver does; whether it was written is unknown then, too. */
   async move(move: HeadMove): Promise<Moved> {
     const moved = await this.#move.add(move);
-    if (moved instanceof MongoBulkWriteError) throw moved;
+    if (moved instanceof MongoServerError) throw moved;
     return moved;
   }
 
@@ -142,14 +149,17 @@ export class SessionCollection {
     return found.map(({ _id }) => _id);
   }
 
-  #reading<T extends { readonly _id: SessionId }>(projection?: Document): Batch<SessionId, T | undefined> {
+  #reading<T extends { readonly _id: SessionId }>(
+    projection?: Document,
+    concern: FindOptions = {},
+  ): Batch<SessionId, T | undefined> {
     return new Batch<SessionId, T | undefined>({
       itemsMax: READ_MAX,
       inFlightMax: IN_FLIGHT_MAX,
       run: async (ids) => {
         const distinct = [...new Set(ids)];
         const _id = distinct.length === 1 ? distinct[0] : { $in: distinct };
-        const options = projection === undefined ? {} : { projection };
+        const options = projection === undefined ? concern : { ...concern, projection };
         // the projection makes a T of it
         const found = await patiently(this.#clock, () =>
           this.#documents.find<T>({ _id } as Filter<SessionDocument>, options).toArray(),
@@ -161,7 +171,7 @@ export class SessionCollection {
   }
 
   /** One round trip for all. When somebody was in the way of one of them, the answer does not say of which. */
-  async #moveAll(moves: readonly HeadMove[]): Promise<readonly (Moved | MongoBulkWriteError)[]> {
+  async #moveAll(moves: readonly HeadMove[]): Promise<readonly (Moved | MongoServerError)[]> {
     try {
       const { matchedCount } = await this.#documents.bulkWrite(
         moves.map((move) => ({
@@ -172,16 +182,22 @@ export class SessionCollection {
       return moves.map(() => (matchedCount === moves.length ? 'moved' : 'unsure'));
     } catch (error) {
       const refused = refusedOf(error);
-      if (!(error instanceof MongoBulkWriteError) || refused.size === 0) throw error;
-      return moves.map((_, index) => (refused.has(index) ? error : 'unsure')); // one that cannot be written harms no neighbour
+      if (refused.size === 0) throw error;
+      return moves.map((_, index) => refused.get(index) ?? 'unsure'); // one that cannot be written harms no neighbour
     }
   }
 }
 
-/** Which writes of a request the server refused, one by one. */
-function refusedOf(error: unknown): ReadonlySet<number> {
-  if (!(error instanceof MongoBulkWriteError)) return new Set();
-  return new Set([error.writeErrors].flat().map(({ index }) => index));
+/** The writes of a request that the server refused, each with an error of its own. */
+function refusedOf(error: unknown): ReadonlyMap<number, MongoServerError> {
+  if (!(error instanceof MongoBulkWriteError)) return new Map();
+  const refused = [error.writeErrors].flat();
+  return new Map(
+    refused.map(({ index, code, errmsg = '' }) => [
+      index,
+      new MongoServerError({ code, errmsg, message: errmsg }),
+    ]),
+  );
 }
 
 function updateOf({ set, unwanted, page, keep }: HeadMove): UpdateFilter<SessionDocument> {

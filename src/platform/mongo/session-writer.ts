@@ -2,13 +2,13 @@
  * The appends of one session from this process, one write at a time. What arrives while a write is under way goes together into
  * the next one.
  *
- * W1 Every write is one update of the session's document that names the head it was decided on: of two writers who saw the same
+ * A1 Every write is one update of the session's document that names the head it was decided on: of two writers who saw the same
  *    head one is refused, reads again and decides again (J1, J3, J4). A refusal, which writes nothing, counts only when the
  *    head it was decided on is the one in the database at that time.
- * W2 A write whose outcome nobody told is looked up by its id before anything else happens, and tried again under the same id,
+ * A2 A write whose outcome nobody told is looked up by its id before anything else happens, and tried again under the same id,
  *    so that it lands at most once (J5).
- * W3 A page leaves the session's document only once it lies in `page` (tail.ts T1).
- * W4 Callers and hints hear of a write when a majority has it on disk (J2).
+ * A3 A page leaves the session's document only once it lies in `page` (tail.ts T1).
+ * A4 Callers and hints hear of a write when a majority has it on disk (J2).
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordedEvent } from '../../journal/event.ts';
@@ -20,6 +20,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { LogCaps, Standing } from '../../sessions/append-plan.ts';
 import { wantsBrain } from '../../sessions/lifecycle.ts';
 import type { Session } from '../../sessions/session.ts';
+import { OlderKeys } from './older-keys.ts';
 import type { PageCollection } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
 import { Patience } from './patience.ts';
@@ -33,7 +34,7 @@ export interface WriterPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly caps: LogCaps;
-  /** Called after each write (W4). */
+  /** Called after each write (A4). */
   readonly landed: (sessionId: SessionId, head: number, events: readonly RecordedEvent[]) => void;
 }
 
@@ -53,10 +54,12 @@ export class SessionWriter {
   #isWriting = false;
   #written: Promise<void> = Promise.resolve();
   #known: Known | undefined;
+  readonly #older: OlderKeys;
 
   constructor(sessionId: SessionId, ports: WriterPorts) {
     this.#sessionId = sessionId;
     this.#ports = ports;
+    this.#older = new OlderKeys(sessionId, ports.pages);
   }
 
   /** Nothing waits and nothing is under way. */
@@ -96,44 +99,41 @@ export class SessionWriter {
   /** Settles the first of them, at least one, and answers the others. */
   async #writeSome(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
     const patience = new Patience(this.#ports.clock);
-    const unused = new Map<string, number>();
-    let isFresh = this.#known === undefined;
+    let lagging: number | undefined;
     for (;;) {
-      const known = (this.#known ??= await this.#load());
-      const draft = await this.#draft(known, waiting, unused);
+      const known = (this.#known ??= await this.#load(patience));
+      const draft = await this.#draft(known, waiting);
       const left = draft.take(waiting);
-      if (
-        draft.isEmpty ? isFresh || (await this.#isCurrent(known)) : await this.#land(known, draft, patience)
-      ) {
+      const newest = draft.isEmpty ? await this.#ports.sessions.newestHead(this.#sessionId) : undefined;
+      const isDone = draft.isEmpty // A1: what writes nothing counts only on the newest head
+        ? newest === known.standing.head
+        : await this.#land(known, draft, patience);
+      if (isDone) {
         draft.settle();
         return left;
       }
       // Another process was first. Again at once, on what that left: who waits here, or asks more than it has to, is late each
       // time while the other goes on.
       if (this.#known === known) this.#known = undefined;
-      isFresh = true;
+      if (newest !== undefined && newest === lagging) await patience.waitOrThrow(); // a majority's in a moment
+      lagging = newest;
     }
   }
 
-  async #load(): Promise<Known> {
-    const document = await this.#ports.sessions.load(this.#sessionId);
-    if (document === undefined) throw new SessionNotFound(this.#sessionId);
-    return knownOf(document);
+  /** Throws SessionNotFound. What a majority has may lag a little behind, after an election or before an acknowledgement. */
+  async #load(patience: Patience): Promise<Known> {
+    for (;;) {
+      const document = await this.#ports.sessions.load(this.#sessionId);
+      if (document !== undefined) return this.#knownOf(document);
+      if ((await this.#ports.sessions.newestHead(this.#sessionId)) === undefined)
+        throw new SessionNotFound(this.#sessionId);
+      await patience.waitOrThrow();
+    }
   }
 
-  /** W1, for what writes nothing. */
-  async #isCurrent({ standing }: Known): Promise<boolean> {
-    return (await this.#ports.sessions.head(this.#sessionId)) === standing.head;
-  }
-
-  async #draft(
-    { standing, tail }: Known,
-    waiting: readonly Waiting[],
-    unused: Map<string, number>,
-  ): Promise<PageDraft> {
-    const { clock, caps, pages } = this.#ports;
-    const keys = waiting.flatMap(({ request }) => request.key ?? []);
-    const used = await tail.usedKeys(keys, pages, unused);
+  async #draft({ standing, tail }: Known, waiting: readonly Waiting[]): Promise<PageDraft> {
+    const { clock, caps } = this.#ports;
+    const used = await tail.usedKeys(waiting.flatMap(({ request }) => request.key ?? []));
     return new PageDraft(standing, { now: clock.now(), caps, used, writeId: randomUUID() });
   }
 
@@ -151,7 +151,7 @@ export class SessionWriter {
     return true;
   }
 
-  /** W2. */
+  /** A2. */
   async #moved(known: Known, page: Page, after: Standing, patience: Patience): Promise<boolean> {
     for (;;) {
       try {
@@ -163,10 +163,10 @@ export class SessionWriter {
       const document = await this.#ports.sessions.load(this.#sessionId);
       if (document !== undefined && document.head > known.standing.head) {
         const isOwn = (await this.#pageAt(document, page.firstSeq))?.writeId === page.writeId;
-        if (!isOwn) this.#known = knownOf(document);
+        if (!isOwn) this.#known = this.#knownOf(document);
         return isOwn;
       }
-      await patience.wait(); // the other's write is not a majority's yet
+      await patience.waitOrThrow(); // the other's write is not a majority's yet
     }
   }
 
@@ -185,7 +185,7 @@ export class SessionWriter {
       },
       unwanted: !wantsBrain(session),
       page,
-      keep: tail.keep + 1, // W3
+      keep: tail.keep + 1, // A3
       bytes: bytesOf(page) + RECORD_BYTES,
     };
   }
@@ -204,9 +204,10 @@ export class SessionWriter {
       this.#ports.logger.warn('pages not stored yet', { sessionId: this.#sessionId, error }); // they stay in the document
     });
   }
-}
 
-function knownOf(document: SessionDocument): Known {
-  const { head, bytes, at, full } = document;
-  return { standing: { session: sessionOf(document), head, bytes, at, full }, tail: new Tail(document) };
+  #knownOf(document: SessionDocument): Known {
+    const { head, bytes, at, full } = document;
+    const standing = { session: sessionOf(document), head, bytes, at, full };
+    return { standing, tail: new Tail(document, this.#older) };
+  }
 }

@@ -5,6 +5,7 @@
  * T1 Only what is known to lie in `page` is let go of. What is stored twice is the same, since a page never changes.
  */
 import type { SessionId } from '../../kernel/id.ts';
+import type { OlderKeys } from './older-keys.ts';
 import type { PageCollection } from './page-collection.ts';
 import { keyIdOf, loggedOf, type Page, type SessionDocument, type StoredKey } from './session-document.ts';
 
@@ -28,13 +29,15 @@ interface Held {
 
 export class Tail {
   readonly #sessionId: SessionId;
+  readonly #older: OlderKeys;
   #held: readonly Held[];
   /** Up to this seq the log is in `page`. */
   #logged: number;
   #storing: Promise<void> | undefined;
 
-  constructor(document: Pick<SessionDocument, '_id' | 'tail' | 'head'>) {
+  constructor(document: Pick<SessionDocument, '_id' | 'tail' | 'head'>, older: OlderKeys) {
     this.#sessionId = document._id;
+    this.#older = older;
     this.#held = document.tail.map((page) => ({ page, bytes: bytesOf(page), isStored: false }));
     this.#logged = loggedOf(document);
   }
@@ -60,32 +63,16 @@ export class Tail {
 
   /** The page has been written into the document. */
   add(page: Page): void {
+    for (const held of this.#held) if (held.isStored) this.#older.add(held.page);
     this.#held = [...this.#unstored(), { page, bytes: bytesOf(page), isStored: false }]; // T1
     this.#logged = (this.#held[0]?.page.firstSeq ?? page.firstSeq) - 1;
   }
 
-  /**
-   * J5: which of these keys were used in the session, by their ids, and by which append. `unused` remembers up to which seq a key
-   * was looked for among the pages, which never change, so that nobody has to look there again.
-   */
-  async usedKeys(
-    keys: readonly string[],
-    pages: PageCollection,
-    unused: Map<string, number>,
-  ): Promise<Map<string, StoredKey>> {
-    const used = new Map<string, StoredKey>();
-    for (const { page } of this.#held) for (const key of page.keys ?? []) used.set(key.id, key);
-    if (this.#logged === 0) return used;
-    const logged = this.#logged;
-    const isOpen = (id: string): boolean => !used.has(id) && unused.get(id) !== logged;
-    const others = keys.map((key) => keyIdOf(this.#sessionId, key)).filter(isOpen);
-    await Promise.all(
-      others.map(async (id) => {
-        const found = await pages.key(id);
-        if (found === undefined) unused.set(id, logged);
-        else used.set(id, found);
-      }),
-    );
+  /** J5: which of these keys were used in the session, by their ids, and by which append. */
+  async usedKeys(keys: readonly string[]): Promise<Map<string, StoredKey>> {
+    const used = new Map(this.#held.flatMap(({ page }) => (page.keys ?? []).map((key) => [key.id, key])));
+    const others = keys.map((key) => keyIdOf(this.#sessionId, key)).filter((id) => !used.has(id));
+    for (const key of await this.#older.find(others, this.#logged)) used.set(key.id, key);
     return used;
   }
 
@@ -116,7 +103,7 @@ export class Tail {
 
 /** About what a page takes in a document. */
 export function bytesOf({ events }: Page): number {
-  return events.reduce((total, { body }) => total + body.length + EVENT_BYTES, 0);
+  return events.reduce((total, { body }) => total + Buffer.byteLength(body) + EVENT_BYTES, 0);
 }
 
 function sum(held: readonly Held[]): number {

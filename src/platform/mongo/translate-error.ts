@@ -1,5 +1,5 @@
 /**
- * What the driver throws, in words that say what to do, and the two questions that compare-and-set asks about it. Everything
+ * What the driver throws, in words that say what to do, and what compare-and-set may conclude from it. Everything
  * that this adapter throws has passed here once.
  */
 import {
@@ -51,22 +51,57 @@ const TOO_LARGE: Failure = [
 ];
 const CLOSED: Failure = ['CLOSED', 'The database was closed while something was under way.'];
 
-// Server error codes (mongodb/mongo, src/mongo/base/error_codes.yml).
 const DUPLICATE_KEY = 11_000;
-const FAILURES: ReadonlyMap<number, Failure> = new Map([
-  ...[6, 7, 89, 9_001].map((code) => [code, NO_ANSWER] as const), // host unreachable, not found, network timeout, socket
-  ...[91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436].map((code) => [code, NO_PRIMARY] as const), // stepped down, shutting down
-  ...[133, 134].map((code) => [code, NO_PRIMARY] as const), // no member to read from, no majority yet
-  ...[50, 262].map((code) => [code, TIMEOUT] as const),
-  ...[64, 79, 100].map((code) => [code, NOT_REPLICATED] as const),
-  ...[11, 13, 18, 8_000].map((code) => [code, REFUSED] as const),
-  ...[10_334, 17_280, 17_419, 17_420].map((code) => [code, TOO_LARGE] as const),
-  [14_031, DISK_FULL],
+/**
+ * What a code says of the command. `unknown`: it may or may not be done, or be rolled back. `passing`: it was not done, and may
+ * be the next time. `lasting`: it was not done, and will not be either.
+ */
+type After = 'unknown' | 'passing' | 'lasting';
+/** Server error codes (mongodb/mongo, src/mongo/base/error_codes.yml). */
+const CODES: ReadonlyMap<unknown, readonly [after: After, failure?: Failure]> = new Map([
+  [6, ['unknown', NO_ANSWER]], // host unreachable: as mongos says it of a shard
+  [7, ['unknown', NO_ANSWER]], // host not found
+  [89, ['unknown', NO_ANSWER]], // network timeout
+  [202, ['unknown', NO_ANSWER]], // mongos waited too long for a shard
+  [317, ['unknown', NO_ANSWER]], // the pool between mongos and a shard was emptied
+  [384, ['unknown', NO_ANSWER]], // the connection between mongos and a shard broke
+  [9_001, ['unknown', NO_ANSWER]], // socket
+  [91, ['unknown', NO_PRIMARY]], // shutting down
+  [189, ['unknown', NO_PRIMARY]], // stepped down
+  [10_058, ['unknown', NO_PRIMARY]], // not primary, as of old
+  [10_107, ['unknown', NO_PRIMARY]], // not primary
+  [11_600, ['unknown', NO_PRIMARY]], // cut off by a shutdown
+  [11_602, ['unknown', NO_PRIMARY]], // cut off by an election
+  [13_435, ['unknown', NO_PRIMARY]], // not primary, for a read
+  [13_436, ['unknown', NO_PRIMARY]], // not primary and not secondary: starting or recovering
+  [50, ['unknown', TIMEOUT]], // the time that it was given
+  [262, ['unknown', TIMEOUT]], // the time that the server gives
+  [64, ['unknown', NOT_REPLICATED]], // the time that the majority was given
+  [79, ['unknown', NOT_REPLICATED]], // unknown write concern
+  [100, ['unknown', NOT_REPLICATED]], // not enough members for the write concern
+  [43, ['passing']], // a cursor that went with its server
+  [237, ['passing']], // a cursor that was killed
+  [63, ['passing']], // mongos knew an older routing, and the driver gave up
+  [150, ['passing']], // the same, after a collection was sharded anew
+  [13_388, ['passing']], // the same, of the whole configuration
+  [112, ['passing']], // another's write in the way
+  [133, ['passing', NO_PRIMARY]], // no member to read from
+  [134, ['passing', NO_PRIMARY]], // no majority yet to read from
+  [175, ['passing']], // a plan that went with its index
+  [365, ['passing']], // a cache under pressure
+  [462, ['passing']], // more requests than the server lets in
+  [11, ['lasting', REFUSED]], // no such user
+  [13, ['lasting', REFUSED]], // may not do that
+  [18, ['lasting', REFUSED]], // login
+  [8_000, ['lasting', REFUSED]], // login, at Atlas
+  [10_334, ['lasting', TOO_LARGE]], // a document
+  [17_280, ['lasting', TOO_LARGE]], // a key
+  [17_419, ['lasting', TOO_LARGE]], // a document after its update
+  [17_420, ['lasting', TOO_LARGE]], // a document after its update, in a pipeline
+  [14_031, ['lasting', DISK_FULL]],
 ]);
-/** Codes after which a write may or may not be there, or may still be rolled back. */
-const UNKNOWN_OUTCOME: ReadonlySet<number> = new Set([
-  ...[6, 7, 89, 9_001, 91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436, 50, 262, 64, 79, 100],
-]);
+/** With one of these labels the server asks for the same again, a little later. */
+const PASSING_LABELS = ['RetryableError', 'SystemOverloadedError'] as const;
 /** The operating system's word for it comes through in the message of other codes. */
 const NO_SPACE = /no space left|out of disk space|ENOSPC/i;
 
@@ -86,19 +121,22 @@ export function isUnknownOutcome(error: unknown): boolean {
   if (isNoAnswer(cause) || isClosed(cause) || cause instanceof MongoOperationTimeoutError) return true;
   if (cause instanceof MongoWriteConcernError || cause.hasErrorLabel('RetryableWriteError')) return true;
   if (cause instanceof MongoBulkWriteError && cause.result?.getWriteConcernError() !== undefined) return true;
-  return typeof cause.code === 'number' && UNKNOWN_OUTCOME.has(cause.code);
+  return CODES.get(cause.code)?.[0] === 'unknown';
 }
 
-/** The client was closed: asking again answers the same. */
-export function wasClosed(error: unknown): boolean {
+/** The database is away or busy for a moment: what may be done twice may succeed the next time. */
+export function isPassing(error: unknown): boolean {
   const cause = driverErrorOf(error);
-  return cause instanceof MongoError && isClosed(cause);
+  if (!(cause instanceof MongoError) || isClosed(cause)) return false;
+  if (isUnknownOutcome(cause) || PASSING_LABELS.some((label) => cause.hasErrorLabel(label))) return true;
+  return CODES.get(cause.code)?.[0] === 'passing';
 }
 
 /** An error of a command. Anything that is not the driver's own comes back as it is. */
 export function translateError(error: unknown): unknown {
   if (!(error instanceof MongoError)) return error;
-  const [reason, sentence] = failureOf(error);
+  const cause = driverErrorOf(error);
+  const [reason, sentence] = failureOf(cause instanceof MongoError ? cause : error);
   return new DatabaseFailed(reason, sentence, error);
 }
 
@@ -124,7 +162,7 @@ export function translateOpenError(address: string, error: unknown): unknown {
   if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) {
     return new DatabaseUnusable(address, unreachable(address, error), error);
   }
-  if (error instanceof MongoServerError && FAILURES.get(Number(error.code)) === REFUSED) {
+  if (error instanceof MongoServerError && CODES.get(error.code)?.[1] === REFUSED) {
     const isLogin = error.code !== 13;
     const sentence = isLogin
       ? `${address} refuses the user or password of DATABASE_URL. Mend them; a user that is kept in another database needs ?authSource=<that database>.`
@@ -143,7 +181,7 @@ export function translateOpenError(address: string, error: unknown): unknown {
 
 function failureOf(error: MongoError): Failure {
   if (NO_SPACE.test(error.message)) return DISK_FULL;
-  const known = typeof error.code === 'number' ? FAILURES.get(error.code) : undefined;
+  const known = CODES.get(error.code)?.[1];
   if (known !== undefined) return known;
   if (error instanceof MongoWriteConcernError) return NOT_REPLICATED;
   if (error instanceof MongoServerSelectionError) return isWithoutPrimary(error) ? NO_PRIMARY : NO_ANSWER;
@@ -155,9 +193,11 @@ function failureOf(error: MongoError): Failure {
   return [String(reason ?? error.name), `The database refused a command: ${error.message}.`];
 }
 
-/** The error as the driver threw it, also after it was translated. */
-function driverErrorOf(error: unknown): unknown {
-  return error instanceof DatabaseFailed ? error.cause : error;
+/** What went wrong as the driver tells it of a single command: also after it was translated, and out of the wrapping of a bulk write. */
+export function driverErrorOf(error: unknown): unknown {
+  const thrown = error instanceof DatabaseFailed ? error.cause : error;
+  const isWrapping = thrown instanceof MongoBulkWriteError && thrown.errorResponse instanceof MongoError;
+  return isWrapping ? thrown.errorResponse : thrown;
 }
 
 function isNoAnswer(error: MongoError): boolean {

@@ -12,10 +12,17 @@
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Collection, GridFSBucket, MongoGridFSChunkError, MongoRuntimeError } from 'mongodb';
+import {
+  type Collection,
+  type Db,
+  GridFSBucket,
+  MongoGridFSChunkError,
+  MongoRuntimeError,
+  ReadConcern,
+} from 'mongodb';
 import type { Clock } from '../../kernel/clock.ts';
 import type { SessionId } from '../../kernel/id.ts';
-import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import type { Owners } from '../../supervisor/owners.ts';
 import {
   type Checkpoint,
   CheckpointDamaged,
@@ -33,6 +40,8 @@ const BUCKET = 'workspace';
 const CHUNK_BYTES = 1024 * 1024;
 /** How often a living holder is looked at again while it saves. */
 const HOLDER_LOOK_MS = 200;
+/** An answer that most members must agree to is not waited for longer: without them there is none. */
+const AGREED_MS_MAX = 10_000;
 /** Contents removed by one command. */
 const REMOVED_AT_ONCE = 500;
 const CONTENT = /^\d{1,15}\/[0-9a-f]{64}$/;
@@ -57,8 +66,8 @@ interface Claimed {
 }
 
 export interface MongoWorkspaceArchivePorts {
-  readonly database: Pick<MongoDatabase, 'db'>;
-  readonly owners: Pick<OwnerStore, 'alive'>;
+  readonly database: Pick<MongoDatabase, 'client' | 'db'>;
+  readonly owners: Pick<Owners, 'alive'>;
   /** The name under which this server's heartbeat is written. */
   readonly owner: string;
   readonly clock: Clock;
@@ -71,8 +80,12 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
 
   constructor(ports: MongoWorkspaceArchivePorts) {
     this.#ports = ports;
-    this.#workspaces = ports.database.db.collection<WorkspaceDocument>(BUCKET);
-    this.#contents = new Contents(ports.database);
+    // What is read here a majority had before anything pointed to it, and pointers are compared and set; a new primary knows all of
+    // it at once, while what it knows a majority to have may lag: a session would seem unknown, a part of a checkpoint missing.
+    const { client, db } = ports.database;
+    const newest = client.db(db.databaseName, { readConcern: new ReadConcern('local') });
+    this.#workspaces = newest.collection<WorkspaceDocument>(BUCKET);
+    this.#contents = new Contents(newest);
   }
 
   async claim(sessionId: SessionId, waitMs: number, signal?: AbortSignal): Promise<WorkspaceClaim> {
@@ -86,9 +99,18 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     }
   }
 
+  isKnown(sessionId: SessionId): Promise<boolean> {
+    return translated(async () => {
+      if (await this.#isThere(sessionId)) return true;
+      // a primary that does not know yet that there is another one would not have it either
+      const agreed = { readConcern: { level: 'linearizable' }, maxTimeMS: AGREED_MS_MAX } as const;
+      return (await this.#workspaces.findOne({ _id: sessionId }, agreed)) !== null;
+    });
+  }
+
   forget(sessionId: SessionId): Promise<void> {
     return translated(async () => {
-      if (!(await this.#isKnown(sessionId))) return;
+      if (!(await this.#isThere(sessionId))) return;
       const claimed = await this.#tryClaim(sessionId);
       if (claimed.kind === 'held') return;
       const { claim } = claimed.workspace;
@@ -131,7 +153,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     const contents = this.#contents;
     const own = { _id, holder: this.#ports.owner, claim };
     const checkpoint = root === undefined ? undefined : { version, root };
-    const written: string[] = [];
+    const begun: string[] = [];
+    const whole = new Set<string>();
     return {
       number: claim,
       gap,
@@ -144,8 +167,10 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       async write(sha256, bytes) {
         const content = `${claim}/${sha256}`; // G1
         const id = fileIdOf(sessionId, content);
-        written.push(id);
+        if (whole.has(id)) return content; // a save that begins anew
+        begun.push(id);
         await translated(() => contents.write(id, sessionId, bytes));
+        whole.add(id);
         return content;
       },
       settle: (next, kept) =>
@@ -155,7 +180,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
           const settled = checkpoint?.root === next ? checkpoint : { version: version + 1, root: next };
           if (!(await this.#point(own, settled, settled === checkpoint))) {
             // forgotten meanwhile: nobody comes after this one to remove what it wrote since
-            if (!(await this.#isKnown(sessionId))) await contents.remove(written);
+            if (!(await this.#isThere(sessionId))) await contents.remove(begun);
             throw new ClaimLost(); // K2
           }
           await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
@@ -168,7 +193,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     };
   }
 
-  async #isKnown(sessionId: SessionId): Promise<boolean> {
+  async #isThere(sessionId: SessionId): Promise<boolean> {
     return (await this.#workspaces.findOne({ _id: sessionId }, { projection: { _id: 1 } })) !== null;
   }
 
@@ -190,12 +215,13 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
 
 /** The GridFS bucket. */
 class Contents {
-  readonly #database: Pick<MongoDatabase, 'db'>;
+  readonly #db: Db;
   readonly #bucket: GridFSBucket;
 
-  constructor(database: Pick<MongoDatabase, 'db'>) {
-    this.#database = database;
-    this.#bucket = new GridFSBucket(database.db, { bucketName: BUCKET, chunkSizeBytes: CHUNK_BYTES });
+  /** GridFS takes no read concern of its own: it reads as its database does. */
+  constructor(db: Db) {
+    this.#db = db;
+    this.#bucket = new GridFSBucket(db, { bucketName: BUCKET, chunkSizeBytes: CHUNK_BYTES });
   }
 
   async *read(id: string): AsyncIterable<Uint8Array> {
@@ -218,7 +244,7 @@ class Contents {
 
   /** All that there is of a session, what was cut included (G3). */
   async of(sessionId: SessionId): Promise<string[]> {
-    const { db } = this.#database;
+    const db = this.#db;
     const files = await db
       .collection<{ _id: string }>(`${BUCKET}.files`)
       .find({ filename: sessionId }, { projection: { _id: 1 } })
@@ -231,7 +257,7 @@ class Contents {
   }
 
   async remove(ids: readonly string[]): Promise<void> {
-    const { db } = this.#database;
+    const db = this.#db;
     for (let from = 0; from < ids.length; from += REMOVED_AT_ONCE) {
       const some = ids.slice(from, from + REMOVED_AT_ONCE);
       await db.collection<{ _id: string }>(`${BUCKET}.files`).deleteMany({ _id: { $in: some } });

@@ -1,6 +1,6 @@
 /** Heartbeats of supervisors (supervisor/owner-store.ts). */
 import type { StatementSync } from 'node:sqlite';
-import type { OwnerStore } from '../../supervisor/owner-store.ts';
+import type { Heartbeat, OwnerStore } from '../../supervisor/owner-store.ts';
 import { type Database, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
@@ -11,17 +11,17 @@ export class SqliteOwnerStore implements OwnerStore {
   readonly #database: Database;
   readonly #beat: StatementSync;
   readonly #sweep: StatementSync;
-  readonly #alive: StatementSync;
+  readonly #all: StatementSync;
   readonly #retire: StatementSync;
 
   constructor(database: Database) {
     this.#database = database;
     this.#beat = database.prepare(
       `INSERT INTO owner (name, expires_at) VALUES (?, ?)
-       ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
+       ON CONFLICT (name) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)`,
     );
     this.#sweep = database.prepare('DELETE FROM owner WHERE expires_at < ?');
-    this.#alive = database.prepare('SELECT name FROM owner WHERE expires_at > ? ORDER BY name');
+    this.#all = database.prepare('SELECT name, expires_at FROM owner ORDER BY name');
     this.#retire = database.prepare('DELETE FROM owner WHERE name = ?');
   }
 
@@ -32,8 +32,13 @@ export class SqliteOwnerStore implements OwnerStore {
     });
   }
 
-  async alive(now: number): Promise<readonly string[]> {
-    return translated(() => rowsOf(this.#alive, now).map(([name]) => name as string)); // its one column
+  async heartbeats(): Promise<readonly Heartbeat[]> {
+    return translated(() =>
+      rowsOf(this.#all).map((row) => {
+        const [owner, expiresAt] = row as readonly [string, number]; // columns of #all
+        return { owner, expiresAt };
+      }),
+    );
   }
 
   async retire(owner: string): Promise<void> {

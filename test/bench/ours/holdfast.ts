@@ -11,6 +11,7 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import type { SessionId, TurnId } from '../../../src/kernel/id.ts';
 import { jsonLogger } from '../../../src/kernel/logger.ts';
 import { openSecretFiles } from '../../../src/platform/local/secret-store.ts';
+import { openMongo } from '../../../src/platform/mongo/store.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
 import { Credentials } from '../../../src/secrets/credentials.ts';
 import { Agents } from '../../../src/sessions/agents.ts';
@@ -35,10 +36,12 @@ export interface RunningSession {
 
 export type Holdfast = Awaited<ReturnType<typeof openHoldfast>>;
 
-export async function openHoldfast(folder: string) {
+/** On SQLite in the folder, or on the MongoDB database of the URI. */
+export async function openHoldfast(folder: string, uri?: string) {
   const clock = systemClock;
   const logger = jsonLogger('warn', (line) => process.stderr.write(line));
-  const store = openSqlite({ path: join(folder, 'holdfast.db'), clock });
+  const mongo = uri === undefined ? undefined : await openMongo({ uri, clock, logger });
+  const store = mongo ?? openSqlite({ path: join(folder, 'holdfast.db'), clock });
   const { journal } = store;
   const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'keys', 'master.key'));
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(SIGNING_KEY_BYTES) });
@@ -54,11 +57,11 @@ export async function openHoldfast(folder: string) {
     clock,
     serverKey: false,
   });
-  const live = new Live({ journal, logger });
+  const live = new Live({ journal, wire: mongo?.channel, logger });
   const ports = { access, agents, credentials, sessions, journal, live, logger };
   const close = async (): Promise<void> => {
     live.close();
-    store.close();
+    await store.close();
   };
   return { ports, close };
 }

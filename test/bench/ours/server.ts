@@ -1,4 +1,7 @@
-/** Ours as a server process: `server.ts <data folder>`. Both doors on TCP, so that both sides of a row use the same wire. */
+/**
+ * Ours as a server process: `server.ts <data folder> [<URI of a MongoDB database>]`. Both doors on TCP, so that both sides of a
+ * row use the same wire.
+ */
 import { createGraphqlDoor } from '../../../src/api/graphql/graphql-door.ts';
 import { listen as listenHttp } from '../../../src/api/http-server.ts';
 import { createUnitDoor } from '../../../src/api/unit/unit-door.ts';
@@ -7,7 +10,7 @@ import { listen } from '../listen.ts';
 import { sampleEvent } from '../sample-events.ts';
 import { append, fill, inFlight, openHoldfast, type RunningSession, startRunning } from './holdfast.ts';
 
-const holdfast = await openHoldfast(process.argv[2] ?? '');
+const holdfast = await openHoldfast(process.argv[2] ?? '', process.argv[3]);
 const { ports, close } = holdfast;
 const tools = { call: () => Promise.reject(new Error('No hands here.')), cancel: () => undefined };
 const model = () => Promise.reject(new Error('No model here.'));

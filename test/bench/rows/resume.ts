@@ -14,7 +14,14 @@ const LENGTHS_QUICK = [1_000, 10_000];
 /** Events that the client has missed. */
 const MISSED = 50;
 /** A resume takes a moment: more of them than of other runs. */
-const RESUMES_PER_RUN = 4;
+export const RESUMES_PER_RUN = 4;
+export const SERVER = join(import.meta.dirname, '../ours/server.ts');
+
+/** A log of so many events. */
+interface Filled {
+  readonly length: number;
+  readonly session: RunningSession;
+}
 
 export const resume: Row = {
   name: 'resume',
@@ -30,22 +37,9 @@ async function measureAll(
 ): Promise<readonly Figure[]> {
   const lengths = quick ? LENGTHS_QUICK : LENGTHS;
   const here = import.meta.dirname;
-  const script = join(here, '../ours/server.ts');
   const data = await folder();
-  const filled: { readonly length: number; readonly session: RunningSession }[] = [];
-  const filling = await Child.start<ServerCommands>(script, [data]);
-  try {
-    for (const length of lengths) {
-      say(`filling a log with ${length.toLocaleString('en')} events`);
-      const session = await filling.ask('startRunning');
-      await filling.ask('fill', { session, count: length - session.head });
-      filled.push({ length, session });
-    }
-  } finally {
-    await filling.stop();
-  }
-
-  const ours = await Child.start<ServerCommands>(script, [data]);
+  const filled = await fillLogs([data], lengths, say);
+  const ours = await Child.start<ServerCommands>(SERVER, [data]);
   const bare = await Child.start<LogServerCommands>(join(here, '../reference/log-server.ts'), [
     join(data, 'holdfast.db'),
   ]);
@@ -69,7 +63,32 @@ async function measureAll(
   }
 }
 
-async function resumeOurs(port: number, { sessionId }: RunningSession, length: number): Promise<number> {
+/** By a process of its own, so that the one that is measured has seen nothing of them. */
+export async function fillLogs(
+  args: readonly string[],
+  lengths: readonly number[],
+  say: RunOptions['say'],
+): Promise<readonly Filled[]> {
+  const filled: Filled[] = [];
+  const filling = await Child.start<ServerCommands>(SERVER, args);
+  try {
+    for (const length of lengths) {
+      say(`filling a log with ${length.toLocaleString('en')} events`);
+      const session = await filling.ask('startRunning');
+      await filling.ask('fill', { session, count: length - session.head });
+      filled.push({ length, session });
+    }
+  } finally {
+    await filling.stop();
+  }
+  return filled;
+}
+
+export async function resumeOurs(
+  port: number,
+  { sessionId }: RunningSession,
+  length: number,
+): Promise<number> {
   const socket = await ReadingSocket.openGraphql(port, KEY);
   const after = `${length - MISSED}.${sessionId.slice(4, 12)}`;
   return first(

@@ -3,13 +3,23 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { inspect, promisify } from 'node:util';
-import { type Document, Long, MongoClient } from 'mongodb';
+import {
+  type Collection,
+  type Db,
+  type Document,
+  GridFSBucket,
+  Long,
+  MongoClient,
+  MongoNetworkTimeoutError,
+  ObjectId,
+} from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../../src/kernel/clock.ts';
-import { jsonLogger } from '../../../src/kernel/logger.ts';
+import { jsonLogger, silentLogger } from '../../../src/kernel/logger.ts';
 import { MongoDatabase, type MongoDatabaseOptions } from '../../../src/platform/mongo/database.ts';
 import { DatabaseUnusable } from '../../../src/platform/mongo/faults.ts';
 import { STEPS, type Step } from '../../../src/platform/mongo/migrations.ts';
+import { migrate } from '../../../src/platform/mongo/schema.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Answer, mongoDouble } from '../../support/mongo-double.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
@@ -200,15 +210,51 @@ describe('a MongoDB URI', () => {
 });
 
 describe('a MongoDB database at the newest version', () => {
+  const firstBatch = [{ _id: 'schema', version: STEPS.length }];
+  const found = { cursor: { id: Long.ZERO, ns: 'x.holdfast', firstBatch }, ok: 1 };
+
   it('is opened by one read', async () => {
-    const firstBatch = [{ _id: 'schema', version: STEPS.length }];
-    const server = await double(PRIMARY, (command) =>
-      command === 'find' ? { cursor: { id: Long.ZERO, ns: 'x.holdfast', firstBatch }, ok: 1 } : undefined,
-    );
+    const server = await double(PRIMARY, (command) => (command === 'find' ? found : undefined));
 
     await open({ uri: `mongodb://${server.host}/x?${SOON}` });
 
     expect(server.commands).toEqual(['buildInfo', 'find']);
+  });
+
+  it.each(['readConcernLevel=local', 'journal=false', 'w=1', 'readPreference=secondary'])(
+    'is written to a majority with its journal, and read from one, although the URI says %s',
+    async (option) => {
+      const asked: Document[] = [];
+      const server = await double(PRIMARY, (command, document) => {
+        asked.push(document);
+        return command === 'find' ? found : undefined;
+      });
+      const { db } = await open({ uri: `mongodb://${server.host}/x?${SOON}&${option}` });
+      const bucket = new GridFSBucket(db);
+
+      await db.collection('one').insertOne({});
+      await db.collection('one').findOne();
+      await bucket.delete(new ObjectId());
+      await bucket.find().toArray();
+
+      const writes = asked.filter((command) => 'insert' in command || 'delete' in command);
+      const reads = asked.filter((command) => 'find' in command);
+      expect(writes.map(({ writeConcern }) => writeConcern)).toEqual(
+        Array.from({ length: 3 }, () => ({ w: 'majority', j: true, wtimeout: 10_000 })),
+      );
+      expect(reads.map(({ readConcern }) => readConcern)).toEqual(
+        Array.from({ length: 3 }, () => ({ level: 'majority' })),
+      );
+      expect(db.readPreference?.mode).toBe('primary');
+    },
+  );
+
+  it('waits for a majority as long as the URI says', async () => {
+    const server = await double(PRIMARY, (command) => (command === 'find' ? found : undefined));
+
+    const { db } = await open({ uri: `mongodb://${server.host}/x?${SOON}&wtimeoutMS=500` });
+
+    expect(db.writeConcern).toMatchObject({ w: 'majority', journal: true, wtimeoutMS: 500 });
   });
 });
 
@@ -335,6 +381,49 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(taken).toEqual(['slow']);
   });
 
+  it('takes a step again whose answer did not come, and holds the lock meanwhile', async () => {
+    const uri = server.uri();
+    const lock = await schema(uri);
+    const held: boolean[] = [];
+    const steps: Step[] = [
+      async () => {
+        held.push((await lock.findOne())?.['lock'] !== undefined);
+        if (held.length < 3) throw new MongoNetworkTimeoutError('no answer');
+      },
+    ];
+
+    await open({ uri, steps, clock: fastClock() });
+
+    expect(held).toEqual([true, true, true]);
+    expect(await lock.findOne()).toEqual({ _id: 'schema', version: 1 });
+  });
+
+  it('is refused when a step has not ended after a long while', async () => {
+    const { sleep } = fastClock();
+    let time = 0;
+    const endless: Step = async () => {
+      time += 6 * 60_000;
+      throw new MongoNetworkTimeoutError('no answer');
+    };
+
+    const opening = open({ uri: server.uri(), steps: [endless], clock: { now: () => time, sleep } });
+
+    await expect(opening).rejects.toThrow(/has not finished a step of its schema for 15 minutes/);
+    await expect(opening).rejects.toBeInstanceOf(DatabaseUnusable);
+  });
+
+  it('is brought forward although every other answer to an update of the lock is lost', async () => {
+    const uri = server.uri();
+    const { db } = await open({ uri, steps: [] });
+    const taken: string[] = [];
+    const steps = ['one', 'two'].map((name) => async () => void taken.push(name));
+
+    await migrate({ db: losingAnswers(db), address: uri, steps, clock: fastClock(), logger: silentLogger });
+
+    expect(taken).toEqual(['one', 'two']);
+    expect(await (await schema(uri)).findOne()).toEqual({ _id: 'schema', version: 2 });
+  });
+
   it('keeps its version when a holder that was only slow comes back after another took over', async () => {
     const uri = server.uri();
     let takenOver: () => void = () => undefined;
@@ -366,4 +455,26 @@ function fastClock(): Clock {
     now: () => Date.now() * FASTER,
     sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal),
   };
+}
+
+/** The database, with every other answer to an update lost on its way. */
+function losingAnswers(db: Db): Db {
+  let updates = 0;
+  const losing = (collection: Collection): Collection => {
+    const updateOne = async (...given: Parameters<Collection['updateOne']>) => {
+      const answer = await collection.updateOne(...given);
+      updates += 1;
+      if (updates % 2 === 1) throw new MongoNetworkTimeoutError('lost');
+      return answer;
+    };
+    return new Proxy(collection, {
+      get: (target, property) =>
+        property === 'updateOne' ? updateOne : Reflect.get(target, property, target),
+    });
+  };
+  const collection = (name: string): Collection => losing(db.collection(name));
+  return new Proxy(db, {
+    get: (target, property) =>
+      property === 'collection' ? collection : Reflect.get(target, property, target),
+  });
 }

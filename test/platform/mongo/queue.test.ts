@@ -6,6 +6,7 @@ import { DatabaseFailed } from '../../../src/platform/mongo/faults.ts';
 import { MongoQueue } from '../../../src/platform/mongo/queue.ts';
 import type { Queue } from '../../../src/webhooks/queue.ts';
 import { type QueuePlatform, queueContract } from '../../contracts/queue.ts';
+import { DriverWatch, watchedUri } from '../../support/driver-watch.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { loadQueue } from '../../support/queue-load.ts';
 import { randomOf } from '../../support/random.ts';
@@ -29,6 +30,17 @@ await mongoSuite('the queue on MongoDB', (server) => {
     await queue.send({ id: 'a', group: 'g', body: 'text' });
 
     expect(await waiting).toMatchObject([{ id: 'a' }]);
+    await close();
+  });
+
+  it('only reads while there is nothing to receive', async () => {
+    const { queue, database, close } = await openTwo(watchedUri(server.uri()));
+    await queue.receive({ max: 1, visibilityMs: VISIBILITY_MS }); // sweeps, now and then
+
+    const watch = new DriverWatch(database.client);
+    const asked = await watch.during(() => queue.receive({ max: 10, visibilityMs: VISIBILITY_MS }));
+
+    expect(asked.map(({ name, collection }) => `${name} ${collection}`)).toEqual(['find queue_group']);
     await close();
   });
 

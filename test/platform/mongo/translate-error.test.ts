@@ -2,6 +2,7 @@
 import {
   Long,
   MongoClient,
+  MongoClientClosedError,
   MongoNetworkError,
   MongoNetworkTimeoutError,
   MongoServerError,
@@ -15,6 +16,7 @@ import { STEPS } from '../../../src/platform/mongo/migrations.ts';
 import { MongoOwnerStore } from '../../../src/platform/mongo/owner-store.ts';
 import {
   isDuplicateKey,
+  isPassing,
   isUnknownOutcome,
   translateError,
 } from '../../../src/platform/mongo/translate-error.ts';
@@ -77,6 +79,36 @@ describe('an error of the MongoDB driver', () => {
     expect(isUnknownOutcome(new MongoNetworkTimeoutError('late'))).toBe(true);
     expect(isUnknownOutcome(labelled)).toBe(true);
     expect(isUnknownOutcome(new MongoWriteConcernError({ ok: 1, writeConcernError: concern }))).toBe(true);
+  });
+
+  it.each([43, 112, 133, 134, 175, 237, 365, 462, 63, 150, 13_388])(
+    'of code %i passes, and says that nothing was done',
+    (code) => {
+      expect(isPassing(refused(code))).toBe(true);
+      expect(isUnknownOutcome(refused(code))).toBe(false);
+    },
+  );
+
+  it.each([202, 317, 384])('of code %i, between mongos and a shard, passes and leaves it open', (code) => {
+    expect(isPassing(refused(code))).toBe(true);
+    expect(isUnknownOutcome(refused(code))).toBe(true);
+    expect(translateError(refused(code))).toMatchObject({ reason: 'NO_ANSWER' });
+  });
+
+  it.each(['RetryableError', 'SystemOverloadedError'])('with the label %s passes', (label) => {
+    const labelled = refused(1);
+    labelled.addErrorLabel(label);
+
+    expect(isPassing(labelled)).toBe(true);
+    expect(isPassing(translateError(labelled))).toBe(true);
+  });
+
+  it('of a duplicate, a full disk, a refusal or a closed client does not pass', () => {
+    const lasting = [11_000, 14_031, 13, 1].map((code) => refused(code));
+
+    expect([...lasting, new MongoClientClosedError(), new TypeError('ours')].map(isPassing)).toEqual(
+      Array.from({ length: 6 }, () => false),
+    );
   });
 
   it('of choosing a server leaves it open: an attempt before may have been sent', async () => {

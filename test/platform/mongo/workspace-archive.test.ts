@@ -1,8 +1,46 @@
-/** MongoDB keeps the contract of the workspace archive. */
+/** MongoDB keeps the contract of the workspace archive, and is asked with the right concerns. */
+import { type CommandStartedEvent, MongoClient } from 'mongodb';
+import { expect, it } from 'vitest';
+import { newId } from '../../../src/kernel/id.ts';
 import { workspaceArchiveContract } from '../../contracts/workspace-archive.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { openArchive } from '../../support/open-archive.ts';
 
-await mongoSuite('workspaces in MongoDB', (server) =>
-  workspaceArchiveContract({ name: server.name, open: () => openArchive(server.uri()) }),
-);
+/** As MongoDatabase has its client. */
+const AS_OPENED = {
+  writeConcern: { w: 'majority', journal: true },
+  readConcern: { level: 'majority' },
+} as const;
+const READS = ['find', 'distinct'];
+const WRITES = ['insert', 'update', 'delete', 'findAndModify'];
+
+await mongoSuite('workspaces in MongoDB', (server) => {
+  workspaceArchiveContract({ name: server.name, open: () => openArchive(server.uri()) });
+
+  it('reads what the primary has, and writes to a majority', async () => {
+    const uri = server.uri();
+    const world = await openArchive(uri);
+    const client = new MongoClient(uri, { monitorCommands: true, ...AS_OPENED });
+    const db = client.db(world.database.db.databaseName);
+    const asked: CommandStartedEvent[] = [];
+    client.on('commandStarted', (event) => asked.push(event));
+    const archive = await world.through({ client, db }, 'a');
+    const sessionId = newId('session');
+    for (const text of ['one', 'two']) {
+      const claim = await archive.claim(sessionId, 0);
+      const content = await claim.write('a'.repeat(63) + text.length, [Buffer.from(text)]);
+      await claim.settle(content, new Set());
+      for await (const _ of claim.read(content));
+    }
+    await archive.forget(sessionId);
+    await client.close();
+    await world.close();
+
+    const concerns = (names: readonly string[], concern: string): unknown[] =>
+      asked
+        .filter(({ commandName }) => names.includes(commandName))
+        .map(({ command }) => JSON.stringify(command[concern]));
+    expect(new Set(concerns(READS, 'readConcern'))).toEqual(new Set(['{"level":"local"}']));
+    expect(new Set(concerns(WRITES, 'writeConcern'))).toEqual(new Set(['{"w":"majority","j":true}']));
+  });
+});

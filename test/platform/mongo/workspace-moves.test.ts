@@ -20,13 +20,20 @@ import { jsonLogger } from '../../../src/kernel/logger.ts';
 import { Checkpoints } from '../../../src/platform/local/checkpoints.ts';
 import { chooseIsolation } from '../../../src/platform/local/isolation.ts';
 import { LocalLauncher } from '../../../src/platform/local/launcher.ts';
+import type { Bounds } from '../../../src/platform/local/workspace-save.ts';
 import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
 import { WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
-import { failingAt } from '../../support/failing-writes.ts';
+import { failingAt, type FailingWrites } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { openArchive, type OpenMongoArchive } from '../../support/open-archive.ts';
+
+interface Options {
+  readonly database?: FailingWrites['database'];
+  readonly isolated?: boolean;
+  readonly bounds?: Bounds;
+}
 
 interface Server {
   readonly launcher: LocalLauncher;
@@ -53,17 +60,13 @@ await mongoSuite('a session that moves', (mongo) => {
   });
 
   /** `place` is its data folder: a server that is started again has the same place and is another owner. */
-  const server = async (
-    owner: string,
-    place = owner,
-    options: { db?: typeof archive.database.db; isolated?: boolean } = {},
-  ): Promise<Server> => {
+  const server = async (owner: string, place = owner, options: Options = {}): Promise<Server> => {
     const logger = jsonLogger('info', (line) => {
       logs += line;
     });
     const workspaces = new WorkspaceStore(join(folder, place));
-    const kept = await archive.through({ db: options.db ?? archive.database.db }, owner);
-    const short = { holderWaitMs: 300, owedRetryMs: 20 };
+    const kept = await archive.through(options.database ?? archive.database, owner);
+    const short = { holderWaitMs: 300, owedRetryMs: 20, bounds: options.bounds };
     const checkpoints = new Checkpoints({ archive: kept, workspaces, clock, logger, ...short });
     const isolation = await chooseIsolation(
       options.isolated === true ? 'bubblewrap' : 'none',
@@ -171,8 +174,8 @@ await mongoSuite('a session that moves', (mongo) => {
   });
 
   it('keeps its files here while the database does not answer, and saves them when it does', async () => {
-    const view = failingAt(archive.database.db, Infinity, false);
-    const a = await server('a', 'a', { db: view.db });
+    const view = failingAt(archive.database, Infinity, false);
+    const a = await server('a', 'a', { database: view.database });
     await run(a, 'echo kept > f');
     view.cut();
     await a.launcher.rest(sessionId);
@@ -187,6 +190,82 @@ await mongoSuite('a session that moves', (mongo) => {
     stop.abort();
     await served;
     expect(await run(await server('c'), 'cat f')).toBe('kept');
+  });
+
+  it('still has every result after a server that was back, could not save it, and was killed again', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f'); // and the server is killed
+    await archive.die('a');
+    const second = await server('second', 'a', { bounds: { bytesMax: 1, entriesMax: 100 } });
+    const stop = new AbortController();
+    const served = second.checkpoints.run(stop.signal);
+    await eventually('it could not save', () => logs.includes('workspace not saved'));
+    stop.abort();
+    await served;
+    await archive.die('second');
+
+    const third = await server('third', 'a');
+    expect(await third.checkpoints.open(sessionId)).toMatchObject({ resultsAreWhole: true });
+  });
+
+  it('whose server was killed between checkpoint and marker has lost nothing, and the log says so', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f');
+    const marker = join(a.folderOf(sessionId), 'checkpoint.json');
+    const before = readFileSync(marker);
+    await a.launcher.rest(sessionId);
+    writeFileSync(marker, before);
+
+    expect(await run(await server('again', 'a'), 'cat f')).toBe('one');
+    expect(logs).not.toContain('dropped');
+  });
+
+  it('that was forgotten while its server was away is removed there when the server is back', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    const killed = sessionId;
+    await run(a, 'echo one > f'); // and the server is killed
+    const [saved, kept, unmarked] = [newId('session'), newId('session'), newId('session')];
+    for (const id of [saved, kept, unmarked]) {
+      sessionId = id;
+      await run(a, 'echo one > f');
+      await a.launcher.rest(id);
+    }
+    rmSync(join(a.folderOf(unmarked), 'checkpoint.json')); // then nothing is known about it
+    await archive.die('a');
+    for (const id of [killed, saved, unmarked]) await b.launcher.forget(id);
+
+    const again = await server('again', 'a');
+    const stop = new AbortController();
+    const served = again.checkpoints.run(stop.signal);
+    const isHere = (id: SessionId) => existsSync(a.folderOf(id));
+    await eventually('they are removed', () => !isHere(killed) && !isHere(saved));
+    stop.abort();
+    await served;
+    expect([kept, unmarked].map(isHere)).toEqual([true, true]);
+    expect(await archive.database.db.collection('workspace').distinct('_id')).toEqual([kept]);
+    expect(logs.match(/"workspace saved"/g)).toHaveLength(3);
+  });
+
+  it('that is forgotten while a server that is back claims it leaves nothing behind', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f'); // and the server is killed
+    await archive.die('a');
+    const { database } = failingAt(archive.database, Infinity, false, async (write, collection) => {
+      if (write !== 'findOneAndUpdate' || isForgotten) return;
+      isForgotten = true;
+      expect(collection).toBe('workspace');
+      await (await archive.as('b')).forget(sessionId);
+    });
+    let isForgotten = false;
+    const again = await server('again', 'a', { database });
+    const stop = new AbortController();
+    const served = again.checkpoints.run(stop.signal);
+
+    await eventually('it is removed', () => !existsSync(a.folderOf(sessionId)));
+    stop.abort();
+    await served;
+    expect(await archive.database.db.collection('workspace').countDocuments()).toBe(0);
+    expect(await archive.stored(sessionId)).toEqual([]);
   });
 
   it('leaves nothing behind when it is forgotten', async () => {

@@ -174,6 +174,25 @@ await mongoSuite('a workspace', (server) => {
     expect(treeOf(await restoreAs('b'))).toHaveLength(3);
   });
 
+  it('is saved anew when a pack that is packed anew was damaged, what the save had written until then included', async () => {
+    writeFileSync(file('gone'), randomBytes(200_000));
+    writeFileSync(file('kept'), randomBytes(10_000));
+    const { checkpoint } = await saveAs('a');
+    await archive.database.db
+      .collection('workspace.chunks')
+      .updateMany(
+        { files_id: { $ne: `${sessionId}/${checkpoint.root}` } },
+        { $set: { data: Buffer.from('x') } },
+      );
+    rmSync(file('gone'));
+    writeFileSync(file('large'), randomBytes(MIB));
+
+    await saveAs('a');
+    expect(treeOf(await restoreAs('b'))).toEqual(
+      treeOf(workspace.folder).filter((line) => /^\/(files|results)/.test(line)),
+    );
+  });
+
   it('is old or new after a crash at any write of a save, and the next save leaves nothing behind', async () => {
     const before = (): void => {
       writeFileSync(file('same'), randomBytes(1_000));
@@ -194,8 +213,8 @@ await mongoSuite('a workspace', (server) => {
         await saveAs('a');
         const old = kept(workspace.folder);
         change();
-        const view = failingAt(archive.database.db, at, isAnswerLost);
-        const cut = await archive.through({ db: view.db }, 'cut');
+        const view = failingAt(archive.database, at, isAnswerLost);
+        const cut = await archive.through(view.database, 'cut');
         await cut
           .claim(sessionId, 0)
           .then((claim) => save(claim, workspace, BOUNDS))
@@ -228,12 +247,12 @@ await mongoSuite('a workspace', (server) => {
     rmSync(file('gone'));
     const { promise: removes, resolve: onRemoves } = Promise.withResolvers<void>();
     const { promise: mayRemove, resolve: letRemove } = Promise.withResolvers<void>();
-    const slow = failingAt(archive.database.db, Infinity, false, async (write) => {
+    const slow = failingAt(archive.database, Infinity, false, async (write) => {
       if (write !== 'deleteMany') return;
       onRemoves();
       await mayRemove;
     });
-    const claim = await (await archive.through({ db: slow.db }, 'slow')).claim(sessionId, 0);
+    const claim = await (await archive.through(slow.database, 'slow')).claim(sessionId, 0);
     const late = save(claim, workspace, BOUNDS);
     await removes; // its checkpoint is made, and its removal hangs
     await archive.die('slow');
