@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
 
@@ -14,6 +15,8 @@ const KEEP_ALIVE_MS = 65_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 /** Requests in flight may end within this long when the server closes; streams are cut. */
 const CLOSE_GRACE_MS = 2_000;
+/** Balancers do not wait longer for an answer; a store that takes longer does not serve. */
+const READY_MS_MAX = 1_500;
 
 export interface HttpServerPorts {
   readonly graphql: GraphqlDoor;
@@ -104,10 +107,14 @@ async function route(
 }
 
 async function isReady(ready: () => Promise<boolean>): Promise<boolean> {
+  const answered = new AbortController();
+  const late = systemClock.sleep(READY_MS_MAX, answered.signal).then(() => false);
   try {
-    return await ready();
+    return await Promise.race([ready(), late]);
   } catch {
     return false; // whatever is wrong with it, it is not ready; the part that failed logs why
+  } finally {
+    answered.abort();
   }
 }
 
