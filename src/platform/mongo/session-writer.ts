@@ -50,7 +50,7 @@ const RECORD_BYTES = 1_500;
 export class SessionWriter {
   readonly #sessionId: SessionId;
   readonly #ports: WriterPorts;
-  #waiting: readonly Waiting[] = [];
+  #waiting: Waiting[] = [];
   #isWriting = false;
   #written: Promise<void> = Promise.resolve();
   #known: Known | undefined;
@@ -69,7 +69,7 @@ export class SessionWriter {
 
   append(request: AppendRequest<Session>): Promise<Appended<Session>> {
     return new Promise((resolve, reject) => {
-      this.#waiting = [...this.#waiting, { request, resolve, reject }];
+      this.#waiting.push({ request, resolve, reject });
       if (!this.#isWriting) this.#written = this.#write();
     });
   }
