@@ -1,11 +1,11 @@
 /** The store that DATABASE_URL names: the same ports, embedded or shared. */
+import { randomUUID } from 'node:crypto';
 import type { KeyStore } from '../access/key-store.ts';
 import type { LiveWire } from '../journal/live-wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
-import { identityOf } from '../platform/mongo/identity.ts';
-import { MongoSecretsMark } from '../platform/mongo/secrets-mark.ts';
+import { firstWord } from '../platform/mongo/first-word.ts';
 import { openMongo } from '../platform/mongo/store.ts';
 import { MongoWorkspaceArchive } from '../platform/mongo/workspace-archive.ts';
 import { openSqlite } from '../platform/sqlite/store.ts';
@@ -54,13 +54,12 @@ export async function openStore(
   }
   const opened = await openMongo({ uri: database.uri.open(), clock, logger });
   const store = scope.add('store', opened, (it) => it.close());
-  const secrets = new MongoSecretsMark(store.database);
   const shared: SharedStore = {
-    identity: await identityOf(store.database),
+    identity: await firstWord(store.database, 'identity', randomUUID()),
     wire: store.channel,
     archiveFor: (owner, owners) =>
       new MongoWorkspaceArchive({ database: store.database, owners, owner, clock }),
-    ownsSecrets: (mark) => secrets.isOwn(mark),
+    ownsSecrets: async (mark) => (await firstWord(store.database, 'secrets', mark)) === mark,
   };
   const { address, version } = store.database.server;
   return { ...store, place: `${address} (MongoDB ${version})`, shared };

@@ -136,3 +136,33 @@ export function newSession(origin: SessionOrigin): Session {
     losses: 0,
   };
 }
+
+/** What never changes, and what appends do: stores keep the two apart. */
+export function partsOf(session: Session): { readonly origin: SessionOrigin; readonly state: SessionState } {
+  const {
+    id,
+    createdAt,
+    agentId,
+    agentRevision,
+    model,
+    credentialId,
+    limits,
+    metadata,
+    key,
+    requestHash,
+    ...state
+  } = session;
+  const origin = {
+    id,
+    createdAt,
+    agentId,
+    agentRevision,
+    model,
+    credentialId,
+    limits,
+    metadata,
+    key,
+    requestHash,
+  };
+  return { origin, state };
+}

@@ -4,7 +4,14 @@
  */
 import type { Actor, EventType, Level, RecordedEvent } from '../../journal/event.ts';
 import type { AgentId, SessionId, TurnId } from '../../kernel/id.ts';
-import type { Session, SessionOrigin, SessionState, SessionStatus, Turn } from '../../sessions/session.ts';
+import {
+  partsOf,
+  type Session,
+  type SessionOrigin,
+  type SessionState,
+  type SessionStatus,
+  type Turn,
+} from '../../sessions/session.ts';
 
 /** Digits of a seq in a page's id: more than LOG_EVENTS_MAX has, so that ids sort as numbers do. */
 const SEQ_DIGITS = 10;
@@ -98,37 +105,7 @@ export function storedOrigin(
 
 /** The part of the record that appends change. */
 export function storedState(session: Session): Pick<SessionDocument, 'status' | 'state'> {
-  const {
-    status,
-    statusAt,
-    epoch,
-    lease,
-    hibernated,
-    turnCount,
-    turn,
-    pending,
-    usage,
-    losses,
-    retryAt,
-    failure,
-    retry,
-  } = session;
-  const state: SessionState = {
-    status,
-    statusAt,
-    epoch,
-    lease,
-    hibernated,
-    turnCount,
-    turn,
-    pending,
-    usage,
-    losses,
-    retryAt,
-    failure,
-    retry,
-  };
-  return { status, state };
+  return { status: session.status, state: partsOf(session).state };
 }
 
 export function sessionOf(document: Omit<SessionDocument, 'tail'>): Session {

@@ -1,7 +1,7 @@
 /** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for. */
 import type { StatementSync } from 'node:sqlite';
 import type { SessionId, TurnId } from '../../kernel/id.ts';
-import type { Session, SessionOrigin, SessionState, Turn } from '../../sessions/session.ts';
+import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 
@@ -50,7 +50,7 @@ export class SessionTable {
 
   /** Answers the key of the new row. */
   insert(session: Session): number {
-    const { origin, state } = split(session);
+    const { origin, state } = partsOf(session);
     const { lastInsertRowid } = this.#insert.run(
       session.id,
       session.key ?? null,
@@ -65,7 +65,7 @@ export class SessionTable {
   }
 
   update(key: number, session: Session): void {
-    const { state } = split(session);
+    const { state } = partsOf(session);
     this.#update.run(session.status, session.statusAt, JSON.stringify(state), key);
   }
 
@@ -121,35 +121,6 @@ export class SessionTable {
     this.#lists.set(conditions, made);
     return made;
   }
-}
-
-function split(session: Session): { readonly origin: SessionOrigin; readonly state: SessionState } {
-  const {
-    id,
-    createdAt,
-    agentId,
-    agentRevision,
-    model,
-    credentialId,
-    limits,
-    metadata,
-    key,
-    requestHash,
-    ...state
-  } = session;
-  const origin = {
-    id,
-    createdAt,
-    agentId,
-    agentRevision,
-    model,
-    credentialId,
-    limits,
-    metadata,
-    key,
-    requestHash,
-  };
-  return { origin, state };
 }
 
 function joined(origin: string, state: string): Session {
