@@ -99,8 +99,8 @@ async function signingKey(secrets: SecretStore): Promise<Buffer> {
  */
 async function refuseOtherDatabase({ identity }: SharedStore, dataFolder: string): Promise<void> {
   const file = join(dataFolder, 'database');
-  const known = await readFile(file, 'utf8').catch(() => undefined);
-  if (known === undefined) return writeFile(file, identity);
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (known === '') return writeFile(file, identity); // also one whose writing was cut
   if (known === identity) return;
   throw new StartRefused(
     `The data folder ${dataFolder} belongs to another database than the one that DATABASE_URL names: mend DATABASE_URL, or set HOLDFAST_DATA to a folder for this database.`,
