@@ -8,6 +8,7 @@ const ENUM: Readonly<Record<string, string>> = {
   TurnOutcome: 'How a turn ended.',
   ToolOutcome: 'How a tool call ended.',
   LogLimit: 'Which cap of a log was reached.',
+  Repair: 'What was done about something in the conversation that the model service refuses.',
 };
 
 const VALUE: Readonly<Record<string, string>> = {
@@ -29,6 +30,9 @@ const VALUE: Readonly<Record<string, string>> = {
   'ToolOutcome.unknown': 'It may or may not have run: what ran it was lost. It is not run again.',
   'LogLimit.events': 'The number of events.',
   'LogLimit.bytes': 'The bytes of all bodies.',
+  'Repair.replaced': 'One block goes on in a form that can be sent.',
+  'Repair.dropped': 'One block is left out.',
+  'Repair.condensed': 'The conversation is condensed without it.',
 };
 
 type Choice = NonNullable<Field['choice']>;

@@ -2,7 +2,8 @@
  * What the fields of an event are read from, shared by the resolvers and by the quick projection
  * (api/graphql/projection.ts), so that both give the same.
  */
-import { EVENTS, type EventType, type RecordedEvent } from '../src/journal/event.ts';
+import { EVENTS } from '../src/journal/event-catalog.ts';
+import { type EventType, type RecordedEvent } from '../src/journal/event.ts';
 import type { Field } from '../src/journal/event-field.ts';
 
 const UNKNOWN_EVENT = 'UnknownEvent';

@@ -2,9 +2,10 @@
  * Events: one interface, and one object type per entry of journal/event.ts's table, made from that table. A type that
  * this version does not know is an UnknownEvent with its body, never dropped.
  */
-import type { Actor, Level, RecordedEvent } from '../src/journal/event.ts';
+import type { Level } from '../src/journal/event-catalog.ts';
+import type { Actor, RecordedEvent } from '../src/journal/event.ts';
 import type { Field } from '../src/journal/event-field.ts';
-import { EVENTS, LEVEL_RANK } from '../src/journal/event.ts';
+import { EVENTS, LEVEL_RANK } from '../src/journal/event-catalog.ts';
 import { cursorOf, parseCursor } from '../src/journal/cursor.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { must } from '../src/kernel/assert.ts';

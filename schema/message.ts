@@ -1,11 +1,11 @@
 /** Messages: how one speaks to an agent, before, during and after a turn. */
 import { cursorOf } from '../src/journal/cursor.ts';
-import { MESSAGE_MODES } from '../src/journal/event.ts';
+import { MESSAGE_MODES } from '../src/journal/event-catalog.ts';
 import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { eventIdOf, parseId } from '../src/kernel/id.ts';
 import { PendingFull, SessionArchived } from '../src/sessions/faults.ts';
-import type { MessageMode } from '../src/journal/event.ts';
+import type { MessageMode } from '../src/journal/event-catalog.ts';
 import type { Sent } from '../src/sessions/sessions.ts';
 import { builder } from './builder.ts';
 import { actorOf, permit } from './context.ts';

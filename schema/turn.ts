@@ -1,5 +1,5 @@
 /** Turns: from taking up the waiting messages to the done signal. */
-import { TURN_OUTCOMES } from '../src/journal/event.ts';
+import { TURN_OUTCOMES } from '../src/journal/event-catalog.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type SessionId, type TurnId } from '../src/kernel/id.ts';

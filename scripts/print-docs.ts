@@ -1,6 +1,6 @@
 /** Prints the pages that are made from what stands in the code: docs/{configuration,session-lifecycle,events,limits}.md. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
-import { EVENTS } from '../src/journal/event.ts';
+import { EVENTS } from '../src/journal/event-catalog.ts';
 import { VARIABLES } from '../src/processes/config.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
 import { SESSION_STATUSES } from '../src/sessions/session.ts';

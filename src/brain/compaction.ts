@@ -3,12 +3,6 @@ import { tokensOfBytes } from './context-size.ts';
 import { fitted } from './fitting.ts';
 import type { ModelMessage } from './model.ts';
 
-/** Tokens that fit into a model's context. Names by prefix, the first match counts. */
-const CONTEXT_WINDOWS: readonly { readonly prefix: string; readonly tokens: number }[] = [
-  { prefix: 'claude-', tokens: 200_000 },
-];
-/** What every current model has. A larger window is used only in part, which costs a summary and breaks nothing. */
-const CONTEXT_WINDOW_DEFAULT = 200_000;
 /** The rest is for the next answer and the results of its tools. */
 const COMPACT_AT_SHARE = 0.75;
 /** What a compaction may send: the window less one summary, which services count with the request. */
@@ -21,10 +15,6 @@ replaced by what you write. Say, in this order:
 3. What was found out and decided, and why.
 4. Where things stand now, and the next steps.
 Answer with that text only. Do not use tools.`;
-
-export function contextWindowOf(model: string): number {
-  return CONTEXT_WINDOWS.find(({ prefix }) => model.startsWith(prefix))?.tokens ?? CONTEXT_WINDOW_DEFAULT;
-}
 
 /** Tokens from which on the next call is one that compacts. */
 export function compactAt(contextWindow: number): number {

@@ -57,7 +57,7 @@ export class Conversation {
       createdAt: 0,
       agentId: derivedId('agent', assignment.sessionId),
       agentRevision: 1,
-      model: assignment.model,
+      model: assignment.plan.name,
       limits: assignment.limits,
       requestHash: '',
     });
@@ -167,6 +167,8 @@ export class Conversation {
       case 'session.hibernated':
       case 'session.archived':
       case 'log.limit_reached':
+      case 'conversation.repaired':
+      case 'workspace.reverted':
         return;
     }
   }

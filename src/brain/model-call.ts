@@ -8,7 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Backoff } from '../kernel/backoff.ts';
 import type { TurnId } from '../kernel/id.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
-import { toolCallId } from './call-id.ts';
+import { purposeOf, toolCallId } from './call-id.ts';
 import { compactionMessages } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
 import { DeltaPost } from './delta-post.ts';
@@ -22,8 +22,6 @@ import type { Unit } from './unit.ts';
 export const MODEL_ATTEMPTS_MAX = 8;
 /** A service that asks for a longer pause is not waited for that long: somebody may be watching. */
 export const RETRY_AFTER_MS_MAX = 60_000;
-/** Tokens of one answer: what every current model allows. */
-const OUTPUT_TOKENS_MAX = 32_000;
 /** A message of a failure in the log: enough to see what it was. */
 const MESSAGE_CHARS_MAX = 500;
 
@@ -44,8 +42,11 @@ export async function attempt(
 ): Promise<ModelAnswer> {
   const deltas = new DeltaPost(ports, request.callId);
   try {
-    return await ports.model.answer(request, signal, (text) => {
-      if (request.toolsAllowed) deltas.push(text);
+    return await ports.model.answer(request, signal, {
+      text: (piece) => {
+        if (purposeOf(request.callId) === 'answer') deltas.push(piece);
+      },
+      thinking: () => undefined,
     });
   } finally {
     await deltas.close();
@@ -66,12 +67,10 @@ export function requestOf(
   const compacts = call.purpose === 'compaction';
   return {
     callId: call.callId,
-    model: assignment.model,
+    plan: assignment.plan,
     system: prompt,
     messages: compacts ? compactionMessages(messages, room) : messages,
     tools: TOOLBOX,
-    toolsAllowed: !compacts,
-    outputTokensMax: OUTPUT_TOKENS_MAX,
   };
 }
 

@@ -4,12 +4,22 @@
  * nothing of a failed attempt can be taken for final.
  */
 import type { Tool } from '../hands/tool.ts';
+import type { ModelPlan } from '../sessions/model-plan.ts';
+
 export type AnswerBlock =
   | { readonly kind: 'thinking'; readonly text: string; readonly signature?: string | undefined }
   /** Encrypted thinking: opaque, given back unchanged. */
   | { readonly kind: 'redacted'; readonly data: string }
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'tool'; readonly toolUseId: string; readonly tool: string; readonly input: unknown };
+  | {
+      readonly kind: 'tool';
+      readonly toolUseId: string;
+      readonly tool: string;
+      /** An object: what the model wrote, or `{}` where that was none. */
+      readonly input: unknown;
+      /** What is wrong with the call, in words for the model: it is not made, and this is its result. */
+      readonly defect?: string | undefined;
+    };
 
 export type InputBlock =
   | { readonly kind: 'text'; readonly text: string }
@@ -30,13 +40,16 @@ export type ToolSpec = Pick<Tool, 'name' | 'description' | 'schema'>;
 export interface ModelRequest {
   /** Ties the request to its journalled call, for metering. */
   readonly callId: string;
-  readonly model: string;
+  readonly plan: ModelPlan;
   readonly system: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ToolSpec[];
-  /** False: the tools stay in the request (it is then a prefix that is cached), but must not be used. */
-  readonly toolsAllowed: boolean;
-  readonly outputTokensMax: number;
+}
+
+/** Gets each piece of an answer as it comes. Must not block, and must not throw. */
+export interface AnswerSink {
+  text(piece: string): void;
+  thinking(piece: string): void;
 }
 
 export interface ModelAnswer {
@@ -44,14 +57,20 @@ export interface ModelAnswer {
   readonly blocks: readonly AnswerBlock[];
   /** As the service says it, for example `end_turn`. */
   readonly stopReason: string;
+  /** Of the stop reason `refusal`, as far as the service says. */
+  readonly refusal?:
+    | { readonly category?: string | undefined; readonly explanation?: string | undefined }
+    | undefined;
+  /** The service's own id of the request. */
+  readonly requestId?: string | undefined;
 }
 
 export interface Model {
   /**
    * Rejects with ModelFailure when the service refuses or fails, with UnitRefusal when the unit door does, and with
-   * anything when `signal` is aborted. `onText` gets each piece of text as it comes and must not block.
+   * anything when `signal` is aborted. What `sink` got of an attempt that rejects is all that there is of its answer.
    */
-  answer(request: ModelRequest, signal: AbortSignal, onText: (text: string) => void): Promise<ModelAnswer>;
+  answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer>;
 }
 
 /**
@@ -62,6 +81,11 @@ export const PROMPT_TOO_LONG = 'prompt_too_long';
 
 export type ModelFailureCode =
   | 'MODEL_KEY_REFUSED'
+  /** A spending limit of the account is reached. */
+  | 'MODEL_SPEND_LIMIT'
+  /** The account has no credit, or its bill is not settled. */
+  | 'MODEL_NO_CREDIT'
+  | 'MODEL_ACCOUNT_ON_HOLD'
   | 'MODEL_UNKNOWN'
   | 'MODEL_OVERLOADED'
   | 'MODEL_RATE_LIMITED'
@@ -74,6 +98,12 @@ export type ModelFailureCode =
   | 'NO_CREDENTIAL'
   | 'BUDGET_EXCEEDED';
 
+/** Indices into ModelRequest.messages and the blocks of that message. */
+export interface MessagePlace {
+  readonly message: number;
+  readonly block?: number | undefined;
+}
+
 /** A model call that failed. `message` is one sentence for the user that says what to do. */
 export class ModelFailure extends Error {
   readonly code: ModelFailureCode;
@@ -81,12 +111,23 @@ export class ModelFailure extends Error {
   readonly type: string;
   /** Whether the same request may work when it is made again. */
   readonly retriable: boolean;
+  /** What the service asked for. Absent, or 0: one's own pace. */
   readonly retryAfterMs: number | undefined;
+  /** Where in ModelRequest.messages the service sees the fault, when it says so. */
+  readonly place: MessagePlace | undefined;
+  readonly requestId: string | undefined;
 
   constructor(
     code: ModelFailureCode,
     message: string,
-    details: { type: string; retriable: boolean; retryAfterMs?: number | undefined; cause?: unknown },
+    details: {
+      type: string;
+      retriable: boolean;
+      retryAfterMs?: number | undefined;
+      place?: MessagePlace | undefined;
+      requestId?: string | undefined;
+      cause?: unknown;
+    },
   ) {
     super(message, { cause: details.cause });
     this.name = 'ModelFailure';
@@ -94,5 +135,7 @@ export class ModelFailure extends Error {
     this.type = details.type;
     this.retriable = details.retriable;
     this.retryAfterMs = details.retryAfterMs;
+    this.place = details.place;
+    this.requestId = details.requestId;
   }
 }

@@ -1,5 +1,5 @@
 /** What the running turn has done so far, as brain/resume.ts looks at it. */
-import type { ToolOutcome } from '../journal/event.ts';
+import type { ToolOutcome } from '../journal/event-catalog.ts';
 import type { Failure } from '../sessions/session.ts';
 import type { Purpose } from './call-id.ts';
 import type { AnswerItem } from './item.ts';

@@ -29,7 +29,7 @@
 import { must } from '../kernel/assert.ts';
 import { eventIdOf } from '../kernel/id.ts';
 import { TURN_MODEL_CALLS_MAX } from '../kernel/limit.ts';
-import type { TurnOutcome } from '../journal/event.ts';
+import type { TurnOutcome } from '../journal/event-catalog.ts';
 import type { Failure, Turn } from '../sessions/session.ts';
 import { modelCallId, type Purpose } from './call-id.ts';
 import { compactAt } from './compaction.ts';

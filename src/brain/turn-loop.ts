@@ -14,7 +14,6 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Turn } from '../sessions/session.ts';
 import type { Assignment, UnitCommand } from '../sessions/unit-wire.ts';
-import { contextWindowOf } from './compaction.ts';
 import { LogView } from './log-view.ts';
 import {
   answerEvents,
@@ -40,8 +39,6 @@ export interface BrainPorts {
 }
 
 export interface BrainOptions {
-  /** Tokens; the table in brain/compaction.ts if left out. */
-  readonly contextWindow?: number | undefined;
   readonly retryPace?: RetryPace | undefined;
 }
 
@@ -80,7 +77,7 @@ class TurnLoop {
     this.#ports = ports;
     this.#assignment = assignment;
     this.#view = view;
-    this.#contextWindow = options.contextWindow ?? contextWindowOf(assignment.model);
+    this.#contextWindow = assignment.plan.contextWindow;
     this.#pace = options.retryPace ?? RETRY_PACE;
   }
 

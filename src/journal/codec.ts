@@ -8,7 +8,8 @@
 import { InvalidInput } from '../kernel/fault.ts';
 import { eventIdOf } from '../kernel/id.ts';
 import { JSON_DEPTH_MAX } from '../kernel/limit.ts';
-import { EVENTS, type BodyOf, type Event, type EventType, type RecordedEvent } from './event.ts';
+import { EVENTS } from './event-catalog.ts';
+import { type BodyOf, type Event, type EventType, type RecordedEvent } from './event.ts';
 import type { Field } from './event-field.ts';
 
 /** A string in a preview: some lines to recognise it by. */

@@ -3,6 +3,7 @@
  * revision it was started with.
  */
 import type { AgentId, CredentialId } from '../kernel/id.ts';
+import type { ModelSettings } from './model-plan.ts';
 import type { Limits } from './session.ts';
 
 export const RUNTIMES = ['claude'] as const;
@@ -15,6 +16,8 @@ export interface AgentRevision {
   readonly prompt: string;
   /** `provider/name`, for example `anthropic/claude-sonnet-5`. */
   readonly model: string;
+  /** Absent in revisions that were made before there were any. */
+  readonly settings?: ModelSettings | undefined;
   readonly createdAt: number;
 }
 

@@ -12,7 +12,8 @@ import {
 } from '../kernel/limit.ts';
 import { LogFull } from '../journal/faults.ts';
 import { bodyText, previewText } from '../journal/codec.ts';
-import { EVENTS, type NewEvent, type RecordedEvent } from '../journal/event.ts';
+import { EVENTS } from '../journal/event-catalog.ts';
+import { type NewEvent, type RecordedEvent } from '../journal/event.ts';
 import { fold, type FoldEvent } from './fold.ts';
 import type { Session, Turn } from './session.ts';
 

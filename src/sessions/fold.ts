@@ -82,6 +82,8 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'agent.message':
     case 'tool.call':
     case 'conversation.compacted':
+    case 'conversation.repaired':
+    case 'workspace.reverted':
       return session;
   }
 }

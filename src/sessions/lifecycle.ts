@@ -9,7 +9,8 @@
  * failed          The turn ended with an error. As idle; a message tries again, once the cause is mended.
  * archived        Closed, read only, for ever: after `archive`, or when the log is full.
  */
-import type { Actor, BodyOf, Level, MessageMode, NewEvent, TurnOutcome } from '../journal/event.ts';
+import type { Level, MessageMode, TurnOutcome } from '../journal/event-catalog.ts';
+import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';

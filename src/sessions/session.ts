@@ -3,7 +3,7 @@
  * its events: sessions/fold.ts). The stores keep both; the second can always be rebuilt from the log, and a test does.
  */
 import type { AgentId, CredentialId, SessionId, TurnId } from '../kernel/id.ts';
-import type { TurnOutcome } from '../journal/event.ts';
+import type { TurnOutcome } from '../journal/event-catalog.ts';
 
 export const SESSION_STATUSES = [
   'queued',

@@ -8,7 +8,8 @@ import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnI
 import { JSON_DEPTH_MAX, MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
-import type { Actor, BodyOf, MessageMode } from '../journal/event.ts';
+import type { MessageMode } from '../journal/event-catalog.ts';
+import type { Actor, BodyOf } from '../journal/event.ts';
 import { isJson } from '../journal/codec.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { Appended } from '../journal/journal.ts';

@@ -16,6 +16,7 @@
 import type { RecordedEvent } from '../journal/event.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Command } from './lifecycle.ts';
+import type { ModelPlan } from './model-plan.ts';
 import type { Limits } from './session.ts';
 
 /** What a brain is told when it starts. */
@@ -23,8 +24,10 @@ export interface Assignment {
   readonly sessionId: SessionId;
   readonly epoch: number;
   readonly prompt: string;
-  /** The model's own name, without the provider. */
-  readonly model: string;
+  /** How the session's model is called. */
+  readonly plan: ModelPlan;
+  /** Another model of the same provider, for when that one is not to be had or declines. */
+  readonly fallback?: ModelPlan | undefined;
   readonly limits: Limits;
 }
 
@@ -57,9 +60,11 @@ export interface UnitToolCall {
   readonly inherited?: boolean | undefined;
 }
 
-/** A piece of a message that the model is writing: `text` goes at `offset` (UTF-16 units) of the message of `callId`. */
+/** A piece of what the model is writing: `text` goes at `offset` (UTF-16 units) of the message, or of the thinking, of `callId`. */
 export interface UnitDelta {
   readonly callId: string;
+  /** Default: message. */
+  readonly kind?: 'message' | 'thinking' | undefined;
   readonly offset: number;
   readonly text: string;
 }

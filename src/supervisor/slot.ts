@@ -12,7 +12,7 @@ import { never } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
-import type { TurnOutcome } from '../journal/event.ts';
+import type { TurnOutcome } from '../journal/event-catalog.ts';
 import { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import { SessionArchived, TurnOver } from '../sessions/faults.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';

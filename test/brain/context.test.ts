@@ -1,4 +1,5 @@
 /** Answers that are cut off, and conversations that outgrow the model's context. */
+import { purposeOf } from '../../src/brain/call-id.ts';
 import { expect, test } from 'vitest';
 import { fitted } from '../../src/brain/fitting.ts';
 import {
@@ -55,7 +56,10 @@ test('thinking that a cut answer ends with is not given back', async () => {
 });
 
 test('tool results that fill the context since the last metering are counted before the next call', async () => {
-  const unit = new UnitDouble({ tool: () => Promise.resolve(ok('x'.repeat(30_000))) });
+  const unit = new UnitDouble({
+    settings: { contextWindow: 20_000 },
+    tool: () => Promise.resolve(ok('x'.repeat(30_000))),
+  });
   const model = new ModelDouble({
     rules: [
       { when: { user: 'Write down everything' }, answer: [{ text: 'It was all x.' }] },
@@ -65,7 +69,7 @@ test('tool results that fill the context since the last metering are counted bef
   });
   unit.say('read it all');
 
-  await settle(unit, model, { ...QUICK, contextWindow: 20_000 });
+  await settle(unit, model, QUICK);
 
   expect(model.requests.map(({ callId }) => callId)).toEqual(['t1m1', 't1c2', 't1m3']);
   expect(JSON.stringify(model.requests[1]?.messages).length).toBeLessThan(20_000 * 4);
@@ -98,7 +102,10 @@ test('a prompt that the service refuses as too long is condensed, and the sessio
 });
 
 test('a compaction that is refused as too long is made again with less', async () => {
-  const unit = new UnitDouble({ tool: () => Promise.resolve(ok('x'.repeat(30_000))) });
+  const unit = new UnitDouble({
+    settings: { contextWindow: 30_000 },
+    tool: () => Promise.resolve(ok('x'.repeat(30_000))),
+  });
   const sizes: number[] = [];
   const model = new ModelDouble({
     rules: [
@@ -108,14 +115,14 @@ test('a compaction that is refused as too long is made again with less', async (
     ],
   });
   model.before = (request) => {
-    if (request.toolsAllowed) return Promise.resolve();
+    if (purposeOf(request.callId) === 'answer') return Promise.resolve();
     sizes.push(JSON.stringify(request.messages).length);
     if (sizes.length < 3) throw tooLong();
     return Promise.resolve();
   };
   unit.say('read it all');
 
-  await settle(unit, model, { ...QUICK, contextWindow: 30_000 });
+  await settle(unit, model, QUICK);
 
   expect(unit.bodies('model.retried').map(({ waitMs }) => waitMs)).toEqual([0, 0]);
   expect(sizes[1]).toBeLessThan(sizes[0] ?? 0);

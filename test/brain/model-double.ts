@@ -1,5 +1,5 @@
 /** A model in memory that plays a rehearsal script, and waits or fails when a test says so. */
-import type { Model, ModelAnswer, ModelRequest } from '../../src/brain/model.ts';
+import type { AnswerSink, Model, ModelAnswer, ModelRequest } from '../../src/brain/model.ts';
 import { paramsOf } from '../../src/platform/anthropic/params.ts';
 import { play, readAsked } from '../../src/rehearsal/play.ts';
 import { parseScript, type Script } from '../../src/rehearsal/script.ts';
@@ -14,11 +14,7 @@ export class ModelDouble implements Model {
     this.#script = parseScript('double', JSON.stringify({ description: 'of a test', ...script }));
   }
 
-  async answer(
-    request: ModelRequest,
-    signal: AbortSignal,
-    onText: (text: string) => void,
-  ): Promise<ModelAnswer> {
+  async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
     this.requests.push(request);
     await this.before(request, signal);
     signal.throwIfAborted();
@@ -32,7 +28,7 @@ export class ModelDouble implements Model {
           return { kind: 'thinking', text: block.thinking, signature: block.signature };
         if (block.type === 'tool_use')
           return { kind: 'tool', toolUseId: block.id, tool: block.name, input: block.input };
-        onText(block.text);
+        sink.text(block.text);
         return { kind: 'text', text: block.text };
       }),
     };

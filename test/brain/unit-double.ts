@@ -2,7 +2,8 @@
  * A control plane in memory for tests of the brain: the real lifecycle and the real fold over an array. It can crash the
  * brain at any append, before or after the append has landed, and it counts how often each tool really ran.
  */
-import { EVENTS, type EventType, type NewEvent, type RecordedEvent } from '../../src/journal/event.ts';
+import { EVENTS } from '../../src/journal/event-catalog.ts';
+import { type EventType, type NewEvent, type RecordedEvent } from '../../src/journal/event.ts';
 import { parseBody } from '../../src/journal/codec.ts';
 import { EpochStale } from '../../src/journal/faults.ts';
 import type { ToolResult } from '../../src/hands/wire.ts';
@@ -12,12 +13,17 @@ import { UnitRefusal, type Unit } from '../../src/brain/unit.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
 import { newSession, type Limits, type Session } from '../../src/sessions/session.ts';
+import { planOf } from '../../src/models/model-table.ts';
+import type { ModelSettings } from '../../src/sessions/model-plan.ts';
 import type { Assignment, UnitAppended, UnitDelta, UnitToolCall } from '../../src/sessions/unit-wire.ts';
 
 export class Crash extends Error {}
 
 export interface DoubleOptions {
   readonly model?: string;
+  readonly settings?: ModelSettings;
+  /** A model's name. */
+  readonly fallback?: string;
   readonly prompt?: string;
   readonly limits?: Limits;
   readonly tool?: (callId: string, call: UnitToolCall, canceled: AbortSignal) => Promise<ToolResult>;
@@ -65,8 +71,15 @@ export class UnitDouble implements Unit {
   }
 
   assignmentNow(): Assignment {
-    const { model = 'echo', prompt = 'Be brief.', limits = {} } = this.#options;
-    return { sessionId: this.session.id, epoch: this.session.epoch, prompt, model, limits };
+    const { model = 'echo', prompt = 'Be brief.', limits = {}, settings, fallback } = this.#options;
+    return {
+      sessionId: this.session.id,
+      epoch: this.session.epoch,
+      prompt,
+      limits,
+      plan: planOf(model, settings),
+      fallback: fallback === undefined ? undefined : planOf(fallback, settings),
+    };
   }
 
   assignment(): Promise<Assignment> {

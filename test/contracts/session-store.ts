@@ -1,6 +1,7 @@
 /** What every SessionStore must keep: records and turns beside their logs. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { EVENTS, type NewEvent } from '../../src/journal/event.ts';
+import { EVENTS } from '../../src/journal/event-catalog.ts';
+import { type NewEvent } from '../../src/journal/event.ts';
 import { isEventType } from '../../src/journal/codec.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId, type SessionId, turnIdOf } from '../../src/kernel/id.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bodyText, parseBody, previewText, toEvent } from '../../src/journal/codec.ts';
-import { EVENTS, type EventType, type RecordedEvent } from '../../src/journal/event.ts';
+import { EVENTS } from '../../src/journal/event-catalog.ts';
+import { type EventType, type RecordedEvent } from '../../src/journal/event.ts';
 import type { Field } from '../../src/journal/event-field.ts';
 import { eventIdOf, newId } from '../../src/kernel/id.ts';
 import { BODY_INLINE_BYTES_MAX } from '../../src/kernel/limit.ts';

@@ -8,7 +8,8 @@ import { bodyBytesOf, bodyFieldsOf, typeNameOf } from '../../../schema/event-val
 import { type Frame, FRAME_TYPE } from '../../../schema/frame.ts';
 import { isoOf } from '../../../schema/scalar.ts';
 import { cursorOf } from '../../journal/cursor.ts';
-import { type Actor, EVENTS, type Level, type RecordedEvent } from '../../journal/event.ts';
+import { EVENTS, type Level } from '../../journal/event-catalog.ts';
+import { type Actor, type RecordedEvent } from '../../journal/event.ts';
 import type { Field } from '../../journal/event-field.ts';
 import { eventIdOf } from '../../kernel/id.ts';
 import { collect, type Fragments, subSelections, Unprojectable } from './selection.ts';

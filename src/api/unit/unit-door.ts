@@ -21,6 +21,7 @@ import { EpochStale } from '../../journal/faults.ts';
 import { follow } from '../../journal/follow.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
+import { planOf } from '../../models/model-table.ts';
 import { parseModel } from '../../sessions/model-name.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import type { Session } from '../../sessions/session.ts';
@@ -182,13 +183,13 @@ async function writeLine(response: ServerResponse, line: UnitEvents): Promise<vo
 }
 
 async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): Promise<Assignment> {
-  const { prompt } = await ports.agents.revision(session.agentId, session.agentRevision);
+  const { prompt, settings } = await ports.agents.revision(session.agentId, session.agentRevision);
   const { provider, name } = parseModel(session.model);
   return {
     sessionId: session.id,
     epoch: unit.epoch,
     prompt,
-    model: provider === 'rehearsal' ? `rehearsal-${name}` : name, // the name by which the rehearsal picks its script
+    plan: planOf(provider === 'rehearsal' ? `rehearsal-${name}` : name, settings), // the name by which the rehearsal picks its script
     limits: session.limits,
   };
 }

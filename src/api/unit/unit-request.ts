@@ -2,7 +2,8 @@
 import { InvalidInput } from '../../kernel/fault.ts';
 import { APPEND_EVENTS_MAX, KEY_CHARS_MAX } from '../../kernel/limit.ts';
 import { parseBody } from '../../journal/codec.ts';
-import { type EventType, LEVEL_RANK, type Level, type NewEvent, TURN_OUTCOMES } from '../../journal/event.ts';
+import { LEVEL_RANK, type Level, TURN_OUTCOMES } from '../../journal/event-catalog.ts';
+import { type EventType, type NewEvent } from '../../journal/event.ts';
 import { CALL_ID, type ToolCall } from '../../hands/wire.ts';
 import type { TurnId } from '../../kernel/id.ts';
 import { parseId } from '../../kernel/id.ts';

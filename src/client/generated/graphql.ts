@@ -221,6 +221,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'BrainLost', id: string }
         | { __typename: 'BrainStarted', id: string }
         | { __typename: 'ConversationCompacted', id: string }
+        | { __typename: 'ConversationRepaired', id: string }
         | { __typename: 'ErrorModel', id: string }
         | { __typename: 'ErrorRuntime', id: string }
         | { __typename: 'LogLimitReached', id: string }
@@ -237,6 +238,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'TurnStarted', id: string }
         | { __typename: 'UnknownEvent', id: string }
         | { __typename: 'UserMessage', id: string }
+        | { __typename: 'WorkspaceReverted', id: string }
        | null }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
@@ -266,6 +268,7 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'BrainLost', epoch: number, reason: string, attempt: number, attemptMax: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'BrainStarted', epoch: number, owner: string, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ConversationCompacted', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'ConversationRepaired', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ErrorModel', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ErrorRuntime', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'LogLimitReached', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
@@ -282,6 +285,7 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'TurnStarted', number: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'UnknownEvent', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'UserMessage', text: string, mode: MessageMode, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'WorkspaceReverted', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
       > }
     | { __typename: 'MessageDelta', callId: string, offset: number, text: string }
     | { __typename: 'SessionGone', message: string }

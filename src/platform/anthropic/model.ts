@@ -5,7 +5,13 @@
  */
 import { Stream } from '@anthropic-ai/sdk/core/streaming';
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages/messages';
-import { type Model, type ModelAnswer, ModelFailure, type ModelRequest } from '../../brain/model.ts';
+import {
+  type AnswerSink,
+  type Model,
+  type ModelAnswer,
+  ModelFailure,
+  type ModelRequest,
+} from '../../brain/model.ts';
 import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
 import { parseRefusal } from '../../brain/unit-door.ts';
 import { CALL_HEADER } from '../../sessions/unit-wire.ts';
@@ -27,17 +33,13 @@ export class AnthropicModel implements Model {
     this.#token = token;
   }
 
-  async answer(
-    request: ModelRequest,
-    signal: AbortSignal,
-    onText: (text: string) => void,
-  ): Promise<ModelAnswer> {
+  async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
     const response = await this.#send(request, signal);
     if (response.status >= 400) {
       const text = await this.#refusal(response, signal);
       throw parseRefusal(text) ?? failureOfResponse(response.status, response.headers, text);
     }
-    const reader = new AnswerReader(onText);
+    const reader = new AnswerReader((piece) => sink.text(piece));
     try {
       for await (const event of decode(response)) reader.read(event);
     } catch (error) {

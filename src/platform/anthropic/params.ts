@@ -15,13 +15,12 @@ const BREAKPOINT = { cache_control: { type: 'ephemeral' } } as const;
 const MESSAGE_BREAKPOINTS = 2;
 
 export function paramsOf(request: ModelRequest): MessageCreateParamsStreaming {
-  const { model, system, messages, tools, toolsAllowed, outputTokensMax } = request;
+  const { plan, system, messages, tools } = request;
   return {
-    model,
-    max_tokens: outputTokensMax,
+    model: plan.name,
+    max_tokens: plan.outputTokensMax,
     stream: true,
     tools: tools.map((tool, index) => toolParam(tool, index === tools.length - 1)),
-    ...(toolsAllowed ? {} : { tool_choice: { type: 'none' as const } }),
     ...(system.trim() === '' ? {} : { system: [{ type: 'text' as const, text: system, ...BREAKPOINT }] }),
     messages: messageParams(messages),
   };

@@ -2,7 +2,8 @@
  * How a session lies in MongoDB (docs/adr/0011-mongo-layout.md): its document holds the record and the newest appends; older
  * appends are pages of their own. Everything that one append changes is in the one document, so it lands whole or not at all (J3).
  */
-import type { Actor, EventType, Level, RecordedEvent } from '../../journal/event.ts';
+import type { Level } from '../../journal/event-catalog.ts';
+import type { Actor, EventType, RecordedEvent } from '../../journal/event.ts';
 import type { AgentId, SessionId, TurnId } from '../../kernel/id.ts';
 import {
   partsOf,

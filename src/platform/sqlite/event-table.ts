@@ -1,6 +1,7 @@
 /** The rows of the log: how an event lies in the table, and the statements that write and read it. */
 import type { StatementSync } from 'node:sqlite';
-import type { Actor, Level, RecordedEvent } from '../../journal/event.ts';
+import type { Level } from '../../journal/event-catalog.ts';
+import type { Actor, RecordedEvent } from '../../journal/event.ts';
 import type { SessionId, TurnId } from '../../kernel/id.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ModelMessage, ModelRequest } from '../../../src/brain/model.ts';
 import { TOOLBOX } from '../../../src/brain/toolbox.ts';
+import { planOf } from '../../../src/models/model-table.ts';
 import { paramsOf } from '../../../src/platform/anthropic/params.ts';
 
 const USER = (text: string): ModelMessage => ({ role: 'user', blocks: [{ kind: 'text', text }] });
@@ -9,12 +10,10 @@ const AGENT = (text: string): ModelMessage => ({ role: 'assistant', blocks: [{ k
 function request(messages: readonly ModelMessage[]): ModelRequest {
   return {
     callId: 't1m1',
-    model: 'm',
+    plan: planOf('m', { maxOutputTokens: 10 }),
     system: 'Be brief.',
     messages,
     tools: TOOLBOX,
-    toolsAllowed: true,
-    outputTokensMax: 10,
   };
 }
 
