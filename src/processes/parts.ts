@@ -25,6 +25,8 @@ export interface Parts extends GraphqlPorts {
   readonly store: SessionStore;
   readonly owners: Owners;
   readonly shared: SharedStore | undefined;
+  /** Throws Outage when nothing can be written. */
+  ready(): Promise<void>;
   /** Where the store is, for people. */
   readonly place: string;
 }
@@ -70,6 +72,7 @@ export async function openParts(
     store: store.sessions,
     owners,
     shared,
+    ready: () => store.ready(),
     place: store.place,
   };
 }

@@ -44,7 +44,7 @@ export class SqliteCredentialStore implements CredentialStore {
   async create(
     credential: Credential,
   ): Promise<{ readonly created: boolean; readonly credential: Credential }> {
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const there = this.#get(credential.id);
       if (there !== undefined) return { created: false, credential: there };
       if (credential.isDefault) this.#endDefault.run(credential.provider);
@@ -57,7 +57,7 @@ export class SqliteCredentialStore implements CredentialStore {
     id: CredentialId,
     change: (credential: Credential) => Credential,
   ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined> {
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const before = this.#get(id);
       if (before === undefined) return undefined;
       const after = change(before);
