@@ -2,7 +2,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import { MODELS } from '../src/models/model-table.ts';
-import { VARIABLES } from '../src/processes/config.ts';
+import { variables } from '../src/processes/config.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
 import { SESSION_STATUSES } from '../src/sessions/session.ts';
 
@@ -18,7 +18,7 @@ export function printedDocs(): Readonly<Record<string, string>> {
 }
 
 function configuration(): string {
-  const rows = Object.values(VARIABLES).map(
+  const rows = variables().map(
     ({ name, fallback, prose, expected }) => `| \`${name}\` | ${fallback ?? ''} | ${expected} | ${prose} |`,
   );
   return page(
