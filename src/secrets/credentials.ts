@@ -10,8 +10,9 @@ import { NAME_CHARS_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import { Sealed } from '../kernel/sealed.ts';
-import { type Credential, type CredentialStore, PROVIDERS, type Provider } from './credential-store.ts';
+import type { Credential, CredentialStore } from './credential-store.ts';
 import { CredentialNotFound } from './faults.ts';
+import { isProvider, type Provider, providers } from './provider-table.ts';
 import type { SecretStore } from './secret-store.ts';
 
 const KEY_BYTES_MAX = 1_024;
@@ -141,9 +142,8 @@ export class Credentials {
 }
 
 export function parseProvider(text: string): Provider {
-  const provider = PROVIDERS.find((candidate) => candidate === text);
-  if (provider === undefined) throw new InvalidInput('provider', `expected one of ${PROVIDERS.join(', ')}.`);
-  return provider;
+  if (!isProvider(text)) throw new InvalidInput('provider', `expected one of ${providers().join(', ')}.`);
+  return text;
 }
 
 /** The key, or InvalidInput. */

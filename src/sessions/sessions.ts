@@ -14,6 +14,7 @@ import { isJson } from '../journal/codec.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
+import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
 import { type Agents, parseLimits } from './agents.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
@@ -72,8 +73,8 @@ export interface SessionPorts {
   readonly agents: Agents;
   readonly credentials: Credentials;
   readonly clock: Clock;
-  /** True when the server holds a key of its own (ANTHROPIC_API_KEY) for sessions without a credential. */
-  readonly serverKey: boolean;
+  /** The providers for which the server holds a key of its own (ANTHROPIC_API_KEY …), for sessions without a credential. */
+  readonly serverKeys: ReadonlySet<Provider>;
 }
 
 export class Sessions {
@@ -258,7 +259,7 @@ export class Sessions {
       return agent.credentialId;
     }
     const standard = await this.#ports.credentials.defaultOf(provider);
-    if (standard === undefined && !this.#ports.serverKey) throw new NoCredential(provider);
+    if (standard === undefined && !this.#ports.serverKeys.has(provider)) throw new NoCredential(provider);
     return standard?.id;
   }
 }

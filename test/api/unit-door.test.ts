@@ -37,7 +37,7 @@ beforeEach(async () => {
     agents: unused,
     credentials: unused,
     clock,
-    serverKey: true,
+    serverKeys: new Set(['anthropic'] as const),
   });
   const tools = {
     call: async (_: SessionId, { callId }: { callId: string }) => {

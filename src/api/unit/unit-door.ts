@@ -21,7 +21,7 @@ import { EpochStale } from '../../journal/faults.ts';
 import { follow } from '../../journal/follow.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
-import { planOf } from '../../models/model-table.ts';
+import { type ContextWindows, planOf } from '../../models/model-table.ts';
 import { parseModel } from '../../sessions/model-name.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import type { Session } from '../../sessions/session.ts';
@@ -48,6 +48,8 @@ export interface UnitDoorPorts {
     call(sessionId: SessionId, call: ToolCall): Promise<ToolResult>;
     cancel(sessionId: SessionId, callId: string): void;
   };
+  /** Of models, as the deployment sets them. */
+  readonly contextWindows?: ContextWindows | undefined;
   /** Forwards a model call; writes the whole answer, refusals too. */
   readonly model: (request: IncomingMessage, response: ServerResponse, sessionId: SessionId) => Promise<void>;
 }
@@ -189,7 +191,7 @@ async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): P
     sessionId: session.id,
     epoch: unit.epoch,
     prompt,
-    plan: planOf(provider === 'rehearsal' ? `rehearsal-${name}` : name, settings), // the name by which the rehearsal picks its script
+    plan: planOf(provider === 'rehearsal' ? `rehearsal-${name}` : name, settings, ports.contextWindows), // the name by which the rehearsal picks its script
     limits: session.limits,
   };
 }
