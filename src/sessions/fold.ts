@@ -57,8 +57,11 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'tool.result':
       return progressed(session);
     case 'error.model':
-    case 'error.runtime':
-      return { ...session, failure: { code: event.body.code, message: event.body.message } };
+    case 'error.runtime': // no call is made again: what was said is in the log by now
+      return {
+        ...withTurn(session, { openCallId: undefined }),
+        failure: { code: event.body.code, message: event.body.message },
+      };
     case 'brain.started': {
       const { epoch, owner } = event.body;
       return {
