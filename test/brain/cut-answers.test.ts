@@ -11,7 +11,7 @@ const SAID = ['One two ', 'three fo'];
 function speaking(end: () => void): Play {
   return {
     pieces: SAID,
-    then: async (signal) => {
+    after: async (signal) => {
       end();
       await forever(signal);
     },
@@ -130,7 +130,7 @@ test('what a lost brain had said stays in the log for people; the model is told 
     if (number > 1) return number === 2 ? 'One two three four.' : 'More.';
     return {
       pieces: SAID,
-      then: () => {
+      after: () => {
         unit.command({
           kind: 'loseBrain',
           reason: 'signal SIGKILL',
@@ -163,7 +163,7 @@ test('what a lost brain had said is given back when the turn ended without anoth
     if (number > 1) return 'Yes.';
     return {
       pieces: SAID,
-      then: () => {
+      after: () => {
         const said = { callId: 't1m1', text: SAID.join('') };
         unit.command({ kind: 'loseBrain', reason: 'killed', attemptMax: 5, retryInMs: 0, said });
         unit.command({ kind: 'completeTurn', outcome: 'deadline_exceeded' });

@@ -60,34 +60,34 @@ export interface Play {
   readonly requestId?: string;
   readonly fails?: ModelFailure;
   /** Awaited after the pieces were told. */
-  readonly then?: (signal: AbortSignal) => Promise<void>;
+  readonly after?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A model in memory that answers each request by what it is asked. */
 export class PlayedModel implements Model {
   readonly requests: ModelRequest[] = [];
-  readonly #play: (request: ModelRequest, number: number) => Play | string;
+  readonly #played: (request: ModelRequest, number: number) => Play | string;
 
   /** `number` is 1 for the first request; a string is an answer that says just that. */
-  constructor(play: (request: ModelRequest, number: number) => Play | string) {
-    this.#play = play;
+  constructor(played: (request: ModelRequest, number: number) => Play | string) {
+    this.#played = played;
   }
 
   async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
     this.requests.push(request);
-    const played = this.#play(request, this.requests.length);
-    const play: Play = typeof played === 'string' ? { blocks: [{ kind: 'text', text: played }] } : played;
-    for (const piece of play.pieces ?? []) sink.text(piece);
-    await play.then?.(signal);
+    const given = this.#played(request, this.requests.length);
+    const answer: Play = typeof given === 'string' ? { blocks: [{ kind: 'text', text: given }] } : given;
+    for (const piece of answer.pieces ?? []) sink.text(piece);
+    await answer.after?.(signal);
     signal.throwIfAborted();
-    if (play.fails !== undefined) throw play.fails;
-    const { blocks = [], refusal, requestId } = play;
+    if (answer.fails !== undefined) throw answer.fails;
+    const { blocks = [], refusal, requestId } = answer;
     for (const block of blocks) {
-      if (block.kind === 'text' && play.pieces === undefined) sink.text(block.text);
+      if (block.kind === 'text' && answer.pieces === undefined) sink.text(block.text);
       if (block.kind === 'thinking') sink.thinking(block.text);
     }
     const calls = blocks.some(({ kind }) => kind === 'tool');
-    return { blocks, stopReason: play.stopReason ?? (calls ? 'tool_use' : 'end_turn'), refusal, requestId };
+    return { blocks, stopReason: answer.stopReason ?? (calls ? 'tool_use' : 'end_turn'), refusal, requestId };
   }
 
   /** Of the last request, or the one at `index`: each message as its role and its blocks in words. */

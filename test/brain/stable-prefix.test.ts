@@ -47,13 +47,13 @@ async function live(seed: number): Promise<{ unit: UnitDouble; model: PlayedMode
     const spoken = [thinking, text].filter(() => chance(0.7));
     const blocks = [...spoken, ...called];
     if (chance(0.08)) {
-      const then = (signal: AbortSignal) => (stop(), forever(signal));
-      return { pieces: [`half of ${calls}`], then };
+      const after = (signal: AbortSignal) => (stop(), forever(signal));
+      return { pieces: [`half of ${calls}`], after };
     }
     if (chance(0.08)) {
       const said = { callId: unit.session.turn?.openCallId ?? '', text: `seen of ${calls}` };
       return {
-        then: () => {
+        after: () => {
           unit.command({ kind: 'loseBrain', reason: 'x', attemptMax: 5, retryInMs: 0, said });
           throw new Crash();
         },
