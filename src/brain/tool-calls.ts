@@ -103,7 +103,7 @@ async function cancelRunning(
 
 /** The result of one call; rejects as Unit.runTool does, but for a call that the door does not take. */
 async function runTool(unit: Unit, call: OpenToolCall, signal: AbortSignal): Promise<ToolResult> {
-  const defect = defectOf(call.tool, call.input);
+  const defect = call.defect ?? defectOf(call.tool, call.input);
   if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
   if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
   const { tool, input, callId, inherited } = call;

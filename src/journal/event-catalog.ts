@@ -194,6 +194,13 @@ export const EVENTS = {
       callId,
       summary: text('What the model keeps in mind of what was before.'),
       throughSeq: count('The last seq that the summary stands for.'),
+      made: optional(
+        choice(
+          'SummaryMaker',
+          ['model', 'runtime'],
+          'Who wrote the summary, absent for model. runtime: the model wrote none that counts, so it was put together from the log.',
+        ),
+      ),
     },
   },
   'conversation.repaired': {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { createUnitDoor } from '../api/unit/unit-door.ts';
+import type { SessionId } from '../kernel/id.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { startServices } from '../kernel/service.ts';
 import { Heartbeat } from '../supervisor/lease.ts';
@@ -23,7 +24,7 @@ export interface Units {
 
 /** Throws IsolationImpossible. */
 export async function startUnits(config: Config, parts: Parts, scope: Scope): Promise<Units> {
-  const { clock, logger, access, owners, sessions, journal, credentials, shared } = parts;
+  const { clock, logger, access, owners, sessions, journal, live, credentials, shared } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive(clock.now())) await owners.retire(dead);
@@ -48,7 +49,9 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
 
   const { idleMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
-  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax });
+  const draftOf = (sessionId: SessionId, callId: string) =>
+    live.draftsOf(sessionId).find((draft) => draft.callId === callId)?.text;
+  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: () => owners.isBeating(owner, clock.now()) };
 }

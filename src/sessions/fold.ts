@@ -35,6 +35,7 @@ export function fold(session: Session, event: FoldEvent): Session {
         ...withTurn(session, {
           consumedToSeq: event.body.inputToSeq,
           modelCalls: (session.turn?.modelCalls ?? 0) + 1,
+          openCallId: event.body.callId,
         }),
         retry: undefined,
       };
@@ -51,13 +52,19 @@ export function fold(session: Session, event: FoldEvent): Session {
       };
     }
     case 'model.completed':
-    case 'tool.result': // progress: the brain works
-      return session.losses === 0 && session.retry === undefined
-        ? session
-        : { ...session, losses: 0, retryAt: undefined, retry: undefined };
+      return progressed(
+        session.turn?.openCallId === event.body.callId
+          ? withTurn(session, { openCallId: undefined })
+          : session,
+      );
+    case 'tool.result':
+      return progressed(session);
     case 'error.model':
-    case 'error.runtime':
-      return { ...session, failure: { code: event.body.code, message: event.body.message } };
+    case 'error.runtime': // no call is made again: what was said is in the log by now
+      return {
+        ...withTurn(session, { openCallId: undefined }),
+        failure: { code: event.body.code, message: event.body.message },
+      };
     case 'brain.started': {
       const { epoch, owner } = event.body;
       return {
@@ -89,6 +96,13 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'workspace.reverted':
       return session;
   }
+}
+
+/** The brain works. */
+function progressed(session: Session): Session {
+  return session.losses === 0 && session.retry === undefined
+    ? session
+    : { ...session, losses: 0, retryAt: undefined, retry: undefined };
 }
 
 function messaged(session: Session, event: Extract<FoldEvent, { type: 'user.message' }>): Session {
@@ -131,6 +145,7 @@ function completed(session: Session, event: Extract<FoldEvent, { type: 'turn.com
     resultEventId,
     failure,
     stopping: undefined,
+    openCallId: undefined,
   });
   const status = session.pending !== undefined ? 'queued' : statusAfter(outcome);
   return { ...moved(ended, status, event.at), retry: undefined, losses: 0, retryAt: undefined };
@@ -156,6 +171,7 @@ function cutOff(session: Session, at: number): Session {
       outcome: 'error',
       failure,
       stopping: undefined,
+      openCallId: undefined,
     }),
     failure,
   };

@@ -22,6 +22,7 @@ import type { Brain, Ended } from './launcher.ts';
 import { type Judgement, judge, stoppingOf } from './judgement.ts';
 import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
 import type { Spares } from './spares.ts';
+import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface SlotPorts {
@@ -33,6 +34,7 @@ export interface SlotPorts {
   readonly logger: Logger;
   readonly owner: string;
   readonly idleMs: number;
+  readonly draftOf: DraftOf;
 }
 
 /** Why the watch over a brain ended. */
@@ -133,9 +135,11 @@ export class Slot {
       case 'stopOverdue':
         await this.#endTurn(outcome.turn, outcome.outcome, epoch);
         return 'again';
+      case 'shutdown':
+        await this.#keepDraft(epoch);
+        return 'done';
       case 'hibernated':
       case 'replaced':
-      case 'shutdown':
         return 'done';
       default:
         return never(outcome);
@@ -143,7 +147,7 @@ export class Slot {
   }
 
   async #lose(how: string, epoch: number): Promise<'again' | 'done'> {
-    const { sessions, logger } = this.#ports;
+    const { sessions, logger, draftOf } = this.#ports;
     const { session } = await sessions.get(this.sessionId);
     if (!wantsBrain(session)) {
       await this.#hibernate(epoch); // nothing was lost: it had nothing to do
@@ -152,7 +156,8 @@ export class Slot {
     const attempt = session.losses + 1;
     const retryInMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** session.losses);
     logger.warn('brain lost', { epoch, how, attempt, retryInMs });
-    const lost = { kind: 'loseBrain', reason: how, attemptMax: LOSSES_MAX, retryInMs } as const;
+    const said = unfinishedIn(session, draftOf);
+    const lost = { kind: 'loseBrain', reason: how, attemptMax: LOSSES_MAX, retryInMs, said } as const;
     await sessions.supervise(this.sessionId, lost, epoch);
     if (attempt >= LOSSES_MAX) await this.#fail(session, epoch, how);
     return 'again';
@@ -160,9 +165,17 @@ export class Slot {
 
   /** Ends a turn for its brain, and what its tools still do; nothing when another turn runs by now. */
   async #endTurn(number: number, outcome: TurnOutcome, epoch: number): Promise<void> {
-    const { sessions, workbench } = this.#ports;
+    const { sessions, workbench, draftOf } = this.#ports;
     workbench.cancelAll(this.sessionId);
-    await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome }, epoch);
+    const said = unfinishedIn((await sessions.get(this.sessionId)).session, draftOf);
+    await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome, said }, epoch);
+  }
+
+  /** The server ends in the middle of a message. */
+  async #keepDraft(epoch: number): Promise<void> {
+    const { sessions, draftOf } = this.#ports;
+    const events = unfinishedEvents((await sessions.get(this.sessionId)).session, draftOf);
+    if (events.length > 0) await sessions.supervise(this.sessionId, { kind: 'record', events }, epoch);
   }
 
   /** Brains keep dying: the turn ends with an error, and the next message tries again. */

@@ -62,7 +62,7 @@ test('tool results that fill the context since the last metering are counted bef
   });
   const model = new ModelDouble({
     rules: [
-      { when: { user: 'Write down everything' }, answer: [{ text: 'It was all x.' }] },
+      { when: { user: 'Write down everything' }, answer: [{ text: 'The file was read four times: all x.' }] },
       { when: { said: 'condensed' }, answer: [{ text: 'Done.' }] },
       { answer: [1, 2, 3, 4].map(() => ({ tool: 'read', input: { path: 'x' } })) },
     ],
@@ -109,7 +109,7 @@ test('a compaction that is refused as too long is made again with less', async (
   const sizes: number[] = [];
   const model = new ModelDouble({
     rules: [
-      { when: { user: 'Write down everything' }, answer: [{ text: 'It was all x.' }] },
+      { when: { user: 'Write down everything' }, answer: [{ text: 'The file was read four times: all x.' }] },
       { when: { said: 'condensed' }, answer: [{ text: 'Done.' }] },
       { answer: [1, 2, 3, 4].map(() => ({ tool: 'read', input: { path: 'x' } })) },
     ],

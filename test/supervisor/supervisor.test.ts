@@ -139,7 +139,13 @@ function supervise(slotsMax = 4): void {
     clock,
     logger,
   };
-  const supervisor = new Supervisor({ ...ports, owner: 'me', idleMs: 60_000, slotsMax });
+  const supervisor = new Supervisor({
+    ...ports,
+    owner: 'me',
+    idleMs: 60_000,
+    slotsMax,
+    draftOf: () => undefined,
+  });
   running = supervisor.run(stop.signal);
 }
 

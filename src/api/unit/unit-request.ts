@@ -7,6 +7,7 @@ import { type EventType, type NewEvent } from '../../journal/event.ts';
 import { CALL_ID, type ToolCall } from '../../hands/wire.ts';
 import type { TurnId } from '../../kernel/id.ts';
 import { parseId } from '../../kernel/id.ts';
+import { type Said, SAID_CHARS_MAX } from '../../sessions/lifecycle.ts';
 import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
 
 /** U2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
@@ -19,6 +20,7 @@ const BRAIN_WRITES: ReadonlySet<string> = new Set<EventType>([
   'tool.call',
   'tool.result',
   'conversation.compacted',
+  'conversation.repaired',
   'error.model',
 ]);
 /** A tool may run as long as the longest turn. */
@@ -75,6 +77,7 @@ function parseCommand(command: Readonly<Record<string, unknown>>): UnitCommand {
         resultEventId:
           typeof resultEventId === 'string' ? parseId('event', resultEventId, 'resultEventId') : undefined,
         failure: command.failure === undefined ? undefined : parseFailure(command.failure),
+        said: command.said === undefined ? undefined : parseSaid(command.said),
       };
     }
     default:
@@ -109,6 +112,15 @@ function parseFailure(value: unknown): { code: string; message: string } {
     throw new InvalidInput('failure', 'expected code and message.');
   }
   return { code: code.slice(0, 64), message: message.slice(0, 2_000) };
+}
+
+function parseSaid(value: unknown): Said {
+  const { callId, text } = record(value, 'said');
+  if (typeof callId !== 'string' || !CALL_ID.test(callId))
+    throw new InvalidInput('said.callId', 'expected an id.');
+  if (typeof text !== 'string' || text.length > SAID_CHARS_MAX)
+    throw new InvalidInput('said.text', `expected at most ${SAID_CHARS_MAX} characters.`);
+  return { callId, text };
 }
 
 function isLevel(value: unknown): value is Level {
