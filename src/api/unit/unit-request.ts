@@ -29,7 +29,7 @@ const DELTA_CHARS_MAX = 64 * 1024;
 
 export function parseAppend(body: unknown): UnitAppend {
   const { key, command } = record(body, 'body');
-  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_CHARS_MAX || !key.isWellFormed()) {
+  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_CHARS_MAX) {
     throw new InvalidInput('key', `expected 1 to ${KEY_CHARS_MAX} characters.`);
   }
   return { key: `brain/${key}`, command: parseCommand(record(command, 'command')) };
