@@ -21,6 +21,8 @@ import type { World } from './world.ts';
 
 /** What git would be asked to keep: the fixture is small. */
 const BYTES_MAX = 200 * 1024;
+/** Half a surrogate pair: older versions let it into the log. */
+const HALF = '\ud83d';
 /** Collections whose documents mean nothing to a later server. */
 const PASSING: ReadonlySet<string> = new Set(['live']);
 
@@ -82,6 +84,7 @@ async function tell(
   };
   const input = { name: 'then', model: 'rehearsal/then', prompt: 'You are of then.' };
   const { agent } = await ask(world, CREATE, { input, key: 'create' });
+  await ask(world, CREATE, { input: { ...input, name: 'half', prompt: `half ${HALF}` }, key: 'create half' });
   const start = async (one: World, name: string, text: string): Promise<string> => {
     const session = {
       agent: 'then',
@@ -103,6 +106,9 @@ async function tell(
   await second.status(idle, 'IDLE');
   await ask(second, SEND, { input: { sessionId: idle, text: 'and now?', raw: { a: [1] } }, key: 'send' });
   await second.sees(idle, 'turn.completed', 2);
+  const half = { sessionId: idle, text: `half ${HALF}`, raw: { [HALF]: [HALF] } };
+  await ask(second, SEND, { input: half, key: 'half' });
+  await second.sees(idle, 'turn.completed', 3);
   const killed = await start(second, 'killed', 'wait');
   const mark = join(folder, 'workspaces', killed, 'files', 'waiting');
   await eventually('the command runs', () => existsSync(mark));

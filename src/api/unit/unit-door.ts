@@ -191,7 +191,7 @@ async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): P
   return {
     sessionId: session.id,
     epoch: unit.epoch,
-    prompt,
+    prompt: prompt.toWellFormed(), // revisions of before texts were made so may hold half a character
     plan: planOf(wireNameOf(session.model), settings),
     fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth) : undefined,
     limits: session.limits,
