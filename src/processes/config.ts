@@ -19,6 +19,7 @@ export interface Config {
   readonly rootKey: Sealed | undefined;
   readonly anthropic: { readonly baseUrl: string; readonly key: Sealed | undefined };
   readonly rehearsalFolder: string | undefined;
+  readonly rehearsalStrict: boolean;
   readonly isolation: 'bubblewrap' | 'none';
   /** Where programs of the system are looked for. */
   readonly searchPath: string | undefined;
@@ -134,6 +135,14 @@ export const VARIABLES = {
     expected: 'a folder',
     parse: (text) => resolve(text),
   },
+  HOLDFAST_REHEARSAL_STRICT: {
+    name: 'HOLDFAST_REHEARSAL_STRICT',
+    fallback: 'on',
+    prose:
+      'Whether the rehearsal refuses the requests that the Messages API refuses; off: it answers whatever it can read.',
+    expected: 'on or off',
+    parse: oneOf('on', 'off'),
+  },
   HOLDFAST_ISOLATION: {
     name: 'HOLDFAST_ISOLATION',
     fallback: 'bubblewrap',
@@ -200,6 +209,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     rootKey: read(V.HOLDFAST_ROOT_KEY),
     anthropic: { baseUrl: read(V.ANTHROPIC_BASE_URL), key: read(V.ANTHROPIC_API_KEY) },
     rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
+    rehearsalStrict: read(V.HOLDFAST_REHEARSAL_STRICT) === 'on',
     isolation: read(V.HOLDFAST_ISOLATION),
     searchPath: env['PATH'],
     idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,

@@ -7,7 +7,8 @@ import { type AccountPorts, sessionAccount } from '../models/account.ts';
 import { Gateway } from '../models/gateway.ts';
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
-import { type Script, ScriptInvalid } from '../rehearsal/script.ts';
+import { ScriptInvalid } from '../rehearsal/script-field.ts';
+import type { Script } from '../rehearsal/script.ts';
 import { parseModel } from '../sessions/model-name.ts';
 import { CALL_HEADER } from '../sessions/unit-wire.ts';
 import type { Config } from './config.ts';
@@ -24,7 +25,7 @@ export async function createModelDoor(config: Config, ports: AccountPorts, scope
   const scripts = [...(await loadScripts(OWN_SCRIPTS)), ...(await ownScripts(config.rehearsalFolder))];
   const rehearsal = scope.add(
     'rehearsal',
-    await startRehearsal({ port: 0, host: '127.0.0.1', scripts }),
+    await startRehearsal({ port: 0, host: '127.0.0.1', scripts, strict: config.rehearsalStrict }),
     (it) => it.close(),
   );
   const gateways = {

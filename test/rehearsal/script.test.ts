@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseScript, ScriptInvalid } from '../../src/rehearsal/script.ts';
+import { ScriptInvalid } from '../../src/rehearsal/script-field.ts';
+import { parseScript } from '../../src/rehearsal/script.ts';
 import { loadScripts, OWN_SCRIPTS } from '../../src/rehearsal/script-folder.ts';
 
 function refusal(script: unknown): string {
@@ -35,6 +36,6 @@ test('a script that is not one is refused with the place and what was expected',
     'mine.rules[0].when.user: expected a regular expression.',
   );
   expect(refusal({ description: 'x', rules: [{ answer: [], faults: [{ status: 200 }] }] })).toBe(
-    'mine.rules[0].faults[0].status: expected a status from 400 to 599.',
+    'mine.rules[0].faults[0].status: expected a status from 400 to 599, or from 200 with a "body".',
   );
 });
