@@ -65,6 +65,11 @@ const CASES: Readonly<Record<string, Case>> = {
     refused: request({ thinking: { type: 'much' } }),
     lawful: request({ thinking: { type: 'between_tools' } }),
   },
+  'thinking.adaptive': {
+    refused: request({ thinking: { type: 'adaptive' } }),
+    lawful: budget(1_024),
+    traits: { thinking: ['enabled', 'disabled'] },
+  },
   'thinking.model': {
     refused: budget(1_024),
     lawful: request({ thinking: { type: 'adaptive' } }),
@@ -206,6 +211,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'cache.order': {
     refused: request({ system: [text('s', MARK)], messages: [user(text('x', hour))] }),
     lawful: request({ system: [text('s', hour)], messages: [user(text('x', MARK))] }),
+    message:
+      /^messages\.0\.content\.0\.cache_control\.ttl: a ttl='1h' cache_control block must not come after/,
   },
   'cache.empty': { refused: saying(user(text('', MARK))), lawful: saying(user(text('x', MARK))) },
   'tool_use.id': {

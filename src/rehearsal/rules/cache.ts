@@ -1,30 +1,33 @@
 /** Rules about cache breakpoints. Where they may stand at all, the fields of each block say (rules/messages.ts). */
 import { type Fields, isFields, listOf } from '../json-value.ts';
-import type { RequestRule } from '../request-rule.ts';
-import { contentBlocks, type ServiceRequest } from '../service-request.ts';
+import type { RequestRule, Values } from '../request-rule.ts';
+import { placedBlocks, type ServiceRequest } from '../service-request.ts';
 
 type CacheRule = RequestRule<ServiceRequest>;
 
-const NONE = {};
 const BREAKPOINTS_MAX = 4;
 
+interface Breakpoint {
+  /** Of the block that it stands on. */
+  readonly path: string;
+  readonly mark: Fields;
+}
+
 export const CACHE_RULES: readonly CacheRule[] = [
-  {
+  ofBreakpoints({
     id: 'cache.type',
     refuses: '`cache_control` whose `type` is not `ephemeral`',
-    message: "cache_control.type: Input should be 'ephemeral'",
+    message: "{path}.cache_control.type: Input should be 'ephemeral'",
     source: 'Prompt caching',
-    find: (request) =>
-      breakpointsOf(request).every((mark) => mark['type'] === 'ephemeral') ? undefined : NONE,
-  },
-  {
+    breaks: ({ mark }) => mark['type'] !== 'ephemeral',
+  }),
+  ofBreakpoints({
     id: 'cache.ttl',
     refuses: 'a `ttl` other than `5m` and `1h`',
-    message: "cache_control.ephemeral.ttl: Input should be '5m' or '1h'",
+    message: "{path}.cache_control.ephemeral.ttl: Input should be '5m' or '1h'",
     source: 'Prompt caching',
-    find: (request) =>
-      breakpointsOf(request).every((mark) => ttlOf(mark) === '5m' || ttlOf(mark) === '1h') ? undefined : NONE,
-  },
+    breaks: ({ mark }) => !['5m', '1h'].some((ttl) => ttl === ttlOf(mark)),
+  }),
   {
     id: 'cache.many',
     refuses: `more than ${BREAKPOINTS_MAX} breakpoints in a request`,
@@ -35,18 +38,14 @@ export const CACHE_RULES: readonly CacheRule[] = [
       return found > BREAKPOINTS_MAX ? { found } : undefined;
     },
   },
-  {
+  ofBreakpoints({
     id: 'cache.order',
     refuses: 'a breakpoint of one hour after one of five minutes',
     message:
-      "cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
+      "{path}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
     source: 'Prompt caching; headroom 2939',
-    find(request) {
-      const ttls = breakpointsOf(request).map(ttlOf);
-      const short = ttls.indexOf('5m');
-      return short >= 0 && ttls.lastIndexOf('1h') > short ? NONE : undefined;
-    },
-  },
+    breaks: ({ mark }, before) => ttlOf(mark) === '1h' && before.some((one) => ttlOf(one.mark) === '5m'),
+  }),
   {
     id: 'cache.empty',
     refuses: 'a breakpoint on an empty text',
@@ -61,15 +60,36 @@ export const CACHE_RULES: readonly CacheRule[] = [
   },
 ];
 
+function ofBreakpoints(
+  rule: Omit<CacheRule, 'find' | 'status'> & {
+    readonly breaks: (breakpoint: Breakpoint, before: readonly Breakpoint[]) => boolean;
+  },
+): CacheRule {
+  const { breaks, ...told } = rule;
+  return {
+    ...told,
+    find(request): Values | undefined {
+      const all = breakpointsOf(request);
+      const broken = all.find((breakpoint, at) => breaks(breakpoint, all.slice(0, at)));
+      return broken === undefined ? undefined : { path: broken.path };
+    },
+  };
+}
+
 /** In the order in which the service goes through them: tools, system, messages, and in a result what is in it first. */
-function breakpointsOf({ body, blocks }: ServiceRequest): readonly Fields[] {
-  const inMessages = blocks.flatMap(({ type, fields }) =>
-    type === 'tool_result' ? [...contentBlocks(fields['content']), fields] : [fields],
+function breakpointsOf({ body, blocks }: ServiceRequest): readonly Breakpoint[] {
+  const tools = listOf(body['tools']).map((tool, at) => ({ path: `tools.${at}`, fields: tool }));
+  const inMessages = blocks.flatMap((block) =>
+    block.type === 'tool_result'
+      ? [...placedBlocks(`${block.path}.tool_result.content`, '', block.fields['content']), block]
+      : [block],
   );
-  return [...listOf(body['tools']), ...contentBlocks(body['system']), ...inMessages].flatMap((block) => {
-    const mark = isFields(block) ? block['cache_control'] : undefined;
-    return isFields(mark) ? [mark] : [];
-  });
+  return [...tools, ...placedBlocks('system', '', body['system']), ...inMessages].flatMap(
+    ({ path, fields }) => {
+      const mark = isFields(fields) ? fields['cache_control'] : undefined;
+      return isFields(mark) ? [{ path, mark }] : [];
+    },
+  );
 }
 
 function ttlOf(mark: Fields): unknown {

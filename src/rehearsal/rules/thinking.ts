@@ -31,8 +31,16 @@ export const THINKING_RULES: readonly ThinkingRule[] = [
     },
   },
   {
+    id: 'thinking.adaptive',
+    refuses: 'adaptive thinking, when the `thinking` of the script does not have it',
+    message: 'adaptive thinking is not supported on this model',
+    source: 'Troubleshooting thinking; docker-agent 3362',
+    find: ({ body, traits: { thinking: types } }) =>
+      thinkingOf(body)['type'] !== 'adaptive' || types?.includes('adaptive') !== false ? undefined : NONE,
+  },
+  {
     id: 'thinking.model',
-    refuses: 'a type that is not in the `thinking` of the script',
+    refuses: 'another type that it does not have',
     message:
       '"thinking.type.{type}" is not supported for this model. Use "thinking.type.{other}" and "output_config.effort" to control thinking behavior.',
     source: 'Troubleshooting thinking',
