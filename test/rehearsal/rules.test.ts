@@ -280,7 +280,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'thinking.prefix': {
     refused: { ...thinks(FIRST, ANSWER, REPLY), tools: [{ ...TOOL, description: 'Runs one command.' }] },
-    lawful: { ...thinks(FIRST, ANSWER, REPLY), tools: [{ ...TOOL, ...MARK }] },
+    lawful: { ...thinks(user(text('go', MARK)), ANSWER, REPLY), tools: [{ ...TOOL, ...MARK }] },
     message: /bound to a different conversation.*What differs: tools\.$/,
   },
   prefill: {
