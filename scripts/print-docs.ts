@@ -1,8 +1,10 @@
-/** Prints the pages that are made from what stands in the code: docs/{configuration,session-lifecycle,events,limits,models}.md. */
+/** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models}.md, and a table of rehearsal.md. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import { MODELS } from '../src/models/model-table.ts';
 import { variables } from '../src/processes/config.ts';
+import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
+import { REQUEST_RULES } from '../src/rehearsal/rules/table.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
 import { SESSION_STATUSES } from '../src/sessions/session.ts';
 
@@ -14,6 +16,7 @@ export function printedDocs(): Readonly<Record<string, string>> {
     'events.md': events(),
     'limits.md': limits(),
     'models.md': models(),
+    'rehearsal.md': rehearsal(),
   };
 }
 
@@ -110,6 +113,22 @@ function models(): string {
       ...rows,
     ],
   );
+}
+
+const RULES_BEGIN = '<!-- The rules, printed by `npm run docs`; edit src/rehearsal/rules. -->';
+const RULES_END = '<!-- The end of the rules. -->';
+
+/** The page as it is, with the table of rules between its two marks. */
+function rehearsal(): string {
+  const text = readFileSync(new URL('../docs/rehearsal.md', import.meta.url), 'utf8');
+  const [before = '', rest = ''] = text.split(RULES_BEGIN);
+  const [, after = ''] = rest.split(RULES_END);
+  const rows = [...HEAD_RULES, ...REQUEST_RULES].map(
+    ({ id, status = 400, refuses, message, source }) =>
+      `| \`${id}\` | ${refuses} | ${status} | ${message.replaceAll('|', '\\|')} | ${source} |`,
+  );
+  const table = ['| rule | refuses | status | message | source |', '|---|---|---|---|---|', ...rows];
+  return `${before}${RULES_BEGIN}\n\n${table.join('\n')}\n\n${RULES_END}${after}`;
 }
 
 function page(title: string, opening: string, lines: readonly string[]): string {

@@ -23,6 +23,7 @@ export interface Config {
   /** Of models, by their own names: where the model table does not know them, or knows them wrong. */
   readonly contextWindows: ContextWindows;
   readonly rehearsalFolder: string | undefined;
+  readonly rehearsalStrict: boolean;
   readonly isolation: 'bubblewrap' | 'none';
   /** Where programs of the system are looked for. */
   readonly searchPath: string | undefined;
@@ -142,6 +143,14 @@ export const VARIABLES = {
     expected: 'a folder',
     parse: (text) => resolve(text),
   },
+  HOLDFAST_REHEARSAL_STRICT: {
+    name: 'HOLDFAST_REHEARSAL_STRICT',
+    fallback: 'on',
+    prose:
+      'Whether the rehearsal refuses the requests that the Messages API refuses; off: it answers whatever it can read.',
+    expected: 'on or off',
+    parse: oneOf('on', 'off'),
+  },
   HOLDFAST_ISOLATION: {
     name: 'HOLDFAST_ISOLATION',
     fallback: 'bubblewrap',
@@ -244,6 +253,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ),
     contextWindows: read(V.HOLDFAST_CONTEXT_WINDOWS) ?? new Map(),
     rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
+    rehearsalStrict: read(V.HOLDFAST_REHEARSAL_STRICT) === 'on',
     isolation: read(V.HOLDFAST_ISOLATION),
     searchPath: env['PATH'],
     idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,

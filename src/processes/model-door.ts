@@ -8,7 +8,8 @@ import { type AccountPorts, sessionAccount } from '../models/account.ts';
 import { Gateway, type GatewayPorts } from '../models/gateway.ts';
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
-import { type Script, ScriptInvalid } from '../rehearsal/script.ts';
+import { ScriptInvalid } from '../rehearsal/script-field.ts';
+import type { Script } from '../rehearsal/script.ts';
 import { type Provider, providerEntry, providers } from '../secrets/provider-table.ts';
 import { type ModelProvider, parseModel } from '../sessions/model-name.ts';
 import { CALL_HEADER } from '../sessions/unit-wire.ts';
@@ -32,7 +33,7 @@ export async function createModelDoor(
   const scripts = [...(await loadScripts(OWN_SCRIPTS)), ...(await ownScripts(config.rehearsalFolder))];
   const rehearsal = scope.add(
     'rehearsal',
-    await startRehearsal({ port: 0, host: '127.0.0.1', scripts }),
+    await startRehearsal({ port: 0, host: '127.0.0.1', scripts, strict: config.rehearsalStrict }),
     (it) => it.close(),
   );
   const gateways = new Map<ModelProvider, Gateway>([['rehearsal', rehearsalGateway(account, rehearsal.url)]]);

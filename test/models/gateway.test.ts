@@ -30,7 +30,7 @@ function ask(
   return stage.http({
     method: 'POST',
     path,
-    headers: { 'x-holdfast-call': 't1m1', ...headers },
+    headers: { 'x-holdfast-call': 't1m1', 'anthropic-version': '2026-10-21', ...headers },
     body: JSON.stringify(body),
     signal,
   });
@@ -46,7 +46,7 @@ test('a stream passes unchanged, with the key put in and only the listed headers
   const text = await textOf(response, 100_000);
   const direct = await fetch(`${stage.rehearsal.url}/v1/messages`, {
     method: 'POST',
-    headers: { 'x-api-key': 'x' },
+    headers: { 'x-api-key': 'x', 'anthropic-version': '2026-10-21' },
     body: JSON.stringify({ ...HELLO, stream: true }),
   });
 
