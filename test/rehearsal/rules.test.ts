@@ -285,7 +285,10 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   prefill: {
     refused: saying(user(text('x')), agent(text('y'))),
-    lawful: saying(user(text('x')), agent(text('y')), user(text('z'))),
+    lawful: saying(
+      user(text('x')),
+      agent(text('y'), { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }),
+    ),
   },
   'prefill.space': {
     refused: saying(user(text('x')), agent(text('y '))),

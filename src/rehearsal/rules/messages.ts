@@ -163,12 +163,15 @@ export const MESSAGE_RULES: readonly MessageRule[] = [
 export const ENDING_RULES: readonly MessageRule[] = [
   {
     id: 'prefill',
-    refuses: 'a conversation that ends with the assistant, unless the script has `prefill`',
+    refuses:
+      'a conversation that ends with the assistant, unless the script has `prefill`, or a tool of the service’s own was paused',
     message:
       'This model does not support assistant message prefill. The conversation must end with a user message.',
     source: 'Working with messages (Claude 4.6 and later); llxprt-code 3695',
-    find: ({ messages, traits: { prefill = false } }) =>
-      prefill || messages.findLast(({ role }) => role !== 'system')?.role !== 'assistant' ? undefined : NONE,
+    find({ turns, traits: { prefill = false } }) {
+      const last = turns.at(-1);
+      return prefill || last?.role !== 'assistant' || last.blocks.some(isServersOwn) ? undefined : NONE;
+    },
   },
   {
     id: 'prefill.space',
@@ -182,6 +185,11 @@ export const ENDING_RULES: readonly MessageRule[] = [
     },
   },
 ];
+
+/** Of a tool that the service runs: an answer that it paused for is sent back as it is ("Handling stop reasons"). */
+function isServersOwn({ type }: PlacedBlock): boolean {
+  return type === 'server_tool_use' || (type.endsWith('_tool_result') && type !== 'tool_result');
+}
 
 function pathOf(found: { readonly path: string } | undefined): Values | undefined {
   return found === undefined ? undefined : { path: found.path };
