@@ -133,6 +133,31 @@ export const MESSAGE_RULES: readonly MessageRule[] = [
     },
   },
   {
+    id: 'block.document',
+    refuses: 'a document of the assistant’s, with version `2026-10-21`',
+    message: '{path}: `document` blocks are not permitted in `assistant` messages',
+    source: 'Versions (our wording)',
+    find: ({ blocks, version }) =>
+      version === '2023-06-01'
+        ? undefined
+        : pathOf(blocks.find(({ type, role }) => type === 'document' && role === 'assistant')),
+  },
+  {
+    id: 'text.citations',
+    refuses: 'a text of the user’s with citations, with version `2026-10-21`',
+    message: '{path}.text.citations: citations are not permitted in user messages',
+    source: 'Versions (our wording)',
+    find: ({ blocks, version }) =>
+      version === '2023-06-01'
+        ? undefined
+        : pathOf(
+            blocks.find(
+              ({ type, role, fields: { citations } }) =>
+                type === 'text' && role === 'user' && Array.isArray(citations) && citations.length > 0,
+            ),
+          ),
+  },
+  {
     id: 'text.type',
     refuses: 'a text block without a text',
     message: '{path}.text.text: Input should be a valid string',
