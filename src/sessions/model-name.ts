@@ -13,11 +13,11 @@ const NAME_CHARS_MAX = 256;
 const PATTERN = /^([a-z][a-z0-9-]*)\/([A-Za-z0-9][A-Za-z0-9._:@+-]*(?:\/[A-Za-z0-9._:@+-]+)*)$/;
 
 /** Throws InvalidInput; whether the model exists only its provider knows, at the first turn. */
-export function parseModel(text: string): { provider: ModelProvider; name: string } {
+export function parseModel(text: string, field = 'model'): { provider: ModelProvider; name: string } {
   const [, provider, name] = PATTERN.exec(text) ?? [];
   const isKnown = provider !== undefined && (provider === 'rehearsal' || isProvider(provider));
   if (!isKnown || name === undefined || name.length > NAME_CHARS_MAX) {
-    throw new InvalidInput('model', 'expected provider/name, for example anthropic/claude-sonnet-5.');
+    throw new InvalidInput(field, 'expected provider/name, for example anthropic/claude-sonnet-5.');
   }
   return { provider, name };
 }
