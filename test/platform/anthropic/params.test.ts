@@ -255,6 +255,11 @@ describe('the plan', () => {
     expect(planned(plan).thinking).toEqual(thinking);
   });
 
+  test('says nothing of tool_choice unless the request does', () => {
+    expect(paramsOf({ ...request([USER('1')]), toolChoice: 'none' }).tool_choice).toEqual({ type: 'none' });
+    expect(planned({})).not.toHaveProperty('tool_choice');
+  });
+
   test('says effort and the size of an answer', () => {
     expect(planned({ effort: 'xhigh' })).toMatchObject({
       max_tokens: 32_000,
