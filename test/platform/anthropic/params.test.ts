@@ -167,6 +167,18 @@ describe('what a log holds that the service refuses', () => {
     ]);
   });
 
+  test('a call is answered in the very next message, and not again in the one after it', () => {
+    const [, , first, second] = contents(
+      USER('go'),
+      ASSISTANT(CALL('a')),
+      USER('wait'),
+      ANSWERED(RESULT('a')),
+    );
+
+    expect(first).toMatchObject([{ type: 'tool_result', is_error: true }, { text: 'wait' }]);
+    expect(second).toMatchObject([{ type: 'text' }]);
+  });
+
   test('no text is blank, no message empty, no failed result silent', () => {
     const all = contents(
       ANSWERED({ kind: 'text', text: ' \n' }),
