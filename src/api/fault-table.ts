@@ -9,6 +9,7 @@ import type {
   InvalidInput,
   Unauthenticated,
 } from '../kernel/fault.ts';
+import type { Outage } from '../kernel/outage.ts';
 import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
 import type * as sessionFaults from '../sessions/faults.ts';
@@ -16,6 +17,7 @@ import type * as sessionFaults from '../sessions/faults.ts';
 type SessionFault = InstanceType<(typeof sessionFaults)[keyof typeof sessionFaults]>;
 type KnownFault =
   | InvalidInput
+  | Outage
   | Unauthenticated
   | Forbidden
   | IdempotencyConflict
@@ -43,9 +45,15 @@ const STATUS = {
   SESSION_ARCHIVED: 409,
   PENDING_FULL: 429,
   LOG_FULL: 409,
+  UNAVAILABLE: 503,
 } as const satisfies Record<KnownFault['code'], number>;
 
 const BY_CODE: Readonly<Record<string, number>> = STATUS;
+
+/** For the header retry-after, in whole seconds. */
+export function retryAfterSeconds({ retryAfterMs = 0 }: Fault): number {
+  return Math.max(1, Math.ceil(retryAfterMs / 1000));
+}
 
 export function statusOf(fault: Fault): number {
   return BY_CODE[fault.code] ?? 400;

@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Outage } from '../kernel/outage.ts';
+import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
 
 /** Idle connections that are kept for the next request. */
@@ -21,8 +23,8 @@ const READY_MS_MAX = 1_500;
 export interface HttpServerPorts {
   readonly graphql: GraphqlDoor;
   readonly logger: Logger;
-  /** Rejects or answers false when the process cannot serve, for example without its database. */
-  ready(): Promise<boolean>;
+  /** Rejects when the process cannot serve, for example without its database; an Outage says why. */
+  ready(): Promise<void>;
 }
 
 export interface HttpServer {
@@ -50,7 +52,10 @@ export async function listen(
       route(ports, req, res).catch((error: unknown) => {
         ports.logger.error('a request failed', { path: pathOf(req), error });
         if (res.headersSent) res.destroy();
-        else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
+        else if (error instanceof Outage) {
+          res.setHeader('retry-after', retryAfterSeconds(error));
+          sendJson(res, 503, { error: { code: error.code, message: error.message } });
+        } else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
       });
     },
   );
@@ -95,8 +100,12 @@ async function route(
       return graphql.handle(req, res);
     case '/healthz':
       return sendText(res, 200, 'ok\n');
-    case '/readyz':
-      return (await isReady(ready)) ? sendText(res, 200, 'ready\n') : sendText(res, 503, 'not ready\n');
+    case '/readyz': {
+      const obstacle = await obstacleOf(ready);
+      return obstacle === undefined
+        ? sendText(res, 200, 'ready\n')
+        : sendText(res, 503, `not ready: ${obstacle}\n`);
+    }
     case '/':
       return sendText(res, 200, HINT);
     default:
@@ -106,13 +115,16 @@ async function route(
   }
 }
 
-async function isReady(ready: () => Promise<boolean>): Promise<boolean> {
+/** Why the server cannot serve; undefined when it can. */
+async function obstacleOf(ready: () => Promise<void>): Promise<string | undefined> {
   const answered = new AbortController();
-  const late = systemClock.sleep(READY_MS_MAX, answered.signal).then(() => false);
+  const late = systemClock
+    .sleep(READY_MS_MAX, answered.signal)
+    .then(() => `the store did not answer within ${READY_MS_MAX} ms`);
   try {
-    return await Promise.race([ready(), late]);
-  } catch {
-    return false; // whatever is wrong with it, it is not ready; the part that failed logs why
+    return await Promise.race([ready().then(() => undefined), late]);
+  } catch (error) {
+    return error instanceof Outage ? error.message : 'a part of the server failed'; // which logs why
   } finally {
     answered.abort();
   }

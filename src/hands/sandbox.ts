@@ -37,8 +37,14 @@ export interface Sandbox {
   run(command: Command, signal: AbortSignal): Promise<CommandEnd>;
   /** The bytes of a file from its start, piece by piece; the reader may stop at any time. */
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer>;
-  /** Replaces the file as a whole, or not at all; makes its folders. Answers whether the file was new. */
-  write(path: string, content: Buffer): Promise<{ readonly created: boolean }>;
+  /**
+   * Replaces the content of the file as a whole, or not at all; makes its folders. A file that is there stays the same one:
+   * mode, owner, hard links; links are followed. Answers whether it was new, and where a link led.
+   */
+  write(
+    path: string,
+    content: Buffer,
+  ): Promise<{ readonly created: boolean; readonly target?: string | undefined }>;
   /** The entries of a folder sorted by name, at most `entriesMax`; undefined when `path` is a file. */
   list(
     path: string,

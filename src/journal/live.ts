@@ -87,7 +87,7 @@ export class Live {
     return this.#tails.get(sessionId)?.head;
   }
 
-  /** The messages that are being written, with their text so far. */
+  /** What is being written, message and thinking of each open call apart, with the text so far. */
   draftsOf(sessionId: SessionId): readonly Draft[] {
     return [...(this.#tails.get(sessionId)?.drafts.all() ?? [])];
   }

@@ -9,9 +9,10 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Scope } from '../kernel/scope.ts';
 import type { Config } from './config.ts';
-import { openParts } from './parts.ts';
+import { Outage } from '../kernel/outage.ts';
+import { openParts, type Parts } from './parts.ts';
 import { StartRefused } from './start-refused.ts';
-import { startUnits } from './units.ts';
+import { startUnits, type Units } from './units.ts';
 
 export interface ControlPlane {
   /** Where the outer door is, for example http://127.0.0.1:4000. */
@@ -47,7 +48,7 @@ async function start(
   const units = await startUnits(config, parts, scope);
   const graphql = createGraphqlDoor(parts, { console: graphiql });
   const { logger } = ports;
-  const door = await listen({ graphql, logger, ready: () => units.isAlive() }, { port, host }).catch(
+  const door = await listen({ graphql, logger, ready: () => ready(parts, units) }, { port, host }).catch(
     (cause: NodeJS.ErrnoException) => {
       throw explain(cause, { port, host });
     },
@@ -61,6 +62,13 @@ async function start(
     );
   }
   return { url: urlOf(host, door.port), place: parts.place, firstKey, close: () => scope.close() };
+}
+
+/** Throws Outage when this server cannot take work. */
+async function ready(parts: Parts, units: Units): Promise<void> {
+  await parts.ready();
+  if (await units.isAlive()) return;
+  throw new Outage('NO_HEARTBEAT', 'The store has not taken a sign of life of this server for some time.');
 }
 
 /** What a person can do about an address that cannot be listened on. */

@@ -26,6 +26,8 @@ export interface Store {
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
+  /** Throws Outage when nothing can be written; a shared store tells by the heartbeats. */
+  ready(): Promise<void>;
   /** What only a store has that several servers share; absent where this server is the only one. */
   readonly shared?: SharedStore | undefined;
 }
@@ -62,5 +64,5 @@ export async function openStore(
     ownsSecrets: async (mark) => (await firstWord(store.database, 'secrets', mark)) === mark,
   };
   const { address, version } = store.database.server;
-  return { ...store, place: `${address} (MongoDB ${version})`, shared };
+  return { ...store, place: `${address} (MongoDB ${version})`, ready: () => Promise.resolve(), shared };
 }

@@ -38,9 +38,13 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
   const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
-  const serverKey = config.anthropic.key;
-  const model = await createModelDoor(config, { sessions, credentials, serverKey, logger }, scope);
-  const unitDoor = createUnitDoor({ ...parts, tools: workbench, model });
+  const model = await createModelDoor(config, { sessions, credentials, logger }, scope);
+  const unitDoor = createUnitDoor({
+    ...parts,
+    tools: workbench,
+    model,
+    contextWindows: config.contextWindows,
+  });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
 
   const { idleMs, slotsMax } = config;

@@ -4,7 +4,7 @@
  * writes the record only when there is something to write.
  */
 import type { Event, EventType } from '../journal/event.ts';
-import type { Session, SessionStatus, Turn, Usage } from './session.ts';
+import { NO_USAGE, type Session, type SessionStatus, type Turn, type Usage } from './session.ts';
 
 type Typed<T extends EventType> = Extract<Event, { type: T }>;
 /** What the fold needs of an event: an adapter has no more at hand before the write. */
@@ -43,11 +43,14 @@ export function fold(session: Session, event: FoldEvent): Session {
       const { attempt, attemptMax, waitMs, code } = event.body;
       return { ...session, retry: { attempt, attemptMax, at: event.at + waitMs, code } };
     }
-    case 'model.usage':
+    case 'model.usage': {
+      const usage = addUsage(session.usage, event.body);
+      if (isLateUsage(session, event)) return { ...session, usage };
       return {
-        ...withTurn(session, { usage: add(session.turn?.usage, event.body) }),
-        usage: add(session.usage, event.body),
+        ...withTurn(session, { usage: addUsage(session.turn?.usage ?? NO_USAGE, event.body) }),
+        usage,
       };
+    }
     case 'model.completed':
       return progressed(
         session.turn?.openCallId === event.body.callId
@@ -127,13 +130,7 @@ function started(event: Extract<FoldEvent, { type: 'turn.started' }>): Turn {
     inputToSeq,
     consumedToSeq: 0,
     modelCalls: 0,
-    usage: {
-      inputTokens: 0,
-      outputTokens: 0,
-      cacheCreationInputTokens: 0,
-      cacheReadInputTokens: 0,
-      complete: true,
-    },
+    usage: NO_USAGE,
   };
 }
 
@@ -188,12 +185,17 @@ function moved(session: Session, status: SessionStatus, at: number): Session {
   return session.status === status ? session : { ...session, status, statusAt: at };
 }
 
-function add(sum: Usage | undefined, more: Usage): Usage {
+/** Whether it belongs to a turn that is not the last one any more: the record of that turn is the store's (append-plan.ts). */
+export function isLateUsage(session: Session, event: Pick<FoldEvent, 'type' | 'turnId'>): boolean {
+  return event.type === 'model.usage' && event.turnId !== undefined && event.turnId !== session.turn?.id;
+}
+
+export function addUsage(sum: Usage, more: Usage): Usage {
   return {
-    inputTokens: (sum?.inputTokens ?? 0) + more.inputTokens,
-    outputTokens: (sum?.outputTokens ?? 0) + more.outputTokens,
-    cacheCreationInputTokens: (sum?.cacheCreationInputTokens ?? 0) + more.cacheCreationInputTokens,
-    cacheReadInputTokens: (sum?.cacheReadInputTokens ?? 0) + more.cacheReadInputTokens,
-    complete: (sum?.complete ?? true) && more.complete,
+    inputTokens: sum.inputTokens + more.inputTokens,
+    outputTokens: sum.outputTokens + more.outputTokens,
+    cacheCreationInputTokens: sum.cacheCreationInputTokens + more.cacheCreationInputTokens,
+    cacheReadInputTokens: sum.cacheReadInputTokens + more.cacheReadInputTokens,
+    complete: sum.complete && more.complete,
   };
 }

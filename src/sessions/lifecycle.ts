@@ -15,6 +15,7 @@ import type { Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import { seqOfEventId, type TurnId, turnIdOf } from '../kernel/id.ts';
+import { turnOfCall } from './call-turn.ts';
 import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
 import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
 
@@ -108,7 +109,12 @@ export function decide(session: Session, command: Command): Decision {
     case 'completeTurn':
       return completeTurn(session, command);
     case 'meter':
-      return append({ type: 'model.usage', actor: SYSTEM, turnId: session.turn?.id, body: command.usage });
+      return append({
+        type: 'model.usage',
+        actor: SYSTEM,
+        turnId: turnOfCall(session, command.usage.callId),
+        body: command.usage,
+      });
     case 'takeLease':
       return append({
         type: 'brain.started',

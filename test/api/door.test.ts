@@ -4,6 +4,7 @@ import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { cursorOf } from '../../src/journal/cursor.ts';
+import { Outage } from '../../src/kernel/outage.ts';
 import { type Answer, Door, ROOT_KEY, said, textOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -159,6 +160,45 @@ describe('a defect', () => {
     expect(JSON.stringify([body, error])).not.toContain('secret');
     expect(door.logs).toContain('the disk of /secret/path is on fire');
     for (const { extensions } of [body.errors[0], error]) expect(door.logs).toContain(extensions.requestId);
+  });
+});
+
+describe('an outage', () => {
+  it('is UNAVAILABLE with the time to try again, over HTTP and over a socket, and logged with its cause', async () => {
+    const { list } = door.sessions;
+    const outage = new Outage('SQLITE_FULL', 'The disk is full.', new Error('at page 7'));
+    door.sessions.list = () => Promise.reject(outage);
+    const response = await fetch(door.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${ROOT_KEY}` },
+      body: JSON.stringify({ query: '{ sessions { nodes { id } } }' }),
+    });
+    const body = (await response.json()) as { errors: { message: string; extensions: object }[] };
+    const [error] = await overSocket('{ sessions { nodes { id } } }');
+    door.sessions.list = list;
+
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    for (const told of [body.errors[0], error]) {
+      expect(told).toMatchObject({
+        message: 'The disk is full.',
+        extensions: { code: 'UNAVAILABLE', retryAfterMs: 1_000 },
+      });
+    }
+    expect(door.logs).toContain('at page 7');
+  });
+
+  it('is why /readyz says no', async () => {
+    const readyz = async () => {
+      const response = await fetch(new URL('/readyz', door.url));
+      return [response.status, await response.text()];
+    };
+    expect(await readyz()).toEqual([200, 'ready\n']);
+
+    door.obstacle = new Outage('DISK_FULL', 'The disk is full.');
+    expect(await readyz()).toEqual([503, 'not ready: The disk is full.\n']);
+    door.obstacle = new Error('of /secret/path');
+    expect(await readyz()).toEqual([503, 'not ready: a part of the server failed\n']);
+    door.obstacle = undefined;
   });
 });
 

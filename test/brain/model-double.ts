@@ -30,10 +30,11 @@ export class ModelDouble implements Model {
     const played = asked === undefined ? undefined : play(this.#script, asked);
     if (played === undefined) throw new Error('the script has no answer');
     return {
-      stopReason: played.stopReason,
+      stopReason: played.stopReason ?? 'end_turn',
       blocks: played.blocks.map((block) => {
         if (block.type === 'thinking')
           return { kind: 'thinking', text: block.thinking, signature: block.signature };
+        if (block.type === 'redacted_thinking') return { kind: 'redacted', data: block.data };
         if (block.type === 'tool_use')
           return { kind: 'tool', toolUseId: block.id, tool: block.name, input: block.input };
         sink.text(block.text);

@@ -44,7 +44,9 @@ async function begin() {
     return { following, next: async () => brief((await following.next()).value) };
   };
   const say = (offset: number, text: string, callId = 'c1') => live.delta(id, { callId, offset, text });
-  return { journal, live, id, append, followed, say };
+  const think = (offset: number, text: string, callId = 'c1') =>
+    live.delta(id, { callId, kind: 'thinking', offset, text });
+  return { journal, live, id, append, followed, say, think };
 }
 
 describe('messages that are being written', () => {
@@ -170,6 +172,55 @@ describe('messages that are being written', () => {
   });
 });
 
+describe('thinking', () => {
+  it('is given apart from the message of its call, also to somebody who joins in the middle', async () => {
+    const { followed, say, think, live, id } = await begin();
+    think(0, 'Hm');
+    think(2, ', so');
+    say(0, 'Hel');
+    const { following, next } = await followed();
+
+    expect([await next(), await next()]).toEqual(['thinking c1 0 Hm, so', 'c1 0 Hel']);
+    const rest = next();
+    think(6, ' it is');
+    expect(await rest).toBe('thinking c1 6  it is');
+    expect(live.draftsOf(id)).toMatchObject([
+      { callId: 'c1', kind: 'thinking', text: 'Hm, so it is' },
+      { callId: 'c1', kind: 'message', text: 'Hel' },
+    ]);
+    await following.return?.();
+  });
+
+  it('is over when the message of its call is in the log, also a message that was cut, and comes back by no late delta', async () => {
+    const { append, followed, say, think, live, id } = await begin();
+    const { following } = await followed();
+    think(0, 'Hm');
+    say(0, 'Hel');
+
+    await append({
+      type: 'agent.message',
+      actor: { kind: 'agent' },
+      body: { callId: 'c1', text: 'Hel', aborted: true },
+    });
+    think(2, ', so');
+    think(0, 'Hm');
+
+    expect(live.draftsOf(id)).toEqual([]);
+    await following.return?.();
+    expect(live.headOf(id), 'nobody needs the tail any more').toBeUndefined();
+  });
+
+  it('that is too long to keep leaves the message alone', async () => {
+    const { say, think, live, id } = await begin();
+    const piece = 'x'.repeat(64 * 1024);
+    say(0, 'Hel');
+    for (let count = 0; count < 40; count += 1) think(count * piece.length, piece);
+    say(3, 'lo');
+
+    expect(live.draftsOf(id)).toMatchObject([{ kind: 'message', text: 'Hello' }]);
+  });
+});
+
 describe('a shared stream', () => {
   it('goes on exactly where a follower that caught up left off', async () => {
     const { journal, live, id, append, say } = await begin();
@@ -266,5 +317,6 @@ describe('asking for lost hints', () => {
 
 function brief(frame: Follow | undefined): string {
   if (frame?.kind === 'delta') return `${frame.callId} ${frame.offset} ${frame.text}`;
+  if (frame?.kind === 'thinking') return `thinking ${frame.callId} ${frame.offset} ${frame.text}`;
   return frame?.kind === 'events' ? frame.events.map(({ type }) => type).join(' ') : `${frame?.kind}`;
 }

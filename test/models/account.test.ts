@@ -16,8 +16,8 @@ afterEach(() => door.close());
 /** The key in the clear, as the gateway would send it. */
 async function keyOf(sessionId: SessionId, serverKey?: string): Promise<string> {
   const { sessions, credentials } = door;
-  const own = serverKey === undefined ? undefined : new Sealed(serverKey);
-  const account = sessionAccount({ sessions, credentials, serverKey: own, logger: silentLogger });
+  const serverKeys = { anthropic: serverKey === undefined ? undefined : new Sealed(serverKey) };
+  const account = sessionAccount({ sessions, credentials, serverKeys, logger: silentLogger });
   return (await account.keyFor(sessionId)).open();
 }
 const create = async (key: string) =>

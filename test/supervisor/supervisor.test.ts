@@ -122,7 +122,7 @@ function supervise(slotsMax = 4): void {
     agents: unused,
     credentials: unused,
     clock,
-    serverKey: true,
+    serverKeys: new Set(['anthropic'] as const),
   });
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);

@@ -82,7 +82,7 @@ export class Door {
       agents,
       credentials,
       clock: systemClock,
-      serverKey: options.serverKey !== false,
+      serverKeys: new Set(options.serverKey === false ? [] : (['anthropic'] as const)),
     });
   }
 
@@ -109,9 +109,16 @@ export class Door {
     const ports = { access, agents, credentials, sessions, live, logger, journal: store.journal };
     this.graphql = createGraphqlDoor(ports, this.#options);
     this.#server = await listen(
-      { graphql: this.graphql, logger, ready: () => Promise.resolve(true) },
+      { graphql: this.graphql, logger, ready: () => this.#ready() },
       { port, host: '127.0.0.1' },
     );
+  }
+
+  /** What /readyz meets. */
+  obstacle: Error | undefined;
+
+  #ready(): Promise<void> {
+    return this.obstacle === undefined ? Promise.resolve() : Promise.reject(this.obstacle);
   }
 
   async stop(): Promise<void> {

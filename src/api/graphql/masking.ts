@@ -1,9 +1,11 @@
 /**
- * What of an error may be seen outside. Errors in the document are shown; a Fault is shown with its code; anything else is
- * a defect or an outage: INTERNAL and a request id outside, the cause in the log.
+ * What of an error may be seen outside. Errors in the document are shown; a Fault is shown with its code, an Outage also with
+ * when to try again; anything else is a defect: INTERNAL and a request id outside, the cause in the log.
  */
 import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { Fault } from '../../kernel/fault.ts';
+import { Outage } from '../../kernel/outage.ts';
+import { retryAfterSeconds, statusOf } from '../fault-table.ts';
 import type { Logger } from '../../kernel/logger.ts';
 
 export interface Masking {
@@ -16,6 +18,12 @@ export function masked(error: unknown, { requestId, logger }: Masking): GraphQLE
   const graphqlError = error instanceof GraphQLError ? error : undefined;
   const cause = graphqlError === undefined ? error : rootCause(graphqlError);
   const place = { nodes: graphqlError?.nodes, source: graphqlError?.source, path: graphqlError?.path };
+  if (cause instanceof Outage) {
+    const { code, message, retryAfterMs } = cause;
+    logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
+    const http = { status: statusOf(cause), headers: { 'retry-after': String(retryAfterSeconds(cause)) } };
+    return new GraphQLError(message, { ...place, extensions: { code, retryAfterMs, requestId, http } });
+  }
   if (cause instanceof Fault)
     return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
   if (graphqlError !== undefined && cause === undefined) {

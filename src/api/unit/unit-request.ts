@@ -37,15 +37,17 @@ export function parseAppend(body: unknown): UnitAppend {
 }
 
 export function parseDelta(body: unknown): UnitDelta {
-  const { callId, offset, text } = record(body, 'body');
+  const { callId, kind, offset, text } = record(body, 'body');
   if (typeof callId !== 'string' || !CALL_ID.test(callId))
     throw new InvalidInput('callId', 'expected an id.');
+  if (kind !== undefined && kind !== 'message' && kind !== 'thinking')
+    throw new InvalidInput('kind', 'expected message or thinking.');
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
     throw new InvalidInput('offset', 'expected a whole number.');
   }
   if (typeof text !== 'string' || text.length > DELTA_CHARS_MAX)
     throw new InvalidInput('text', 'expected a short text.');
-  return { callId, offset, text };
+  return { callId, kind, offset, text };
 }
 
 export function parseToolCall(callId: string, body: unknown): ToolCall {
@@ -111,7 +113,7 @@ function parseFailure(value: unknown): { code: string; message: string } {
   if (typeof code !== 'string' || typeof message !== 'string') {
     throw new InvalidInput('failure', 'expected code and message.');
   }
-  return { code: code.slice(0, 64), message: message.slice(0, 2_000) };
+  return { code: code.slice(0, 64).toWellFormed(), message: message.slice(0, 2_000).toWellFormed() }; // a cut may go through a character
 }
 
 function parseSaid(value: unknown): Said {

@@ -2,28 +2,14 @@
  * The file half of the host's Sandbox. Runs inside the isolation with the rights of the tools, so a link that was planted
  * leads to nothing that a command could not reach. Nothing here waits for a fifo or a device.
  */
-import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, lstat, open, opendir, readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
 import type { FolderEntry } from '../../hands/sandbox.ts';
 import { refuse } from './translate-error.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-const MODE_NEW = 0o644;
-const MODE_BITS = 0o777;
 
 export async function* readFileChunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void> {
   const file = await openFile(path).catch((error: unknown) => refuse(path, error));
@@ -38,36 +24,6 @@ export async function* readFileChunks(path: string, signal: AbortSignal): AsyncG
     }
   } finally {
     await file.close();
-  }
-}
-
-/** Writes beside the file and renames, so that the old content is there until the new one is. A link stays a link. */
-export async function replaceFile(path: string, content: Buffer): Promise<{ created: boolean }> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const target = await realpath(path).catch(() => path);
-    const known = await stat(target).catch(() => undefined);
-    if (known !== undefined) checkFile(path, known);
-    const temporary = join(
-      dirname(target),
-      `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`,
-    );
-    try {
-      const file = await open(temporary, 'wx', known === undefined ? MODE_NEW : known.mode & MODE_BITS);
-      try {
-        await file.writeFile(content);
-        if (known !== undefined) await file.chmod(known.mode & MODE_BITS);
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, target);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    return { created: known === undefined };
-  } catch (error) {
-    return refuse(path, error);
   }
 }
 

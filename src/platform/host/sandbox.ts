@@ -7,11 +7,12 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { FileRefused } from '../../hands/faults.ts';
 import type { Command, CommandEnd, Sandbox } from '../../hands/sandbox.ts';
-import { listFolder, readFileChunks, replaceFile } from './files.ts';
+import { listFolder, readFileChunks } from './files.ts';
 import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
 import { isAnyMarked, killTree, MARK } from './process-tree.ts';
 import { Quota } from './quota.ts';
 import type { Size } from './workspace-size.ts';
+import { writeWhole, type WrittenFile } from './written-file.ts';
 
 export interface HostSandboxOptions {
   /** The workspace. */
@@ -110,10 +111,10 @@ export class HostSandbox implements Sandbox {
     return readFileChunks(path, signal);
   }
 
-  async write(path: string, content: Buffer): Promise<{ readonly created: boolean }> {
+  async write(path: string, content: Buffer): Promise<WrittenFile> {
     const refusal = await this.#quota.refusal();
     if (refusal !== undefined) throw new FileRefused(refusal);
-    const written = await replaceFile(path, content);
+    const written = await writeWhole(path, content);
     this.#quota.watch();
     return written;
   }

@@ -1,7 +1,6 @@
 /**
- * Why a database cannot be opened, or failed while it was open: each a sentence for whoever runs the server. The SQLite
- * adapter has its own two of the same names and codes: those name a file, these name an address. Addresses never hold a
- * user's name or password.
+ * Why a database cannot be opened: a sentence for whoever starts the server. The SQLite adapter has one of the same name and code:
+ * that one names a file, this one an address. Addresses never hold a user's name or password.
  */
 import { Fault } from '../../kernel/fault.ts';
 
@@ -14,20 +13,5 @@ export class DatabaseUnusable extends Fault {
   constructor(address: string | undefined, sentence: string, cause?: unknown) {
     super(sentence, { cause });
     this.address = address;
-  }
-}
-
-/**
- * A command failed on an open database. Not a Fault: it is an outage, whose sentence is for the operator's log and not for
- * a stranger. Whether it was written is another question: isUnknownOutcome in translate-error.ts.
- */
-export class DatabaseFailed extends Error {
-  /** What kind of failure, for logs and counts: NO_ANSWER, NO_PRIMARY, DISK_FULL … */
-  readonly reason: string;
-
-  constructor(reason: string, sentence: string, cause: unknown) {
-    super(sentence, { cause });
-    this.name = 'DatabaseFailed';
-    this.reason = reason;
   }
 }

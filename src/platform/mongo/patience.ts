@@ -1,7 +1,7 @@
 /** Going on over a database that is away for a moment: a restart, an election, a connection that was cut. */
 import type { Clock } from '../../kernel/clock.ts';
 import { Backoff } from '../../kernel/backoff.ts';
-import { DatabaseFailed } from './faults.ts';
+import { Outage } from '../../kernel/outage.ts';
 import { isPassing, translateError } from './translate-error.ts';
 
 /** Elections take some seconds, a restart with recovery up to half a minute; who waits longer is better told. */
@@ -39,10 +39,10 @@ export class Patience {
     await this.#wait();
   }
 
-  /** Waits a little for what must come soon. Throws DatabaseFailed when it does not. */
+  /** Waits a little for what must come soon. Throws Outage when it does not. */
   async waitOrThrow(): Promise<void> {
     this.#until ??= this.#clock.now() + PATIENCE_MS;
-    if (this.#clock.now() >= this.#until) throw new DatabaseFailed('TIMEOUT', NOT_VISIBLE, undefined);
+    if (this.#clock.now() >= this.#until) throw new Outage('TIMEOUT', NOT_VISIBLE, undefined);
     await this.#wait();
   }
 

@@ -17,7 +17,8 @@ import {
   MongoWriteConcernError,
   type TopologyDescription,
 } from 'mongodb';
-import { DatabaseFailed, DatabaseUnusable } from './faults.ts';
+import { Outage } from '../../kernel/outage.ts';
+import { DatabaseUnusable } from './faults.ts';
 
 type Failure = readonly [reason: string, sentence: string];
 
@@ -137,7 +138,7 @@ export function translateError(error: unknown): unknown {
   if (!(error instanceof MongoError)) return error;
   const cause = driverErrorOf(error);
   const [reason, sentence] = failureOf(cause instanceof MongoError ? cause : error);
-  return new DatabaseFailed(reason, sentence, error);
+  return new Outage(reason, sentence, error);
 }
 
 /** Runs `work` and translates what it throws. */
@@ -195,7 +196,7 @@ function failureOf(error: MongoError): Failure {
 
 /** What went wrong as the driver tells it of a single command: also after it was translated, and out of the wrapping of a bulk write. */
 export function driverErrorOf(error: unknown): unknown {
-  const thrown = error instanceof DatabaseFailed ? error.cause : error;
+  const thrown = error instanceof Outage ? error.cause : error;
   const isWrapping = thrown instanceof MongoBulkWriteError && thrown.errorResponse instanceof MongoError;
   return isWrapping ? thrown.errorResponse : thrown;
 }

@@ -42,7 +42,7 @@ export class SqliteAgentStore implements AgentStore {
   }
 
   async create(agent: Agent): Promise<{ readonly created: boolean; readonly agent: Agent }> {
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const there = this.#one(this.#byId, agent.id) ?? this.#one(this.#byName, agent.name);
       if (there !== undefined) return { created: false, agent: there };
       this.#insert.run(agent.id, agent.name, agent.createdAt, agent.updatedAt, JSON.stringify(agent));
@@ -52,7 +52,7 @@ export class SqliteAgentStore implements AgentStore {
   }
 
   async update(agent: Agent, readAt: number): Promise<boolean> {
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const { changes } = this.#update.run(
         agent.name,
         agent.updatedAt,

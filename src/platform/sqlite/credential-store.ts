@@ -1,7 +1,8 @@
 /** Credentials as records (secrets/credential-store.ts); the keys themselves are in the secret store. */
 import type { StatementSync } from 'node:sqlite';
 import type { CredentialId } from '../../kernel/id.ts';
-import type { Credential, CredentialStore, Provider } from '../../secrets/credential-store.ts';
+import type { Credential, CredentialStore } from '../../secrets/credential-store.ts';
+import type { Provider } from '../../secrets/provider-table.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
@@ -44,7 +45,7 @@ export class SqliteCredentialStore implements CredentialStore {
   async create(
     credential: Credential,
   ): Promise<{ readonly created: boolean; readonly credential: Credential }> {
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const there = this.#get(credential.id);
       if (there !== undefined) return { created: false, credential: there };
       if (credential.isDefault) this.#endDefault.run(credential.provider);
@@ -57,7 +58,7 @@ export class SqliteCredentialStore implements CredentialStore {
     id: CredentialId,
     change: (credential: Credential) => Credential,
   ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined> {
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const before = this.#get(id);
       if (before === undefined) return undefined;
       const after = change(before);

@@ -5,11 +5,16 @@
  * D1 One server per file: a lock on `<path>.lock` is held as long as the database is open. The kernel drops it when the
  *    process ends, however it ends, so a crashed server leaves nothing to clean up.
  * D2 A committed transaction survives loss of power (write-ahead log, synchronous = FULL).
+ * D4 Nobody waits for the lock of another program on this thread: a writer that does not get it tries again a little later.
  * D3 A file of a newer version is refused untouched; an older one is brought forward before anyone reads it.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { systemClock } from '../../kernel/clock.ts';
+import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
+import { Outage } from '../../kernel/outage.ts';
 import { DatabaseInUse, DatabaseUnusable } from './faults.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { isBusy, translated, translateError, translateOpenError } from './translate-error.ts';
@@ -17,8 +22,14 @@ import { isBusy, translated, translateError, translateOpenError } from './transl
 export const IN_MEMORY = ':memory:';
 /** "HOLD": marks the file as ours, so that a file of another program is never taken for an empty one. */
 const APPLICATION_ID = 0x484f4c44;
-/** Someone looking into the file with another tool may hold it this long. */
-const BUSY_TIMEOUT_MS = 5_000;
+/** Someone looking into the file with another tool may hold it this long while it is opened. */
+const OPEN_WAIT_MS = 5_000;
+/** A writer waits this long for the lock of another program (a backup, a shell); callers are told after it. */
+export const LOCK_WAIT_MS = 30_000;
+/** Between two tries for that lock: the event loop goes on meanwhile. */
+export const LOCK_RETRY_MS = 20;
+/** Less room on the disk than one body at its limit and what goes with it: the server is not ready to take work. */
+const FREE_BYTES_MIN = 2 * BODY_BYTES_MAX;
 /** Pages of the log's index that many sessions write to at once: 64 MiB, of which only what is used is taken. */
 const CACHE_KIB = 65_536;
 /** Pages in the write-ahead log before they are copied home (32 MiB): copies are what makes a slow commit. */
@@ -35,12 +46,14 @@ export class Database {
   readonly #unlock: () => void;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
+  /** One at a time, however many ask: anybody may. */
+  #probe: Promise<void> | undefined;
 
   private constructor(path: string, sqlite: DatabaseSync, unlock: () => void) {
     this.path = path;
     this.#sqlite = sqlite;
     this.#unlock = unlock;
-    this.#begin = sqlite.prepare('BEGIN');
+    this.#begin = sqlite.prepare('BEGIN IMMEDIATE');
     this.#commit = sqlite.prepare('COMMIT');
   }
 
@@ -49,11 +62,12 @@ export class Database {
     const unlock = path === IN_MEMORY ? () => undefined : lock(path); // D1
     let sqlite: DatabaseSync | undefined;
     try {
-      sqlite = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false });
+      sqlite = new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: false });
       refuseForeign(path, sqlite);
       sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
         PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY`); // D2
       migrate(sqlite);
+      sqlite.exec('PRAGMA busy_timeout = 0'); // D4
       return new Database(path, sqlite, unlock);
     } catch (error) {
       sqlite?.close();
@@ -71,7 +85,40 @@ export class Database {
     });
   }
 
-  /** All of `work` or nothing of it. What it throws is thrown on, translated. */
+  /** All of `work` or nothing of it, once the lock is free; throws Outage when that takes longer than LOCK_WAIT_MS (D4). */
+  async write<T>(work: () => T): Promise<T> {
+    const until = performance.now() + LOCK_WAIT_MS;
+    for (;;) {
+      try {
+        return this.transaction(work);
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= until) throw error;
+        await systemClock.sleep(LOCK_RETRY_MS);
+      }
+    }
+  }
+
+  /** Throws Outage when nothing can be written: the disk is full, or another program holds the lock. */
+  ready(): Promise<void> {
+    this.#probe ??= this.#probed().finally(() => {
+      this.#probe = undefined;
+    });
+    return this.#probe;
+  }
+
+  async #probed(): Promise<void> {
+    if (this.path !== IN_MEMORY) {
+      const { bavail, bsize } = await statfs(dirname(this.path));
+      if (bavail * bsize < FREE_BYTES_MIN)
+        throw new Outage(
+          'DISK_FULL',
+          'The disk of the data folder is full. Make room; the server goes on by itself.',
+        );
+    }
+    await this.write(() => undefined);
+  }
+
+  /** All of `work` or nothing of it, now. What it throws is thrown on, translated; with isBusy, `work` has not run. */
   transaction<T>(work: () => T): T {
     try {
       this.#begin.run();

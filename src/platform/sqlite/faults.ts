@@ -25,18 +25,3 @@ export class DatabaseUnusable extends Fault {
     this.path = path;
   }
 }
-
-/**
- * A statement failed on an open database. Not a Fault: it is an outage, whose sentence is for the operator's log and not
- * for a stranger. Nothing of the transaction was written.
- */
-export class DatabaseFailed extends Error {
-  /** The driver's word for it, for example SQLITE_FULL. */
-  readonly reason: string;
-
-  constructor(reason: string, sentence: string, cause: unknown) {
-    super(sentence, { cause });
-    this.name = 'DatabaseFailed';
-    this.reason = reason;
-  }
-}

@@ -5,11 +5,16 @@
  * G1 Nobody hears of the outcome before the commit has succeeded; if it fails, everyone in it hears of the failure.
  * G2 A refusal inside one work is that work's own: it must not have written anything, and the others go on.
  * G3 Work runs in the order of its arrival.
+ * G4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  */
-import type { Database } from './database.ts';
+import { type Database, LOCK_RETRY_MS, LOCK_WAIT_MS } from './database.ts';
+import { Outage } from '../../kernel/outage.ts';
+import { isBusy } from './translate-error.ts';
 
 /** Rows in one commit: past this a larger group gains nothing and only blocks the event loop longer. */
 const COMMIT_ROWS_MAX = 1_000;
+/** Works that wait while another program holds the lock: more are told at once, since each holds what it wants to write. */
+const HELD_UP_MAX = 2_000;
 
 export interface Work {
   /** Runs inside the transaction; answers how many rows it wrote. Throws only when the whole commit must fail. */
@@ -34,6 +39,8 @@ export class GroupCommit {
   readonly #hooks: CommitHooks;
   #waiting: Work[] = [];
   #scheduled: NodeJS.Immediate | undefined;
+  /** G4: set while the lock is held by another program. */
+  #heldUp: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
   #closed = false;
 
   constructor(database: Database, hooks: CommitHooks) {
@@ -46,19 +53,33 @@ export class GroupCommit {
       work.fail(new Error('The journal is closed.'));
       return;
     }
+    if (this.#heldUp !== undefined && this.#waiting.length >= HELD_UP_MAX) {
+      work.fail(
+        new Outage(
+          'SQLITE_BUSY',
+          'Another program holds the data file, and much waits for it. Try again later.',
+        ),
+      );
+      return;
+    }
     this.#waiting.push(work);
     this.#schedule();
   }
 
-  /** Commits what waits, then takes no more. */
+  /** Commits what waits, then takes no more; what another program's lock keeps out is told so. */
   close(): void {
     this.#closed = true;
-    while (this.#waiting.length > 0) this.#commit();
+    while (this.#waiting.length > 0 && this.#heldUp === undefined) this.#commit();
+    if (this.#heldUp !== undefined)
+      this.#failAll(
+        new Outage('SQLITE_BUSY', 'The server stopped while another program held the data file.'),
+      );
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
   }
 
   #schedule(): void {
+    if (this.#heldUp !== undefined) return; // its timer looks again
     this.#scheduled ??= setImmediate(() => {
       this.#scheduled = undefined;
       if (this.#waiting.length > 0) this.#commit();
@@ -79,13 +100,35 @@ export class GroupCommit {
         this.#hooks.beforeCommit();
       });
     } catch (error) {
+      if (taken === 0) return isBusy(error) ? this.#holdUp(error) : this.#failAll(error);
       const group = this.#take(taken);
       this.#hooks.rolledBack();
       for (const work of group) work.fail(error); // G1
       return;
     }
+    this.#letGo();
     for (const work of this.#take(taken)) work.settle(); // G1
     this.#hooks.committed();
+  }
+
+  /** G4 */
+  #holdUp(error: unknown): void {
+    const until = this.#heldUp?.until ?? performance.now() + LOCK_WAIT_MS;
+    if (performance.now() >= until) return this.#failAll(error);
+    const timer = setTimeout(() => this.#commit(), LOCK_RETRY_MS);
+    this.#heldUp = { until, timer };
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#heldUp?.timer);
+    this.#heldUp = undefined;
+  }
+
+  #failAll(error: unknown): void {
+    this.#letGo();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const work of waiting) work.fail(error); // G1
   }
 
   #take(count: number): readonly Work[] {

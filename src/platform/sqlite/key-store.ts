@@ -25,11 +25,11 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   async add(key: ApiKey): Promise<void> {
-    translated(() => this.#add.run(key.id, key.name, key.hash, key.createdAt));
+    await this.#database.write(() => this.#add.run(key.id, key.name, key.hash, key.createdAt));
   }
 
   async replace(key: ApiKey): Promise<void> {
-    this.#database.transaction(() => {
+    await this.#database.write(() => {
       this.#forgetOthers.run(key.name, key.hash);
       this.#add.run(key.id, key.name, key.hash, key.createdAt);
       this.#name.run(key.name, key.hash);

@@ -26,7 +26,7 @@ export class SqliteOwnerStore implements OwnerStore {
   }
 
   async beat(owner: string, expiresAt: number): Promise<void> {
-    this.#database.transaction(() => {
+    await this.#database.write(() => {
       this.#beat.run(owner, expiresAt);
       this.#sweep.run(expiresAt - DEAD_KEPT_MS);
     });
@@ -42,6 +42,6 @@ export class SqliteOwnerStore implements OwnerStore {
   }
 
   async retire(owner: string): Promise<void> {
-    translated(() => this.#retire.run(owner));
+    await this.#database.write(() => this.#retire.run(owner));
   }
 }

@@ -53,7 +53,7 @@ export class SqliteQueue implements Queue {
   async send(message: QueueMessage): Promise<Sent> {
     const { id, group, body, delayMs } = parseMessage(message);
     const now = this.#clock.now();
-    const sent = this.#database.transaction(() => {
+    const sent = await this.#database.write(() => {
       this.#sql.forget.run(now);
       if (rowOf(this.#sql.known, id) !== undefined) return false;
       this.#enqueue({ id, group, body }, now, now + delayMs);
@@ -65,12 +65,12 @@ export class SqliteQueue implements Queue {
 
   async receive(request: ReceiveRequest): Promise<readonly ReceivedMessage[]> {
     parseReceive(request);
-    return this.#poll.receive(request, async () => this.#take(request));
+    return this.#poll.receive(request, () => this.#take(request));
   }
 
   async delete(receipt: string): Promise<boolean> {
     const now = this.#clock.now();
-    const outcome = this.#database.transaction(() => {
+    const outcome = await this.#database.write(() => {
       const row = rowOf(this.#sql.byReceipt, receipt);
       if (row === undefined) return 'stale'; // Q7
       const [id, group, state] = row as readonly [string, string, string]; // columns of byReceipt
@@ -85,7 +85,7 @@ export class SqliteQueue implements Queue {
 
   async changeVisibility(receipt: string, visibilityMs: number): Promise<boolean> {
     parseVisibility(visibilityMs);
-    const changed = this.#database.transaction(() => {
+    const changed = await this.#database.write(() => {
       const [, group, state] = rowOf(this.#sql.byReceipt, receipt) ?? [];
       if (state !== 'live') return false; // Q7
       this.#sql.hold.run(this.#clock.now() + visibilityMs, group as string); // column of byReceipt
@@ -104,7 +104,7 @@ export class SqliteQueue implements Queue {
   async redrive(ids: readonly string[]): Promise<number> {
     parseRedrive(ids);
     const now = this.#clock.now();
-    const count = this.#database.transaction(() => {
+    const count = await this.#database.write(() => {
       let redriven = 0;
       for (const id of ids) {
         const row = rowOf(this.#sql.takeDead, id);
@@ -133,11 +133,11 @@ export class SqliteQueue implements Queue {
     this.#sql.addGroup.run(group, visibleAt);
   }
 
-  #take({ max, visibilityMs }: ReceiveRequest): readonly ReceivedMessage[] {
+  async #take({ max, visibilityMs }: ReceiveRequest): Promise<readonly ReceivedMessage[]> {
     const now = this.#clock.now();
     const dueRows = translated(() => rowsOf(this.#sql.due, now, max)); // most looks find nothing and write nothing
     if (dueRows.length === 0) return [];
-    return this.#database.transaction(() => {
+    return this.#database.write(() => {
       const taken: ReceivedMessage[] = [];
       for (let due = dueRows; due.length > 0; due = rowsOf(this.#sql.due, now, max - taken.length)) {
         for (const [name] of due) {

@@ -36,6 +36,8 @@ export interface SqliteStore {
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
   readonly queue: Queue;
+  /** Throws Outage when nothing can be written. */
+  ready(): Promise<void>;
   /** Commits the appends that wait, then lets go of the file. */
   close(): void;
 }
@@ -63,6 +65,7 @@ export function openSqlite({
     keys: new SqliteKeyStore(database),
     owners: new SqliteOwnerStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),
+    ready: () => database.ready(),
     close() {
       journal.close();
       database.close();

@@ -1,5 +1,6 @@
 /** What the driver throws, in words that say what to do. Everything that this adapter throws has passed here once. */
-import { DatabaseFailed, DatabaseUnusable } from './faults.ts';
+import { Outage } from '../../kernel/outage.ts';
+import { DatabaseUnusable } from './faults.ts';
 
 /** The low byte of a result code is its primary code (sqlite.org/rescode.html). */
 const PRIMARY_MASK = 0xff;
@@ -8,7 +9,10 @@ const CANTOPEN = 14;
 const NOTADB = 26;
 
 const FAILURES: Readonly<Record<number, readonly [reason: string, sentence: string]>> = {
-  5: ['SQLITE_BUSY', 'Another program holds the data file. Close it: only one server may use it.'],
+  5: [
+    'SQLITE_BUSY',
+    'Another program holds the data file: nothing was written. Close that program, then try again.',
+  ],
   6: ['SQLITE_LOCKED', 'A statement met a lock of its own connection; this is a defect.'],
   7: ['SQLITE_NOMEM', 'The database ran out of memory.'],
   8: [
@@ -17,7 +21,10 @@ const FAILURES: Readonly<Record<number, readonly [reason: string, sentence: stri
   ],
   10: ['SQLITE_IOERR', 'The disk failed to read or write the data file. Check the disk.'],
   11: ['SQLITE_CORRUPT', 'The data file is damaged. Stop the server and restore the file from a backup.'],
-  13: ['SQLITE_FULL', 'The disk is full: nothing was written. Make room; the server goes on by itself.'],
+  13: [
+    'SQLITE_FULL',
+    'The disk is full: nothing was written. Make room, then try again; the server goes on by itself.',
+  ],
   14: [
     'SQLITE_CANTOPEN',
     'The data file or its write-ahead log cannot be opened. Check that its folder is there.',
@@ -27,6 +34,9 @@ const FAILURES: Readonly<Record<number, readonly [reason: string, sentence: stri
   26: ['SQLITE_NOTADB', 'The data file is not a database any more. Restore it from a backup.'],
 };
 
+/** These say that a statement of ours is wrong: not an outage, and trying again would not help. */
+const DEFECTS: ReadonlySet<number> = new Set([6, 18, 19]);
+
 /** An error of a statement. Anything that is not the driver's own comes back as it is. */
 export function translateError(error: unknown): unknown {
   const code = resultCodeOf(error);
@@ -35,7 +45,7 @@ export function translateError(error: unknown): unknown {
     `SQLITE_${code}`,
     `The database refused a statement: ${messageOf(error)}.`,
   ];
-  return new DatabaseFailed(reason, sentence, error);
+  return DEFECTS.has(code) ? new Error(sentence, { cause: error }) : new Outage(reason, sentence, error);
 }
 
 /** An error of opening `path`. */
@@ -53,13 +63,12 @@ export function translateOpenError(path: string, error: unknown): unknown {
     return new DatabaseUnusable(path, sentence, error);
   }
   const failed = translateError(error);
-  return failed instanceof DatabaseFailed
-    ? new DatabaseUnusable(path, `${path}: ${failed.message}`, error)
-    : error;
+  return failed instanceof Outage ? new DatabaseUnusable(path, `${path}: ${failed.message}`, error) : error;
 }
 
+/** Another program holds the lock for writing: the statement did nothing. */
 export function isBusy(error: unknown): boolean {
-  return resultCodeOf(error) === BUSY;
+  return resultCodeOf(error instanceof Outage ? error.cause : error) === BUSY;
 }
 
 /** Runs `work` and translates what it throws. */

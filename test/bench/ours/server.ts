@@ -16,7 +16,7 @@ const tools = { call: () => Promise.reject(new Error('No hands here.')), cancel:
 const model = () => Promise.reject(new Error('No model here.'));
 const unitPort = await listen(createUnitDoor({ ...ports, tools, model }));
 const graphql = createGraphqlDoor(ports, { console: false });
-const ready = () => Promise.resolve(true);
+const ready = () => Promise.resolve();
 const http = await listenHttp({ graphql, logger: ports.logger, ready }, { port: 0, host: '127.0.0.1' });
 
 const commands = {

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Collection, Db } from 'mongodb';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { DatabaseFailed } from '../../../src/platform/mongo/faults.ts';
+import { Outage } from '../../../src/kernel/outage.ts';
 import { MongoQueue } from '../../../src/platform/mongo/queue.ts';
 import type { Queue } from '../../../src/webhooks/queue.ts';
 import { type QueuePlatform, queueContract } from '../../contracts/queue.ts';
@@ -165,7 +165,7 @@ await mongoSuite(
           messagesEach: 10,
           receivers: 4,
           crashes: 2,
-          forgives: (error) => error instanceof DatabaseFailed,
+          forgives: (error) => error instanceof Outage,
           onDeleted(deleted) {
             if (deleted === 20 || deleted === 60) deaths.push(restart());
           },

@@ -11,7 +11,7 @@ import {
 } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { DatabaseFailed } from '../../../src/platform/mongo/faults.ts';
+import { Outage } from '../../../src/kernel/outage.ts';
 import { STEPS } from '../../../src/platform/mongo/migrations.ts';
 import { MongoOwnerStore } from '../../../src/platform/mongo/owner-store.ts';
 import {
@@ -40,7 +40,7 @@ describe('an error of the MongoDB driver', () => {
 
     const translated = translateError(error);
 
-    expect(translated).toBeInstanceOf(DatabaseFailed);
+    expect(translated).toBeInstanceOf(Outage);
     expect(translated).toMatchObject({ reason, cause: error });
     expect(String(translated)).toMatch(/\.$/);
   });
@@ -146,7 +146,7 @@ describe('an error of the MongoDB driver', () => {
 
     const beat = new MongoOwnerStore(database).beat('me', 1);
 
-    await expect(beat).rejects.toMatchObject({ name: 'DatabaseFailed', reason: 'DISK_FULL' });
+    await expect(beat).rejects.toMatchObject({ name: 'Outage', reason: 'DISK_FULL' });
     await expect(beat).rejects.toThrow(/disk of the database is full/);
     await database.close();
     await server.close();

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, turnIdOf } from '../../../src/kernel/id.ts';
-import { DatabaseFailed, DatabaseInUse, DatabaseUnusable } from '../../../src/platform/sqlite/faults.ts';
+import { Outage } from '../../../src/kernel/outage.ts';
+import { DatabaseInUse, DatabaseUnusable } from '../../../src/platform/sqlite/faults.ts';
 import { MIGRATIONS } from '../../../src/platform/sqlite/migrations.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
 import { translateError, translateOpenError } from '../../../src/platform/sqlite/translate-error.ts';
@@ -115,9 +116,9 @@ describe('a failed commit', () => {
     ]);
 
     expect(results.map((result) => result.status === 'rejected' && result.reason)).toEqual([
-      expect.any(DatabaseFailed),
-      expect.any(DatabaseFailed),
-      expect.any(DatabaseFailed),
+      expect.any(Outage),
+      expect.any(Outage),
+      expect.any(Outage),
     ]);
     expect(await sessions.get(id)).toEqual(before);
     expect(await sessions.get(born.id)).toBeUndefined();
