@@ -88,7 +88,8 @@ async function playFault(
   }
 }
 
-function* framesOf(play: Play): Generator<Frame, void> {
+/** The events of a stream, in their order. */
+export function* framesOf(play: Play): Generator<Frame, void> {
   const { usage, written, stopReason, stopSequence, stopDetails } = play;
   const message = {
     ...wholeMessage({ ...play, written: [], stopReason: null, stopSequence: null, stopDetails: null }),

@@ -111,6 +111,7 @@ const CASES: Readonly<Record<string, Case>> = {
     refused: request({ tools: [{ name: 'x' }] }),
     lawful: request({ tools: [{ name: 'x', input_schema: { type: 'object' } }] }),
   },
+  'tools.schema.type.missing': { refused: schema({ type: undefined }), lawful: schema({}) },
   'tools.schema.type': { refused: schema({ type: 'string' }), lawful: schema({ type: 'object' }) },
   'tools.schema.top': {
     refused: schema({ anyOf: [{ required: ['a'] }] }),
@@ -171,6 +172,14 @@ const CASES: Readonly<Record<string, Case>> = {
     message: 'messages.0.content.0.text.level: Extra inputs are not permitted',
   },
   'block.role': { refused: saying(user(use('a')), user(text('x'))), lawful: called(use('a'), result('a')) },
+  'block.document': {
+    refused: saying(user(text('x')), agent({ type: 'document', source: {} }), user(text('y'))),
+    lawful: saying(user({ type: 'document', source: {} }, text('x'))),
+  },
+  'text.citations': {
+    refused: saying(user(text('x', { citations: [{}] }))),
+    lawful: saying(user(text('x')), agent(text('y', { citations: [{}] })), user(text('z'))),
+  },
   'text.type': { refused: saying(user({ type: 'text' })), lawful: saying(user(text('x'))) },
   'text.empty': {
     refused: called(use('a'), result('a', { content: [text('')] })),
@@ -285,7 +294,10 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   prefill: {
     refused: saying(user(text('x')), agent(text('y'))),
-    lawful: saying(user(text('x')), agent(text('y')), user(text('z'))),
+    lawful: saying(
+      user(text('x')),
+      agent(text('y'), { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }),
+    ),
   },
   'prefill.space': {
     refused: saying(user(text('x')), agent(text('y '))),

@@ -133,6 +133,31 @@ export const MESSAGE_RULES: readonly MessageRule[] = [
     },
   },
   {
+    id: 'block.document',
+    refuses: 'a document of the assistant’s, with version `2026-10-21`',
+    message: '{path}: `document` blocks are not permitted in `assistant` messages',
+    source: 'Versions (our wording)',
+    find: ({ blocks, version }) =>
+      version === '2023-06-01'
+        ? undefined
+        : pathOf(blocks.find(({ type, role }) => type === 'document' && role === 'assistant')),
+  },
+  {
+    id: 'text.citations',
+    refuses: 'a text of the user’s with citations, with version `2026-10-21`',
+    message: '{path}.text.citations: citations are not permitted in user messages',
+    source: 'Versions (our wording)',
+    find: ({ blocks, version }) =>
+      version === '2023-06-01'
+        ? undefined
+        : pathOf(
+            blocks.find(
+              ({ type, role, fields: { citations } }) =>
+                type === 'text' && role === 'user' && Array.isArray(citations) && citations.length > 0,
+            ),
+          ),
+  },
+  {
     id: 'text.type',
     refuses: 'a text block without a text',
     message: '{path}.text.text: Input should be a valid string',
@@ -163,12 +188,15 @@ export const MESSAGE_RULES: readonly MessageRule[] = [
 export const ENDING_RULES: readonly MessageRule[] = [
   {
     id: 'prefill',
-    refuses: 'a conversation that ends with the assistant, unless the script has `prefill`',
+    refuses:
+      'a conversation that ends with the assistant, unless the script has `prefill`, or a tool of the service’s own was paused',
     message:
       'This model does not support assistant message prefill. The conversation must end with a user message.',
     source: 'Working with messages (Claude 4.6 and later); llxprt-code 3695',
-    find: ({ messages, traits: { prefill = false } }) =>
-      prefill || messages.findLast(({ role }) => role !== 'system')?.role !== 'assistant' ? undefined : NONE,
+    find({ turns, traits: { prefill = false } }) {
+      const last = turns.at(-1);
+      return prefill || last?.role !== 'assistant' || last.blocks.some(isServersOwn) ? undefined : NONE;
+    },
   },
   {
     id: 'prefill.space',
@@ -182,6 +210,11 @@ export const ENDING_RULES: readonly MessageRule[] = [
     },
   },
 ];
+
+/** Of a tool that the service runs: an answer that it paused for is sent back as it is ("Handling stop reasons"). */
+function isServersOwn({ type }: PlacedBlock): boolean {
+  return type === 'server_tool_use' || (type.endsWith('_tool_result') && type !== 'tool_result');
+}
 
 function pathOf(found: { readonly path: string } | undefined): Values | undefined {
   return found === undefined ? undefined : { path: found.path };

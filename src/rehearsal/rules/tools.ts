@@ -70,6 +70,12 @@ export const TOOL_RULES: readonly ToolRule[] = [
     source: 'Define tools',
     breaks: (tool) => !isFields(tool['input_schema']),
   }),
+  ownTool('tools.schema.type.missing', {
+    refuses: 'a schema without a `type`',
+    message: 'tools.{at}.custom.input_schema.type: Field required',
+    source: 'Define tools',
+    breaks: (tool) => schemaOf(tool)['type'] === undefined,
+  }),
   ownTool('tools.schema.type', {
     refuses: 'a schema whose `type` is not `object`',
     message: "tools.{at}.custom.input_schema.type: Input should be 'object'",
