@@ -44,6 +44,11 @@ export interface ModelRequest {
   readonly system: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ToolSpec[];
+  /**
+   * none: the model may make no call. What it may choose is part of what the service caches, so another choice than in the
+   * requests before throws their messages away: only for a request that has nothing to read from the cache.
+   */
+  readonly toolChoice?: 'none' | undefined;
 }
 
 /** Gets each piece of an answer as it comes. Must not block, and must not throw. */

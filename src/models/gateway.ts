@@ -3,7 +3,7 @@
  * streams the answer back untouched but for that key, and counts what was used.
  *
  * G1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
- *    and no error, also when the service repeats it.
+ *    and no error, also when the service repeats it in pieces (key-scrubber.ts). That holds for keys that are secrets.
  * G2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
  *    the usage before the brain can act on the answer.
  * G3 A call that was cut, by either side, is metered with what is known, `complete: false`.
@@ -69,7 +69,7 @@ const REQUEST_HEADERS = [
   'x-stainless-retry-count',
 ];
 
-/** Its name is as long as sessions/model-name.ts lets it be. */
+/** Room for a name of the length that sessions/model-name.ts allows. */
 const MODEL_FIELD_BYTES_MAX = 1_024;
 const MODEL_FIELD = /^\s*\{\s*"model"\s*:\s*"([^"\\]+)"/;
 

@@ -2,7 +2,7 @@
 import { type TurnId, turnIdOf } from '../kernel/id.ts';
 import type { Session } from './session.ts';
 
-const CALL = /^t([1-9][0-9]{0,8})[mc][0-9]/;
+const CALL = /^t([1-9][0-9]{0,8})[a-z]/;
 
 /** A call that names no turn of this session counts to its last one. */
 export function turnOfCall(session: Session, callId: string): TurnId | undefined {

@@ -16,10 +16,14 @@ let stage: ModelStage;
 let service: Server;
 let answer: Answer;
 let requests = 0;
+let metered: Metered[] = [];
 let key = CANARY;
+let meter: ((metered: Metered) => Promise<void>) | undefined;
 beforeEach(async () => {
   requests = 0;
   key = CANARY;
+  meter = undefined;
+  metered = [];
   service = createServer((request, response) => {
     requests += 1;
     request.resume();
@@ -30,7 +34,13 @@ beforeEach(async () => {
   const { port } = service.address() as AddressInfo; // it listens on a port
   stage = await openStage({
     upstream: new URL(`http://127.0.0.1:${port}`),
-    ports: { keyFor: () => Promise.resolve(new Sealed(key)) },
+    ports: {
+      keyFor: () => Promise.resolve(new Sealed(key)),
+      async meter(one) {
+        metered.push(one);
+        await meter?.(one);
+      },
+    },
   });
 });
 afterEach(async () => {
@@ -97,9 +107,9 @@ describe('a stream', () => {
       expect(await textOf(await ask(), 100_000)).toBe(body);
     }
 
-    expect(stage.metered).toHaveLength(3);
-    for (const metered of stage.metered)
-      expect(metered).toMatchObject({ ...USED, usage: { inputTokens: 5, outputTokens: 7, complete: true } });
+    expect(metered).toHaveLength(3);
+    for (const one of metered)
+      expect(one).toMatchObject({ ...USED, usage: { inputTokens: 5, outputTokens: 7, complete: true } });
   });
 
   it.each([
@@ -113,7 +123,29 @@ describe('a stream', () => {
 
     expect(response.headers['content-type']).toBe('text/event-stream');
     expect(await textOf(response, 100_000)).toBe(body);
-    expect(stage.metered).toMatchObject([{ ...USED, usage: { outputTokens: 7, complete: true } }]);
+    expect(metered).toMatchObject([{ ...USED, usage: { outputTokens: 7, complete: true } }]);
+  });
+
+  it('gives out all that was said before its end while the usage is being written down', async () => {
+    const asked = Promise.withResolvers<void>();
+    const durable = Promise.withResolvers<void>();
+    meter = () => {
+      asked.resolve();
+      return durable.promise;
+    };
+    const body = STREAM.replace(frame('content_block_stop', { index: 0 }), said('It is'));
+    answer = sends(body);
+
+    let seen = '';
+    const reading = (async () => {
+      for await (const chunk of (await ask()).body) seen += Buffer.from(chunk).toString();
+    })();
+    await asked.promise;
+    await eventually('the rest is there', () => seen === body.replace(frame('message_stop'), ''));
+    durable.resolve();
+    await reading;
+
+    expect(seen).toBe(body);
   });
 
   it('that names no model is metered under the name that was asked for', async () => {
@@ -121,7 +153,7 @@ describe('a stream', () => {
 
     await textOf(await ask(), 100_000);
 
-    expect(stage.metered).toMatchObject([{ model: 'meta/llama-3', usage: { outputTokens: 7 } }]);
+    expect(metered).toMatchObject([{ model: 'meta/llama-3', usage: { outputTokens: 7 } }]);
   });
 
   it('that never says message_stop is metered once, as incomplete', async () => {
@@ -129,7 +161,7 @@ describe('a stream', () => {
     answer = sends(body);
 
     expect(await textOf(await ask(), 100_000)).toBe(body);
-    expect(stage.metered).toMatchObject([{ ...USED, usage: { outputTokens: 7, complete: false } }]);
+    expect(metered).toMatchObject([{ ...USED, usage: { outputTokens: 7, complete: false } }]);
   });
 
   it('that is cut where the key may begin loses nothing of what was said', async () => {
@@ -160,7 +192,7 @@ describe('an answer that is no stream', () => {
 
       expect(await textOf(response, 100_000)).toBe(MESSAGE);
       expect(response.headers['content-length']).toBe(String(MESSAGE.length));
-      expect(stage.metered).toMatchObject([
+      expect(metered).toMatchObject([
         { ...USED, requestId: 'req_1', usage: { inputTokens: 5, outputTokens: 7, complete: true } },
       ]);
       expect(requests).toBe(1);
@@ -174,7 +206,7 @@ describe('an answer that is no stream', () => {
 
     expect(response.headers['content-type']).toBe('text/html');
     expect(await textOf(response, 100_000)).toBe('<html>Log in first.</html>');
-    expect(stage.metered).toEqual([]);
+    expect(metered).toEqual([]);
   });
 
   it.each([204, 200])('and empty passes as such: %i', async (status) => {
@@ -184,7 +216,7 @@ describe('an answer that is no stream', () => {
 
     expect(response.status).toBe(status);
     expect(await textOf(response, 100)).toBe('');
-    expect(stage.metered).toEqual([]);
+    expect(metered).toEqual([]);
   });
 
   it('but sends elsewhere passes with its status, and nobody goes there', async () => {
@@ -219,7 +251,7 @@ describe('the id of a request', () => {
       await textOf(response, 100_000);
 
       expect(response.headers['request-id']).toBe('req_7');
-      expect(stage.metered).toMatchObject([{ requestId: 'req_7' }]);
+      expect(metered).toMatchObject([{ requestId: 'req_7' }]);
     },
   );
 });

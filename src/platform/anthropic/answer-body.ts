@@ -14,6 +14,11 @@ import { failureOfSaid } from './translate-error.ts';
 
 /** A whole Message: ANSWER_CHARS_MAX characters, escaped. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/**
+ * Milliseconds to wait for the end of the body after message_stop, so that the connection can be used again; some proxies
+ * keep it open for minutes.
+ */
+const END_WAIT_MS = 1_000;
 /** Of a page that is no answer, in the message of the failure. */
 const SAMPLE_CHARS_MAX = 80;
 /** OpenAI's last frame, which proxies add. */
@@ -21,20 +26,31 @@ const DONE = '[DONE]';
 const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]); // and the bytes of a BOM
 const OPENS_JSON_OR_HTML: ReadonlySet<number> = new Set(Buffer.from('{[<'));
 
-/** Resolves when all was read; throws ModelFailure, or what the connection throws. */
-export async function readBody(response: HttpResponse, reader: AnswerReader): Promise<void> {
+/**
+ * Resolves when all was read; throws ModelFailure, or what the connection throws. `hangUp` ends a connection that stays open
+ * after the answer.
+ */
+export async function readBody(
+  response: HttpResponse,
+  reader: AnswerReader,
+  hangUp: () => void,
+): Promise<void> {
   const { headers } = response;
   const decoder = new EventStreamDecoder();
   const whole = new Whole();
   let events = 0;
+  let timer: NodeJS.Timeout | undefined;
   try {
     for await (const chunk of response.body) {
       if (whole.take(chunk)) continue;
       for (const frame of decoder.read(chunk)) events += readFrame(frame, reader, headers);
+      if (reader.stopped) timer ??= setTimeout(hangUp, END_WAIT_MS);
     }
   } catch (error) {
     if (reader.stopped) return; // all that was wanted is there
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
   const last = decoder.end();
   if (last !== undefined) events += readFrame(last, reader, headers, true);

@@ -141,7 +141,7 @@ export class AnswerReader {
 
   #start(index: unknown, start: JsonObject): void {
     this.#count();
-    const type = textOf(start['type']) ?? '';
+    const type = textOf(start['type']) ?? 'none';
     if (type === 'text') {
       this.#open.set(index, this.#begun('text', start['text']));
     } else if (type === 'thinking') {
@@ -248,9 +248,10 @@ export class AnswerReader {
       case 'text':
         return [{ kind: 'text', text: block.pieces.text }];
       case 'redacted':
-        return block.data === '' ? [] : [{ kind: 'redacted', data: block.data }];
+        return block.data === '' ? [] : [{ kind: 'redacted', data: block.data.toWellFormed() }];
       case 'thinking': {
-        const { signature, pieces } = block;
+        const { pieces } = block;
+        const signature = block.signature.toWellFormed();
         if (signature === '') return pieces.text === '' ? [] : [{ kind: 'thinking', text: pieces.text }];
         return [{ kind: 'thinking', text: pieces.text, signature }];
       }

@@ -69,8 +69,8 @@ const ON_HOLD: Kind = {
   code: 'MODEL_ACCOUNT_ON_HOLD',
   retriable: 'never',
   say: (reason, { appealUrl }) => {
-    const where = appealUrl === undefined ? 'its support' : appealUrl;
-    return `The model service has put the account on hold (${open(reason)}). Ask ${where} about it, or replace the credential.`;
+    const appeal = appealUrl === undefined ? '' : `, or appeal at ${appealUrl}`;
+    return `The model service has put the account on hold (${open(reason)}). Ask its support${appeal}, or replace the credential.`;
   },
 };
 const BLOCKED: Kind = {

@@ -83,11 +83,11 @@ function answerParam(block: AnswerBlock, idOf: (given: string) => string): Conte
       return { type: 'tool_use', id: idOf(block.toolUseId), name: lawfulName(block.tool), input };
     }
     case 'redacted':
-      return block.data === '' ? undefined : { type: 'redacted_thinking', data: block.data };
+      return block.data === '' ? undefined : { type: 'redacted_thinking', data: block.data.toWellFormed() };
     case 'thinking': {
       const { text, signature } = block;
       if (signature === undefined || signature === '') return undefined; // R5
-      return { type: 'thinking', thinking: text.toWellFormed(), signature };
+      return { type: 'thinking', thinking: text.toWellFormed(), signature: signature.toWellFormed() };
     }
   }
 }

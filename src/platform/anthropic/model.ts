@@ -51,7 +51,8 @@ export class AnthropicModel implements Model {
   }
 
   async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
-    const response = await this.#send(request, signal);
+    const over = new AbortController();
+    const response = await this.#send(request, AbortSignal.any([signal, over.signal]));
     if (response.status >= 400) {
       const text = await this.#refusal(response, signal);
       throw doorRefusal(response, text) ?? failureOf(response, text, request);
@@ -63,7 +64,7 @@ export class AnthropicModel implements Model {
         await this.#refusal(response, signal);
         throw notAnAnswer(`HTTP ${response.status}, a redirect`, response.headers);
       }
-      await readBody(response, reader);
+      await readBody(response, reader, () => over.abort());
       signal.throwIfAborted();
       const answer = reader.answer();
       if (answer === undefined) throw new Error('The stream ended before message_stop.');

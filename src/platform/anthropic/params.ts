@@ -1,7 +1,7 @@
 /**
  * The request as the Messages API wants it. Prompt caching is always on: the service allows four breakpoints, and they
  * stand after the tools, the system prompt, and the last two messages of the user, so that each call reads what the call
- * before it wrote. Nothing is said about tool_choice: it is part of the cached prefix, and another one would throw it away.
+ * before it wrote.
  */
 import type {
   CacheControlEphemeral,
@@ -38,6 +38,7 @@ export function paramsOf(request: ModelRequest): MessageCreateParamsStreaming {
       ...toolParam(tool),
       ...(index === tools.length - 1 ? { cache_control: breakpoint } : {}),
     })),
+    ...(request.toolChoice === undefined ? {} : { tool_choice: { type: request.toolChoice } }),
     ...(system.trim() === ''
       ? {}
       : { system: [{ type: 'text' as const, text: system, cache_control: breakpoint }] }),

@@ -91,7 +91,7 @@ function told(wrong: readonly string[], { json, start }: WrittenCall): string {
 
 function shownStart(start: unknown): string {
   if (!isFilled(start) || isDeep(start)) return '';
-  return typeof start === 'string' ? start : JSON.stringify(start);
+  return typeof start === 'string' ? start : JSON.stringify(wellFormed(start));
 }
 
 function cut(text: string): string {

@@ -317,6 +317,15 @@ describe('the end of an answer', () => {
     });
   });
 
+  test('a connection that stays open after the end is hung up', async () => {
+    const { answer, request } = await played([START + text(0, 'hello') + end('end_turn')], {
+      staysOpen: true,
+    });
+
+    expect(answer?.blocks).toEqual([ANSWER_TEXT]);
+    expect(request?.signal.aborted).toBe(true);
+  });
+
   test('thinking is shown as it comes, apart from the text', async () => {
     const frames = [
       open(0, { type: 'thinking', thinking: '', signature: '' }),

@@ -167,6 +167,18 @@ describe('what a log holds that the service refuses', () => {
     ]);
   });
 
+  test('a call is answered in the very next message, and not again in the one after it', () => {
+    const [, , first, second] = contents(
+      USER('go'),
+      ASSISTANT(CALL('a')),
+      USER('wait'),
+      ANSWERED(RESULT('a')),
+    );
+
+    expect(first).toMatchObject([{ type: 'tool_result', is_error: true }, { text: 'wait' }]);
+    expect(second).toMatchObject([{ type: 'text' }]);
+  });
+
   test('no text is blank, no message empty, no failed result silent', () => {
     const all = contents(
       ANSWERED({ kind: 'text', text: ' \n' }),
@@ -253,6 +265,11 @@ describe('the plan', () => {
     [{ thinking: { mode: 'budget', budgetTokens: 8_000 }, outputTokensMax: 1_024 }, undefined],
   ])('%j thinks as %j', (plan, thinking) => {
     expect(planned(plan).thinking).toEqual(thinking);
+  });
+
+  test('says nothing of tool_choice unless the request does', () => {
+    expect(paramsOf({ ...request([USER('1')]), toolChoice: 'none' }).tool_choice).toEqual({ type: 'none' });
+    expect(planned({})).not.toHaveProperty('tool_choice');
   });
 
   test('says effort and the size of an answer', () => {

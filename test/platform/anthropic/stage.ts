@@ -1,4 +1,5 @@
 /** The model over bytes: an answer as it comes from the wire, and what the brain gets of it. */
+import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import {
   type AnswerBlock,
@@ -27,6 +28,8 @@ export interface Wire {
   readonly messages?: readonly ModelMessage[];
   /** Thrown after the last chunk. */
   readonly cut?: Error;
+  /** The connection is not ended by the service. */
+  readonly staysOpen?: boolean;
 }
 
 export async function played(chunks: readonly (string | Uint8Array)[], wire: Wire = {}): Promise<Played> {
@@ -37,7 +40,7 @@ export async function played(chunks: readonly (string | Uint8Array)[], wire: Wir
     return Promise.resolve({
       status: wire.status ?? 200,
       headers: { 'content-type': 'text/event-stream', 'request-id': 'req_1', ...wire.headers },
-      body: bodyOf(chunks, wire.cut),
+      body: bodyOf(chunks, wire, sent.signal),
     });
   };
   const asked: ModelRequest = {
@@ -96,8 +99,11 @@ export const call = (index: number, name: string, json: string, id = `toolu_${in
 
 async function* bodyOf(
   chunks: readonly (string | Uint8Array)[],
-  cut: Error | undefined,
+  { cut, staysOpen }: Wire,
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   for (const chunk of chunks) yield await Promise.resolve(Buffer.from(chunk));
   if (cut !== undefined) throw cut;
+  if (staysOpen === true) await once(signal, 'abort');
+  signal.throwIfAborted();
 }
