@@ -44,10 +44,9 @@ export class AnswerDraft {
     if (event.type === 'agent.message' && event.level === 'user') this.#messageSeq = seq;
   }
 
-  /** The answer, which has ended: what was cut of an attempt before was said anew. */
+  /** The answer, which has ended: with it ends what was cut of an attempt before, since all of it was said anew. */
   complete(turn: number, model: string | undefined, body: BodyOf<'model.completed'>): AnswerItem {
     const { stopReason, refusalCategory: category, refusalExplanation: explanation } = body;
-    this.#cut = undefined;
     return {
       kind: 'answer',
       turn,

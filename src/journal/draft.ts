@@ -1,6 +1,7 @@
 /**
  * What is being written: the message and the thinking so far of each model call, apart, in memory only. A draft is forgotten when
- * the message of its call is in the log, also one that was cut, and starts again when its call is made again.
+ * the message of its call is in the log, also one that was cut, and starts again when its call is made again: by the same brain,
+ * or by the next one (brain.started).
  */
 import type { RecordedEvent } from './event.ts';
 
@@ -55,6 +56,8 @@ export class Drafts {
   /** By draftKey, and so is #ended. */
   readonly #drafts = new Map<string, Draft>();
   readonly #ended = new Set<string>();
+  /** Calls that ended with a message that was cut: another brain may make them again. */
+  readonly #cut = new Set<string>();
   #generation = 0;
 
   get size(): number {
@@ -92,7 +95,8 @@ export class Drafts {
   /** Forgets the drafts that these events end. */
   landed(events: readonly RecordedEvent[]): void {
     for (const { type, body } of events) {
-      if (type === 'agent.message' || type === 'model.completed') this.#endCall(callIdOf(body));
+      if (type === 'agent.message' || type === 'model.completed') this.#endCall(callOf(body));
+      if (type === 'brain.started') this.#reopenCut();
       if (type === 'turn.completed' || type === 'brain.lost') this.#drafts.clear();
     }
   }
@@ -102,8 +106,15 @@ export class Drafts {
   }
 
   /** Its thinking came before its message, and is over with it. */
-  #endCall(callId: string): void {
+  #endCall({ callId, aborted }: EndedCall): void {
     for (const kind of DRAFT_KINDS) this.#end(draftKey({ kind, callId }));
+    if (aborted) this.#cut.add(callId);
+  }
+
+  #reopenCut(): void {
+    for (const callId of this.#cut)
+      for (const kind of DRAFT_KINDS) this.#ended.delete(draftKey({ kind, callId }));
+    this.#cut.clear();
   }
 
   #end(key: string): void {
@@ -123,8 +134,13 @@ export class Drafts {
   }
 }
 
-/** Of a body or its preview: ids are whole in both. */
-function callIdOf(body: string): string {
-  const { callId }: { callId?: unknown } = JSON.parse(body);
-  return typeof callId === 'string' ? callId : '';
+interface EndedCall {
+  readonly callId: string;
+  readonly aborted: boolean;
+}
+
+/** Of a body or its preview: ids and flags are whole in both. */
+function callOf(body: string): EndedCall {
+  const { callId, aborted }: { callId?: unknown; aborted?: unknown } = JSON.parse(body);
+  return { callId: typeof callId === 'string' ? callId : '', aborted: aborted === true };
 }

@@ -92,6 +92,12 @@ export class Live {
     return [...(this.#tails.get(sessionId)?.drafts.all() ?? [])];
   }
 
+  /** What has been shown of the message of a call; undefined when it is nothing, or the message is in the log. */
+  messageOf(sessionId: SessionId, callId: string): string | undefined {
+    return this.draftsOf(sessionId).find((draft) => draft.kind === 'message' && draft.callId === callId)
+      ?.text;
+  }
+
   /**
    * What a model call has just said, here; the other processes are told. Never journalled. A message whose beginning a process
    * has not seen (it was started again, or had no reader yet) is shown there from the next call on; its whole text comes with

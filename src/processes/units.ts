@@ -49,8 +49,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
 
   const { idleMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
-  const draftOf = (sessionId: SessionId, callId: string) =>
-    live.draftsOf(sessionId).find((draft) => draft.callId === callId)?.text;
+  const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
   const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: () => owners.isBeating(owner, clock.now()) };

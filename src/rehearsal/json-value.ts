@@ -14,6 +14,7 @@ export function listOf(value: unknown): readonly unknown[] {
 /** With sorted keys, so that two writers of the same value agree. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value === 'string') return JSON.stringify(value.toWellFormed()); // half a character comes back as a whole one
   if (!isFields(value)) return JSON.stringify(value) ?? 'null';
   const entries = Object.entries(value)
     .filter(([, field]) => field !== undefined)

@@ -210,6 +210,25 @@ describe('thinking', () => {
     expect(live.headOf(id), 'nobody needs the tail any more').toBeUndefined();
   });
 
+  it('starts again with the call when its message was cut and the next brain makes it again', async () => {
+    const { append, followed, say, think, live, id } = await begin();
+    const { following } = await followed();
+    think(0, 'Hm');
+    say(0, 'Hel');
+    expect(live.messageOf(id, 'c1')).toBe('Hel');
+    const cut = { callId: 'c1', text: 'Hel', aborted: true };
+    await append({ type: 'agent.message', actor: { kind: 'agent' }, body: cut });
+    expect(live.messageOf(id, 'c1')).toBeUndefined();
+
+    await append({ type: 'brain.started', actor: { kind: 'system' }, body: { epoch: 2, owner: 'o' } });
+    think(0, 'Hm');
+    say(0, 'Hello');
+
+    expect(live.draftsOf(id).map(({ text }) => text)).toEqual(['Hm', 'Hello']);
+    expect(live.messageOf(id, 'c1')).toBe('Hello');
+    await following.return?.();
+  });
+
   it('that is too long to keep leaves the message alone', async () => {
     const { say, think, live, id } = await begin();
     const piece = 'x'.repeat(64 * 1024);
