@@ -89,9 +89,11 @@ export class Drafts {
     return { callId, kind, offset: known.length, text: added };
   }
 
-  /** Forgets the drafts that these events end. */
+  /** Forgets the drafts that these events end. A call that begins again, after a crash or by another model, is written again. */
   landed(events: readonly RecordedEvent[]): void {
     for (const { type, body } of events) {
+      if (type === 'brain.started') this.#ended.clear(); // it goes on with the calls of the brain before it
+      if (type === 'model.started') this.#beginCall(callIdOf(body));
       if (type === 'agent.message' || type === 'model.completed') this.#endCall(callIdOf(body));
       if (type === 'turn.completed' || type === 'brain.lost') this.#drafts.clear();
     }
@@ -99,6 +101,11 @@ export class Drafts {
 
   clear(): void {
     this.#drafts.clear();
+  }
+
+  /** Its drafts stay: in another process than the brain's, this event may come after its first deltas. */
+  #beginCall(callId: string): void {
+    for (const kind of DRAFT_KINDS) this.#ended.delete(draftKey({ kind, callId }));
   }
 
   /** Its thinking came before its message, and is over with it. */

@@ -134,6 +134,30 @@ describe('messages that are being written', () => {
     }
   });
 
+  it('are written again when their call is: by the next brain after a crash, or as a call of another model', async () => {
+    const { append, followed, say, live, id } = await begin();
+    const { following } = await followed();
+    const system = { kind: 'system' } as const;
+    const again: readonly NewEvent[] = [
+      { type: 'brain.started', actor: system, body: { epoch: 2, owner: 'x' } },
+      { type: 'model.started', actor: system, body: { callId: 'c1', inputToSeq: 1, model: 'other' } },
+    ];
+    for (const start of again) {
+      say(0, 'Hel');
+      await append({
+        type: 'agent.message',
+        actor: system,
+        body: { callId: 'c1', text: 'Hel', aborted: true },
+      });
+      say(0, 'late');
+      expect(live.draftsOf(id)).toEqual([]);
+      await append(start);
+      say(0, 'Hello');
+      expect(live.draftsOf(id)).toMatchObject([{ text: 'Hello' }]);
+    }
+    await following.return?.();
+  });
+
   it('are bounded: a few calls of a session, and not without end', async () => {
     const { say, live, id } = await begin();
     for (let call = 0; call < 20; call += 1) say(0, 'text', `c${call}`);
