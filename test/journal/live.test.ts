@@ -208,10 +208,8 @@ describe('thinking', () => {
     const rest = next();
     think(6, ' it is');
     expect(await rest).toBe('thinking c1 6  it is');
-    expect(live.draftsOf(id)).toMatchObject([
-      { callId: 'c1', kind: 'thinking', text: 'Hm, so it is' },
-      { callId: 'c1', kind: 'message', text: 'Hel' },
-    ]);
+    expect(live.draftsOf(id, 'thinking')).toMatchObject([{ callId: 'c1', text: 'Hm, so it is' }]);
+    expect(live.draftsOf(id)).toMatchObject([{ callId: 'c1', kind: 'message', text: 'Hel' }]);
     await following.return?.();
   });
 
@@ -229,7 +227,7 @@ describe('thinking', () => {
     think(2, ', so');
     think(0, 'Hm');
 
-    expect(live.draftsOf(id)).toEqual([]);
+    expect([...live.draftsOf(id), ...live.draftsOf(id, 'thinking')]).toEqual([]);
     await following.return?.();
     expect(live.headOf(id), 'nobody needs the tail any more').toBeUndefined();
   });
@@ -241,7 +239,8 @@ describe('thinking', () => {
     for (let count = 0; count < 40; count += 1) think(count * piece.length, piece);
     say(3, 'lo');
 
-    expect(live.draftsOf(id)).toMatchObject([{ kind: 'message', text: 'Hello' }]);
+    expect(live.draftsOf(id, 'thinking')).toEqual([]);
+    expect(live.draftsOf(id)).toMatchObject([{ text: 'Hello' }]);
   });
 });
 
