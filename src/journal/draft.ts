@@ -1,7 +1,6 @@
 /**
  * What is being written: the message and the thinking so far of each model call, apart, in memory only. A draft is forgotten when
- * the message of its call is in the log, also one that was cut, and starts again when its call is made again: by the same brain,
- * or by the next one (brain.started).
+ * the message of its call is in the log, also one that was cut, and starts again when its call is made again.
  */
 import type { RecordedEvent } from './event.ts';
 
@@ -56,8 +55,6 @@ export class Drafts {
   /** By draftKey, and so is #ended. */
   readonly #drafts = new Map<string, Draft>();
   readonly #ended = new Set<string>();
-  /** Calls that ended with a message that was cut: another brain may make them again. */
-  readonly #cut = new Set<string>();
   #generation = 0;
 
   get size(): number {
@@ -92,11 +89,12 @@ export class Drafts {
     return { callId, kind, offset: known.length, text: added };
   }
 
-  /** Forgets the drafts that these events end. */
+  /** Forgets the drafts that these events end. A call that begins again, after a crash or by another model, is written again. */
   landed(events: readonly RecordedEvent[]): void {
     for (const { type, body } of events) {
-      if (type === 'agent.message' || type === 'model.completed') this.#endCall(callOf(body));
-      if (type === 'brain.started') this.#reopenCut();
+      if (type === 'brain.started') this.#ended.clear(); // it goes on with the calls of the brain before it
+      if (type === 'model.started') this.#beginCall(callIdOf(body));
+      if (type === 'agent.message' || type === 'model.completed') this.#endCall(callIdOf(body));
       if (type === 'turn.completed' || type === 'brain.lost') this.#drafts.clear();
     }
   }
@@ -105,16 +103,14 @@ export class Drafts {
     this.#drafts.clear();
   }
 
-  /** Its thinking came before its message, and is over with it. */
-  #endCall({ callId, aborted }: EndedCall): void {
-    for (const kind of DRAFT_KINDS) this.#end(draftKey({ kind, callId }));
-    if (aborted) this.#cut.add(callId);
+  /** Its drafts stay: in another process than the brain's, this event may come after its first deltas. */
+  #beginCall(callId: string): void {
+    for (const kind of DRAFT_KINDS) this.#ended.delete(draftKey({ kind, callId }));
   }
 
-  #reopenCut(): void {
-    for (const callId of this.#cut)
-      for (const kind of DRAFT_KINDS) this.#ended.delete(draftKey({ kind, callId }));
-    this.#cut.clear();
+  /** Its thinking came before its message, and is over with it. */
+  #endCall(callId: string): void {
+    for (const kind of DRAFT_KINDS) this.#end(draftKey({ kind, callId }));
   }
 
   #end(key: string): void {
@@ -134,13 +130,8 @@ export class Drafts {
   }
 }
 
-interface EndedCall {
-  readonly callId: string;
-  readonly aborted: boolean;
-}
-
-/** Of a body or its preview: ids and flags are whole in both. */
-function callOf(body: string): EndedCall {
-  const { callId, aborted }: { callId?: unknown; aborted?: unknown } = JSON.parse(body);
-  return { callId: typeof callId === 'string' ? callId : '', aborted: aborted === true };
+/** Of a body or its preview: ids are whole in both. */
+function callIdOf(body: string): string {
+  const { callId }: { callId?: unknown } = JSON.parse(body);
+  return typeof callId === 'string' ? callId : '';
 }

@@ -226,7 +226,8 @@ describe('a delta', () => {
     }
 
     expect(statuses).toEqual([204, 204, 204, 400, 400]);
-    expect(live.draftsOf(sessionId).map(({ kind }) => kind)).toEqual(['message', 'message', 'thinking']);
+    expect(live.draftsOf(sessionId).map(({ callId }) => callId)).toEqual(['c0', 'c1']);
+    expect(live.draftsOf(sessionId, 'thinking').map(({ callId }) => callId)).toEqual(['c2']);
     end();
   });
 });

@@ -134,6 +134,30 @@ describe('messages that are being written', () => {
     }
   });
 
+  it('are written again when their call is: by the next brain after a crash, or as a call of another model', async () => {
+    const { append, followed, say, live, id } = await begin();
+    const { following } = await followed();
+    const system = { kind: 'system' } as const;
+    const again: readonly NewEvent[] = [
+      { type: 'brain.started', actor: system, body: { epoch: 2, owner: 'x' } },
+      { type: 'model.started', actor: system, body: { callId: 'c1', inputToSeq: 1, model: 'other' } },
+    ];
+    for (const start of again) {
+      say(0, 'Hel');
+      await append({
+        type: 'agent.message',
+        actor: system,
+        body: { callId: 'c1', text: 'Hel', aborted: true },
+      });
+      say(0, 'late');
+      expect(live.draftsOf(id)).toEqual([]);
+      await append(start);
+      say(0, 'Hello');
+      expect(live.draftsOf(id)).toMatchObject([{ text: 'Hello' }]);
+    }
+    await following.return?.();
+  });
+
   it('are bounded: a few calls of a session, and not without end', async () => {
     const { say, live, id } = await begin();
     for (let call = 0; call < 20; call += 1) say(0, 'text', `c${call}`);
@@ -184,10 +208,8 @@ describe('thinking', () => {
     const rest = next();
     think(6, ' it is');
     expect(await rest).toBe('thinking c1 6  it is');
-    expect(live.draftsOf(id)).toMatchObject([
-      { callId: 'c1', kind: 'thinking', text: 'Hm, so it is' },
-      { callId: 'c1', kind: 'message', text: 'Hel' },
-    ]);
+    expect(live.draftsOf(id, 'thinking')).toMatchObject([{ callId: 'c1', text: 'Hm, so it is' }]);
+    expect(live.draftsOf(id)).toMatchObject([{ callId: 'c1', kind: 'message', text: 'Hel' }]);
     await following.return?.();
   });
 
@@ -205,7 +227,7 @@ describe('thinking', () => {
     think(2, ', so');
     think(0, 'Hm');
 
-    expect(live.draftsOf(id)).toEqual([]);
+    expect([...live.draftsOf(id), ...live.draftsOf(id, 'thinking')]).toEqual([]);
     await following.return?.();
     expect(live.headOf(id), 'nobody needs the tail any more').toBeUndefined();
   });
@@ -236,7 +258,8 @@ describe('thinking', () => {
     for (let count = 0; count < 40; count += 1) think(count * piece.length, piece);
     say(3, 'lo');
 
-    expect(live.draftsOf(id)).toMatchObject([{ kind: 'message', text: 'Hello' }]);
+    expect(live.draftsOf(id, 'thinking')).toEqual([]);
+    expect(live.draftsOf(id)).toMatchObject([{ text: 'Hello' }]);
   });
 });
 

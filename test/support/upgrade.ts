@@ -5,6 +5,7 @@
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { BSON, MongoClient } from 'mongodb';
 import type { Store } from './stores.ts';
 
@@ -43,10 +44,12 @@ export async function readFixture(store: Store): Promise<Fixture> {
   return BSON.EJSON.parse(await readFile(join(UPGRADE, `${store}.json`), 'utf8')); // make-upgrade.ts wrote it
 }
 
-/** A data folder as it was left then. */
+/**
+ * A data folder as it was left then. The turn that was cut has begun just now: turns have a deadline, and the fixture grows older.
+ */
 export async function layOut(store: Store): Promise<{ folder: string; remove(): Promise<void> }> {
   const { files, told } = await readFixture(store);
-  const { hibernated = '' } = told.sessions;
+  const { hibernated = '', killed = '' } = told.sessions;
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-then-'));
   for (const [path, base64] of Object.entries(files)) {
     if (store === 'mongo' && path.startsWith(`workspaces/${hibernated}/`)) continue; // its checkpoint is in the database
@@ -57,17 +60,25 @@ export async function layOut(store: Store): Promise<{ folder: string; remove(): 
   if (store === 'sqlite') {
     await copyFile(join(UPGRADE, 'sqlite.db'), join(folder, 'holdfast.db'));
     await chmod(join(folder, 'holdfast.db'), 0o600);
+    using database = new DatabaseSync(join(folder, 'holdfast.db'));
+    const begun = database.prepare(
+      "UPDATE session SET state = json_set(state, '$.turn.startedAt', ?) WHERE id = ?",
+    );
+    begun.run(Date.now(), killed);
   }
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Fills the database that `uri` names with what the fixture has. */
+/** Fills the database that `uri` names with what the fixture has, the turn that was cut as in layOut. */
 export async function loadInto(uri: string): Promise<void> {
-  const { collections = [] } = await readFixture('mongo');
+  const { collections = [], told } = await readFixture('mongo');
   await using client = new MongoClient(uri);
   for (const { name, indexes, documents } of collections) {
     const collection = client.db().collection(name);
     if (documents.length > 0) await collection.insertMany(documents.map((document) => ({ ...document })));
     for (const { key, v: _version, ...options } of indexes) await collection.createIndex(key, options);
   }
+  const { killed = '' } = told.sessions;
+  const sessions = client.db().collection<{ _id: string }>('session');
+  await sessions.updateOne({ _id: killed }, { $set: { 'state.turn.startedAt': Date.now() } });
 }
