@@ -33,6 +33,8 @@ export interface FolderEntry {
 export interface Sandbox {
   /** The workspace as a path here: /workspace when isolated. */
   readonly root: string;
+  /** A program and its first arguments; the last one is a SearchRequest as JSON (search/request.ts). */
+  readonly searchProgram: readonly string[];
   /** Resolves when the command has ended; never rejects. `signal` kills it with all it started. */
   run(command: Command, signal: AbortSignal): Promise<CommandEnd>;
   /** The bytes of a file from its start, piece by piece; the reader may stop at any time. */

@@ -13,6 +13,7 @@ import { eventually } from '../support/eventually.ts';
 
 const sandbox: Sandbox = {
   root: '/workspace',
+  searchProgram: ['search'],
   run: () => Promise.resolve({ kind: 'aborted' }),
   read: () => ({
     [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),

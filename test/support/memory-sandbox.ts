@@ -4,6 +4,7 @@ import { FileRefused } from '../../src/hands/faults.ts';
 
 export class MemorySandbox implements Sandbox {
   readonly root = '/workspace';
+  readonly searchProgram = ['search'];
   readonly files = new Map<string, Buffer>();
   readonly #perform: (command: Command) => CommandEnd;
   /** Called between two chunks of a file. */
