@@ -13,6 +13,7 @@ function grep(said: string, end: CommandEnd, input: object = {}): Promise<ToolAn
     command.onOutput(Buffer.from(said));
     return end;
   });
+  sandbox.files.set('/workspace/src/f', Buffer.from(''));
   const { signal } = new AbortController();
   return grepTool.run(
     { pattern: 'x', ...input },

@@ -15,6 +15,7 @@ const sandbox: Sandbox = {
   root: '/workspace',
   searchProgram: ['search'],
   run: () => Promise.resolve({ kind: 'aborted' }),
+  look: () => Promise.resolve(undefined),
   read: () => ({
     [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
   }),

@@ -18,6 +18,11 @@ export class MemorySandbox implements Sandbox {
     return Promise.resolve(this.#perform(command));
   }
 
+  look(path: string): ReturnType<Sandbox['look']> {
+    const isFolder = [...this.files.keys()].some((file) => file.startsWith(`${path}/`)) || path === this.root;
+    return Promise.resolve(this.files.has(path) ? 'file' : isFolder ? 'folder' : undefined);
+  }
+
   /** In two chunks, ending early when it is told to, as the real one does. */
   async *read(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void> {
     const content = this.files.get(path);

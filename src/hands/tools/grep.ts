@@ -4,13 +4,13 @@
  */
 import { TOOL_OUTPUT_BYTES_MAX } from '../../kernel/limit.ts';
 import { CappedText } from '../capped-text.ts';
-import { placeOf } from '../place.ts';
 import { GLOB_CHARS_MAX } from '../search/glob.ts';
 import { patternOf } from '../search/pattern.ts';
 import { PatternRefused } from '../search/pattern-escape.ts';
 import { EXIT_REFUSED, type SearchRequest } from '../search/request.ts';
 import type { CommandEnd } from '../sandbox.ts';
 import { type Tool, type ToolAnswer, textOf } from '../tool.ts';
+import { existingPlace } from '../written-path.ts';
 
 /** Room for the line that says how the search ended. */
 const ENDING_BYTES = 500;
@@ -39,7 +39,7 @@ export const grepTool: Tool = {
     const ignoreCase = input['ignore_case'] === true;
     const defect = defectOfPattern(pattern, ignoreCase) ?? defectOfGlob(glob);
     if (defect !== undefined) return { ok: false, output: defect };
-    const place = placeOf(sandbox.root, textOf(input, 'path') ?? '.');
+    const place = await existingPlace(sandbox, textOf(input, 'path') ?? '.');
     const shown = place.shown === '.' ? '' : place.shown;
     const request: SearchRequest = { pattern, ignoreCase, glob, path: place.path, shown };
     const output = new CappedText(TOOL_OUTPUT_BYTES_MAX - ENDING_BYTES);

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
 import type { Command, CommandEnd, Sandbox } from '../../hands/sandbox.ts';
-import { listFolder, readFileChunks } from './files.ts';
+import { listFolder, lookAt, readFileChunks } from './files.ts';
 import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
 import { isAnyMarked, killTree, MARK } from './process-tree.ts';
 import { Quota } from './quota.ts';
@@ -110,6 +110,10 @@ export class HostSandbox implements Sandbox {
     } catch (error) {
       return `${String(error)} (too many processes?)`;
     }
+  }
+
+  look(path: string): ReturnType<Sandbox['look']> {
+    return lookAt(path);
   }
 
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer> {

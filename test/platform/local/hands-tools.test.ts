@@ -201,6 +201,20 @@ describe('list', () => {
     ]);
   });
 
+  it('shows names safely, links that lead nowhere, and names that are not UTF-8', async () => {
+    await bash(
+      `mkdir odd; cd odd; echo > $'two\\nlines'; echo > $'\\u202egpj.exe'; echo > 'a "b"'; ln -s nowhere broken; printf x > $'caf\\xe9'`,
+    );
+
+    expect((await tool('list', { path: 'odd' })).output.split('\n')).toEqual([
+      'a "b" (1 bytes)',
+      'broken -> nowhere (leads nowhere)',
+      'caf\ufffd (1 bytes)',
+      '"two\\nlines" (1 bytes)',
+      '"\\u202egpj.exe" (1 bytes)',
+    ]);
+  });
+
   it('is bounded', async () => {
     await bash('mkdir many; cd many; touch $(seq 1 700)');
 
