@@ -120,7 +120,7 @@ describe('write and read', () => {
     });
   });
 
-  it.each(['/etc/new', '/usr/bin/new', '/new', '/opt/holdfast/src/hands/server.ts'])(
+  it.each(['/etc/new', '/usr/bin/new', '/new', '/home/user/new/file', '/opt/holdfast/src/hands/server.ts'])(
     'write says that %s cannot be written and where it can write',
     async (path) => {
       const { outcome, output } = await tool('write', { path, content: 'x' });
