@@ -28,13 +28,19 @@ export interface FolderEntry {
   readonly bytes: number;
   /** Where a link points, as it is written. */
   readonly target?: string | undefined;
+  /** Of a link: nothing is where it points. */
+  readonly dangles?: boolean | undefined;
 }
 
 export interface Sandbox {
   /** The workspace as a path here: /workspace when isolated. */
   readonly root: string;
+  /** A program and its first arguments; the last one is a SearchRequest as JSON (search/request.ts). */
+  readonly searchProgram: readonly string[];
   /** Resolves when the command has ended; never rejects. `signal` kills it with all it started. */
   run(command: Command, signal: AbortSignal): Promise<CommandEnd>;
+  /** What a path leads to; `other` also for a link that leads nowhere, and for what may not be looked at; undefined for nothing. */
+  look(path: string): Promise<'file' | 'folder' | 'other' | undefined>;
   /** The bytes of a file from its start, piece by piece; the reader may stop at any time. */
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer>;
   /**

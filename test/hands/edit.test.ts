@@ -67,12 +67,14 @@ it('finds the same whatever line ends a file has: its text without CR is edited 
     const mixed = flat.replaceAll('\n', () => (next(2) === 0 ? '\r\n' : '\n'));
     const [expected, found] = [await edit(flat, old, after, true), await edit(mixed, old, after, true)];
 
-    const what = JSON.stringify({ mixed, old, after, found });
-    expect({ ok: found.ok, content: found.content.replaceAll('\r\n', '\n') }, what).toEqual({
+    const given = { mixed, old, after };
+    const content = found.content.replaceAll('\r\n', '\n');
+    expect({ ...given, ok: found.ok, content }).toEqual({
+      ...given,
       ok: expected.ok,
       content: expected.content,
     });
-    expect(found.content, what).not.toMatch(/\r(?!\n)/);
+    expect(found.content).not.toMatch(/\r(?!\n)/);
   }
 });
 

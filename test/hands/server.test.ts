@@ -13,7 +13,9 @@ import { eventually } from '../support/eventually.ts';
 
 const sandbox: Sandbox = {
   root: '/workspace',
+  searchProgram: ['search'],
   run: () => Promise.resolve({ kind: 'aborted' }),
+  look: () => Promise.resolve(undefined),
   read: () => ({
     [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
   }),

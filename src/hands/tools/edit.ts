@@ -6,9 +6,9 @@ import { isUtf8 } from 'node:buffer';
 import { TEXT_FILE_BYTES_MAX } from '../limit.ts';
 import { FlatText, type LineEnd, lineEndAt, withLineEnd } from '../line-ends.ts';
 import { whyMissing } from '../near-miss.ts';
-import { type Place, placeOf } from '../place.ts';
 import { encodingOf } from '../text-encoding.ts';
 import { type Tool, type ToolAnswer, type ToolContext, textOf } from '../tool.ts';
+import { existingPlace } from '../written-path.ts';
 
 /** Line numbers named when the old text is there more than once. */
 const LINES_NAMED_MAX = 10;
@@ -27,7 +27,7 @@ export const editTool: Tool = {
     required: ['path', 'old', 'new'],
   },
   async run(input, context) {
-    const place = placeOf(context.sandbox.root, textOf(input, 'path') ?? '');
+    const path = textOf(input, 'path') ?? '';
     const [before, after] = [textOf(input, 'old') ?? '', textOf(input, 'new') ?? ''];
     if (before === '')
       return refused('"old" is empty: give the text to be replaced, or use write for a new file.');
@@ -35,7 +35,7 @@ export const editTool: Tool = {
       return refused('"old" or "new" holds half a character (a lone surrogate): give whole characters.');
     if (before === after) return refused('"old" and "new" are the same: there is nothing to change.');
     const change: Change = { before, after, all: input['all'] === true };
-    return context.changes.run(() => replace(place, change, context));
+    return context.changes.run(() => replace(path, change, context));
   },
 };
 
@@ -45,8 +45,9 @@ interface Change {
   readonly all: boolean;
 }
 
-async function replace(place: Place, change: Change, { sandbox, signal }: ToolContext): Promise<ToolAnswer> {
+async function replace(path: string, change: Change, { sandbox, signal }: ToolContext): Promise<ToolAnswer> {
   const { before, after, all } = change;
+  const place = await existingPlace(sandbox, path);
   const content = await readText(sandbox.read(place.path, signal), place.shown);
   if (signal.aborted) return refused(''); // not all of it was read; the server says why it was stopped
   if (typeof content !== 'string') return content;
@@ -59,8 +60,12 @@ async function replace(place: Place, change: Change, { sandbox, signal }: ToolCo
     return refused(`${place.shown} would grow over ${TEXT_FILE_BYTES_MAX} bytes.`);
   await sandbox.write(place.path, edited);
   const count = places.length === 1 ? `line ${lineAt(content, first.start)}` : `${places.length} places`;
+  const note = place.note === undefined ? '' : ` (${place.note})`;
   const kept = `${before}${after}`.includes('\n') && places.some(({ lineEnd }) => lineEnd === '\r\n');
-  return { ok: true, output: `Edited ${place.shown} (${count}${kept ? '; its lines end with CR LF' : ''}).` };
+  return {
+    ok: true,
+    output: `Edited ${place.shown} (${count}${kept ? '; its lines end with CR LF' : ''}).${note}`,
+  };
 }
 
 /** Where the old text is, and how lines end there; undefined when the new text is to be taken by the letter. */

@@ -2,8 +2,8 @@
 import { TOOL_OUTPUT_BYTES_MAX } from '../../kernel/limit.ts';
 import { cutText, wholeEnd } from '../characters.ts';
 import { LINE_CHARS_MAX, READ_LINES_DEFAULT } from '../limit.ts';
-import { placeOf } from '../place.ts';
 import { encodingOf, type TextEncoding, toUtf8, UTF8_MARK } from '../text-encoding.ts';
+import { existingPlace } from '../written-path.ts';
 import { numberOf, type Tool, textOf } from '../tool.ts';
 import { isBinary, remarkOn, visibleText } from '../visible-text.ts';
 
@@ -29,7 +29,7 @@ export const readTool: Tool = {
     required: ['path'],
   },
   async run(input, { sandbox, signal }) {
-    const place = placeOf(sandbox.root, textOf(input, 'path') ?? '');
+    const place = await existingPlace(sandbox, textOf(input, 'path') ?? '');
     const offset = numberOf(input, 'offset') ?? 1;
     const limit = numberOf(input, 'limit') ?? READ_LINES_DEFAULT;
     if (offset < 1)
@@ -47,7 +47,8 @@ export const readTool: Tool = {
       page ??= new Page(offset, limit, encoding);
       if (!page.add(chunk)) break;
     }
-    return (page ?? new Page(offset, limit, 'UTF-8')).answer(place.shown);
+    const { ok, output } = (page ?? new Page(offset, limit, 'UTF-8')).answer(place.shown);
+    return { ok, output: place.note === undefined ? output : `${output}\n(${place.note})` };
   },
 };
 

@@ -2,15 +2,15 @@
 import { FileRefused } from '../faults.ts';
 import { TEXT_FILE_BYTES_MAX } from '../limit.ts';
 import { lineEndsOf } from '../line-ends.ts';
-import { placeOf } from '../place.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { type Tool, textOf } from '../tool.ts';
+import { writablePlace } from '../written-path.ts';
 
 const MARK = '\ufeff';
 
 export const writeTool: Tool = {
   name: 'write',
-  description: 'Write a file, making its folders; what was there is replaced.',
+  description: 'Write a file, making its folders; its whole content is replaced.',
   schema: {
     type: 'object',
     properties: {
@@ -20,7 +20,6 @@ export const writeTool: Tool = {
     required: ['path', 'content'],
   },
   async run(input, { sandbox, signal, changes }) {
-    const place = placeOf(sandbox.root, textOf(input, 'path') ?? '');
     const text = textOf(input, 'content') ?? '';
     if (!text.isWellFormed())
       return {
@@ -34,12 +33,14 @@ export const writeTool: Tool = {
     }
     return changes.run(async () => {
       if (signal.aborted) return { ok: false, output: '' }; // the server says why it was stopped
+      const place = await writablePlace(sandbox, textOf(input, 'path') ?? '');
       const before = await beginningOf(sandbox, place.path, signal);
       const { created, target } = await sandbox.write(place.path, content);
       const done = created ? 'Created' : 'Replaced';
       const through = target === undefined ? '' : `, through the link to ${target}`;
       const lost = created || before === undefined ? [] : differences(before, text);
       const said = [`${done} ${place.shown} (${content.length} bytes${through}).`, ...lost];
+      if (place.note !== undefined) said.push(`(${place.note})`);
       return { ok: true, output: said.join(' ') };
     });
   },

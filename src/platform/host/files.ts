@@ -4,11 +4,12 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, opendir, readlink, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
 import type { FolderEntry } from '../../hands/sandbox.ts';
 import { refuse } from './translate-error.ts';
 
+/** Names are bytes, and not all of them UTF-8; the types of Node know this encoding for readdir only. */
+const BYTES = 'buffer' as BufferEncoding;
 const CHUNK_BYTES = 64 * 1024;
 
 export async function* readFileChunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void> {
@@ -27,21 +28,35 @@ export async function* readFileChunks(path: string, signal: AbortSignal): AsyncG
   }
 }
 
+/** The codes of a path that leads to nothing. */
+const NOTHING = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
+
+export async function lookAt(path: string): Promise<'file' | 'folder' | 'other' | undefined> {
+  try {
+    const entry = await lstat(path);
+    const stats = entry.isSymbolicLink() ? await stat(path).catch(() => entry) : entry;
+    return stats.isDirectory() ? 'folder' : stats.isFile() ? 'file' : 'other';
+  } catch (error) {
+    return error instanceof Error && 'code' in error && NOTHING.has(String(error.code)) ? undefined : 'other';
+  }
+}
+
 export async function listFolder(
   path: string,
   entriesMax: number,
 ): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined> {
   try {
     if (!(await stat(path)).isDirectory()) return undefined;
-    const names: string[] = [];
+    const names: Buffer[] = [];
     let cut = false;
-    for await (const { name } of await opendir(path)) {
+    for await (const { name } of await opendir(path, { encoding: BYTES })) {
       cut = names.length >= entriesMax;
       if (cut) break;
-      names.push(name);
+      names.push(Buffer.from(name));
     }
     const entries: FolderEntry[] = [];
-    for (const name of names.toSorted()) entries.push(await entryOf(join(path, name), name));
+    for (const name of names.toSorted((a, b) => Buffer.compare(a, b)))
+      entries.push(await entryOf(Buffer.concat([Buffer.from(`${path}/`), name]), name.toString()));
     return { entries, cut };
   } catch (error) {
     return refuse(path, error);
@@ -65,11 +80,16 @@ function checkFile(path: string, stats: Stats): void {
     throw new FileRefused(`${path} is a special file (a fifo, socket or device), not a text.`);
 }
 
-async function entryOf(path: string, name: string): Promise<FolderEntry> {
+async function entryOf(path: Buffer, name: string): Promise<FolderEntry> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats?.isDirectory() === true) return { name, kind: 'folder', bytes: 0 };
   if (stats?.isSymbolicLink() === true) {
-    return { name, kind: 'link', bytes: 0, target: await readlink(path).catch(() => undefined) };
+    const target = await readlink(path).catch(() => undefined);
+    const dangles = await stat(path).then(
+      () => false,
+      () => true,
+    );
+    return { name, kind: 'link', bytes: 0, target, dangles };
   }
   if (stats?.isFile() === true) return { name, kind: 'file', bytes: stats.size };
   return { name, kind: 'other', bytes: 0 };

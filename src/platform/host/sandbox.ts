@@ -5,9 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
 import type { Command, CommandEnd, Sandbox } from '../../hands/sandbox.ts';
-import { listFolder, readFileChunks } from './files.ts';
+import { listFolder, lookAt, readFileChunks } from './files.ts';
 import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
 import { isAnyMarked, killTree, MARK } from './process-tree.ts';
 import { Quota } from './quota.ts';
@@ -38,8 +39,12 @@ const ARGUMENT_KIB = 128;
 const MADE_ROOM =
   '[No process could be started: everything that earlier commands had left running was ended.]\n';
 
+/** The node that runs this, wherever it is; a command cannot put another one in its place by way of PATH. */
+const SEARCH_PROGRAM = [process.execPath, join(import.meta.dirname, 'search-program.ts')];
+
 export class HostSandbox implements Sandbox {
   readonly root: string;
+  readonly searchProgram = SEARCH_PROGRAM;
   readonly #options: HostSandboxOptions;
   /** Begins every mark of this sandbox, so that two of them on one machine leave each other alone. */
   readonly #mark = `${randomBytes(6).toString('hex')}.`;
@@ -105,6 +110,10 @@ export class HostSandbox implements Sandbox {
     } catch (error) {
       return `${String(error)} (too many processes?)`;
     }
+  }
+
+  look(path: string): ReturnType<Sandbox['look']> {
+    return lookAt(path);
   }
 
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer> {

@@ -81,18 +81,17 @@ function checkWritable(path: string, stats: Stats): void {
 
 async function makeFolder(path: string, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
-    const file = await fileOnTheWay(folder);
-    if (file === undefined) throw error;
-    throw new FileRefused(`${path} goes through ${file}, which is a file and no folder.`, { cause: error });
+    let missing = folder;
+    for (let at = folder; ; missing = at, at = dirname(at)) {
+      const stats = await stat(at).catch(() => undefined);
+      if (stats === undefined) continue; // ends at the root, which is there
+      if (!stats.isDirectory())
+        throw new FileRefused(`${path} goes through ${at}, which is a file and no folder.`, { cause: error });
+      if (missing !== at) await mkdir(missing); // says why: with `recursive` it says ENOENT of a read-only file system
+      break;
+    }
+    throw error;
   });
-}
-
-async function fileOnTheWay(folder: string): Promise<string | undefined> {
-  for (let at = folder; at !== dirname(at); at = dirname(at)) {
-    const stats = await stat(at).catch(() => undefined);
-    if (stats !== undefined) return stats.isDirectory() ? undefined : at;
-  }
-  return undefined;
 }
 
 async function create(target: string, content: Buffer): Promise<void> {
