@@ -13,6 +13,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Outage } from '../kernel/outage.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import { type ProviderEntry, providerEntry } from '../secrets/provider-table.ts';
 import { KeyScrubber } from './key-scrubber.ts';
@@ -118,7 +119,8 @@ export class Gateway {
     try {
       return await this.#ports.keyFor(sessionId);
     } catch (error) {
-      if (error instanceof Fault) throw new GatewayRefusal(400, 'no_credential', error.message);
+      if (error instanceof Fault && !(error instanceof Outage))
+        throw new GatewayRefusal(400, 'no_credential', error.message);
       throw error;
     }
   }
@@ -142,6 +144,9 @@ export class Gateway {
       response.destroy(); // the brain sees a cut stream and makes the call again
     } else if (error instanceof GatewayRefusal) {
       sendRefusal(response, error);
+    } else if (error instanceof Outage) {
+      this.#ports.logger.warn('the store does not answer', { sessionId, callId, error });
+      sendRefusal(response, new GatewayRefusal(503, 'api_error', error.message)); // the brain tries again
     } else if (error instanceof Fault) {
       sendRefusal(response, new GatewayRefusal(400, 'invalid_request_error', error.message));
     } else if (error instanceof UpstreamFailure) {

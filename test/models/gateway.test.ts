@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { textOf } from '../../src/brain/unix-http.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
+import { Outage } from '../../src/kernel/outage.ts';
 import { NoCredential } from '../../src/sessions/faults.ts';
 import { GATEWAY_REQUEST_BYTES_MAX } from '../../src/models/gateway.ts';
 import type { Metered } from '../../src/models/usage-reader.ts';
@@ -179,6 +180,22 @@ test('a session without a key is told what to do', async () => {
     message: expect.stringContaining('create a credential'),
   });
 });
+
+test.each(['keyFor', 'budget'])(
+  'a store that does not answer %s is to be waited for, and is no fault of the request or of the key',
+  async (question) => {
+    const outage = () => Promise.reject(new Outage('NO_ANSWER', 'The database does not answer.'));
+    stage = await openStage({ ports: { [question]: outage } });
+
+    const response = await ask(HELLO);
+
+    expect(response.status).toBe(503);
+    expect(JSON.parse(await textOf(response, 1_000)).error).toEqual({
+      type: 'api_error',
+      message: 'The database does not answer.',
+    });
+  },
+);
 
 test('errors of the service pass with their status and the headers that say when to come back', async () => {
   stage = await openStage({

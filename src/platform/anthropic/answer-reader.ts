@@ -7,7 +7,7 @@
  * A1 A new block closes the one that had its index before; the order is that of the starts.
  * A2 What stands whole in the start of a block counts as its first piece.
  * A3 A piece of another kind than the open block, or without one, begins a block of its own.
- * A4 A tool call becomes a block that can be sent back (tool-block.ts), whatever the model wrote.
+ * A4 A tool call becomes a block that can be sent back, whatever the model wrote (finished-blocks.ts).
  */
 import type {
   RawContentBlockDelta,
@@ -17,8 +17,8 @@ import { outOfRoom } from '../../brain/item.ts';
 import { type AnswerBlock, type AnswerSink, type ModelAnswer, ModelFailure } from '../../brain/model.ts';
 import { APPEND_EVENTS_MAX } from '../../kernel/limit.ts';
 import { type JsonObject, objectOf, textOf } from './json-value.ts';
+import { finishedBlocks, type WrittenBlock } from './finished-blocks.ts';
 import { Pieces } from './pieces.ts';
-import { toolBlock, wholeInput } from './tool-block.ts';
 import { WireIds } from './wire-names.ts';
 
 /**
@@ -38,24 +38,13 @@ const UNKNOWN_KINDS_MAX = 5;
 const KIND_CHARS_MAX = 60;
 const END_TURN = 'end_turn';
 
-type Block =
-  | { readonly kind: 'text' | 'thinking'; readonly pieces: Pieces; signature: string; signed: boolean }
-  | { readonly kind: 'redacted'; readonly data: string }
-  | {
-      readonly kind: 'tool';
-      readonly id: string;
-      readonly name: string;
-      readonly start: unknown;
-      json: string;
-    };
-
 export class AnswerReader {
   readonly #sink: AnswerSink;
   readonly #callId: string;
   readonly #ids: WireIds;
-  readonly #blocks: Block[] = [];
+  readonly #blocks: WrittenBlock[] = [];
   /** By index; undefined: a block of a kind that is passed over. */
-  readonly #open = new Map<unknown, Block | undefined>();
+  readonly #open = new Map<unknown, WrittenBlock | undefined>();
   readonly #unknown = new Set<string>();
   #starts = 0;
   #chars = 0;
@@ -119,7 +108,7 @@ export class AnswerReader {
     this.#takeOpening();
     for (const block of this.#blocks) this.#close(block);
     const stopReason = this.#stopReason ?? END_TURN;
-    const blocks = this.#blocks.flatMap((block, index) => this.#finished(block, index, stopReason));
+    const blocks = finishedBlocks(this.#blocks, { stopReason, ids: this.#ids, callId: this.#callId });
     const said = blocks.some(
       (block) => block.kind === 'tool' || (block.kind === 'text' && block.text.trim() !== ''),
     );
@@ -192,7 +181,7 @@ export class AnswerReader {
   }
 
   /** A3: text and thinking go into an open block of their kind. */
-  #write(index: unknown, kind: 'text' | 'thinking', open: Block | undefined, given: unknown): void {
+  #write(index: unknown, kind: 'text' | 'thinking', open: WrittenBlock | undefined, given: unknown): void {
     if (open?.kind === kind) this.#tell(kind, open.pieces.add(this.#counted(given)));
     else if (this.#counted(given) !== '') {
       this.#count();
@@ -200,7 +189,7 @@ export class AnswerReader {
     }
   }
 
-  #begun(kind: 'text' | 'thinking', given: unknown, signature?: unknown): Block {
+  #begun(kind: 'text' | 'thinking', given: unknown, signature?: unknown): WrittenBlock {
     const pieces = new Pieces();
     const block = this.#keep({ kind, pieces, signature: this.#counted(signature), signed: false });
     this.#tell(kind, pieces.add(this.#counted(given)));
@@ -221,14 +210,14 @@ export class AnswerReader {
     if (this.#starts > ANSWER_BLOCKS_MAX) throw tooLarge(`${ANSWER_BLOCKS_MAX} blocks`);
   }
 
-  #keep(block: Block): Block {
+  #keep(block: WrittenBlock): WrittenBlock {
     const before = this.#blocks.at(-1);
     if (before !== undefined) this.#close(before);
     this.#blocks.push(block); // A1
     return block;
   }
 
-  #close(block: Block | undefined): void {
+  #close(block: WrittenBlock | undefined): void {
     if (block?.kind === 'text' || block?.kind === 'thinking') this.#tell(block.kind, block.pieces.end());
   }
 
@@ -241,28 +230,6 @@ export class AnswerReader {
   #end(of: JsonObject): void {
     this.#stopReason = stopReasonOf(of['stop_reason']) ?? this.#stopReason;
     this.#refusal = refusalOf(objectOf(of['stop_details']) ?? {}) ?? this.#refusal;
-  }
-
-  #finished(block: Block, index: number, stopReason: string): readonly AnswerBlock[] {
-    switch (block.kind) {
-      case 'text':
-        return [{ kind: 'text', text: block.pieces.text }];
-      case 'redacted':
-        return block.data === '' ? [] : [{ kind: 'redacted', data: block.data.toWellFormed() }];
-      case 'thinking': {
-        const { pieces } = block;
-        const signature = block.signature.toWellFormed();
-        if (signature === '') return pieces.text === '' ? [] : [{ kind: 'thinking', text: pieces.text }];
-        return [{ kind: 'thinking', text: pieces.text, signature }];
-      }
-      case 'tool': {
-        // A call that was cut off at the output limit is no call; the model is told to go on and makes it again.
-        const last = index === this.#blocks.length - 1;
-        const cut = stopReason === 'refusal' || (last && outOfRoom(stopReason));
-        if (cut && wholeInput(block) === undefined) return [];
-        return [toolBlock(block, this.#ids.take(block.id, spareId(this.#callId, index)))]; // A4
-      }
-    }
   }
 
   /** A whole input is as large as its text; one that is too deep to be printed is refused where it is read. */
@@ -281,11 +248,6 @@ export class AnswerReader {
     if (this.#chars > ANSWER_CHARS_MAX) throw tooLarge(`${ANSWER_CHARS_MAX} characters`);
     return piece;
   }
-}
-
-/** The ids of model calls are unique in a session, so these are. */
-function spareId(callId: string, index: number): string {
-  return `toolu_${callId.replaceAll(/[^a-zA-Z0-9_-]/g, '_')}_${index}`;
 }
 
 function stopReasonOf(said: unknown): string | undefined {

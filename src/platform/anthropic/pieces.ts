@@ -5,9 +5,15 @@
 export class Pieces {
   #text = '';
   #half = '';
+  #altered = false;
 
   get text(): string {
     return this.#text;
+  }
+
+  /** Whether the text is another one than came. */
+  get altered(): boolean {
+    return this.#altered;
   }
 
   /** What is certain now. */
@@ -15,17 +21,21 @@ export class Pieces {
     const all = this.#half + piece;
     const open = isHighSurrogate(all.charCodeAt(all.length - 1));
     this.#half = open ? all.slice(-1) : '';
-    const certain = (open ? all.slice(0, -1) : all).toWellFormed();
-    this.#text += certain;
-    return certain;
+    return this.#take(open ? all.slice(0, -1) : all);
   }
 
   /** What was waited for in vain. */
   end(): string {
-    const rest = this.#half.toWellFormed();
+    const rest = this.#half;
     this.#half = '';
-    this.#text += rest;
-    return rest;
+    return this.#take(rest);
+  }
+
+  #take(written: string): string {
+    this.#altered ||= !written.isWellFormed();
+    const text = written.toWellFormed();
+    this.#text += text;
+    return text;
   }
 }
 

@@ -34,6 +34,32 @@ describe('blocks in another form', () => {
     ]);
   });
 
+  test('thinking after a block that is kept in another form is shown, and cannot be sent back (A5)', async () => {
+    const thought = (index: number) =>
+      open(index, { type: 'thinking', thinking: 'hm', signature: 'sig' }) + close(index);
+    const hidden = open(3, { type: 'redacted_thinking', data: 'x' }) + close(3);
+    const unlike = [
+      open(1, { type: 'text', text: 'half \ud83d' }),
+      open(1, { type: 'tool_use', id: 'odd:id', name: 'bash', input: { command: 'ls' } }),
+      open(1, { type: 'tool_use', id: 'a', name: 'bash', input: ['ls'] }),
+      open(1, { type: 'tool_use', id: 'a', name: 'odd name', input: {} }),
+      open(1, { type: 'tool_use', id: 'a', name: 'bash', input: { command: 'half \ud83d' } }),
+    ];
+    for (const block of unlike) {
+      const { blocks } = await answered(thought(0) + block + close(1) + thought(2) + hidden, end('tool_use'));
+      expect([blocks[0], blocks.slice(2)]).toEqual([
+        { kind: 'thinking', text: 'hm', signature: 'sig' },
+        [{ kind: 'thinking', text: 'hm' }],
+      ]);
+    }
+    const same = open(1, { type: 'tool_use', id: 'a', name: 'bash', input: { command: '🚀' } });
+    const { blocks } = await answered(thought(0) + same + close(1) + thought(2) + hidden, end('tool_use'));
+    expect(blocks.slice(2)).toEqual([
+      { kind: 'thinking', text: 'hm', signature: 'sig' },
+      { kind: 'redacted', data: 'x' },
+    ]);
+  });
+
   test('a whole input that comes again in pieces, or as the text of its JSON, is read once', async () => {
     const start = { type: 'tool_use', name: 'bash', input: { command: 'ls' } };
     const answer = await answered(
