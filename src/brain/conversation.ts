@@ -21,15 +21,19 @@ import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { purposeOf } from './call-id.ts';
 import { Inbox } from './inbox.ts';
 import { type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
-import { PROMPT_TOO_LONG, type ToolSpec } from './model.ts';
+import type { ToolSpec } from './model.ts';
 import { continuationOf } from './notes.ts';
-import { answered, NO_PROGRESS, type OpenCall, type ToolEnd, type TurnProgress } from './progress.ts';
+import {
+  answered,
+  NO_PROGRESS,
+  type OpenCall,
+  retried,
+  type ToolEnd,
+  type TurnProgress,
+} from './progress.ts';
 import type { Repairs } from './repairs.ts';
 import { TOOLBOX_BEFORE_PINNING } from './toolbox-before-pinning.ts';
 import { Transcript } from './transcript.ts';
-
-/** The code of model.retried under which a compaction is made again that brought no summary. */
-export const SUMMARY_INVALID = 'summary_invalid';
 
 export class Conversation {
   readonly #transcript: Transcript;
@@ -210,7 +214,7 @@ export class Conversation {
     this.#progress = {
       ...this.#progress,
       calls: calls + 1,
-      open: { callId, purpose, model, failures: 0, refusedAsTooLong: 0, badSummaries: 0 },
+      open: { callId, purpose, model, failures: 0, refusedAsTooLong: 0, badSummaries: 0, plain: false },
       askedSeq: undefined,
       failure: undefined,
       onFallback: onFallback || model !== undefined,
@@ -241,20 +245,9 @@ export class Conversation {
     this.#progress = NO_PROGRESS;
   }
 
-  #retry(event: Extract<Event, { type: 'model.retried' }>): void {
-    const { callId, attempt, waitMs, code } = event.body;
-    const open = this.#openCall(callId);
-    if (open === undefined) return;
-    this.#progress = {
-      ...this.#progress,
-      open: {
-        ...open,
-        failures: attempt,
-        refusedAsTooLong: open.refusedAsTooLong + (code === PROMPT_TOO_LONG ? 1 : 0),
-        badSummaries: open.badSummaries + (code === SUMMARY_INVALID ? 1 : 0),
-        retry: { at: event.at, waitMs },
-      },
-    };
+  #retry({ body, at }: Extract<Event, { type: 'model.retried' }>): void {
+    const open = this.#openCall(body.callId);
+    if (open !== undefined) this.#progress = { ...this.#progress, open: retried(open, body, at) };
   }
 
   #measure(event: Extract<Event, { type: 'model.usage' }>): void {

@@ -11,7 +11,8 @@ import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, TOOL_CALLS_MAX } from '../kernel/lim
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { toolCallId } from './call-id.ts';
 import { compactionMessages, summaryOf } from './compaction.ts';
-import { type Conversation, SUMMARY_INVALID } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
+import { REQUEST_REFUSED } from './item.ts';
 import { messagesOf } from './messages.ts';
 import {
   type AnswerBlock,
@@ -21,7 +22,7 @@ import {
   type ModelAnswer,
   type ModelRequest,
 } from './model.ts';
-import type { OpenCall } from './progress.ts';
+import { type OpenCall, SUMMARY_INVALID } from './progress.ts';
 import { TOOLBOX } from './toolbox.ts';
 
 /** After this many failures of one call the turn ends with an error: minutes of an overloaded service, not hours. */
@@ -51,7 +52,6 @@ const NEVER_RETRIED: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
 ]);
 /** Of a compaction: there is no summary, whatever the request. */
 const NO_SUMMARY: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
-  'MODEL_REQUEST_INVALID',
   'MODEL_REFUSED',
   'MODEL_ANSWER_INVALID',
   'MODEL_ANSWER_TOO_LARGE',
@@ -69,7 +69,7 @@ export function requestOf(
   const compacts = call.purpose === 'compaction';
   const messages = messagesOf(conversation, {
     model,
-    plain: compacts && (repairs.plain || badSummaries > 0),
+    plain: compacts && (repairs.plain || call.plain),
   });
   const room = { contextWindow, contextTokens, prompt, refusedAsTooLong, badSummaries };
   return {
@@ -150,6 +150,8 @@ export function failureEvent(
   if (tooLong && !compacts) return completedEvent(turnId, call.callId, PROMPT_TOO_LONG, idOf(failure));
   // A compaction that is too long is made again with less, at once; one without a summary in other words.
   if (tooLong) return retriedEvent(turnId, call, failure, 0, PROMPT_TOO_LONG);
+  if (compacts && code === 'MODEL_REQUEST_INVALID')
+    return retriedEvent(turnId, call, failure, 0, REQUEST_REFUSED);
   if (compacts && NO_SUMMARY.has(code)) return retriedEvent(turnId, call, failure, 0, SUMMARY_INVALID);
   if (!retriable || NEVER_RETRIED.has(code) || failures >= MODEL_ATTEMPTS_MAX)
     return errorEvent(turnId, failure, failure.message);

@@ -1,4 +1,5 @@
 /** What the running turn has done so far, as brain/resume.ts looks at it. */
+import type { BodyOf } from '../journal/event.ts';
 import type { ToolOutcome } from '../journal/event-catalog.ts';
 import type { Failure } from '../sessions/session.ts';
 import type { Purpose } from './call-id.ts';
@@ -12,6 +13,9 @@ import {
 } from './item.ts';
 import { PROMPT_TOO_LONG } from './model.ts';
 
+/** The code of model.retried under which a compaction is made again that brought no summary; REQUEST_REFUSED is another. */
+export const SUMMARY_INVALID = 'summary_invalid';
+
 /** A model call that has started and not ended. */
 export interface OpenCall {
   readonly callId: string;
@@ -23,6 +27,8 @@ export interface OpenCall {
   readonly refusedAsTooLong: number;
   /** How many attempts of a compaction brought nothing that counts as a summary. */
   readonly badSummaries: number;
+  /** The service refused the request of a compaction: it is made again in plain words. */
+  readonly plain: boolean;
   /** Set after a failure: when it happened, and the wait that was journalled. */
   readonly retry?: { readonly at: number; readonly waitMs: number } | undefined;
 }
@@ -76,6 +82,20 @@ export const NO_PROGRESS: TurnProgress = {
   condensed: false,
   onFallback: false,
 };
+
+/** After a failure of the open call that was journalled at `at`. */
+export function retried(open: OpenCall, body: BodyOf<'model.retried'>, at: number): OpenCall {
+  const { attempt, waitMs, code } = body;
+  const refused = code === REQUEST_REFUSED;
+  return {
+    ...open,
+    failures: attempt,
+    refusedAsTooLong: open.refusedAsTooLong + (code === PROMPT_TOO_LONG ? 1 : 0),
+    badSummaries: open.badSummaries + (code === SUMMARY_INVALID || refused ? 1 : 0),
+    plain: open.plain || refused,
+    retry: { at, waitMs },
+  };
+}
 
 /** After `answer`. A call that ended without one leaves what is counted in a row as it is. */
 export function answered(progress: TurnProgress, answer: AnswerItem): TurnProgress {

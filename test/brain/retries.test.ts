@@ -16,6 +16,7 @@ const CALL: OpenCall = {
   failures: 0,
   refusedAsTooLong: 0,
   badSummaries: 0,
+  plain: false,
 };
 
 function written(code: ModelFailureCode, retriable: boolean, retryAfterMs?: number) {

@@ -56,6 +56,22 @@ test.each<[string, Play]>([
   expect(unit.session.turn?.outcome).toBe('completed');
 });
 
+test('a second try keeps the request as it was, so that the cached prefix is read; a refused request is put into words', async () => {
+  const firsts = async (play: Play): Promise<readonly string[]> => {
+    const { model } = await condensed((number) => (number === 1 ? play : LONG));
+    const compactions = model.requests.filter(({ callId }) => purposeOf(callId) === 'compaction');
+    return compactions.map(({ messages }) => JSON.stringify(messages.slice(0, 2)));
+  };
+  const refused = new ModelFailure('MODEL_REQUEST_INVALID', 'No.', { type: 'x', retriable: false });
+
+  const [first, second] = await firsts({ stopReason: 'refusal' });
+  const [, plain] = await firsts({ fails: refused });
+
+  expect(second).toBe(first);
+  expect(first).toContain('"kind":"tool"');
+  expect(plain).not.toContain('"kind":"tool"');
+});
+
 test('the second try may succeed, and nothing was lost by the first', async () => {
   const { unit, model } = await condensed((number) => (number === 1 ? { stopReason: 'refusal' } : LONG));
 
