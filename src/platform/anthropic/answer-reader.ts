@@ -14,7 +14,7 @@ import type {
   RawMessageStreamEvent,
 } from '@anthropic-ai/sdk/resources/messages/messages';
 import { outOfRoom } from '../../brain/item.ts';
-import { type AnswerBlock, type AnswerSink, type ModelAnswer, ModelFailure } from '../../brain/model.ts';
+import { type AnswerSink, type ModelAnswer, ModelFailure } from '../../brain/model.ts';
 import { APPEND_EVENTS_MAX } from '../../kernel/limit.ts';
 import { type JsonObject, objectOf, textOf } from './json-value.ts';
 import { finishedBlocks, type WrittenBlock } from './finished-blocks.ts';
