@@ -15,7 +15,7 @@ export interface Command {
   onOutput(chunk: Buffer): void;
 }
 
-/** Everything the command started has been killed, unless it ended by itself (`exited`): then daemons live on. */
+/** Everything the command started has ended, unless it ended by itself (`exited`): then daemons live on. */
 export type CommandEnd =
   | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
   | { readonly kind: 'aborted' }
@@ -33,7 +33,10 @@ export interface FolderEntry {
 export interface Sandbox {
   /** The workspace as a path here: /workspace when isolated. */
   readonly root: string;
-  /** Resolves when the command has ended; never rejects. `signal` kills it with all it started. */
+  /**
+   * Resolves when the command has ended; never rejects. `signal` ends it with all it started: they are asked to (SIGTERM), and killed
+   * after END_GRACE_MS (limit.ts). What is said meanwhile is output too.
+   */
   run(command: Command, signal: AbortSignal): Promise<CommandEnd>;
   /** The bytes of a file from its start, piece by piece; the reader may stop at any time. */
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer>;
@@ -44,6 +47,8 @@ export interface Sandbox {
     path: string,
     entriesMax: number,
   ): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined>;
-  /** Ends everything that was ever started here. */
+  /** How many processes run that commands have left behind. */
+  background(): number;
+  /** Ends everything that was ever started here, as `signal` of `run` does, commands that still run included. */
   close(): Promise<void>;
 }

@@ -30,6 +30,8 @@ export interface Hands {
   /** Rejects with HandsLost when the hands end before the result came. */
   call(call: ToolCall): Promise<ToolResult>;
   cancel(callId: string): void;
+  /** How many processes run that commands have left behind; 0 when the hands do not say. */
+  background(): Promise<number>;
   stop(): Promise<void>;
 }
 

@@ -17,8 +17,8 @@ export const LOSSES_MAX = 5;
 /** Wait before the next brain: doubles from the first to the last. */
 export const RETRY_FIRST_MS = 100;
 export const RETRY_LAST_MS = 10_000;
-/** A turn that was asked to stop gets this long before its brain is ended for it (v3 contract D.9). */
-export const STOP_GRACE_MS = 5_000;
+/** A turn that was asked to stop gets this long before its brain is ended for it: its commands clean up, and its files are saved. */
+export const STOP_GRACE_MS = 8_000;
 /** Hands that die at once this many times in a row are not started again for that call. */
 export const HANDS_ATTEMPTS_MAX = 3;
 /** A spare is replaced a little after it was taken, so that loading it does not slow the session that took it. */

@@ -50,10 +50,13 @@ class Stage implements Launcher {
       ended,
       call,
       cancel: () => undefined,
+      background: async () => this.background,
       stop: async () => hands.lose(),
     };
   }
 
+  /** Processes that commands have left behind. */
+  background = 0;
   readonly rested: SessionId[] = [];
 
   async rest(sessionId: SessionId): Promise<void> {

@@ -55,6 +55,7 @@ export function launchHands(isolation: Isolation, options: HandsOptions): Promis
     results,
     String(limits.workspaceBytesMax),
     keptWord(resultsAreWhole),
+    'among',
   ];
   const env = { PATH: searchPath };
   return HandsProcess.of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
@@ -85,7 +86,10 @@ function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }:
       '--core=0',
     ],
     tmpBytesMax: TMP_BYTES_MAX,
-    argv: [NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax), keptWord(resultsAreWhole)],
+    argv: [
+      ...[NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax)],
+      ...[keptWord(resultsAreWhole), 'alone'],
+    ],
     uid,
   };
 }
