@@ -42,9 +42,9 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const unitDoor = createUnitDoor({ ...parts, tools: workbench, model });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
 
-  const { idleMs, slotsMax } = config;
+  const { idleMs, backgroundMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
-  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax });
+  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, backgroundMs, slotsMax });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: () => owners.isBeating(owner, clock.now()) };
 }

@@ -50,7 +50,8 @@ export type Command =
       readonly attemptMax: number;
       readonly retryInMs: number;
     }
-  | { readonly kind: 'hibernate' };
+  /** `processes`: what still runs in the background and ends with the hands. */
+  | { readonly kind: 'hibernate'; readonly processes?: number | undefined };
 
 type Verdict = 'yes' | 'nothing' | 'refuse';
 
@@ -108,7 +109,7 @@ export function decide(session: Session, command: Command): Decision {
       return loseBrain(session, command);
     case 'hibernate':
       if (session.lease === undefined) return NOTHING;
-      return append({ type: 'session.hibernated', actor: SYSTEM, body: { epoch: session.epoch } });
+      return append(hibernatedEvent(session, command.processes ?? 0));
   }
 }
 
@@ -187,6 +188,11 @@ function loseBrain(session: Session, command: Extract<Command, { kind: 'loseBrai
   if (session.lease === undefined) return NOTHING;
   const body = { epoch: session.epoch, reason, attempt: session.losses + 1, attemptMax, retryInMs };
   return append({ type: 'brain.lost', actor: SYSTEM, body });
+}
+
+function hibernatedEvent({ epoch }: Session, processes: number): NewEvent {
+  const body = processes === 0 ? { epoch } : { epoch, processes };
+  return { type: 'session.hibernated', actor: SYSTEM, body };
 }
 
 function nextTurn(session: Session): number {

@@ -6,6 +6,12 @@ export const SLOTS_DEFAULT = 16;
 export const SPARES_DEFAULT = 1;
 /** A session with nothing to do keeps its brain and hands this long, since a follow-up often comes soon. */
 export const IDLE_MS_DEFAULT = 30_000;
+/** A session with nothing to do but commands in the background stays this long: a long build or a server ends sooner or is forgotten. */
+export const BACKGROUND_MS_DEFAULT = 3_600_000;
+/** How often it is looked whether they still run. */
+export const BACKGROUND_LOOK_MS = 2_000;
+/** A stop that takes longer is cut off, as by a crash: some gigabytes of files are saved in it, and what hangs does not hang for ever. */
+export const STOP_MS_DEFAULT = 60_000;
 /** Wishes are hints; this often the supervisor looks at the store itself. */
 export const SWEEP_MS = 1_000;
 /** Sessions taken from the store in one sweep. */

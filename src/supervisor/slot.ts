@@ -20,7 +20,7 @@ import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Brain, Ended } from './launcher.ts';
 import { type Judgement, judge, stoppingOf } from './judgement.ts';
-import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
+import { BACKGROUND_LOOK_MS, LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
 import type { Spares } from './spares.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -33,6 +33,8 @@ export interface SlotPorts {
   readonly logger: Logger;
   readonly owner: string;
   readonly idleMs: number;
+  /** How long commands in the background keep an idle session from hibernating. */
+  readonly backgroundMs: number;
 }
 
 /** Why the watch over a brain ended. */
@@ -46,6 +48,7 @@ export class Slot {
   #woken = false;
   #evicted = false;
   #idleSince: number | undefined;
+  #busyUntil = 0;
 
   constructor(sessionId: SessionId, ports: SlotPorts) {
     this.sessionId = sessionId;
@@ -55,6 +58,11 @@ export class Slot {
   /** Set while the session has nothing to do and the slot may be asked to give way. */
   get idleSince(): number | undefined {
     return this.#evicted ? undefined : this.#idleSince;
+  }
+
+  /** Commands run in the background: others give way first. */
+  get isBusy(): boolean {
+    return this.#busyUntil > 0;
   }
 
   /** Something was appended to the session's log. */
@@ -212,23 +220,36 @@ export class Slot {
       const now = clock.now();
       stopSince = stoppingOf(session) === undefined ? undefined : (stopSince ?? now);
       this.#idleSince = wantsBrain(session) ? undefined : session.statusAt;
-      const evicted = this.#evicted;
-      const watched = { epoch, assignedAt, stopSince, ended, shutdown: signal.aborted, evicted, idleMs };
-      const judgement = judge(session, watched, now);
+      if (wantsBrain(session)) this.#busyUntil = 0;
+      const [evicted, busyUntil] = [this.#evicted, this.#busyUntil];
+      const known = { epoch, assignedAt, stopSince, ended, shutdown: signal.aborted };
+      const judgement = judge(session, { ...known, evicted, busyUntil, idleMs }, now);
       if (judgement.kind === 'idle') {
+        if (!evicted && (await this.#isBusyAt(now, session.statusAt + idleMs))) continue;
         if (await this.#hibernate(epoch)) return { kind: 'hibernated' };
+      } else if (judgement.kind === 'shutdown' && !wantsBrain(session) && this.#busyUntil > 0) {
+        await this.#hibernate(epoch); // so that the model is told what has ended
+        return judgement;
       } else if (judgement.kind !== 'wait') return judgement;
       else if (!this.#woken) await this.#changed(judgement.until, signal);
     }
   }
 
+  /** Whether commands run in the background, and may: then it is looked again later. */
+  async #isBusyAt(now: number, idleAt: number): Promise<boolean> {
+    const { workbench, backgroundMs } = this.#ports;
+    const mayUntil = idleAt + backgroundMs;
+    const isBusy = now < mayUntil && (await workbench.background(this.sessionId)) > 0;
+    this.#busyUntil = isBusy ? Math.min(now + BACKGROUND_LOOK_MS, mayUntil) : 0;
+    return isBusy;
+  }
+
   /** False when a message came in between: the brain stays. */
   async #hibernate(epoch: number): Promise<boolean> {
-    const { firstSeq, lastSeq } = await this.#ports.sessions.supervise(
-      this.sessionId,
-      { kind: 'hibernate' },
-      epoch,
-    );
+    const { sessions, workbench } = this.#ports;
+    const processes = await workbench.background(this.sessionId);
+    const command = { kind: 'hibernate', processes } as const;
+    const { firstSeq, lastSeq } = await sessions.supervise(this.sessionId, command, epoch);
     return lastSeq >= firstSeq;
   }
 

@@ -4,7 +4,8 @@
  *
  * V1 A session has at most one slot here; across supervisors the lease's epoch decides (J4).
  * V2 A session leased by another owner that lives is left alone.
- * V3 When all slots are taken, those that are idle longest are evicted; else sessions wait in status queued, oldest first.
+ * V3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
+ *    wait in status queued, oldest first.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
@@ -130,7 +131,9 @@ export class Supervisor implements Service {
   #evictIdle(count: number): void {
     if (count === 0) return;
     const idle = [...this.#slots.values()].filter((slot) => slot.idleSince !== undefined);
-    const longest = idle.toSorted((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0));
+    const longest = idle.toSorted(
+      (a, b) => Number(a.isBusy) - Number(b.isBusy) || (a.idleSince ?? 0) - (b.idleSince ?? 0),
+    );
     for (const slot of longest.slice(0, count)) slot.evict();
   }
 

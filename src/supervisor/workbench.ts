@@ -76,6 +76,16 @@ export class Workbench {
     for (const callId of this.#benches.get(sessionId)?.running ?? []) this.cancel(sessionId, callId);
   }
 
+  /** How many processes run in the background that the session's commands have left behind. */
+  async background(sessionId: SessionId): Promise<number> {
+    const hands = this.#benches.get(sessionId)?.hands;
+    if (hands === undefined) return 0;
+    return hands.then(
+      (it) => it.background(),
+      () => 0,
+    );
+  }
+
   /** Stops the session's hands, if it has any, and lets the workspace rest. */
   async release(sessionId: SessionId): Promise<void> {
     const bench = this.#benches.get(sessionId);

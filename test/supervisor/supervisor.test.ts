@@ -50,13 +50,17 @@ class Stage implements Launcher {
       ended,
       call,
       cancel: () => undefined,
-      background: async () => this.background,
+      background: async () => {
+        this.asked += 1;
+        return this.background;
+      },
       stop: async () => hands.lose(),
     };
   }
 
   /** Processes that commands have left behind. */
   background = 0;
+  asked = 0;
   readonly rested: SessionId[] = [];
 
   async rest(sessionId: SessionId): Promise<void> {
@@ -103,7 +107,7 @@ afterEach(async () => {
   assert(!stage.hands.some(({ alive }) => alive), 'no hands outlive their supervisor');
 });
 
-function supervise(slotsMax = 4): void {
+function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}): void {
   const logger = jsonLogger('debug', (line) => {
     logs += line;
   });
@@ -142,7 +146,7 @@ function supervise(slotsMax = 4): void {
     clock,
     logger,
   };
-  const supervisor = new Supervisor({ ...ports, owner: 'me', idleMs: 60_000, slotsMax });
+  const supervisor = new Supervisor({ ...ports, owner: 'me', idleMs, backgroundMs, slotsMax });
   running = supervisor.run(stop.signal);
 }
 
@@ -206,6 +210,49 @@ describe('slots', () => {
 
     await eventually('the second is served', async () => (await status(second))?.lease !== undefined);
     expect((await status(first))?.hibernated).toBe(true);
+  });
+
+  /** A session whose turn is over and whose hands have a process in the background. */
+  async function inBackground(): Promise<SessionId> {
+    const id = await queued();
+    await eventually('the brain', () => stage.brains.at(-1)?.assigned.length === 1);
+    void workbench.call(id, { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 });
+    await eventually('the hands', () => stage.hands.length === 1);
+    stage.background = 2;
+    await store.journal.append(id, {
+      decide: (session) => decide(session, { kind: 'cancel', actor: { kind: 'human' } }),
+    });
+    return id;
+  }
+  const hibernated = async (id: SessionId): Promise<unknown> => {
+    const events = await store.journal.read(id, { after: 0, limit: 100 });
+    const event = events.find(({ type }) => type === 'session.hibernated');
+    return event === undefined ? undefined : JSON.parse(event.body);
+  };
+
+  it('do not hibernate while commands run in the background, and do when those have ended', async () => {
+    supervise(4, { idleMs: 0 });
+    const id = await inBackground();
+    await eventually('it was asked for', () => stage.asked >= 2);
+    expect(await hibernated(id)).toBeUndefined();
+    stage.background = 0;
+
+    expect(await eventually('it hibernates', () => hibernated(id))).toEqual({ epoch: 1 });
+  });
+
+  it('hibernate all the same when commands run in the background for too long, and say how many', async () => {
+    supervise(4, { idleMs: 0, backgroundMs: 50 });
+    const id = await inBackground();
+
+    expect(await eventually('it hibernates', () => hibernated(id))).toEqual({ epoch: 1, processes: 2 });
+  });
+
+  it('give way to sessions that wait, with what runs in the background', async () => {
+    supervise(1);
+    const first = await inBackground();
+    await queued();
+
+    expect(await eventually('it hibernates', () => hibernated(first))).toEqual({ epoch: 1, processes: 2 });
   });
 
   it('start no hands again after they were released', async () => {

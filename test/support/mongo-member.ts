@@ -187,6 +187,6 @@ function servicesOf(owner: string) {
   };
   return [
     new Heartbeat({ owners, clock, logger }, owner),
-    new Supervisor({ ...ports, owner, idleMs: 60_000, slotsMax: 4 }),
+    new Supervisor({ ...ports, owner, idleMs: 60_000, backgroundMs: 0, slotsMax: 4 }),
   ];
 }

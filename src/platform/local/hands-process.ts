@@ -44,7 +44,10 @@ export class HandsProcess implements Hands {
     this.#child = new Child(process, { lineBytesMax: LINE_BYTES_MAX, onLine: (line) => this.#receive(line) });
     this.pid = this.#child.pid;
     this.ended = this.#child.ended;
-    void this.ended.then((end) => this.#lose(describeEnd(end)));
+    void this.ended.then((end) => {
+      this.#onBackground(0);
+      this.#lose(describeEnd(end));
+    });
   }
 
   call(call: ToolCall): Promise<ToolResult> {
@@ -80,7 +83,6 @@ export class HandsProcess implements Hands {
         before(count);
         resolve(count);
       };
-      void this.ended.then(() => this.#onBackground(0));
       this.#child.send(JSON.stringify({ kind: 'background' } satisfies ToHands));
     });
   }
