@@ -8,6 +8,7 @@ import { Heartbeat } from '../supervisor/lease.ts';
 import { Spares } from '../supervisor/spares.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { Workbench } from '../supervisor/workbench.ts';
+import { WorkspaceLog } from '../supervisor/workspace-log.ts';
 import type { Config } from './config.ts';
 import { createLauncher } from './launcher.ts';
 import { createModelDoor } from './model-door.ts';
@@ -36,7 +37,10 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const archive = shared?.archiveFor(owner, owners);
   const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
-  const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
+  const log = new WorkspaceLog({ sessions, journal, owner });
+  const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
+    it.close(),
+  );
   const serverKey = config.anthropic.key;
   const model = await createModelDoor(config, { sessions, credentials, serverKey, logger }, scope);
   const unitDoor = createUnitDoor({ ...parts, tools: workbench, model });

@@ -1,4 +1,5 @@
 /** The limits of supervision. Those that a deployment tunes are options with these as defaults (docs/configuration.md). */
+import { END_GRACE_MS } from '../hands/limit.ts';
 
 /** Sessions that run at the same time on this machine: each holds a brain of some 100 MB. */
 export const SLOTS_DEFAULT = 16;
@@ -12,6 +13,14 @@ export const BACKGROUND_MS_DEFAULT = 3_600_000;
 export const BACKGROUND_LOOK_MS = 2_000;
 /** A stop that takes longer is cut off, as by a crash: some gigabytes of files are saved in it, and what hangs does not hang for ever. */
 export const STOP_MS_DEFAULT = 60_000;
+/** How long the end of a turn waits for its files to be saved: some gigabytes take as long. */
+export const SAVE_MS_MAX = 30_000;
+/** The same for a turn that somebody stopped; with the grace of its commands it fits into STOP_GRACE_MS. */
+export const STOPPED_SAVE_MS_MAX = 2_000;
+/** How long the next turn waits for commands that were stopped: their grace, and a little for what is killed then. */
+export const END_MS_MAX = END_GRACE_MS + 1_000;
+/** Events that are looked through for tools that were used since a checkpoint: a busy turn writes some hundred. */
+export const LOOKED_BACK_EVENTS_MAX = 10_000;
 /** Wishes are hints; this often the supervisor looks at the store itself. */
 export const SWEEP_MS = 1_000;
 /** Sessions taken from the store in one sweep. */

@@ -13,16 +13,16 @@ import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
-import { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
-import { SessionArchived, TurnOver } from '../sessions/faults.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import type { Brain, Ended } from './launcher.ts';
+import type { Brain } from './launcher.ts';
 import { type Judgement, judge, stoppingOf } from './judgement.ts';
 import { BACKGROUND_LOOK_MS, LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
+import { describe, isOver } from './slot-end.ts';
 import type { Spares } from './spares.ts';
 import type { Workbench } from './workbench.ts';
+import type { LogPlace } from './workspace-archive.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;
@@ -88,7 +88,8 @@ export class Slot {
     } finally {
       this.#idleSince = undefined;
       await this.#endBrain();
-      await this.#ports.workbench.release(this.sessionId); // S4
+      const place = await this.#place().catch(() => undefined); // the store does not answer: the age of the files stays as it is
+      await this.#ports.workbench.release(this.sessionId, place); // S4
     }
   }
 
@@ -169,13 +170,20 @@ export class Slot {
   /** Ends a turn for its brain, and what its tools still do; nothing when another turn runs by now. */
   async #endTurn(number: number, outcome: TurnOutcome, epoch: number): Promise<void> {
     const { sessions, workbench } = this.#ports;
-    workbench.cancelAll(this.sessionId);
+    await workbench.cancelAll(this.sessionId);
+    await workbench.checkpoint(this.sessionId, await this.#place(number), outcome);
     await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome }, epoch);
+  }
+
+  /** How far the log has come. `turn` is about to be over. */
+  async #place(turn?: number): Promise<LogPlace> {
+    const { session, head } = await this.#ports.sessions.get(this.sessionId);
+    return { seq: head, turn: turn ?? session.turnCount - (session.status === 'running' ? 1 : 0) };
   }
 
   /** Brains keep dying: the turn ends with an error, and the next message tries again. */
   async #fail(session: Session, epoch: number, how: string): Promise<void> {
-    const { sessions } = this.#ports;
+    const { sessions, workbench } = this.#ports;
     const code = 'BRAIN_LOST';
     const message = `The brain ended ${LOSSES_MAX} times without progress (${how}). Send a message to try again.`;
     if (session.status === 'queued')
@@ -196,6 +204,7 @@ export class Slot {
       },
       epoch,
     );
+    await workbench.checkpoint(this.sessionId, await this.#place(now.turnCount), 'error');
     await sessions.supervise(
       this.sessionId,
       { kind: 'completeTurn', outcome: 'error', failure: { code, message } },
@@ -270,22 +279,4 @@ export class Slot {
     this.#brain = undefined;
     await brain?.stop();
   }
-}
-
-/** For the log of the session, which its users read: what a process says before it dies is for the diagnostics. */
-function describe({ code, signal }: Ended): string {
-  return signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-}
-
-/** Faults that mean: this session is no longer this slot's. */
-function isOver(
-  error: unknown,
-): error is EpochStale | SessionArchived | TurnOver | SessionNotFound | LogFull {
-  return (
-    error instanceof EpochStale ||
-    error instanceof SessionArchived ||
-    error instanceof TurnOver ||
-    error instanceof SessionNotFound ||
-    error instanceof LogFull
-  );
 }

@@ -8,6 +8,8 @@ import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import type { ToolOutcome } from '../../src/journal/event-catalog.ts';
+import { EpochStale } from '../../src/journal/faults.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionStore } from '../../src/sessions/session-store.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -16,6 +18,8 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
+import type { FilesAsOf, LogPlace } from '../../src/supervisor/workspace-archive.ts';
+import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
 
@@ -48,6 +52,7 @@ class Stage implements Launcher {
     return {
       pid: 2_000,
       ended,
+      filesAsOf: this.filesAsOf,
       call,
       cancel: () => undefined,
       background: async () => {
@@ -66,6 +71,14 @@ class Stage implements Launcher {
   async rest(sessionId: SessionId): Promise<void> {
     assert(!this.hands.some(({ alive }) => alive), 'a workspace rests once its hands have ended');
     this.rested.push(sessionId);
+  }
+
+  filesAsOf: FilesAsOf = { kind: 'now' };
+  readonly checkpoints: LogPlace[] = [];
+
+  async checkpoint(_: SessionId, place: LogPlace): Promise<boolean> {
+    this.checkpoints.push(place);
+    return true;
   }
 
   async forget(sessionId: SessionId): Promise<void> {
@@ -88,6 +101,7 @@ let stop: AbortController;
 let running: Promise<unknown>;
 let logs: string;
 let workbench: Workbench;
+let theSessions: Sessions;
 /** Faults to be played on the store. */
 let broken: { wanted: boolean; append: boolean };
 
@@ -133,7 +147,9 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
   });
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
-  workbench = new Workbench({ launcher: stage, logger });
+  theSessions = sessions;
+  const log = new WorkspaceLog({ sessions, journal, owner: 'me' });
+  workbench = new Workbench({ launcher: stage, log, clock, logger });
   const ports = {
     sessions,
     journal,
@@ -253,6 +269,58 @@ describe('slots', () => {
     await queued();
 
     expect(await eventually('it hibernates', () => hibernated(first))).toEqual({ epoch: 1, processes: 2 });
+  });
+
+  const begun = async (id: SessionId): Promise<void> => {
+    await store.journal.append(id, { decide: (session) => decide(session, { kind: 'beginTurn' }) });
+  };
+  const ran = async (
+    id: SessionId,
+    tool: string,
+    outcome: ToolOutcome,
+    durationMs: number,
+  ): Promise<void> => {
+    const body = { callId: `c${Math.random()}`, tool, outcome, output: '', durationMs };
+    await store.journal.append(id, {
+      decide: (session) => {
+        const event = {
+          type: 'tool.result',
+          actor: { kind: 'system' },
+          turnId: session.turn?.id,
+          body,
+        } as const;
+        return decide(session, { kind: 'record', events: [event] });
+      },
+    });
+  };
+  const reverted = async (id: SessionId): Promise<readonly unknown[]> => {
+    const events = await store.journal.read(id, { after: 0, limit: 100 });
+    return events.filter(({ type }) => type === 'workspace.reverted').map(({ body }) => JSON.parse(body));
+  };
+
+  it('say in the log when files are older than what tools did, once', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const place = { seq: await store.journal.head(id), turn: 0 };
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place };
+    for (const outcome of ['failed', 'unknown', 'canceled'] as const) await ran(id, 'bash', outcome, 0);
+    await ran(id, 'ask', 'ok', 0);
+    await log.told(id, files, false);
+    expect(await reverted(id)).toEqual([]); // nothing of that has run
+    await ran(id, 'bash', 'ok', 0);
+    await log.told(id, { kind: 'now' }, true);
+    expect(await reverted(id)).toEqual([]);
+    await log.told(id, files, false);
+    await log.told(id, files, false);
+    expect(await reverted(id)).toEqual([{ savedAt: 1_000, reason: expect.any(String) }]);
+
+    await log.told(id, { kind: 'checkpoint', place: { seq: 0, turn: 2 } }, true);
+    expect((await reverted(id)).at(-1)).toEqual({ turn: 2, reason: expect.stringContaining('any files') });
+    const other = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'other' });
+    await expect(other.told(id, files, true)).rejects.toBeInstanceOf(EpochStale);
   });
 
   it('start no hands again after they were released', async () => {

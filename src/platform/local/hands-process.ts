@@ -8,6 +8,7 @@ import { END_GRACE_MS } from '../../hands/limit.ts';
 import { resultOf } from '../../hands/tool-result.ts';
 import { LINE_BYTES_MAX, type ToHands, type ToolCall, type ToolResult } from '../../hands/wire.ts';
 import type { Ended, Hands } from '../../supervisor/launcher.ts';
+import type { FilesAsOf } from '../../supervisor/workspace-archive.ts';
 import { Child, describeEnd } from './child.ts';
 import { isReady, whenReady } from './launch.ts';
 
@@ -25,14 +26,15 @@ interface Pending {
 export class HandsProcess implements Hands {
   readonly pid: number;
   readonly ended: Promise<Ended>;
+  readonly filesAsOf: FilesAsOf;
   readonly #child: Child;
   readonly #pending = new Map<string, Pending>();
   #onReady: () => void = () => undefined;
   #onBackground: (count: number) => void = () => undefined;
 
   /** Resolves when the hands serve; rejects with LaunchFailed. */
-  static async of(process: ChildProcess): Promise<HandsProcess> {
-    const hands = new HandsProcess(process);
+  static async of(process: ChildProcess, filesAsOf: FilesAsOf = { kind: 'now' }): Promise<HandsProcess> {
+    const hands = new HandsProcess(process, filesAsOf);
     const ready = new Promise<void>((resolve) => {
       hands.#onReady = resolve;
     });
@@ -40,7 +42,8 @@ export class HandsProcess implements Hands {
     return hands;
   }
 
-  private constructor(process: ChildProcess) {
+  private constructor(process: ChildProcess, filesAsOf: FilesAsOf) {
+    this.filesAsOf = filesAsOf;
     this.#child = new Child(process, { lineBytesMax: LINE_BYTES_MAX, onLine: (line) => this.#receive(line) });
     this.pid = this.#child.pid;
     this.ended = this.#child.ended;

@@ -159,6 +159,56 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(logs).toContain('what was not saved here is dropped');
   });
 
+  it('goes on from the last checkpoint that was made while its hands lived, and knows how far that reaches', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    const hands = await a.launcher.launchHands(sessionId);
+    running.push(hands);
+    expect(hands.filesAsOf).toEqual({ kind: 'checkpoint', place: { seq: 0, turn: 0 } });
+    const say = (callId: string, command: string) =>
+      hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
+    await say('c1', 'echo one > f');
+    expect(await a.launcher.checkpoint(sessionId, { seq: 5, turn: 1 })).toBe(true);
+    await say('c2', 'echo two > f');
+    expect(await a.launcher.checkpoint(sessionId, { seq: 9, turn: 2 })).toBe(true);
+    await say('c3', 'echo lost > f');
+    await archive.die('a'); // killed
+
+    const there = await b.launcher.launchHands(sessionId);
+    running.push(there);
+    const { filesAsOf } = there;
+    expect(filesAsOf).toEqual({
+      kind: 'checkpoint',
+      savedAt: expect.any(Number),
+      place: { seq: 9, turn: 2 },
+    });
+    await there.stop();
+    expect(await run(b, 'cat f')).toBe('two');
+    await b.launcher.rest(sessionId, { seq: 20, turn: 3 });
+    const c = await server('c');
+    expect((await c.checkpoints.open(sessionId)).filesAsOf).toMatchObject({ place: { seq: 20, turn: 3 } });
+  });
+
+  it('whose server was killed after such a checkpoint, and is back first, has all its files', async () => {
+    const a = await server('a');
+    const hands = await a.launcher.launchHands(sessionId);
+    running.push(hands);
+    const say = (callId: string, command: string) =>
+      hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
+    await say('c1', 'echo one > f');
+    const marker = join(a.folderOf(sessionId), 'checkpoint.json');
+    const before = readFileSync(marker);
+    await a.launcher.checkpoint(sessionId, { seq: 5, turn: 1 });
+    writeFileSync(marker, before); // it was killed before it had written the new one
+    await say('c2', 'echo newer > f');
+    await archive.die('a');
+
+    const again = await server('again', 'a');
+    const opened = await again.checkpoints.open(sessionId);
+    expect(opened).toMatchObject({ filesAsOf: { kind: 'now' }, resultsAreWhole: true });
+    expect(readFileSync(join(opened.workspace.files, 'f'), 'utf8')).toBe('newer\n');
+    expect(logs).not.toContain('dropped');
+  });
+
   it('is saved by a server that was killed and is back, with no hands started', async () => {
     const a = await server('a');
     await run(a, 'echo kept > f'); // and the server is killed
