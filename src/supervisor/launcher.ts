@@ -53,6 +53,11 @@ export interface Launcher {
    * Never rejects: what cannot be kept stays as it is and is tried again.
    */
   rest(sessionId: SessionId, place?: LogPlace): Promise<void>;
-  /** Removes what the session left, here and wherever it was kept; only once its hands have ended. Again is no matter. */
-  forget(sessionId: SessionId): Promise<void>;
+  /**
+   * Removes what the session left, here and wherever it was kept; only once its hands have ended. Again is no matter. False when another
+   * server still has it: to be tried again.
+   */
+  forget(sessionId: SessionId): Promise<boolean>;
+  /** Those that have left something here. */
+  sessions(): Promise<readonly SessionId[]>;
 }

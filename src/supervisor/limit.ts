@@ -21,6 +21,10 @@ export const STOPPED_SAVE_MS_MAX = 2_000;
 export const END_MS_MAX = END_GRACE_MS + 1_000;
 /** Events that are looked through for tools that were used since a checkpoint: a busy turn writes some hundred. */
 export const LOOKED_BACK_EVENTS_MAX = 10_000;
+/** How often it is tried again to remove what closed sessions have left: a server that has it, and is dead, is known to be after as long. */
+export const REMOVAL_RETRY_MS = 15_000;
+/** Of these, at most: more wait for the next start. */
+export const REMOVALS_MAX = 10_000;
 /** Wishes are hints; this often the supervisor looks at the store itself. */
 export const SWEEP_MS = 1_000;
 /** Sessions taken from the store in one sweep. */

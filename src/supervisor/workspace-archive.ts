@@ -87,8 +87,8 @@ export interface WorkspaceArchive {
   claim(sessionId: SessionId, waitMs: number, signal?: AbortSignal): Promise<WorkspaceClaim>;
   /** True from a session's first claim until it is forgotten. Local files are removed upon a false: it is never that of a store that lags. */
   isKnown(sessionId: SessionId): Promise<boolean>;
-  /** Removes all of a session's contents. While another living owner holds it nothing happens: that one forgets it in its turn. */
-  forget(sessionId: SessionId): Promise<void>;
+  /** Removes all of a session's contents. False while another living owner holds it: then nothing happens, and it is to be tried again. */
+  forget(sessionId: SessionId): Promise<boolean>;
 }
 
 /** Another server has the workspace open, or is saving it. */

@@ -222,12 +222,12 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       }
       const open = await b.claim(sessionId, 0);
       const half = await write(open, 'half');
-      await a.forget(sessionId);
+      expect(await a.forget(sessionId)).toBe(false);
       expect(await world.stored(sessionId)).toHaveLength(2);
 
       await world.die('b');
-      await a.forget(sessionId);
-      await a.forget(sessionId); // again is no matter
+      expect(await a.forget(sessionId)).toBe(true);
+      expect(await a.forget(sessionId)).toBe(true); // again is no matter
       expect(await world.stored(sessionId)).toEqual([]);
       expect(await world.stored(other)).toHaveLength(1);
       await write(open, 'more');

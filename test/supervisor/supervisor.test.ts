@@ -81,8 +81,15 @@ class Stage implements Launcher {
     return true;
   }
 
-  async forget(sessionId: SessionId): Promise<void> {
+  async forget(sessionId: SessionId): Promise<boolean> {
     this.forgotten.push(sessionId);
+    return true;
+  }
+
+  readonly left: SessionId[] = [];
+
+  async sessions(): Promise<readonly SessionId[]> {
+    return this.left;
   }
 
   get aliveBrains(): number {
@@ -211,6 +218,45 @@ describe('a store that does not answer', () => {
 
     await eventually('the session is served', async () => (await status(id))?.lease !== undefined);
     expect(stage.brains.length).toBeLessThan(5);
+  });
+});
+
+describe('files of a session', () => {
+  const archived = async (): Promise<SessionId> => {
+    const id = await queued();
+    await store.journal.append(id, {
+      decide: (session) => decide(session, { kind: 'archive', actor: { kind: 'human' } }),
+    });
+    return id;
+  };
+
+  it('are removed by the next start when the server was killed before it had removed them', async () => {
+    const [closed, open] = [await archived(), await queued()];
+    stage.left.push(closed, open);
+    supervise();
+
+    await eventually('they are removed', () => stage.forgotten.length > 0);
+    expect(stage.forgotten).toEqual([closed]);
+  });
+
+  it('stay when its log is full', async () => {
+    store.close();
+    store = openSqlite({ path: ':memory:', caps: { eventsMax: 8 } });
+    const say = { kind: 'send', text: 'more', mode: 'queue', actor: { kind: 'human' } } as const;
+    const filled = async (): Promise<SessionId> => {
+      const id = await queued();
+      while ((await status(id))?.status !== 'archived')
+        await store.journal.append(id, { decide: (session) => decide(session, say) }).catch(() => undefined);
+      return id;
+    };
+    const before = await filled();
+    stage.left.push(before);
+    supervise();
+    const [meanwhile, closed] = [await filled(), await archived()];
+
+    await eventually('the other is removed', () => stage.forgotten.includes(closed));
+    expect(stage.forgotten).not.toContain(before);
+    expect(stage.forgotten).not.toContain(meanwhile);
   });
 });
 

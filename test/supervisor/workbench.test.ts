@@ -16,7 +16,8 @@ it('answers a call that the holder of the workspace may have run with unknown, a
     launchHands: () => Promise.reject(new WorkspaceHeld('other')),
     checkpoint: async () => true,
     rest: async () => undefined,
-    forget: async () => undefined,
+    forget: async () => true,
+    sessions: async () => [],
   };
   const workbench = new Workbench({ launcher, log: { told: async () => undefined }, clock, logger });
   workbench.open(sessionId);
@@ -73,7 +74,8 @@ describe('a workspace', () => {
         });
       },
       rest: async (_, place) => void done.push(`rest ${place?.turn ?? '?'}`),
-      forget: async () => undefined,
+      forget: async () => true,
+      sessions: async () => [],
     };
     const log = {
       told: async () => {

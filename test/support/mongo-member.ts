@@ -161,7 +161,8 @@ function servicesOf(owner: string) {
     launchHands: refuse,
     checkpoint: () => Promise.resolve(true),
     rest: () => Promise.resolve(),
-    forget: () => Promise.resolve(),
+    forget: () => Promise.resolve(true),
+    sessions: () => Promise.resolve([]),
   };
   const unused = undefined as never; // only for starting sessions
   const sessions = new Sessions({

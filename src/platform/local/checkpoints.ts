@@ -127,13 +127,14 @@ export class Checkpoints implements Service {
     });
   }
 
-  /** Removes everything of the session, here and in the archive. */
-  forget(sessionId: SessionId): Promise<void> {
+  /** Removes everything of the session, in the archive and then here; false while another server has it. */
+  forget(sessionId: SessionId): Promise<boolean> {
     return this.#turns.take(sessionId, async () => {
       this.#claims.delete(sessionId);
       this.#owed.delete(sessionId);
-      await this.#ports.archive.forget(sessionId);
+      if (!(await this.#ports.archive.forget(sessionId))) return false;
       await this.#ports.workspaces.remove(sessionId);
+      return true;
     });
   }
 

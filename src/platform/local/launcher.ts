@@ -83,9 +83,15 @@ export class LocalLauncher implements Launcher {
   }
 
   /** Removes workspace and kept results. */
-  forget(sessionId: SessionId): Promise<void> {
+  async forget(sessionId: SessionId): Promise<boolean> {
     const { workspaces, checkpoints } = this.#ports;
-    return checkpoints === undefined ? workspaces.remove(sessionId) : checkpoints.forget(sessionId);
+    if (checkpoints !== undefined) return checkpoints.forget(sessionId);
+    await workspaces.remove(sessionId);
+    return true;
+  }
+
+  sessions(): Promise<readonly SessionId[]> {
+    return this.#ports.workspaces.sessions();
   }
 }
 

@@ -112,15 +112,16 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     });
   }
 
-  forget(sessionId: SessionId): Promise<void> {
+  forget(sessionId: SessionId): Promise<boolean> {
     return translated(async () => {
-      if (!(await this.#isThere(sessionId))) return;
+      if (!(await this.#isThere(sessionId))) return true;
       const claimed = await this.#tryClaim(sessionId);
-      if (claimed.kind === 'held') return;
+      if (claimed.kind === 'held') return false;
       const { claim } = claimed.workspace;
       await this.#contents.remove(await this.#contents.of(sessionId));
       // last: while it is there, what a crash has left can be found
       await this.#workspaces.deleteOne({ _id: sessionId, holder: this.#ports.owner, claim });
+      return true;
     });
   }
 

@@ -318,6 +318,19 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(await archive.stored(sessionId)).toEqual([]);
   });
 
+  it('keeps its folder while it cannot be forgotten, so that the next start finds it', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f'); // and the server is killed
+    const again = await server('again', 'a');
+    expect(await again.launcher.forget(sessionId)).toBe(false);
+    expect(await again.launcher.sessions()).toEqual([sessionId]);
+
+    await archive.die('a'); // known only after a while
+    expect(await again.launcher.forget(sessionId)).toBe(true);
+    expect(await again.launcher.sessions()).toEqual([]);
+    expect(await archive.stored(sessionId)).toEqual([]);
+  });
+
   it('leaves nothing behind when it is forgotten', async () => {
     const a = await server('a');
     await run(a, 'echo one > f');
