@@ -35,7 +35,13 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const { dataFolder } = config;
   const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock, logger }, scope);
   const archive = shared?.archiveFor(owner, owners);
-  const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
+  const { launcher, services } = await createLauncher(config, {
+    unitSocket,
+    archive,
+    store: parts.store,
+    clock,
+    logger,
+  });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
   const log = new WorkspaceLog({ sessions, journal, owner });
   const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>

@@ -20,6 +20,7 @@ import type { Brain } from './launcher.ts';
 import { type Judgement, judge, stoppingOf } from './judgement.ts';
 import { BACKGROUND_LOOK_MS, LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
 import { describe, isOver } from './slot-end.ts';
+import { logPlaceOf } from './log-place.ts';
 import type { Spares } from './spares.ts';
 import type { Workbench } from './workbench.ts';
 import type { LogPlace } from './workspace-archive.ts';
@@ -177,8 +178,7 @@ export class Slot {
 
   /** How far the log has come. `turn` is about to be over. */
   async #place(turn?: number): Promise<LogPlace> {
-    const { session, head } = await this.#ports.sessions.get(this.sessionId);
-    return { seq: head, turn: turn ?? session.turnCount - (session.status === 'running' ? 1 : 0) };
+    return logPlaceOf(await this.#ports.sessions.get(this.sessionId), turn);
   }
 
   /** Brains keep dying: the turn ends with an error, and the next message tries again. */

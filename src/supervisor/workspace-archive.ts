@@ -46,8 +46,15 @@ export interface CheckpointAge {
 export type FilesAsOf =
   /** All the way. */
   | { readonly kind: 'now' }
-  /** As they were then; `savedAt` is absent when nothing was ever saved. */
-  | { readonly kind: 'checkpoint'; readonly savedAt?: number | undefined; readonly place: LogPlace };
+  /** As they were then. */
+  | {
+      readonly kind: 'checkpoint';
+      /** Absent when nothing was ever saved. */
+      readonly savedAt?: number | undefined;
+      readonly place: LogPlace;
+      /** Hands had them since, whose server died: what these have done is not in the log either (K5). */
+      readonly isCut: boolean;
+    };
 
 export interface WorkspaceClaim {
   /** Counts the claims of the session: with the one before it, nobody was in between. */

@@ -1,6 +1,6 @@
 /**
  * Says in the session's log that its files are older than it, so that model and user know what is lost. Files are older when a tool has
- * ended since they were saved, or may have run, and nobody has said so yet.
+ * ended since they were saved, and nobody has said so yet, or when one may have run in hands whose server died.
  */
 import type { RecordedEvent } from '../journal/event.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
@@ -31,8 +31,8 @@ export class WorkspaceLog {
     if (files.kind === 'now') return;
     const { sessions, owner } = this.#ports;
     const { session, head } = await sessions.get(sessionId);
-    const { savedAt, place } = files;
-    if (!mayHaveRun && !(await this.#isOlder(sessionId, place.seq, head))) return;
+    const { savedAt, place, isCut } = files;
+    if (!(isCut && mayHaveRun) && !(await this.#isOlder(sessionId, place.seq, head))) return;
     const { lease, epoch } = session;
     if (lease?.owner !== owner) throw new EpochStale(lease?.epoch ?? 0, epoch);
     const body = {

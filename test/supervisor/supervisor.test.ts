@@ -351,7 +351,7 @@ describe('slots', () => {
     await begun(id);
     const place = { seq: await store.journal.head(id), turn: 0 };
     const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
-    const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place };
+    const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place, isCut: false };
     for (const outcome of ['failed', 'unknown', 'canceled'] as const) await ran(id, 'bash', outcome, 0);
     await ran(id, 'ask', 'ok', 0);
     await log.told(id, files, false);
@@ -363,10 +363,12 @@ describe('slots', () => {
     await log.told(id, files, false);
     expect(await reverted(id)).toEqual([{ savedAt: 1_000, reason: expect.any(String) }]);
 
-    await log.told(id, { kind: 'checkpoint', place: { seq: 0, turn: 2 } }, true);
+    await log.told(id, files, true);
+    expect(await reverted(id)).toHaveLength(1); // its result would be known
+    await log.told(id, { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true }, true);
     expect((await reverted(id)).at(-1)).toEqual({ turn: 2, reason: expect.stringContaining('any files') });
     const other = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'other' });
-    await expect(other.told(id, files, true)).rejects.toBeInstanceOf(EpochStale);
+    await expect(other.told(id, { ...files, isCut: true }, true)).rejects.toBeInstanceOf(EpochStale);
   });
 
   it('start no hands again after they were released', async () => {

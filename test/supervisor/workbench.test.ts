@@ -35,7 +35,7 @@ it('answers a call that the holder of the workspace may have run with unknown, a
 describe('a workspace', () => {
   const sessionId = newId('session');
   const CALL = { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 };
-  const REVERTED: FilesAsOf = { kind: 'checkpoint', savedAt: 5, place: { seq: 4, turn: 1 } };
+  const REVERTED: FilesAsOf = { kind: 'checkpoint', savedAt: 5, place: { seq: 4, turn: 1 }, isCut: false };
   let done: string[];
   let filesAsOf: FilesAsOf;
   let told: () => Promise<void>;

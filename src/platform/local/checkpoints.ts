@@ -49,6 +49,8 @@ const SAVED_BOUNDS: Bounds = { bytesMax: 2 * WORKSPACE_BYTES_MAX, entriesMax: 2 
 export interface CheckpointsPorts {
   readonly archive: WorkspaceArchive;
   readonly workspaces: WorkspaceStore;
+  /** How far the session's log has come; undefined when there is none. */
+  placeOf(sessionId: SessionId): Promise<LogPlace | undefined>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Others only in tests. */
@@ -267,7 +269,9 @@ export class Checkpoints implements Service {
           (isNewest || (isLeftBy(marker, claim) && isMadeFrom(marker, checkpoint)))
         ) {
           await writeMarker(path, { ...marker, claim: claim.number }); // should this server die now, its next claim follows this one
-          return await this.#save(sessionId, claim);
+          // nobody had the files since the log has come so far, if they are what the claim before this one left
+          const place = isLeftBy(marker, claim) ? await this.#ports.placeOf(sessionId) : undefined;
+          return await this.#save(sessionId, claim, place);
         }
         await claim.release(); // others have gone on from the checkpoint
         this.#owed.delete(sessionId);

@@ -78,7 +78,7 @@ export class LocalLauncher implements Launcher {
     const workspace = await workspaces.open(sessionId);
     const filesAsOf: FilesAsOf = wasThere
       ? { kind: 'now' }
-      : { kind: 'checkpoint', place: { seq: 0, turn: 0 } };
+      : { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false };
     return { workspace, resultsAreWhole: true, filesAsOf };
   }
 

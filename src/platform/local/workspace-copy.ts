@@ -24,7 +24,7 @@ export async function bringUp(
   const { checkpoint } = claim;
   const marker = await readMarker(workspaces.of(sessionId).marker);
   const isLeft = isLeftBy(marker, claim);
-  const filesAsOf: FilesAsOf = isLeft ? { kind: 'now' } : asOf(claim);
+  const filesAsOf: FilesAsOf = isLeft ? { kind: 'now' } : asOf(claim, claim.gap === 'fresh');
   if (checkpoint === undefined || isCopyOf(marker, checkpoint) || (isLeft && isMadeFrom(marker, checkpoint)))
     return { workspace: await workspaces.open(sessionId), filesAsOf };
   const { version } = checkpoint;
@@ -43,8 +43,8 @@ export async function bringUp(
 }
 
 /** How far the files of the claim's checkpoint reach; what an older version has saved is taken as it is. */
-function asOf({ checkpoint, age }: WorkspaceClaim): FilesAsOf {
-  if (checkpoint === undefined) return { kind: 'checkpoint', place: { seq: 0, turn: 0 } };
+function asOf({ checkpoint, age }: WorkspaceClaim, isCut: boolean): FilesAsOf {
+  if (checkpoint === undefined) return { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut };
   if (age?.place === undefined) return { kind: 'now' };
-  return { kind: 'checkpoint', savedAt: age.savedAt, place: age.place };
+  return { kind: 'checkpoint', savedAt: age.savedAt, place: age.place, isCut };
 }

@@ -22,7 +22,7 @@ import { chooseIsolation } from '../../../src/platform/local/isolation.ts';
 import { LocalLauncher } from '../../../src/platform/local/launcher.ts';
 import type { Bounds } from '../../../src/platform/local/workspace-save.ts';
 import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
-import { WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
+import { type LogPlace, WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failingAt, type FailingWrites } from '../../support/failing-writes.ts';
@@ -46,12 +46,15 @@ await mongoSuite('a session that moves', (mongo) => {
   let archive: OpenMongoArchive;
   let sessionId: SessionId;
   let logs: string;
+  /** How far the log has come, for saves that no slot asks for. */
+  let logPlace: LogPlace | undefined;
   const running: Hands[] = [];
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-moves-'));
     archive = await openArchive(mongo.uri());
     sessionId = newId('session');
     logs = '';
+    logPlace = undefined;
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((hands) => hands.stop()));
@@ -67,7 +70,14 @@ await mongoSuite('a session that moves', (mongo) => {
     const workspaces = new WorkspaceStore(join(folder, place));
     const kept = await archive.through(options.database ?? archive.database, owner);
     const short = { holderWaitMs: 300, owedRetryMs: 20, bounds: options.bounds };
-    const checkpoints = new Checkpoints({ archive: kept, workspaces, clock, logger, ...short });
+    const checkpoints = new Checkpoints({
+      archive: kept,
+      workspaces,
+      placeOf: async () => logPlace,
+      clock,
+      logger,
+      ...short,
+    });
     const isolation = await chooseIsolation(
       options.isolated === true ? 'bubblewrap' : 'none',
       process.env.PATH,
@@ -163,7 +173,7 @@ await mongoSuite('a session that moves', (mongo) => {
     const [a, b] = [await server('a'), await server('b')];
     const hands = await a.launcher.launchHands(sessionId);
     running.push(hands);
-    expect(hands.filesAsOf).toEqual({ kind: 'checkpoint', place: { seq: 0, turn: 0 } });
+    expect(hands.filesAsOf).toEqual({ kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false });
     const say = (callId: string, command: string) =>
       hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
     await say('c1', 'echo one > f');
@@ -176,16 +186,14 @@ await mongoSuite('a session that moves', (mongo) => {
     const there = await b.launcher.launchHands(sessionId);
     running.push(there);
     const { filesAsOf } = there;
-    expect(filesAsOf).toEqual({
-      kind: 'checkpoint',
-      savedAt: expect.any(Number),
-      place: { seq: 9, turn: 2 },
-    });
+    const place = { seq: 9, turn: 2 };
+    expect(filesAsOf).toEqual({ kind: 'checkpoint', savedAt: expect.any(Number), place, isCut: true });
     await there.stop();
     expect(await run(b, 'cat f')).toBe('two');
     await b.launcher.rest(sessionId, { seq: 20, turn: 3 });
     const c = await server('c');
-    expect((await c.checkpoints.open(sessionId)).filesAsOf).toMatchObject({ place: { seq: 20, turn: 3 } });
+    const after = (await c.checkpoints.open(sessionId)).filesAsOf;
+    expect(after).toMatchObject({ place: { seq: 20, turn: 3 }, isCut: false });
   });
 
   it('whose server was killed after such a checkpoint, and is back first, has all its files', async () => {
@@ -212,6 +220,7 @@ await mongoSuite('a session that moves', (mongo) => {
   it('is saved by a server that was killed and is back, with no hands started', async () => {
     const a = await server('a');
     await run(a, 'echo kept > f'); // and the server is killed
+    logPlace = { seq: 7, turn: 1 };
     const again = await server('again', 'a');
     const stop = new AbortController();
     const served = again.checkpoints.run(stop.signal);
@@ -220,7 +229,9 @@ await mongoSuite('a session that moves', (mongo) => {
     await eventually('it is saved', () => logs.includes('"workspace saved"'));
     stop.abort();
     await served;
-    expect(await run(await server('b'), 'cat f')).toBe('kept');
+    const b = await server('b');
+    expect((await b.checkpoints.open(sessionId)).filesAsOf).toMatchObject({ place: logPlace });
+    expect(await run(b, 'cat f')).toBe('kept');
   });
 
   it('keeps its files here while the database does not answer, and saves them when it does', async () => {
