@@ -103,6 +103,7 @@ export class Slot {
 
     const epoch = await this.#takeLease(session.epoch);
     if (epoch === undefined) return 'done';
+    if (session.status === 'running') await this.#ports.workbench.resume(this.sessionId, signal);
     const assignedAt = clock.now();
     const outcome = await spares.take().then(
       (it) => {

@@ -6,7 +6,7 @@
  * B1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
  * B2 After `release` no call of that bench starts hands again, whatever was under way.
  * B3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
- * B4 No call runs on files that are older than the log before the log says so.
+ * B4 No call runs on files that are older than the log before the log says so, and no turn goes on here that has used tools elsewhere.
  */
 import { HandsLost } from '../hands/faults.ts';
 import { LOST } from '../hands/tool-result.ts';
@@ -15,6 +15,7 @@ import type { TurnOutcome } from '../journal/event-catalog.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { once } from '../kernel/tail.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
 import { type FilesAsOf, type LogPlace, WorkspaceHeld } from './workspace-archive.ts';
@@ -41,7 +42,7 @@ interface Bench {
 
 export interface WorkbenchPorts {
   readonly launcher: Launcher;
-  readonly log: Pick<WorkspaceLog, 'told'>;
+  readonly log: Pick<WorkspaceLog, 'told' | 'callsOf'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -91,6 +92,24 @@ export class Workbench {
     } finally {
       bench.running.delete(call.callId);
     }
+  }
+
+  /**
+   * Before a turn goes on that others have begun: when it has used tools, its files are brought here and the log is told what is missing
+   * (B4). A workspace that cannot be had is no hindrance: its calls say so.
+   */
+  async resume(sessionId: SessionId, signal: AbortSignal): Promise<void> {
+    const bench = this.#benches.get(sessionId);
+    if (bench === undefined || bench.used) return;
+    const calls = await this.#ports.log.callsOf(sessionId);
+    if (calls === 'none') return;
+    const resumed = this.#handsOf(sessionId, bench)
+      .then(() => this.#tell(sessionId, bench, calls === 'open'))
+      .catch((error: unknown) => this.#ports.logger.warn('workspace not brought here', { sessionId, error }));
+    await once((done) => {
+      void resumed.finally(done);
+      return () => undefined;
+    }, signal);
   }
 
   cancel(sessionId: SessionId, callId: string): void {

@@ -49,18 +49,44 @@ export class WorkspaceLog {
     await sessions.supervise(sessionId, { kind: 'record', events: [event] }, epoch);
   }
 
+  /** What the running turn has asked of the hands so far: nothing, calls that have all ended, or some that have not. */
+  async callsOf(sessionId: SessionId): Promise<'none' | 'ended' | 'open'> {
+    const { session, head } = await this.#ports.sessions.get(sessionId);
+    const { turn } = session;
+    if (turn?.state !== 'running') return 'none';
+    const open = new Set<string>();
+    let calls = 0;
+    await this.#read(sessionId, Math.max(turn.inputFromSeq, head - LOOKED_BACK_EVENTS_MAX), head, (event) => {
+      if (event.type !== 'tool.call' && event.type !== 'tool.result') return;
+      const { callId, tool } = JSON.parse(event.body) as { callId: string; tool: string }; // the catalog's; neither is ever cut
+      if (event.type === 'tool.result') open.delete(callId);
+      else if (tool !== ASK) open.add(callId);
+      calls += tool === ASK ? 0 : 1;
+    });
+    if (open.size > 0) return 'open';
+    return calls > 0 ? 'ended' : 'none';
+  }
+
   async #isOlder(sessionId: SessionId, seq: number, head: number): Promise<boolean> {
     let isOlder = false;
-    for (let after = Math.max(seq, head - LOOKED_BACK_EVENTS_MAX); after < head; ) {
+    await this.#read(sessionId, Math.max(seq, head - LOOKED_BACK_EVENTS_MAX), head, (event) => {
+      if (event.type === 'workspace.reverted') isOlder = false;
+      else isOlder ||= isOfTool(event);
+    });
+    return isOlder;
+  }
+
+  async #read(
+    sessionId: SessionId,
+    from: number,
+    head: number,
+    see: (event: RecordedEvent) => void,
+  ): Promise<void> {
+    for (let after = from; after < head; ) {
       const events = await this.#ports.journal.read(sessionId, { after, limit: PAGE_EVENTS_MAX });
-      if (events.length === 0) break;
-      for (const event of events) {
-        if (event.type === 'workspace.reverted') isOlder = false;
-        else isOlder ||= isOfTool(event);
-      }
+      for (const event of events) see(event);
       after = events.at(-1)?.seq ?? head;
     }
-    return isOlder;
   }
 }
 

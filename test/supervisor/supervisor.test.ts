@@ -356,6 +356,7 @@ describe('slots', () => {
     await ran(id, 'ask', 'ok', 0);
     await log.told(id, files, false);
     expect(await reverted(id)).toEqual([]); // nothing of that has run
+    expect(await log.callsOf(id)).toBe('ended');
     await ran(id, 'bash', 'ok', 0);
     await log.told(id, { kind: 'now' }, true);
     expect(await reverted(id)).toEqual([]);

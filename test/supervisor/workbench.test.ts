@@ -19,7 +19,12 @@ it('answers a call that the holder of the workspace may have run with unknown, a
     forget: async () => true,
     sessions: async () => [],
   };
-  const workbench = new Workbench({ launcher, log: { told: async () => undefined }, clock, logger });
+  const workbench = new Workbench({
+    launcher,
+    log: { told: async () => undefined, callsOf: async () => 'none' as const },
+    clock,
+    logger,
+  });
   workbench.open(sessionId);
   const call = { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 };
 
@@ -44,12 +49,15 @@ describe('a workspace', () => {
   let sleeps: number[];
   let endWaits: boolean;
   let workbench: Workbench;
+  let calls: 'none' | 'ended' | 'open';
+  const never = new AbortController().signal;
   beforeEach(() => {
     done = [];
     filesAsOf = { kind: 'now' };
     told = async () => undefined;
     sleeps = [];
     endWaits = false;
+    calls = 'none';
     const hands: Hands = {
       pid: 1,
       ended: new Promise(() => undefined),
@@ -78,6 +86,7 @@ describe('a workspace', () => {
       sessions: async () => [],
     };
     const log = {
+      callsOf: async () => calls,
       told: async () => {
         await told();
         done.push('told');
@@ -143,6 +152,18 @@ describe('a workspace', () => {
     await workbench.release(sessionId, { seq: 9, turn: 2 });
 
     expect(done).toEqual(['told', 'c1', 'c2', 'rest 2']);
+  });
+
+  it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing', async () => {
+    filesAsOf = REVERTED;
+    await workbench.resume(sessionId, never);
+    expect(done).toEqual([]); // it has used none
+    calls = 'ended';
+    await workbench.resume(sessionId, never);
+    await workbench.resume(sessionId, never);
+    await workbench.call(sessionId, CALL);
+
+    expect(done).toEqual(['told', 'c1']);
   });
 
   it('of which the log cannot be told has no call, and keeps the age that it has', async () => {
