@@ -15,7 +15,7 @@ export interface Command {
   onOutput(chunk: Buffer): void;
 }
 
-/** Everything the command started has been killed, unless it ended by itself (`exited`): then daemons live on. */
+/** Everything the command started has ended, unless it ended by itself (`exited`): then daemons live on. */
 export type CommandEnd =
   | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
   | { readonly kind: 'aborted' }
@@ -37,7 +37,10 @@ export interface Sandbox {
   readonly root: string;
   /** A program and its first arguments; the last one is a SearchRequest as JSON (search/request.ts). */
   readonly searchProgram: readonly string[];
-  /** Resolves when the command has ended; never rejects. `signal` kills it with all it started. */
+  /**
+   * Resolves when the command has ended; never rejects. `signal` ends it with all it started: they are asked to (SIGTERM), and killed
+   * after END_GRACE_MS (limit.ts). What is said meanwhile is output too.
+   */
   run(command: Command, signal: AbortSignal): Promise<CommandEnd>;
   /** What a path leads to; `other` also for a link that leads nowhere, and for what may not be looked at; undefined for nothing. */
   look(path: string): Promise<'file' | 'folder' | 'other' | undefined>;
@@ -56,6 +59,8 @@ export interface Sandbox {
     path: string,
     entriesMax: number,
   ): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined>;
-  /** Ends everything that was ever started here. */
+  /** How many processes run that commands have left behind. */
+  background(): number;
+  /** Ends everything that was ever started here, as `signal` of `run` does, commands that still run included. */
   close(): Promise<void>;
 }

@@ -4,7 +4,13 @@
  */
 import { resolve } from 'node:path';
 import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/access.ts';
-import { IDLE_MS_DEFAULT, SLOTS_DEFAULT, SPARES_DEFAULT } from '../supervisor/limit.ts';
+import {
+  BACKGROUND_MS_DEFAULT,
+  IDLE_MS_DEFAULT,
+  SLOTS_DEFAULT,
+  SPARES_DEFAULT,
+  STOP_MS_DEFAULT,
+} from '../supervisor/limit.ts';
 import type { LogLevel } from '../kernel/logger.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { ContextWindows } from '../models/model-table.ts';
@@ -28,6 +34,9 @@ export interface Config {
   /** Where programs of the system are looked for. */
   readonly searchPath: string | undefined;
   readonly idleMs: number;
+  readonly backgroundMs: number;
+  /** A stop that takes longer is cut off. */
+  readonly stopMs: number;
   readonly slotsMax: number;
   readonly spares: number;
   readonly logLevel: LogLevel;
@@ -165,6 +174,22 @@ export const VARIABLES = {
     expected: 'seconds from 0 to 86400',
     parse: whole(0, 86_400),
   },
+  HOLDFAST_BACKGROUND_SECONDS: {
+    name: 'HOLDFAST_BACKGROUND_SECONDS',
+    fallback: String(BACKGROUND_MS_DEFAULT / 1000),
+    prose:
+      'Seconds that a session stays awake beyond those because commands of it run in the background; then they are ended. It may be put to sleep before when its slot is needed. 0: they keep nothing awake.',
+    expected: 'seconds from 0 to 604800',
+    parse: whole(0, 604_800),
+  },
+  HOLDFAST_STOP_SECONDS: {
+    name: 'HOLDFAST_STOP_SECONDS',
+    fallback: String(STOP_MS_DEFAULT / 1000),
+    prose:
+      'Seconds that the server has for its stop (SIGTERM): ending what runs, and on MongoDB saving the files of its sessions. What is not saved by then is as after a crash. Let your service manager wait longer than this.',
+    expected: 'seconds from 1 to 3600',
+    parse: whole(1, 3_600),
+  },
   HOLDFAST_SLOTS: {
     name: 'HOLDFAST_SLOTS',
     fallback: String(SLOTS_DEFAULT),
@@ -257,6 +282,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     isolation: read(V.HOLDFAST_ISOLATION),
     searchPath: env['PATH'],
     idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,
+    backgroundMs: (read(V.HOLDFAST_BACKGROUND_SECONDS) ?? 0) * 1000,
+    stopMs: (read(V.HOLDFAST_STOP_SECONDS) ?? 0) * 1000,
     slotsMax: read(V.HOLDFAST_SLOTS),
     spares: read(V.HOLDFAST_SPARES),
     logLevel: read(V.HOLDFAST_LOG),

@@ -9,6 +9,7 @@ import { Heartbeat } from '../supervisor/lease.ts';
 import { Spares } from '../supervisor/spares.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { Workbench } from '../supervisor/workbench.ts';
+import { WorkspaceLog } from '../supervisor/workspace-log.ts';
 import type { Config } from './config.ts';
 import { createLauncher } from './launcher.ts';
 import { createModelDoor } from './model-door.ts';
@@ -35,9 +36,18 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const { dataFolder } = config;
   const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock, logger }, scope);
   const archive = shared?.archiveFor(owner, owners);
-  const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
+  const { launcher, services } = await createLauncher(config, {
+    unitSocket,
+    archive,
+    store: parts.store,
+    clock,
+    logger,
+  });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
-  const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
+  const log = new WorkspaceLog({ sessions, journal, owner });
+  const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
+    it.close(),
+  );
   const model = await createModelDoor(config, { sessions, credentials, logger }, scope);
   const unitDoor = createUnitDoor({
     ...parts,
@@ -47,10 +57,10 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
 
-  const { idleMs, slotsMax } = config;
+  const { idleMs, backgroundMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
   const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
-  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax, draftOf });
+  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, backgroundMs, slotsMax, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: () => owners.isBeating(owner, clock.now()) };
 }

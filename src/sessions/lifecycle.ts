@@ -59,7 +59,8 @@ export type Command =
       readonly retryInMs: number;
       readonly said?: Said | undefined;
     }
-  | { readonly kind: 'hibernate' };
+  /** `processes`: what still runs in the background and ends with the hands. */
+  | { readonly kind: 'hibernate'; readonly processes?: number | undefined };
 
 /** Of a message that was cut: as much as is shown of one that is being written, and far below one event's bound. */
 export const SAID_CHARS_MAX = 512 * 1024;
@@ -125,7 +126,7 @@ export function decide(session: Session, command: Command): Decision {
       return loseBrain(session, command);
     case 'hibernate':
       if (session.lease === undefined) return NOTHING;
-      return append({ type: 'session.hibernated', actor: SYSTEM, body: { epoch: session.epoch } });
+      return append(hibernatedEvent(session, command.processes ?? 0));
   }
 }
 
@@ -223,6 +224,11 @@ export function abortedEvent(turnId: TurnId, { callId, text }: Said): NewEvent |
   // A cut may go through a character of two units; half of one cannot be sent back.
   const body = { callId, text: text.slice(0, SAID_CHARS_MAX).toWellFormed(), aborted: true };
   return { type: 'agent.message', actor: { kind: 'agent' }, turnId, body };
+}
+
+function hibernatedEvent({ epoch }: Session, processes: number): NewEvent {
+  const body = processes === 0 ? { epoch } : { epoch, processes };
+  return { type: 'session.hibernated', actor: SYSTEM, body };
 }
 
 function nextTurn(session: Session): number {

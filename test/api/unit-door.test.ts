@@ -27,6 +27,7 @@ let folder: string;
 let sessionId: SessionId;
 let called: string[];
 let settings: ModelSettings | undefined;
+let onCheckpoint: () => void;
 
 beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
@@ -35,6 +36,7 @@ beforeEach(async () => {
   access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   called = [];
   settings = undefined;
+  onCheckpoint = () => undefined;
   const unused = undefined as never; // agents and credentials are for starting sessions; these tests make theirs by hand
   const sessions = new Sessions({
     journal,
@@ -50,6 +52,10 @@ beforeEach(async () => {
       return { outcome: 'ok', output: 'done', durationMs: 1 } as const;
     },
     cancel: (_: SessionId, callId: string) => void called.push(`cancel ${callId}`),
+    checkpoint: async (_: SessionId, { turn }: { turn: number }, outcome: string) => {
+      called.push(`checkpoint ${turn} ${outcome}`);
+      onCheckpoint();
+    },
   };
   const model = async (_: IncomingMessage, response: { end: () => void }): Promise<void> => {
     called.push('model');
@@ -146,6 +152,20 @@ describe('an append', () => {
 
     expect(first).toEqual({ status: 200, body: { firstSeq: 3, lastSeq: 3, replayed: false } });
     expect(again).toEqual({ status: 200, body: { firstSeq: 3, lastSeq: 3, replayed: true } });
+  });
+
+  it('that ends the turn is made once the files of the turn are kept', async () => {
+    await ask('POST', '/unit/append', begin);
+    const end = { key: 't1/completed', command: { kind: 'completeTurn', outcome: 'max_turns' } };
+    const headThen = (): Promise<number> => store.journal.head(sessionId);
+    let head: Promise<number> | undefined;
+    onCheckpoint = () => void (head = headThen());
+    await ask('POST', '/unit/append', end, access.mintUnitToken(sessionId, 7)); // of no brain here
+    expect(called).toEqual([]);
+    await ask('POST', '/unit/append', end);
+
+    expect(called).toEqual(['checkpoint 1 max_turns']);
+    expect([await head, await headThen()]).toEqual([3, 4]);
   });
 
   it('holds only what brains write, in the right form, in the running turn', async () => {

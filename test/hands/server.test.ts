@@ -21,6 +21,7 @@ const sandbox: Sandbox = {
   }),
   write: () => Promise.resolve({ created: true }),
   list: () => Promise.resolve(undefined),
+  background: () => 0,
   close: () => Promise.resolve(),
 };
 

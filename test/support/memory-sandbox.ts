@@ -44,6 +44,10 @@ export class MemorySandbox implements Sandbox {
     return Promise.resolve(undefined);
   }
 
+  background(): number {
+    return 0;
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

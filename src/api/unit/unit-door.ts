@@ -18,6 +18,7 @@ import type { SessionId } from '../../kernel/id.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
+import type { TurnOutcome } from '../../journal/event-catalog.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale } from '../../journal/faults.ts';
 import { follow } from '../../journal/follow.ts';
@@ -49,6 +50,12 @@ export interface UnitDoorPorts {
   readonly tools: {
     call(sessionId: SessionId, call: ToolCall): Promise<ToolResult>;
     cancel(sessionId: SessionId, callId: string): void;
+    /** Before a turn is over: keeps what its tools have done to the files. Resolves also when it takes too long. */
+    checkpoint(
+      sessionId: SessionId,
+      place: { readonly seq: number; readonly turn: number },
+      outcome: TurnOutcome,
+    ): Promise<void>;
   };
   /** Of models, as the deployment sets them. */
   readonly contextWindows?: ContextWindows | undefined;
@@ -99,6 +106,7 @@ async function append(
   response: ServerResponse,
 ): Promise<void> {
   const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // U2
+  if (command.kind === 'completeTurn') await keepFiles(ports, unit, command.outcome);
   const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
     unit.sessionId,
     unit.epoch,
@@ -107,6 +115,16 @@ async function append(
   ); // U1
   const appended: UnitAppended = { firstSeq, lastSeq, replayed };
   send(response, 200, appended);
+}
+
+async function keepFiles(
+  ports: UnitDoorPorts,
+  { sessionId, epoch }: Unit,
+  outcome: TurnOutcome,
+): Promise<void> {
+  const { session, head } = await ports.sessions.get(sessionId);
+  if (session.epoch !== epoch || session.status !== 'running') return; // the append says so
+  await ports.tools.checkpoint(sessionId, { seq: head, turn: session.turnCount }, outcome);
 }
 
 async function delta(
