@@ -16,6 +16,8 @@ const CONVERSATION_SHARE_MIN = 0.25;
 const SUMMARY_SHARE = 1 / 20;
 const SUMMARY_CHARS_MIN = 10;
 const SUMMARY_CHARS_ENOUGH = 24;
+/** Of an answer that does not count as a summary: as much as a summary has. */
+const WORDS_CHARS_MAX = 8_000;
 /** What a summary is the last word of. A tool call, a refusal or the output limit leave something out. */
 const SUMMARY_ENDS: ReadonlySet<string> = new Set(['end_turn', 'stop_sequence']);
 /** After as many attempts without a summary the runtime makes one (runtime-summary.ts). */
@@ -43,12 +45,22 @@ export function compactAt(contextWindow: number, outputTokensMax: number): numbe
 /** The summary, or undefined when the answer is none. `charsBefore` is how much it stands for. */
 export function summaryOf({ blocks, stopReason }: ModelAnswer, charsBefore: number): string | undefined {
   if (!SUMMARY_ENDS.has(stopReason) || blocks.some(({ kind }) => kind === 'tool')) return undefined;
-  const summary = blocks
+  const summary = textOf(blocks);
+  const wanted = Math.min(Math.max(charsBefore * SUMMARY_SHARE, SUMMARY_CHARS_MIN), SUMMARY_CHARS_ENOUGH);
+  return summary.length >= wanted ? summary : undefined;
+}
+
+/** What a model wrote that is no summary, for the one that the runtime makes: half of one is better than none. */
+export function wordsOf({ blocks, stopReason }: ModelAnswer): string | undefined {
+  const words = stopReason === 'refusal' ? '' : textOf(blocks).slice(0, WORDS_CHARS_MAX).toWellFormed();
+  return words === '' ? undefined : words;
+}
+
+function textOf(blocks: ModelAnswer['blocks']): string {
+  return blocks
     .map((block) => (block.kind === 'text' ? block.text : ''))
     .join('')
     .trim();
-  const wanted = Math.min(Math.max(charsBefore * SUMMARY_SHARE, SUMMARY_CHARS_MIN), SUMMARY_CHARS_ENOUGH);
-  return summary.length >= wanted ? summary : undefined;
 }
 
 /** Characters of what was said, called and answered. */

@@ -10,7 +10,7 @@ import type { TurnId } from '../kernel/id.ts';
 import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, TOOL_CALLS_MAX } from '../kernel/limit.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { toolCallId } from './call-id.ts';
-import { compactionMessages, summaryOf } from './compaction.ts';
+import { compactionMessages, summaryOf, wordsOf } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
 import { REQUEST_REFUSED } from './item.ts';
 import { messagesOf } from './messages.ts';
@@ -78,6 +78,8 @@ export function requestOf(
     system: prompt,
     messages: compacts ? compactionMessages(messages, room) : messages,
     tools: conversation.tools ?? TOOLBOX,
+    // Costs the cached messages, which a request that was cut to fit does not find anyway.
+    ...(compacts && refusedAsTooLong > 0 ? { toolChoice: 'none' as const } : {}),
   };
 }
 
@@ -127,7 +129,8 @@ export function summaryEvents(
   const summary = summaryOf(answer, charsBefore);
   if (summary === undefined) {
     const message = `The model wrote no summary of the conversation (it stopped for ${answer.stopReason}).`;
-    const details = { type: SUMMARY_INVALID, retriable: true, requestId: answer.requestId };
+    const { requestId } = answer;
+    const details = { type: SUMMARY_INVALID, retriable: true, requestId, wrote: wordsOf(answer) };
     throw new ModelFailure('MODEL_ANSWER_INVALID', message, details);
   }
   return [
@@ -187,6 +190,7 @@ export function retriedEvent(
     waitMs,
     code,
     message: failure.message.slice(0, MESSAGE_CHARS_MAX),
+    ...(failure.wrote === undefined ? {} : { wrote: failure.wrote }),
     ...idOf(failure),
   };
   return { type: 'model.retried', actor: SYSTEM, turnId, body };

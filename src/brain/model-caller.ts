@@ -143,14 +143,14 @@ export class ModelCaller {
   }
 
   /** The model wrote no summary: the runtime does. */
-  #summarize(turn: Turn, { callId }: OpenCall): Outcome {
+  #summarize(turn: Turn, { callId, wrote }: OpenCall): Outcome {
     const { items, repairs, throughSeq } = this.#conversation;
     const kept = items.filter((item) => !('seq' in item && repairs.isReplaced(item.seq)));
     const compacted: NewEvent = {
       type: 'conversation.compacted',
       actor: { kind: 'system' },
       turnId: turn.id,
-      body: { callId, summary: runtimeSummary(kept), throughSeq, made: 'runtime' },
+      body: { callId, summary: runtimeSummary(kept, wrote), throughSeq, made: 'runtime' },
     };
     const events = [compacted, completedEvent(turn.id, callId, BY_RUNTIME)];
     return { kind: 'append', what: 'completed', events };

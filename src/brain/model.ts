@@ -121,6 +121,8 @@ export class ModelFailure extends Error {
   /** Where in ModelRequest.messages the service sees the fault, when it says so. */
   readonly place: MessagePlace | undefined;
   readonly requestId: string | undefined;
+  /** Text of an answer that is not what was asked for, where it is of use all the same. */
+  readonly wrote: string | undefined;
 
   constructor(
     code: ModelFailureCode,
@@ -131,6 +133,7 @@ export class ModelFailure extends Error {
       retryAfterMs?: number | undefined;
       place?: MessagePlace | undefined;
       requestId?: string | undefined;
+      wrote?: string | undefined;
       cause?: unknown;
     },
   ) {
@@ -142,5 +145,6 @@ export class ModelFailure extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.place = details.place;
     this.requestId = details.requestId;
+    this.wrote = details.wrote;
   }
 }

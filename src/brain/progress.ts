@@ -29,6 +29,8 @@ export interface OpenCall {
   readonly badSummaries: number;
   /** The service refused the request of a compaction: it is made again in plain words. */
   readonly plain: boolean;
+  /** Of a compaction: what the model wrote last that does not count as a summary. */
+  readonly wrote?: string | undefined;
   /** Set after a failure: when it happened, and the wait that was journalled. */
   readonly retry?: { readonly at: number; readonly waitMs: number } | undefined;
 }
@@ -93,6 +95,7 @@ export function retried(open: OpenCall, body: BodyOf<'model.retried'>, at: numbe
     refusedAsTooLong: open.refusedAsTooLong + (code === PROMPT_TOO_LONG ? 1 : 0),
     badSummaries: open.badSummaries + (code === SUMMARY_INVALID || refused ? 1 : 0),
     plain: open.plain || refused,
+    wrote: body.wrote ?? open.wrote,
     retry: { at, waitMs },
   };
 }

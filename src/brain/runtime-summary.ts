@@ -14,19 +14,23 @@ const MESSAGES_MAX = 8;
 /** Of each call: the file or the command. */
 const CALL_CHARS_MAX = 200;
 const CALLS_MAX = 40;
+/** Of what the model wrote instead of a summary. */
+const WROTE_CHARS_MAX = 4_000;
 
 const OPENING =
   'This summary was put together by the runtime from the log, since the model wrote none. It lacks what is not named here: \
 look at the files before you rely on it.';
 
-/** Pure. */
-export function runtimeSummary(items: readonly Item[]): string {
+/** Pure. `wrote`: what the model answered instead of a summary. */
+export function runtimeSummary(items: readonly Item[], wrote?: string): string {
   const first = items.find((item) => item.kind === 'summary' || item.kind === 'said');
   const parts = [OPENING];
   if (first !== undefined) {
     const what = first.kind === 'summary' ? 'The summary before this one' : 'What the user said first';
     parts.push(`${what}:\n${cut(first.text, FIRST_CHARS_MAX)}`);
   }
+  if (wrote !== undefined)
+    parts.push(`What you wrote when you were asked for a summary:\n${cut(wrote, WROTE_CHARS_MAX)}`);
   const calls = items.flatMap((item) => (item.kind === 'answer' ? callsOf(item) : [])).slice(-CALLS_MAX);
   if (calls.length > 0) parts.push(`The last calls of tools:\n${calls.join('\n')}`);
   const talk = items

@@ -99,6 +99,9 @@ export const EVENTS = {
       waitMs: count('Milliseconds until the next attempt.'),
       code: text('The type of the failure, for example overloaded_error.'),
       message: text('What the model service said.'),
+      wrote: optional(
+        text('Of a call that compacts: what the model wrote instead of a summary, as far as it is of use.'),
+      ),
       requestId,
     },
   },

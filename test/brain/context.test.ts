@@ -125,6 +125,8 @@ test('a compaction that is refused as too long is made again with less', async (
   await settle(unit, model, QUICK);
 
   expect(unit.bodies('model.retried').map(({ waitMs }) => waitMs)).toEqual([0, 0]);
+  const compactions = model.requests.filter(({ callId }) => purposeOf(callId) === 'compaction');
+  expect(compactions.map(({ toolChoice }) => toolChoice)).toEqual([undefined, 'none', 'none']); // the prefix is lost by then
   expect(sizes[1]).toBeLessThan(sizes[0] ?? 0);
   expect(sizes[2]).toBeLessThan(sizes[1] ?? 0);
   expect(unit.session.turn?.outcome).toBe('completed');

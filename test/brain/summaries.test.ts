@@ -56,6 +56,18 @@ test.each<[string, Play]>([
   expect(unit.session.turn?.outcome).toBe('completed');
 });
 
+test('what the model wrote instead of a summary is part of the one that the runtime makes, but for a refusal', async () => {
+  const { unit } = await condensed((number) => ({
+    blocks: text(`Heron ${number}.`),
+    stopReason: 'max_tokens',
+  }));
+  const declined = await condensed(() => ({ blocks: text('I cannot do that.'), stopReason: 'refusal' }));
+
+  expect(unit.bodies('model.retried').map(({ wrote }) => wrote)).toEqual(['Heron 1.', 'Heron 2.']);
+  expect(unit.bodies('conversation.compacted')[0]?.summary).toContain('asked for a summary:\nHeron 2.');
+  expect(declined.unit.bodies('conversation.compacted')[0]?.summary).not.toContain('cannot');
+});
+
 test('a second try keeps the request as it was, so that the cached prefix is read; a refused request is put into words', async () => {
   const firsts = async (play: Play): Promise<readonly string[]> => {
     const { model } = await condensed((number) => (number === 1 ? play : LONG));

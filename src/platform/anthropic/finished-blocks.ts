@@ -48,9 +48,10 @@ function finishedBlock(
     case 'text':
       return [{ kind: 'text', text: block.pieces.text }];
     case 'redacted':
-      return block.data === '' ? [] : [{ kind: 'redacted', data: block.data }];
+      return block.data === '' ? [] : [{ kind: 'redacted', data: block.data.toWellFormed() }];
     case 'thinking': {
-      const { signature, pieces } = block;
+      const { pieces } = block;
+      const signature = block.signature.toWellFormed();
       if (signature === '') return pieces.text === '' ? [] : [{ kind: 'thinking', text: pieces.text }];
       return [{ kind: 'thinking', text: pieces.text, signature }];
     }
