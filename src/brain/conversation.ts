@@ -21,7 +21,7 @@ import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { purposeOf } from './call-id.ts';
 import { Inbox } from './inbox.ts';
 import { type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
-import type { ToolSpec } from './model.ts';
+import type { ModelFailureCode, ToolSpec } from './model.ts';
 import { continuationOf } from './notes.ts';
 import {
   answered,
@@ -34,6 +34,9 @@ import {
 import type { Repairs } from './repairs.ts';
 import { TOOLBOX_BEFORE_PINNING } from './toolbox-before-pinning.ts';
 import { Transcript } from './transcript.ts';
+
+/** Of the turns that end since the service does not take their request, for nothing that could be repaired. */
+const REQUEST_INVALID = 'MODEL_REQUEST_INVALID' satisfies ModelFailureCode;
 
 export class Conversation {
   readonly #transcript: Transcript;
@@ -136,7 +139,7 @@ export class Conversation {
         this.#hear(event);
         return;
       case 'turn.started':
-        this.#progress = NO_PROGRESS;
+        this.#progress = { ...NO_PROGRESS, refusedTurns: this.#progress.refusedTurns };
         this.#inbox.join(event.turnId);
         return;
       case 'model.started':
@@ -242,7 +245,8 @@ export class Conversation {
       this.#transcript.say(this.#inbox.take(Infinity));
       this.#transcript.canceled(); // C2
     }
-    this.#progress = NO_PROGRESS;
+    const refused = event.body.errorCode === REQUEST_INVALID;
+    this.#progress = { ...NO_PROGRESS, refusedTurns: refused ? this.#progress.refusedTurns + 1 : 0 };
   }
 
   #retry({ body, at }: Extract<Event, { type: 'model.retried' }>): void {

@@ -35,6 +35,8 @@ import type { Unit } from './unit.ts';
 const REPAIRED = 'repaired';
 /** The stop reason of a compaction that the runtime has done. */
 const BY_RUNTIME = 'runtime_summary';
+/** Turns in a row that ended with a refused request, after which a summary holds nothing of the conversation. */
+const REFUSED_TURNS_MAX = 2;
 /** Another model may do where this one is not to be had. */
 const FALLS_BACK: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
   'MODEL_UNKNOWN',
@@ -130,7 +132,7 @@ export class ModelCaller {
     }
     if (code !== 'MODEL_REQUEST_INVALID' || !this.#conversation.progress.condensed)
       return { kind: 'append', what: 'failed', events: this.#final(turn, call, event) };
-    const hopeless = `${message} The conversation was condensed, and is refused still: start a new session.`;
+    const hopeless = `${message} The conversation was condensed, and is refused still: send another message to go on without it, or start a new session.`;
     const events = this.#final(turn, call, errorEvent(turn.id, failure, hopeless));
     return { kind: 'append', what: 'failed', events };
   }
@@ -144,8 +146,10 @@ export class ModelCaller {
 
   /** The model wrote no summary: the runtime does. */
   #summarize(turn: Turn, { callId, wrote }: OpenCall): Outcome {
-    const { items, repairs, throughSeq } = this.#conversation;
-    const kept = items.filter((item) => !('seq' in item && repairs.isReplaced(item.seq)));
+    const { items, progress, repairs, throughSeq } = this.#conversation;
+    // Whatever is refused stood in what was left of the conversation before, so nothing of that is left this time.
+    const isHopeless = progress.refusedTurns >= REFUSED_TURNS_MAX;
+    const kept = isHopeless ? [] : items.filter((item) => !('seq' in item && repairs.isReplaced(item.seq)));
     const compacted: NewEvent = {
       type: 'conversation.compacted',
       actor: { kind: 'system' },

@@ -69,6 +69,8 @@ export interface TurnProgress {
   readonly condensed: boolean;
   /** Whether this turn goes on with the fallback model. */
   readonly onFallback: boolean;
+  /** The turns before this one, in a row, that ended since the service refused their request. */
+  readonly refusedTurns: number;
   /** Set by error.model: the turn can only end. */
   readonly failure?: Failure | undefined;
 }
@@ -83,6 +85,7 @@ export const NO_PROGRESS: TurnProgress = {
   repairs: 0,
   condensed: false,
   onFallback: false,
+  refusedTurns: 0,
 };
 
 /** After a failure of the open call that was journalled at `at`. */

@@ -19,6 +19,9 @@ const REASON_CHARS_MAX = 500;
 
 const ABOUT_THINKING = /thinking|signature/i;
 const ABOUT_TOOLS = /tool_use|tool_result|tool use/i;
+/** Fields of a request that no condensing changes. */
+const ABOUT_FIELDS =
+  /\b(max_tokens|temperature|top_[pk]|tool_choice|output_config|effort|budget_tokens|anthropic-(version|beta))\b/i;
 
 interface Suspect {
   readonly repair: Repair;
@@ -42,7 +45,10 @@ export function remedyFor(
   if (failure.code !== 'MODEL_REQUEST_INVALID' || call.purpose !== 'answer' || progress.condensed)
     return undefined;
   const { place, message } = failure;
-  if (place === undefined && !ABOUT_THINKING.test(message) && !ABOUT_TOOLS.test(message)) return undefined;
+  const isNamed = place !== undefined || ABOUT_THINKING.test(message) || ABOUT_TOOLS.test(message);
+  // What names nothing is told first; when the next turn meets it too, it is in the conversation, and would be met for ever.
+  if (!isNamed && !(progress.refusedTurns > 0 && conversation.condensable && !ABOUT_FIELDS.test(message)))
+    return undefined;
 
   const reason = message.slice(0, REASON_CHARS_MAX).toWellFormed();
   const repaired = (repair: Repair, repairedSeq?: number): NewEvent => ({

@@ -205,3 +205,38 @@ test('a brain that crashes at any append of a repair goes on to the same story',
 function told(unit: UnitDouble): readonly string[] {
   return unit.story().map((line) => line.replace(/evt_\w+/, 'evt'));
 }
+
+test('a refusal that names nothing is told; when the next turn meets it too, the conversation is condensed', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel(({ messages }) =>
+    JSON.stringify(messages).includes('POISON') ? refusing('The request is not acceptable.') : 'Fine.',
+  );
+  unit.say('POISON, and some more words so that there is something to condense');
+  await settle(unit, model);
+  expect(unit.session.turn?.failure?.code).toBe('MODEL_REQUEST_INVALID');
+  expect(unit.bodies('conversation.repaired')).toEqual([]);
+  unit.say('hello');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('conversation.repaired')).toMatchObject([{ repair: 'condensed' }]);
+  expect(unit.bodies('conversation.compacted')[0]?.summary).toContain('POISON');
+  unit.say('are you there?'); // the third turn: nothing of what was refused is sent any more
+
+  await settle(unit, model);
+
+  expect(unit.session.turn?.outcome).toBe('completed');
+  expect(unit.bodies('conversation.compacted')[1]?.summary).not.toContain('POISON');
+});
+
+test('a refusal of a field of the request condenses nothing, however often it comes', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel(() => refusing('max_tokens: 64000 > 32000, which is the most'));
+  for (const words of ['one', 'two', 'three']) {
+    unit.say(words);
+    await settle(unit, model);
+  }
+
+  expect(unit.session.turn?.failure?.code).toBe('MODEL_REQUEST_INVALID');
+  expect(unit.bodies('conversation.compacted')).toEqual([]);
+});

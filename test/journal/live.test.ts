@@ -246,7 +246,8 @@ describe('thinking', () => {
     think(0, 'Hm');
     say(0, 'Hello');
 
-    expect(live.draftsOf(id).map(({ text }) => text)).toEqual(['Hm', 'Hello']);
+    expect(live.draftsOf(id, 'thinking').map(({ text }) => text)).toEqual(['Hm']);
+    expect(live.draftsOf(id).map(({ text }) => text)).toEqual(['Hello']);
     expect(live.messageOf(id, 'c1')).toBe('Hello');
     await following.return?.();
   });
