@@ -95,8 +95,7 @@ export class Live {
 
   /** What has been shown of the message of a call; undefined when it is nothing, or the message is in the log. */
   messageOf(sessionId: SessionId, callId: string): string | undefined {
-    return this.draftsOf(sessionId).find((draft) => draft.kind === 'message' && draft.callId === callId)
-      ?.text;
+    return this.draftsOf(sessionId).find((draft) => draft.callId === callId)?.text;
   }
 
   /**
