@@ -118,7 +118,7 @@ const TYPE_BY_STATUS: Readonly<Record<number, string>> = {
 
 /** Messages API: details.error_code, or "You have reached your specified API usage limits. You will regain access on …" (claude-code #2127, #38035). */
 const SPENT =
-  /enforced_spend_limit|reached your (specified |workspace )?api usage limits|(spend|spending|usage) limit (has been |was )?(reached|exceeded)/i;
+  /enforced_spend_limit|reached your (specified |workspace )?api usage limits|(spend|spending|usage) limit (has been |was )?(reached|exceeded)|(exceeded|reached) (your|the) ([a-z]+ )?(spend|spending) limit/i;
 /** Messages API: "Your credit balance is too low"; OpenAI insufficient_quota; DeepSeek "Insufficient Balance"; OpenRouter "requires more credits". */
 const CREDITLESS =
   /credit balance is too low|insufficient[_ ](quota|balance|credits?|funds)|requires more credits|exceeded_current_quota|exceeded your current quota/i;
