@@ -196,12 +196,6 @@ export function retriedEvent(
   return { type: 'model.retried', actor: SYSTEM, turnId, body };
 }
 
-/** The key of what failureEvent writes, after the call's id. */
-export function whatOf(event: NewEvent, failures: number): string {
-  if (event.type === 'error.model') return 'failed';
-  return event.type === 'model.completed' ? 'completed' : `retried/${failures}`;
-}
-
 /** What to write instead of an answer that the journal refuses: the same call would be answered and paid again. */
 export function unwritableEvent(turnId: TurnId, reason: string): NewEvent {
   const message = `The answer of the model cannot be kept (${reason}) Ask for it in another form.`;

@@ -22,7 +22,6 @@ import {
   type RetryPace,
   summaryEvents,
   unwritableEvent,
-  whatOf,
 } from './model-call.ts';
 import { messagesOf } from './messages.ts';
 import { ModelFailure, type Model, type ModelFailureCode } from './model.ts';
@@ -72,8 +71,8 @@ export class ModelCaller {
 
   /** What people have seen of the open call, when it has not ended: for the append that ends its turn. */
   get said(): Said | undefined {
-    const said = this.#attempt?.said;
-    return said?.callId === this.#conversation.progress.open?.callId ? said : undefined;
+    const { open } = this.#conversation.progress;
+    return open === undefined ? undefined : this.#saidOf(open);
   }
 
   /** Rejects when the unit door refuses, or with what is no failure of a model. */
@@ -88,7 +87,7 @@ export class ModelCaller {
       return this.#summarize(turn, call);
     const { throughSeq } = this.#conversation;
     const request = requestOf(this.#assignment, this.#conversation, call, contextWindow);
-    this.#attempt = new Attempt(call.callId);
+    this.#attempt = new Attempt(call.callId, this.#attempt?.said);
     try {
       const answer = await this.#attempt.make(this.#ports, request, wanted);
       const events =
@@ -119,16 +118,17 @@ export class ModelCaller {
       return { kind: 'append', what: retried, events: [...remedy.events, again] };
     }
     if (remedy?.kind === 'condense') {
-      const ended = completedEvent(turn.id, call.callId, remedy.stopReason);
-      return { kind: 'append', what: 'completed', events: [...remedy.events, ended] };
+      const ended = this.#final(turn, call, completedEvent(turn.id, call.callId, remedy.stopReason));
+      return { kind: 'append', what: 'completed', events: [...remedy.events, ...ended] };
     }
     const event = failureEvent(turn.id, call, failure, this.#pace);
-    if (event.type !== 'error.model')
-      return { kind: 'append', what: whatOf(event, call.failures + 1), events: [event] };
+    if (event.type === 'model.retried') return { kind: 'append', what: retried, events: [event] };
+    if (event.type === 'model.completed')
+      return { kind: 'append', what: 'completed', events: this.#final(turn, call, event) };
     const { fallback } = this.#assignment;
     if (FALLS_BACK.has(code) && fallback !== undefined && call.model === undefined) {
       const ended = completedEvent(turn.id, call.callId, MODEL_UNAVAILABLE);
-      return { kind: 'append', what: 'completed', events: [ended] };
+      return { kind: 'append', what: 'completed', events: this.#final(turn, call, ended) };
     }
     if (code !== 'MODEL_REQUEST_INVALID' || !this.#conversation.progress.condensed)
       return { kind: 'append', what: 'failed', events: this.#final(turn, call, event) };
@@ -137,11 +137,16 @@ export class ModelCaller {
     return { kind: 'append', what: 'failed', events };
   }
 
-  /** The turn can only end; what people have seen of the last attempt is kept with it. */
+  /** The call ends with `event` and without an answer; what people have seen of it is kept before that. */
   #final(turn: Turn, call: OpenCall, event: NewEvent): readonly NewEvent[] {
-    const said = this.#attempt?.said;
-    const aborted = said?.callId === call.callId ? abortedEvent(turn.id, said) : undefined;
+    const said = this.#saidOf(call);
+    const aborted = said === undefined ? undefined : abortedEvent(turn.id, said);
     return aborted === undefined ? [event] : [aborted, event];
+  }
+
+  #saidOf({ callId }: OpenCall): Said | undefined {
+    const said = this.#attempt?.said;
+    return said?.callId === callId ? said : undefined;
   }
 
   /** The model wrote no summary: the runtime does. */
