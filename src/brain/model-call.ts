@@ -12,7 +12,6 @@ import type { Assignment } from '../sessions/unit-wire.ts';
 import { toolCallId } from './call-id.ts';
 import { compactionMessages, summaryOf, wordsOf } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
-import { REQUEST_REFUSED } from './item.ts';
 import { messagesOf } from './messages.ts';
 import {
   type AnswerBlock,
@@ -49,12 +48,6 @@ const NEVER_RETRIED: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
   'MODEL_SPEND_LIMIT',
   'MODEL_NO_CREDIT',
   'MODEL_ACCOUNT_ON_HOLD',
-]);
-/** Of a compaction: there is no summary, whatever the request. */
-const NO_SUMMARY: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
-  'MODEL_REFUSED',
-  'MODEL_ANSWER_INVALID',
-  'MODEL_ANSWER_TOO_LARGE',
 ]);
 
 export function requestOf(
@@ -151,11 +144,8 @@ export function failureEvent(
   const tooLong = failure.type === PROMPT_TOO_LONG || code === 'MODEL_CONTEXT_FULL';
   const compacts = call.purpose === 'compaction';
   if (tooLong && !compacts) return completedEvent(turnId, call.callId, PROMPT_TOO_LONG, idOf(failure));
-  // A compaction that is too long is made again with less, at once; one without a summary in other words.
+  // A compaction that is too long is made again with less, at once.
   if (tooLong) return retriedEvent(turnId, call, failure, 0, PROMPT_TOO_LONG);
-  if (compacts && code === 'MODEL_REQUEST_INVALID')
-    return retriedEvent(turnId, call, failure, 0, REQUEST_REFUSED);
-  if (compacts && NO_SUMMARY.has(code)) return retriedEvent(turnId, call, failure, 0, SUMMARY_INVALID);
   if (!retriable || NEVER_RETRIED.has(code) || failures >= MODEL_ATTEMPTS_MAX)
     return errorEvent(turnId, failure, failure.message);
   if (retryAfterMs > RETRY_AFTER_MS_MAX) {
@@ -196,11 +186,10 @@ export function retriedEvent(
   return { type: 'model.retried', actor: SYSTEM, turnId, body };
 }
 
-/** What to write instead of an answer that the journal refuses: the same call would be answered and paid again. */
-export function unwritableEvent(turnId: TurnId, reason: string): NewEvent {
+/** Of an answer that the journal refuses: the same call would be answered and paid again. */
+export function unwritable(reason: string): ModelFailure {
   const message = `The answer of the model cannot be kept (${reason}) Ask for it in another form.`;
-  const failure = new ModelFailure('MODEL_ANSWER_INVALID', message, { type: 'unwritable', retriable: true });
-  return errorEvent(turnId, failure, message);
+  return new ModelFailure('MODEL_ANSWER_INVALID', message, { type: 'unwritable', retriable: true });
 }
 
 /** The failure is final. */

@@ -229,9 +229,12 @@ test('a refusal that names nothing is told; when the next turn meets it too, the
   expect(unit.bodies('conversation.compacted')[1]?.summary).not.toContain('POISON');
 });
 
-test('a refusal of a field of the request condenses nothing, however often it comes', async () => {
+test.each([
+  'max_tokens: 64000 > 32000, which is the most',
+  '`max_tokens` must be greater than `thinking.budget_tokens`',
+])('a refusal of a field of the request condenses nothing, however often it comes: %s', async (message) => {
   const unit = new UnitDouble();
-  const model = new PlayedModel(() => refusing('max_tokens: 64000 > 32000, which is the most'));
+  const model = new PlayedModel(() => refusing(message));
   for (const words of ['one', 'two', 'three']) {
     unit.say(words);
     await settle(unit, model);
