@@ -7,7 +7,7 @@ import type { BodyOf } from '../journal/event.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
 import { ContextSize } from './context-size.ts';
 import type { Heard } from './inbox.ts';
-import type { AnswerItem, Item } from './item.ts';
+import { type AnswerItem, type Item, keptBlocks } from './item.ts';
 import { CANCELED, cutNoteOf, revertedNews, sleptNews } from './notes.ts';
 import type { ToolEnd } from './progress.ts';
 import { Repairs } from './repairs.ts';
@@ -88,7 +88,7 @@ export class Transcript {
 
   answer(item: AnswerItem, metered: boolean): void {
     this.#items.push(item);
-    if (item.stopReason !== 'refusal' && item.blocks.length > 0) this.#refusals = 0;
+    if (keptBlocks(item).length > 0) this.#refusals = 0;
     if (!metered) this.size.add(JSON.stringify(item.blocks));
   }
 
@@ -122,7 +122,7 @@ export class Transcript {
     for (; from > 0; from -= 1) {
       const item = this.#items[from - 1];
       if (item === undefined || item.kind === 'summary') break;
-      if (item.kind !== 'answer' || item.stopReason === 'refusal') continue;
+      if (item.kind !== 'answer' || keptBlocks(item).length === 0) continue; // one of nothing is no good one
       answers -= 1;
       if (answers > 0) continue;
       for (const { callId } of item.tools) this.#withhold(callId);
