@@ -227,8 +227,9 @@ export class Conversation {
     this.#tools = (tools as readonly ToolSpec[] | undefined) ?? this.#tools ?? TOOLBOX_BEFORE_PINNING;
     if (purpose === 'compaction') return;
     this.#mayPin = false;
-    // A fallback is asked the same once more.
-    if (last?.stopReason === 'refusal' && model === undefined) this.#transcript.retract();
+    // What the model declined the fallback is asked once more; what the fallback declined stands.
+    const isAskedAgain = model !== undefined && !onFallback;
+    if (last?.stopReason === 'refusal' && !isAskedAgain) this.#transcript.retract();
     if (last !== undefined) this.#transcript.note(continuationOf(last));
     this.#transcript.tellNews();
     this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
