@@ -47,13 +47,12 @@ export class Conversation {
   #progress: TurnProgress = NO_PROGRESS;
   /** Of the newest brain.started: this brain's. */
   #brainSeq = 0;
-  readonly #draft: AnswerDraft;
+  readonly #draft = new AnswerDraft();
   #tools: readonly ToolSpec[] | undefined;
   #mayPin = true;
 
   constructor(assignment: Assignment) {
     this.#transcript = new Transcript(assignment.prompt);
-    this.#draft = new AnswerDraft((given, callId) => this.#transcript.toolUseId(given, callId));
     // The fold looks at the state only; the origin holds what a brain knows of it.
     this.#session = newSession({
       id: assignment.sessionId,

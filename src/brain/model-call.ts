@@ -20,6 +20,7 @@ import {
   PROMPT_TOO_LONG,
   type ModelAnswer,
   type ModelRequest,
+  TOOL_USE_ID_CHARS_MAX,
 } from './model.ts';
 import { type OpenCall, SUMMARY_INVALID } from './progress.ts';
 import { TOOLBOX } from './toolbox.ts';
@@ -32,7 +33,6 @@ export const RETRY_AFTER_MS_MAX = 60_000;
 const MESSAGE_CHARS_MAX = 500;
 /** The name of a tool as the model wrote it: longer ones are no names, and the service takes none back. */
 const TOOL_NAME_CHARS_MAX = 200;
-const TOOL_USE_ID_CHARS_MAX = 256;
 
 export interface RetryPace {
   readonly firstMs: number;

@@ -12,16 +12,11 @@ import { CANCELED, cutNoteOf, revertedNews, sleptNews } from './notes.ts';
 import type { ToolEnd } from './progress.ts';
 import { Repairs } from './repairs.ts';
 
-/** What the service takes as the id of a tool call. */
-const TOOL_USE_ID = /^[a-zA-Z0-9_-]{1,128}$/;
-
 export class Transcript {
   readonly repairs = new Repairs();
   readonly size: ContextSize;
   readonly #items: Item[] = [];
   readonly #results = new Map<string, ToolEnd>();
-  /** Of the whole session: an id that comes twice cannot be told apart. */
-  readonly #toolUseIds = new Set<string>();
   /** What the model is told before the next message of the user. */
   #news: string[] = [];
   /** Whether the hands did something since the session last slept. */
@@ -76,14 +71,6 @@ export class Transcript {
 
   reverted(body: BodyOf<'workspace.reverted'>): void {
     this.#news.push(revertedNews(body));
-  }
-
-  /** The id under which a tool call goes to the service and back. */
-  toolUseId(given: string, callId: string): string {
-    const own = `call_${callId.replaceAll('.', '_')}`;
-    const id = TOOL_USE_ID.test(given) && !this.#toolUseIds.has(given) ? given : own;
-    this.#toolUseIds.add(id);
-    return id;
   }
 
   answer(item: AnswerItem, metered: boolean): void {
