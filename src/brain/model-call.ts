@@ -40,6 +40,8 @@ export interface RetryPace {
 }
 export const RETRY_PACE: RetryPace = { firstMs: 500, ceilingMs: 20_000 };
 
+type ToolBlock = Extract<AnswerBlock, { kind: 'tool' }>;
+
 const AGENT: Actor = { kind: 'agent' };
 const SYSTEM: Actor = { kind: 'system' };
 
@@ -209,12 +211,7 @@ export function completedEvent(
 }
 
 /** A call as it can be kept: one that cannot be made says why, and has that for its result. */
-function toolCall(
-  callId: string,
-  index: number,
-  block: Extract<AnswerBlock, { kind: 'tool' }>,
-  left: number,
-): BodyOf<'tool.call'> {
+function toolCall(callId: string, index: number, block: ToolBlock, left: number): BodyOf<'tool.call'> {
   const body = {
     callId: toolCallId(callId, index),
     modelCallId: callId,
@@ -222,17 +219,24 @@ function toolCall(
     tool: block.tool.slice(0, TOOL_NAME_CHARS_MAX).toWellFormed(),
     input: block.input,
   };
-  const tooMany = `The call was not made: an answer can have at most ${TOOL_CALLS_MAX} calls at once.`;
-  const more = left > 0 ? ` ${left} more of them are not shown here.` : '';
-  const defect =
-    block.defect ??
-    (index >= TOOL_CALLS_MAX ? `${tooMany}${more} Make the rest in the next answer.` : undefined);
+  const defect = defectOf(block, index, left);
   const fault = unkeepable(body);
   if (fault !== undefined) {
     const cut = `The call was not made: its input cannot be kept (${fault}). Make it with a smaller or simpler input.`;
     return { ...body, input: {}, defect: defect ?? cut };
   }
   return defect === undefined ? body : { ...body, defect };
+}
+
+/** Why the call is not made; the last one that is kept tells of those that are `left` out. */
+function defectOf({ defect }: ToolBlock, index: number, left: number): string | undefined {
+  const isTooMany = index >= TOOL_CALLS_MAX;
+  if (defect !== undefined && left === 0) return defect;
+  if (!isTooMany && left === 0) return undefined;
+  const bound = isTooMany ? `${TOOL_CALLS_MAX} calls` : `${APPEND_EVENTS_MAX - 1} parts`;
+  const reason = defect ?? `The call was not made: an answer can have at most ${bound} at once.`;
+  const more = left > 0 ? ` ${left} more calls are not shown here.` : '';
+  return `${reason}${more} Make the rest in the next answer.`;
 }
 
 /** Why the journal would refuse the body of a tool.call. */

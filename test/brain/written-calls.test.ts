@@ -125,9 +125,31 @@ test('of more calls than one append holds the rest is counted in the last', asyn
 
   const calls = unit.bodies('tool.call');
   expect(calls).toHaveLength(254);
-  expect(calls.at(-1)?.defect).toContain('146 more of them');
+  expect(calls.at(-1)?.defect).toContain('146 more calls');
   expect(unit.session.turn?.outcome).toBe('completed');
 });
+
+test.each([undefined, 'The input of list is not JSON.'])(
+  'calls for which the texts of an answer leave no room are counted in the last one that is kept (defect: %s)',
+  async (defect) => {
+    const texts = Array.from(
+      { length: 200 },
+      (_, index): AnswerBlock => ({ kind: 'text', text: `${index}` }),
+    );
+    const many = Array.from({ length: 70 }, (_, index) => ({
+      ...toolBlock('list', {}, `t${index}`),
+      ...(index === 54 && defect !== undefined ? { defect } : {}),
+    }));
+    const { unit, model } = await play([...texts, ...many]);
+
+    expect(unit.bodies('tool.call')).toHaveLength(55);
+    expect(unit.runs.size).toBe(54);
+    const told = unit.bodies('tool.call').at(-1)?.defect;
+    expect(told).toContain(defect ?? 'was not made');
+    expect(told).toContain('15 more');
+    expect(model.shown().at(-1)).toContain('15 more');
+  },
+);
 
 test('an input that is too large for the log is kept as none, and the model is told', async () => {
   const content = 'x'.repeat(BODY_BYTES_MAX);
