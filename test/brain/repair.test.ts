@@ -53,6 +53,26 @@ test('a text that is refused goes on as a note, in this request and all later on
   ]);
 });
 
+test('what had been said of an answer that was cut goes on as a note when it is refused', async () => {
+  const unit = new UnitDouble();
+  const fails = new ModelFailure('MODEL_REFUSED', 'Blocked.', { type: 'blocked', retriable: false });
+  let cut = false;
+  const model = sour('POISON', () => {
+    if (cut) return 'Fine.';
+    cut = true;
+    return { pieces: ['Some POISON'], fails };
+  });
+  unit.say('hello');
+  await settle(unit, model);
+  unit.say('again');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('conversation.repaired')).toMatchObject([{ repair: 'replaced' }]);
+  expect(unit.session.turn?.outcome).toBe('completed');
+  expect(model.shown()[1]).toBe('assistant: [What stood here cannot be sent to the model any more.]');
+});
+
 test('a result that is refused goes on as a note, and its call stays', async () => {
   const unit = new UnitDouble({
     tool: () => Promise.resolve({ outcome: 'ok', output: 'POISON', durationMs: 1 }),
