@@ -184,7 +184,6 @@ export class Conversation {
       case 'turn.completed':
         this.#end(event);
         return;
-      case 'turn.cancel_requested':
       case 'brain.started':
         this.#brainSeq = event.seq;
         return;
@@ -194,6 +193,7 @@ export class Conversation {
       case 'workspace.reverted':
         this.#transcript.reverted(event.body);
         return;
+      case 'turn.cancel_requested': // of the session (sessions/fold.ts)
       case 'error.runtime':
       case 'brain.lost':
       case 'session.archived':
