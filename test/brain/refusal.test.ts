@@ -173,3 +173,62 @@ test('thinking of one model is not sent to another', async () => {
   expect(model.shown(3).join()).toContain('(mine)');
   expect(model.shown(3).join()).not.toContain('its own');
 });
+
+test.each<[string, Play | string]>([
+  ['nothing', {}],
+  ['nothing but a thought', { blocks: [{ kind: 'thinking', text: 'Hm.', signature: 's' }] }],
+])('a message that was answered with %s before it was refused is left out all the same', async (_, empty) => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel(({ messages }, number) => {
+    if (number === 1) return 'Hello.';
+    if (number === 2) return empty;
+    return JSON.stringify(messages).includes('BADWORD') ? REFUSAL : 'Answered.';
+  });
+  for (const words of ['hello', 'tell me BADWORD', 'something else']) {
+    unit.say(words);
+    await settle(unit, model);
+  }
+
+  expect(unit.session.turn?.outcome).toBe('completed');
+  expect(model.shown()).toEqual([
+    'user: hello',
+    'assistant: Hello.',
+    expect.stringMatching(/^user: \[A part .*\] \| something else$/),
+  ]);
+});
+
+test('a message that was refused by the fallback alone, since the model is not to be had, is left out', async () => {
+  const unit = new UnitDouble({ fallback: 'other' });
+  const fails = new ModelFailure('MODEL_UNKNOWN', 'No.', { type: 'x', retriable: false });
+  const model = new PlayedModel(({ plan, messages }) => {
+    if (plan.name !== 'other') return { fails };
+    return JSON.stringify(messages).includes('BADWORD') ? REFUSAL : 'Answered.';
+  });
+  for (const words of ['hello', 'tell me BADWORD', 'something else']) {
+    unit.say(words);
+    await settle(unit, model);
+  }
+
+  expect(unit.bodies('turn.completed').map(({ outcome }) => outcome)).toEqual([
+    'completed',
+    'error',
+    'completed',
+  ]);
+});
+
+test('what the fallback refuses while another message joins is left out of the call that follows', async () => {
+  const unit = new UnitDouble({ fallback: 'other' });
+  const fails = new ModelFailure('MODEL_UNKNOWN', 'No.', { type: 'x', retriable: false });
+  const model = new PlayedModel(({ plan, messages }) => {
+    if (plan.name !== 'other') return { fails };
+    if (!JSON.stringify(messages).includes('BADWORD')) return 'Answered.';
+    return { ...REFUSAL, after: () => Promise.resolve(unit.say('something else')) };
+  });
+  unit.say('BADWORD');
+
+  await settle(unit, model);
+
+  expect(model.requests.map(({ plan }) => plan.name)).toEqual(['echo', 'other', 'other']);
+  expect(model.shown()).toEqual([expect.stringMatching(/^user: \[A part .*\] \| something else$/)]);
+  expect(unit.session.turn?.outcome).toBe('completed');
+});

@@ -53,6 +53,26 @@ test('a text that is refused goes on as a note, in this request and all later on
   ]);
 });
 
+test('what had been said of an answer that was cut goes on as a note when it is refused', async () => {
+  const unit = new UnitDouble();
+  const fails = new ModelFailure('MODEL_REFUSED', 'Blocked.', { type: 'blocked', retriable: false });
+  let cut = false;
+  const model = sour('POISON', () => {
+    if (cut) return 'Fine.';
+    cut = true;
+    return { pieces: ['Some POISON'], fails };
+  });
+  unit.say('hello');
+  await settle(unit, model);
+  unit.say('again');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('conversation.repaired')).toMatchObject([{ repair: 'replaced' }]);
+  expect(unit.session.turn?.outcome).toBe('completed');
+  expect(model.shown()[1]).toBe('assistant: [What stood here cannot be sent to the model any more.]');
+});
+
 test('a result that is refused goes on as a note, and its call stays', async () => {
   const unit = new UnitDouble({
     tool: () => Promise.resolve({ outcome: 'ok', output: 'POISON', durationMs: 1 }),
@@ -229,9 +249,12 @@ test('a refusal that names nothing is told; when the next turn meets it too, the
   expect(unit.bodies('conversation.compacted')[1]?.summary).not.toContain('POISON');
 });
 
-test('a refusal of a field of the request condenses nothing, however often it comes', async () => {
+test.each([
+  'max_tokens: 64000 > 32000, which is the most',
+  '`max_tokens` must be greater than `thinking.budget_tokens`',
+])('a refusal of a field of the request condenses nothing, however often it comes: %s', async (message) => {
   const unit = new UnitDouble();
-  const model = new PlayedModel(() => refusing('max_tokens: 64000 > 32000, which is the most'));
+  const model = new PlayedModel(() => refusing(message));
   for (const words of ['one', 'two', 'three']) {
     unit.say(words);
     await settle(unit, model);
