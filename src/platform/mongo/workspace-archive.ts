@@ -58,9 +58,13 @@ interface WorkspaceDocument {
   readonly version: number;
   readonly root?: ContentId;
   readonly savedAt?: Date;
-  /** LogPlace. */
-  readonly seq?: number;
-  readonly turn?: number;
+  readonly place?: PlaceOfCheckpoint;
+}
+
+/** With what was saved at the same time: a server of an older version saves without a place, and leaves the one that it finds. */
+interface PlaceOfCheckpoint extends LogPlace {
+  readonly version: number;
+  readonly savedAt: Date;
 }
 
 interface Claimed {
@@ -170,13 +174,16 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const keptIds = new Set([next, ...kept].map((content) => fileIdOf(sessionId, content)));
         const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // G2: before
         const version = current.root === next ? current.version : current.version + 1;
-        const pointed = { version, root: next, savedAt: new Date(this.#ports.clock.now()), ...place };
-        if (!(await this.#point(own, pointed, isHeldOn))) {
+        const savedAt = new Date(this.#ports.clock.now());
+        const pointed = { version, root: next, savedAt };
+        const placed = place === undefined ? undefined : { ...place, version, savedAt };
+        if (!(await this.#point(own, pointed, placed, isHeldOn))) {
           // forgotten meanwhile: nobody comes after this one to remove what it wrote since
           if (!(await this.#isThere(sessionId))) await contents.remove([...begun]);
           throw new ClaimLost(); // K2
         }
-        current = { ...current, ...pointed };
+        const { place: _before, ...rest } = current;
+        current = { ...rest, ...pointed, ...(placed === undefined ? {} : { place: placed }) };
         for (const id of garbage) whole.delete(id);
         await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
         return { version, root: next };
@@ -193,9 +200,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         return root === undefined ? undefined : { version, root };
       },
       get age() {
-        const { savedAt, seq, turn } = current;
-        const place = seq === undefined || turn === undefined ? undefined : { seq, turn };
-        return savedAt === undefined ? undefined : { savedAt: savedAt.getTime(), place };
+        const { savedAt } = current;
+        return savedAt === undefined ? undefined : { savedAt: savedAt.getTime(), place: placeIn(current) };
       },
       read: (content) => contents.read(fileIdOf(sessionId, content)),
       async write(sha256, bytes) {
@@ -226,11 +232,17 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
   /** Sets the pointer and gives the claim back, unless it is held on, in one step; false when the claim is lost. */
   async #point(
     own: { _id: string; holder: string; claim: number },
-    pointed: Partial<WorkspaceDocument> & Checkpoint,
+    pointed: Checkpoint & { readonly savedAt: Date },
+    place: PlaceOfCheckpoint | undefined,
     isHeldOn: boolean,
   ): Promise<boolean> {
-    const givesBack = isHeldOn ? {} : { $unset: { holder: '' as const } };
-    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: pointed, ...givesBack });
+    const { matchedCount } = await this.#workspaces.updateOne(own, {
+      $set: { ...pointed, ...(place === undefined ? {} : { place }) },
+      $unset: {
+        ...(isHeldOn ? {} : { holder: '' as const }),
+        ...(place === undefined ? { place: '' as const } : {}),
+      },
+    });
     if (matchedCount > 0) return true;
     if (isHeldOn) return false;
     // the answer of an update that was made may have been lost on the way: then nobody else has claimed it since
@@ -297,6 +309,12 @@ class Contents {
 function fileIdOf(sessionId: SessionId, content: ContentId): string {
   if (!CONTENT.test(content)) throw new CheckpointDamaged('it refers to a part that cannot be');
   return `${sessionId}/${content}`;
+}
+
+/** Of the checkpoint; what was left there by an earlier one is none. */
+function placeIn({ version, savedAt, place }: WorkspaceDocument): LogPlace | undefined {
+  if (place?.version !== version || place.savedAt.getTime() !== savedAt?.getTime()) return undefined;
+  return { seq: place.seq, turn: place.turn };
 }
 
 function noneIfHeld(error: unknown): null {
