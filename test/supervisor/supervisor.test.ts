@@ -359,7 +359,7 @@ describe('slots', () => {
     const place = { seq: await store.journal.head(id), turn: 0 };
     const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
     const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place, isCut: false };
-    for (const outcome of ['failed', 'unknown', 'canceled'] as const) await ran(id, 'bash', outcome, 0);
+    await ran(id, 'bash', 'failed', 0);
     await ran(id, 'ask', 'ok', 0);
     await log.told(id, files, false);
     expect(await reverted(id)).toEqual([]); // nothing of that has run
@@ -373,10 +373,34 @@ describe('slots', () => {
 
     await log.told(id, files, true);
     expect(await reverted(id)).toHaveLength(1); // its result would be known
-    await log.told(id, { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true }, true);
-    expect((await reverted(id)).at(-1)).toEqual({ turn: 2, reason: expect.stringContaining('any files') });
     const other = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'other' });
     await expect(other.told(id, { ...files, isCut: true }, true)).rejects.toBeInstanceOf(EpochStale);
+  });
+
+  it.each(['unknown', 'canceled'] as const)('say so of a call that may have run: %s', async (outcome) => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const place = { seq: await store.journal.head(id), turn: 2 };
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    await ran(id, 'bash', outcome, 0); // by the brain, which has waited for no result
+    await log.told(id, { kind: 'checkpoint', place, isCut: false }, false);
+
+    expect(await reverted(id)).toEqual([{ turn: 2, reason: expect.stringContaining('any files') }]);
+  });
+
+  it('say it once when the answer to the append was lost', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    const files: FilesAsOf = { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true };
+    await log.told(id, files, true);
+    await log.told(id, files, true);
+
+    expect(await reverted(id)).toHaveLength(1);
   });
 
   it('start no hands again after they were released', async () => {
