@@ -79,9 +79,14 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
 }
 
 /** What is written for a result that the journal refuses. */
-export function unwritableResult(turnId: TurnId, call: ToolCallItem, reason: string): readonly NewEvent[] {
+export function unwritableResult(
+  turnId: TurnId,
+  call: ToolCallItem,
+  { durationMs, exitCode }: ToolResult,
+  reason: string,
+): readonly NewEvent[] {
   const output = `The tool ran, but its result cannot be kept (${reason})`;
-  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs: 0 });
+  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs, exitCode });
 }
 
 /** What is written for a call of a turn that was stopped. */
