@@ -38,6 +38,8 @@ import { Transcript } from './transcript.ts';
 /** Of the turns that end since the service does not take their request, for nothing that could be repaired. */
 const REQUEST_INVALID = 'MODEL_REQUEST_INVALID' satisfies ModelFailureCode;
 
+const REFUSED = 'MODEL_REFUSED' satisfies ModelFailureCode;
+
 export class Conversation {
   readonly #transcript: Transcript;
   readonly #inbox = new Inbox();
@@ -228,7 +230,7 @@ export class Conversation {
     this.#mayPin = false;
     // What the model declined the fallback is asked once more; what the fallback declined stands.
     const isAskedAgain = model !== undefined && !onFallback;
-    if (last?.stopReason === 'refusal' && !isAskedAgain) this.#transcript.retract();
+    if (last?.stopReason === 'refusal' && !isAskedAgain) this.#transcript.retract('answer');
     if (last !== undefined) this.#transcript.note(continuationOf(last));
     this.#transcript.tellNews();
     this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
@@ -240,7 +242,9 @@ export class Conversation {
     const { open, last } = this.#progress;
     const { cut } = this.#draft;
     if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // C3
-    if (last?.stopReason === 'refusal') this.#transcript.retract();
+    if (last?.stopReason === 'refusal') this.#transcript.retract('answer');
+    // Some services say it as an error. What people have seen of an answer by then stays, and what it answered with it.
+    else if (event.body.errorCode === REFUSED && cut === undefined) this.#transcript.retract('error');
     if (outcome === 'canceled') {
       this.#transcript.say(this.#inbox.take(Infinity));
       this.#transcript.canceled(); // C2

@@ -41,7 +41,12 @@ const REFUSED_TURNS_MAX = 2;
 const FALLS_BACK: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
   'MODEL_UNKNOWN',
   'MODEL_OVERLOADED',
+  'MODEL_RATE_LIMITED',
+  'MODEL_UNAVAILABLE',
+  'MODEL_REFUSED',
 ]);
+/** The service's word for a key that may not use this model, and perhaps another one. */
+const NOT_PERMITTED = 'permission_error';
 
 export interface ModelCallerPorts {
   readonly model: Model;
@@ -135,7 +140,11 @@ export class ModelCaller {
     if (event.type === 'model.completed')
       return { kind: 'append', what: 'completed', events: this.#final(turn, call, event) };
     const { fallback } = this.#assignment;
-    if (FALLS_BACK.has(code) && fallback !== undefined && call.model === undefined) {
+    if (
+      (FALLS_BACK.has(code) || failure.type === NOT_PERMITTED) &&
+      fallback !== undefined &&
+      call.model === undefined
+    ) {
       const ended = completedEvent(turn.id, call.callId, MODEL_UNAVAILABLE);
       return { kind: 'append', what: 'completed', events: this.#final(turn, call, ended) };
     }

@@ -17,11 +17,12 @@ const REPAIRS_MAX = 8;
 /** The reason in the log: enough to see what the service said. */
 const REASON_CHARS_MAX = 500;
 
-const ABOUT_THINKING = /thinking|signature/i;
-const ABOUT_TOOLS = /tool_use|tool_result|tool use/i;
-/** Fields of a request that no condensing changes. */
+/** Blocks are meant, and not the settings that have the same names. */
+const ABOUT_THINKING = /thinking`? blocks?\b|`signature`|(expected|found) `(redacted_)?thinking`/i;
+const ABOUT_TOOLS = /`tool_(use|result)`|tool_(use|result) (ids?|blocks?)\b|\btool_use_id|\btool_calls\b/i;
+/** Fields and features of a request that no condensing changes. */
 const ABOUT_FIELDS =
-  /\b(max_tokens|temperature|top_[pk]|tool_choice|output_config|effort|budget_tokens|anthropic-(version|beta))\b/i;
+  /\b(max_tokens|temperature|top_[pk]|tool_choice|output_config|effort|budget_tokens|anthropic-(version|beta)|thinking\.\w+|adaptive thinking|tools?\.\d|tool use|streaming|request signature|SignatureDoesNotMatch)\b/i;
 
 interface Suspect {
   readonly repair: Repair;

@@ -82,11 +82,11 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
 export function unwritableResult(
   turnId: TurnId,
   call: ToolCallItem,
-  { durationMs, exitCode }: ToolResult,
+  { durationMs }: ToolResult,
   reason: string,
 ): readonly NewEvent[] {
   const output = `The tool ran, but its result cannot be kept (${reason})`;
-  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs, exitCode });
+  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs });
 }
 
 /** What is written for a call of a turn that was stopped. */

@@ -8,7 +8,7 @@ import type { TurnOutcome } from '../journal/event-catalog.ts';
 import { ContextSize } from './context-size.ts';
 import type { Heard } from './inbox.ts';
 import { type AnswerItem, type Item, keptBlocks } from './item.ts';
-import { CANCELED, cutNoteOf, revertedNews, sleptNews } from './notes.ts';
+import { CANCELED, cutNoteOf, revertedNews, sleptNews, SUMMARY_RETRACTED } from './notes.ts';
 import type { ToolEnd } from './progress.ts';
 import { Repairs } from './repairs.ts';
 
@@ -100,15 +100,23 @@ export class Transcript {
    * Takes out what the refused answer was asked with: what was said since the last good answer, and the results of that one's
    * tools. When the next answer is refused too, the answer before goes as well, and so on: a session is not refused for ever.
    */
-  retract(): void {
-    const at = this.#items.findLastIndex((item) => item.kind === 'answer' && item.stopReason === 'refusal');
+  retract(by: 'answer' | 'error'): void {
+    const answer = this.#items.findLastIndex(
+      (item) => item.kind === 'answer' && item.stopReason === 'refusal',
+    );
+    const at = by === 'answer' ? answer : this.#items.length;
     if (at < 0) return;
     this.#refusals += 1;
     let from = at;
     let answers = this.#refusals;
     for (; from > 0; from -= 1) {
       const item = this.#items[from - 1];
-      if (item === undefined || item.kind === 'summary') break;
+      if (item === undefined) break;
+      if (item.kind === 'summary') {
+        // Refused twice with nothing else in common: it is the summary.
+        if (this.#refusals > 1) this.#items[from - 1] = { ...item, text: SUMMARY_RETRACTED };
+        break;
+      }
       if (item.kind !== 'answer' || keptBlocks(item).length === 0) continue; // one of nothing is no good one
       answers -= 1;
       if (answers > 0) continue;
@@ -116,7 +124,8 @@ export class Transcript {
       break;
     }
     const news = this.#items.slice(from, at).filter(({ kind }) => kind === 'news');
-    this.#items.splice(from, at - from + 1, { kind: 'retracted' }, ...news);
+    const until = by === 'answer' ? at + 1 : at;
+    if (until > from) this.#items.splice(from, until - from, { kind: 'retracted' }, ...news);
   }
 
   /** The conversation was replaced by `summary`. */

@@ -139,7 +139,9 @@ test('thinking is dropped too when the service names no place', async () => {
   const model = new PlayedModel(({ messages }, number) => {
     if (number === 1)
       return { blocks: [{ kind: 'thinking', text: 't', signature: 's' }, toolBlock('list', {})] };
-    return JSON.stringify(messages).includes('thinking') ? refusing('A signature is wrong.') : 'Done.';
+    return JSON.stringify(messages).includes('thinking')
+      ? refusing('Invalid `signature` in `thinking` block.')
+      : 'Done.';
   });
   unit.say('look');
 
@@ -147,6 +149,30 @@ test('thinking is dropped too when the service names no place', async () => {
 
   expect(unit.bodies('conversation.repaired')).toMatchObject([{ repair: 'dropped' }]);
   expect(unit.session.turn?.outcome).toBe('completed');
+});
+
+test.each([
+  'adaptive thinking is not supported on this model',
+  '`max_tokens` must be greater than `thinking.budget_tokens`.',
+  'thinking.type: Input should be a word of another kind',
+  "This model doesn't support tool use in streaming mode.",
+  'Unexpected value(s) `interleaved-thinking` for the `anthropic-beta` header.',
+  'SignatureDoesNotMatch: the request signature we calculated is another one.',
+])('a refusal of a setting leaves the conversation alone, turn after turn: %s', async (said) => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel((_, number) => {
+    if (number === 1)
+      return { blocks: [{ kind: 'thinking', text: 't', signature: 's' }, toolBlock('list', {})] };
+    return number === 2 ? 'Done.' : refusing(said);
+  });
+  for (const words of ['look', 'on', 'and on', 'and on']) {
+    unit.say(words);
+    await settle(unit, model);
+  }
+
+  expect(unit.session.turn?.failure?.code).toBe('MODEL_REQUEST_INVALID');
+  expect(unit.bodies('conversation.repaired')).toEqual([]);
+  expect(unit.bodies('conversation.compacted')).toEqual([]);
 });
 
 test('a request that is refused also after the repair is condensed without the message, and the turn goes on', async () => {

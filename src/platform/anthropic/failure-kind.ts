@@ -127,6 +127,9 @@ const HELD =
   /(organization|account) (has been|is) (disabled|suspended|on hold|deactivated)|organization_on_hold|account_(on_hold|suspended|deactivated)/i;
 /** Messages API: "Output blocked by content filtering policy"; Azure: content_filter. */
 const FILTERED = /blocked by content filter|content[_ ]filter(ing)? policy|\bcontent_filter\b/i;
+/** Bedrock: "The provided model identifier is invalid."; OpenAI and others: "The model `x` does not exist". */
+const MODELLESS =
+  /model identifier is invalid|\bmodel\b.{0,100} (does not exist|not found)|(unknown|invalid) model\b/i;
 /** What is said about a key, a model or the load is about that, whatever its words resemble. */
 const NEVER_TOO_LONG: ReadonlySet<Kind | undefined> = new Set([KEY_REFUSED, NO_CREDIT, UNKNOWN, OVERLOADED]);
 
@@ -145,6 +148,7 @@ export function kindOf(said: Said, status: number | undefined): Kind {
   if (tooLarge && typed === undefined) return speaksOfRate(words) ? RATE_LIMITED : CONTEXT_FULL;
   if (!NEVER_TOO_LONG.has(typed) && isContextOverflow(words)) return CONTEXT_FULL;
   if (given !== undefined) return given;
+  if (status === 400 && MODELLESS.test(words)) return UNKNOWN;
   if (said.type === 'invalid_request_error') return INVALID;
   return status === undefined || status >= 500 ? UNAVAILABLE : INVALID;
 }
