@@ -82,11 +82,13 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
 export function unwritableResult(
   turnId: TurnId,
   call: ToolCallItem,
-  { durationMs, exitCode }: ToolResult,
+  refused: ToolResult,
   reason: string,
 ): readonly NewEvent[] {
   const output = `The tool ran, but its result cannot be kept (${reason})`;
-  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs, exitCode });
+  // of the result nothing is taken over unchecked: it is what was refused. A tool that ran has a duration (supervisor/workspace-log.ts).
+  const durationMs = Number.isSafeInteger(refused.durationMs) ? Math.max(1, refused.durationMs) : 1;
+  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs });
 }
 
 /** What is written for a call of a turn that was stopped. */
