@@ -82,10 +82,12 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
 export function unwritableResult(
   turnId: TurnId,
   call: ToolCallItem,
-  { durationMs }: ToolResult,
+  refused: ToolResult,
   reason: string,
 ): readonly NewEvent[] {
   const output = `The tool ran, but its result cannot be kept (${reason})`;
+  // of the result nothing is taken over unchecked: it is what was refused. A tool that ran has a duration (supervisor/workspace-log.ts).
+  const durationMs = Number.isSafeInteger(refused.durationMs) ? Math.max(1, refused.durationMs) : 1;
   return resultEvents(turnId, call, { outcome: 'failed', output, durationMs });
 }
 
