@@ -10,6 +10,8 @@
  * C3 An answer is in the conversation only once its model.completed is in the log. What was journalled of one that was cut
  *    (`aborted`) is in it when the turn ended there; when the call was made again and completed, it was said anew.
  * C4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
+ * C5 What stands in the log before the first tools is of a version that told no news, left nothing out after a refusal, and
+ *    asked no silent model to go on. It is read as that version did, so that what the service has cached is found.
  */
 import type { Event, RecordedEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
@@ -20,7 +22,7 @@ import type { Assignment } from '../sessions/unit-wire.ts';
 import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { purposeOf } from './call-id.ts';
 import { Inbox } from './inbox.ts';
-import { type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
+import { cutOff, type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
 import type { ModelFailureCode, ToolSpec } from './model.ts';
 import { continuationOf } from './notes.ts';
 import {
@@ -50,6 +52,7 @@ export class Conversation {
   readonly #draft = new AnswerDraft();
   #tools: readonly ToolSpec[] | undefined;
   #mayPin = true;
+  #saysTools = false;
 
   constructor(assignment: Assignment) {
     this.#transcript = new Transcript(assignment.prompt);
@@ -89,6 +92,11 @@ export class Conversation {
   /** C4; undefined before the first model call. */
   get tools(): readonly ToolSpec[] | undefined {
     return this.#tools;
+  }
+
+  /** C5: whether a call has said its tools. */
+  get saysTools(): boolean {
+    return this.#saysTools;
   }
 
   /** Whether the next call may offer other tools: nothing that it sends is bound to those of before. */
@@ -148,7 +156,7 @@ export class Conversation {
         this.#retry(event);
         return;
       case 'model.usage':
-        this.#measure(event);
+        this.#transcript.metered(event.body);
         return;
       case 'agent.thinking':
       case 'agent.message':
@@ -224,13 +232,15 @@ export class Conversation {
     this.#draft.begin();
     // The journal holds what a brain wrote; a session of a version that wrote none had these.
     this.#tools = (tools as readonly ToolSpec[] | undefined) ?? this.#tools ?? TOOLBOX_BEFORE_PINNING;
+    this.#saysTools ||= tools !== undefined;
     if (purpose === 'compaction') return;
     this.#mayPin = false;
     // What the model declined the fallback is asked once more; what the fallback declined stands.
     const isAskedAgain = model !== undefined && !onFallback;
-    if (last?.stopReason === 'refusal' && !isAskedAgain) this.#transcript.retract();
-    if (last !== undefined) this.#transcript.note(continuationOf(last));
-    this.#transcript.tellNews();
+    if (last?.stopReason === 'refusal' && !isAskedAgain && this.#saysTools) this.#transcript.retract();
+    if (last !== undefined && (this.#saysTools || cutOff(last))) this.#transcript.note(continuationOf(last));
+    if (this.#saysTools) this.#transcript.tellNews();
+    else this.#transcript.dropNews(); // C5
     this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
     this.#throughSeq = event.seq;
   }
@@ -240,7 +250,7 @@ export class Conversation {
     const { open, last } = this.#progress;
     const { cut } = this.#draft;
     if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // C3
-    if (last?.stopReason === 'refusal') this.#transcript.retract();
+    if (last?.stopReason === 'refusal' && this.#saysTools) this.#transcript.retract();
     if (outcome === 'canceled') {
       this.#transcript.say(this.#inbox.take(Infinity));
       this.#transcript.canceled(); // C2
@@ -252,14 +262,6 @@ export class Conversation {
   #retry({ body, at }: Extract<Event, { type: 'model.retried' }>): void {
     const open = this.#openCall(body.callId);
     if (open !== undefined) this.#progress = { ...this.#progress, open: retried(open, body, at) };
-  }
-
-  #measure(event: Extract<Event, { type: 'model.usage' }>): void {
-    const { callId, complete, inputTokens, outputTokens } = event.body;
-    if (!complete || purposeOf(callId) === 'compaction') return;
-    const { cacheCreationInputTokens, cacheReadInputTokens } = event.body;
-    const tokens = inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens;
-    this.#transcript.size.meter(callId, tokens);
   }
 
   #write(event: AnswerEvent): void {
@@ -280,7 +282,7 @@ export class Conversation {
       return;
     }
     this.#progress = answered(this.#progress, answer);
-    this.#transcript.answer(answer, this.#transcript.size.isMetered(callId)); // C3
+    this.#transcript.answer(answer, callId); // C3
     this.#throughSeq = event.seq;
   }
 
