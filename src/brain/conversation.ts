@@ -10,6 +10,8 @@
  * C3 An answer is in the conversation only once its model.completed is in the log. What was journalled of one that was cut
  *    (`aborted`) is in it when the turn ended there; when the call was made again and completed, it was said anew.
  * C4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
+ * C5 What stands in the log before the first tools is of a version that told no news, left nothing out after a refusal, and
+ *    asked no silent model to go on. It is read as that version did, so that what the service has cached is found.
  */
 import type { Event, RecordedEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
@@ -20,7 +22,7 @@ import type { Assignment } from '../sessions/unit-wire.ts';
 import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { purposeOf } from './call-id.ts';
 import { Inbox } from './inbox.ts';
-import { type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
+import { cutOff, type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
 import type { ModelFailureCode, ToolSpec } from './model.ts';
 import { continuationOf } from './notes.ts';
 import {
@@ -33,6 +35,7 @@ import {
 } from './progress.ts';
 import type { Repairs } from './repairs.ts';
 import { TOOLBOX_BEFORE_PINNING } from './toolbox-before-pinning.ts';
+import { parsedEvent } from './parsed-event.ts';
 import { Transcript } from './transcript.ts';
 
 /** Of the turns that end since the service does not take their request, for nothing that could be repaired. */
@@ -52,6 +55,7 @@ export class Conversation {
   readonly #draft = new AnswerDraft();
   #tools: readonly ToolSpec[] | undefined;
   #mayPin = true;
+  #saysTools = false;
 
   constructor(assignment: Assignment) {
     this.#transcript = new Transcript(assignment.prompt);
@@ -93,6 +97,11 @@ export class Conversation {
     return this.#tools;
   }
 
+  /** C5: whether a call has said its tools. */
+  get saysTools(): boolean {
+    return this.#saysTools;
+  }
+
   /** Whether the next call may offer other tools: nothing that it sends is bound to those of before. */
   get mayPin(): boolean {
     return this.#mayPin;
@@ -128,7 +137,7 @@ export class Conversation {
     if (recorded.seq <= this.#head) return;
     assert(recorded.seq === this.#head + 1, `event ${recorded.seq} follows ${this.#head}`);
     this.#head = recorded.seq;
-    const event = parse(recorded);
+    const event = parsedEvent(recorded);
     this.#session = fold(this.#session, event) ?? this.#session; // a type of a later version folds to nothing
     this.#apply(event);
   }
@@ -150,7 +159,7 @@ export class Conversation {
         this.#retry(event);
         return;
       case 'model.usage':
-        this.#measure(event);
+        this.#transcript.metered(event.body);
         return;
       case 'agent.thinking':
       case 'agent.message':
@@ -226,25 +235,26 @@ export class Conversation {
     this.#draft.begin();
     // The journal holds what a brain wrote; a session of a version that wrote none had these.
     this.#tools = (tools as readonly ToolSpec[] | undefined) ?? this.#tools ?? TOOLBOX_BEFORE_PINNING;
+    this.#saysTools ||= tools !== undefined;
     if (purpose === 'compaction') return;
     this.#mayPin = false;
     // What the model declined the fallback is asked once more; what the fallback declined stands.
     const isAskedAgain = model !== undefined && !onFallback;
-    if (last?.stopReason === 'refusal' && !isAskedAgain) this.#transcript.retract('answer');
-    if (last !== undefined) this.#transcript.note(continuationOf(last));
-    this.#transcript.tellNews();
+    if (last?.stopReason === 'refusal' && !isAskedAgain && this.#saysTools)
+      this.#transcript.retract('answer');
+    if (last !== undefined && (this.#saysTools || cutOff(last))) this.#transcript.note(continuationOf(last));
+    if (this.#saysTools) this.#transcript.tellNews();
+    else this.#transcript.dropNews(); // C5
     this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
     this.#throughSeq = event.seq;
   }
 
   #end(event: Extract<Event, { type: 'turn.completed' }>): void {
     const { outcome } = event.body;
-    const { open, last } = this.#progress;
+    const { open } = this.#progress;
     const { cut } = this.#draft;
     if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // C3
-    if (last?.stopReason === 'refusal') this.#transcript.retract('answer');
-    // Some services say it as an error. What people have seen of an answer by then stays, and what it answered with it.
-    else if (event.body.errorCode === REFUSED && cut === undefined) this.#transcript.retract('error');
+    if (this.#saysTools) this.#retract(event, cut !== undefined);
     if (outcome === 'canceled') {
       this.#transcript.say(this.#inbox.take(Infinity));
       this.#transcript.canceled(); // C2
@@ -253,17 +263,15 @@ export class Conversation {
     this.#progress = { ...NO_PROGRESS, refusedTurns: refused ? this.#progress.refusedTurns + 1 : 0 };
   }
 
+  /** Some services say a refusal as an error. What people have seen of an answer by then stays, and what it answered with it. */
+  #retract({ body }: Extract<Event, { type: 'turn.completed' }>, wasSeen: boolean): void {
+    if (this.#progress.last?.stopReason === 'refusal') this.#transcript.retract('answer');
+    else if (body.errorCode === REFUSED && !wasSeen) this.#transcript.retract('error');
+  }
+
   #retry({ body, at }: Extract<Event, { type: 'model.retried' }>): void {
     const open = this.#openCall(body.callId);
     if (open !== undefined) this.#progress = { ...this.#progress, open: retried(open, body, at) };
-  }
-
-  #measure(event: Extract<Event, { type: 'model.usage' }>): void {
-    const { callId, complete, inputTokens, outputTokens } = event.body;
-    if (!complete || purposeOf(callId) === 'compaction') return;
-    const { cacheCreationInputTokens, cacheReadInputTokens } = event.body;
-    const tokens = inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens;
-    this.#transcript.size.meter(callId, tokens);
   }
 
   #write(event: AnswerEvent): void {
@@ -284,7 +292,7 @@ export class Conversation {
       return;
     }
     this.#progress = answered(this.#progress, answer);
-    this.#transcript.answer(answer, this.#transcript.size.isMetered(callId)); // C3
+    this.#transcript.answer(answer, callId); // C3
     this.#throughSeq = event.seq;
   }
 
@@ -292,10 +300,4 @@ export class Conversation {
     const open = this.#progress.open;
     return open?.callId === callId ? open : undefined;
   }
-}
-
-/** The unit door sends what the journal accepted, with whole bodies; a type of a later version is let through. */
-function parse(recorded: RecordedEvent): Event {
-  const { body, ...rest } = recorded;
-  return { ...rest, body: JSON.parse(body) } as Event; // the journal validated it against EVENTS
 }

@@ -204,12 +204,13 @@ function startCall(conversation: Conversation, turn: Turn, room: Room): Step {
 /** Tools are said once, and again only after a compaction, when nothing that is sent is bound to those of before. */
 function newTools(conversation: Conversation): readonly ToolSpec[] | undefined {
   const { tools, mayPin } = conversation;
-  if (tools === undefined) return TOOLBOX;
-  return mayPin && JSON.stringify(tools) !== JSON.stringify(TOOLBOX) ? TOOLBOX : undefined;
+  const changes = mayPin && JSON.stringify(tools) !== JSON.stringify(TOOLBOX);
+  return changes ? TOOLBOX : firstTools(conversation);
 }
 
-function firstTools(conversation: Conversation): readonly ToolSpec[] | undefined {
-  return conversation.tools === undefined ? TOOLBOX : undefined;
+/** The session goes on with the tools that it had, also where no call has said them. */
+function firstTools({ tools, saysTools }: Conversation): readonly ToolSpec[] | undefined {
+  return saysTools ? undefined : (tools ?? TOOLBOX);
 }
 
 function refusalFailure({ refusal }: AnswerItem): Failure {

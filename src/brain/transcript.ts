@@ -5,6 +5,7 @@
  */
 import type { BodyOf } from '../journal/event.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
+import { purposeOf } from './call-id.ts';
 import { ContextSize } from './context-size.ts';
 import type { Heard } from './inbox.ts';
 import { type AnswerItem, type Item, keptBlocks } from './item.ts';
@@ -64,6 +65,11 @@ export class Transcript {
     this.#news = [];
   }
 
+  /** The version that made the call told none. */
+  dropNews(): void {
+    this.#news = [];
+  }
+
   slept(body: BodyOf<'session.hibernated'>): void {
     if (this.#usedTools) this.#news.push(sleptNews(body));
     this.#usedTools = false;
@@ -73,10 +79,17 @@ export class Transcript {
     this.#news.push(revertedNews(body));
   }
 
-  answer(item: AnswerItem, metered: boolean): void {
+  metered(usage: BodyOf<'model.usage'>): void {
+    const { callId, complete, inputTokens, outputTokens } = usage;
+    if (!complete || purposeOf(callId) === 'compaction') return;
+    const { cacheCreationInputTokens, cacheReadInputTokens } = usage;
+    this.size.meter(callId, inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens);
+  }
+
+  answer(item: AnswerItem, callId: string): void {
     this.#items.push(item);
     if (keptBlocks(item).length > 0) this.#refusals = 0;
-    if (!metered) this.size.add(JSON.stringify(item.blocks));
+    if (!this.size.isMetered(callId)) this.size.add(JSON.stringify(item.blocks));
   }
 
   resulted(callId: string, end: ToolEnd): void {
