@@ -28,6 +28,8 @@ const MESSAGE_CHARS_MAX = 500;
 export interface RetryPace {
   readonly firstMs: number;
   readonly ceilingMs: number;
+  /** In [0, 1). Default: the system's. */
+  readonly random?: (() => number) | undefined;
 }
 export const RETRY_PACE: RetryPace = { firstMs: 500, ceilingMs: 20_000 };
 
@@ -152,6 +154,7 @@ export function failureEvent(
     firstMs: pace.firstMs * 2 ** call.failures,
     ceilingMs: pace.ceilingMs,
     heldMs: Infinity,
+    random: pace.random,
   });
   const waitMs = tooLong ? 0 : Math.min(retryAfterMs ?? backoff.nextMs(0), RETRY_AFTER_MS_MAX);
   return {
