@@ -1,0 +1,181 @@
+/**
+ * What was really written, in the order of the commits, and the rules that hold of it at every event. It is told by the store
+ * itself and knows nothing of those who write; the rules are stated again here and share no code with what keeps them, but for
+ * the fold, which is what records are compared with.
+ */
+import type { RecordedEvent } from '../../src/journal/event.ts';
+import type { Appended } from '../../src/journal/journal.ts';
+import { type SessionId, turnIdOf } from '../../src/kernel/id.ts';
+import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
+import { newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
+import type { SimNode } from './node.ts';
+import { TurnRules } from './turn-rules.ts';
+import type { World } from './world.ts';
+
+/** Faults that are known and not mended yet; a history may be run without their rules. */
+export const KNOWN_FAULTS = [
+  'lease taken from the living',
+  'lease taken from the living, by the clock',
+  'lease that nobody ends',
+  'cancel replayed',
+] as const;
+export type KnownFault = (typeof KNOWN_FAULTS)[number];
+
+export interface SessionLog {
+  readonly events: RecordedEvent[];
+  readonly rules: TurnRules;
+  /** Origin and all events folded. */
+  session: Session;
+  epoch: number;
+  /** Seqs at which a lease was taken. */
+  readonly leases: { readonly seq: number; readonly epoch: number; readonly owner: string }[];
+  readonly keys: Map<string, string>;
+  /** Of each cancel with a key: the request that came first, and the turn that it was about. */
+  readonly cancels: Map<string, { readonly request: object; turn: number }>;
+}
+
+interface Guards {
+  readonly key: string | undefined;
+  readonly epoch: number | undefined;
+}
+
+export class Log {
+  readonly #world: World;
+  readonly #sessions = new Map<SessionId, SessionLog>();
+  readonly #origins = new Map<SessionId, SessionOrigin>();
+  readonly #known: ReadonlySet<KnownFault>;
+  /** How often each known fault was seen. */
+  readonly seen = new Map<KnownFault, number>();
+  /** Whether that server could have kept its lease until now; told by whoever runs the history. */
+  isLiving: (owner: string) => boolean = () => false;
+  /** Clocks of the servers disagree. */
+  isSkewed = false;
+  /** Turns that ended while a tool call had no result, because the supervisor or an archive ended them. */
+  turnsCutOff = 0;
+  appends = 0;
+
+  constructor(world: World, known: ReadonlySet<KnownFault>) {
+    this.#world = world;
+    this.#known = known;
+  }
+
+  get sessions(): ReadonlyMap<SessionId, SessionLog> {
+    return this.#sessions;
+  }
+
+  of(sessionId: SessionId): SessionLog | undefined {
+    return this.#sessions.get(sessionId);
+  }
+
+  creating(origin: SessionOrigin): void {
+    if (!this.#sessions.has(origin.id)) this.#origins.set(origin.id, origin);
+  }
+
+  /** J1, J2: called once the events are durable, before anybody else hears of them. */
+  committed(sessionId: SessionId, events: readonly RecordedEvent[]): void {
+    const log = this.#sessions.get(sessionId) ?? this.#open(sessionId);
+    if (log === undefined) return;
+    for (const event of events) {
+      const last = log.events.at(-1);
+      if (event.seq !== log.events.length + 1)
+        return this.#world.violate('J1 dense', `${sessionId}: seq ${event.seq} after ${log.events.length}`);
+      if (last !== undefined && event.at < last.at)
+        this.#world.violate('time does not go back in a log', `${sessionId} seq ${event.seq}`);
+      log.events.push(event);
+      const body: unknown = JSON.parse(event.body);
+      this.#world.tell('log', `${sessionId.slice(4, 8)} ${event.seq} ${event.type}`, {
+        body: event.body.slice(0, 160),
+      });
+      this.#lease(log, event, body);
+      log.rules.event(event, body);
+      log.session = fold(log.session, { ...event, body } as FoldEvent); // what was read from the log was checked before it was written
+    }
+  }
+
+  /** J2, J4, J5: what the store answers to one append, also when the answer is lost on its way. */
+  appended(sessionId: SessionId, { key, epoch }: Guards, appended: Appended<Session>, node: SimNode): void {
+    const log = this.#sessions.get(sessionId);
+    const { firstSeq, lastSeq, replayed } = appended;
+    const wrote = firstSeq <= lastSeq && !replayed;
+    if (log === undefined) return;
+    this.appends += wrote ? 1 : 0;
+    if (log.events.length < lastSeq)
+      this.#world.violate('J2 durable', `${sessionId}: ${lastSeq} is acknowledged and not in the log`);
+    if (wrote && epoch !== undefined && epoch !== epochBefore(log, firstSeq))
+      this.#world.violate(
+        'J4 fenced',
+        `${node.name} wrote seq ${firstSeq} of ${sessionId} with epoch ${epoch}`,
+      );
+    if (key === undefined || firstSeq > lastSeq) return;
+    const place = `${firstSeq}-${lastSeq}`;
+    const before = log.keys.get(key);
+    log.keys.set(key, before ?? place);
+    if (before !== undefined && before !== place)
+      this.#world.violate('J5 idempotent', `${sessionId}: ${key} is at ${before} and at ${place}`);
+  }
+
+  /** A cancel with a key is about the turn that it met first, whatever comes of it: asked again it touches no other. */
+  decided(sessionId: SessionId, key: string, request: object, session: Session, writes: boolean): void {
+    const cancels = this.#sessions.get(sessionId)?.cancels;
+    if (cancels === undefined || !key.startsWith('cancel/')) return;
+    const turn = session.turnCount + (session.status === 'queued' ? 1 : 0);
+    const first = cancels.get(key);
+    if (first === undefined || first.request === request) cancels.set(key, { request, turn });
+    else if (writes && first.turn !== turn)
+      this.found(
+        'cancel replayed',
+        `${sessionId}: ${key} was about turn ${first.turn} and cancels turn ${turn}`,
+      );
+  }
+
+  /** A fault that is known counts, and is a violation only in histories that do not expect it. */
+  found(fault: KnownFault, what: string): void {
+    this.seen.set(fault, (this.seen.get(fault) ?? 0) + 1);
+    this.#world.tell('!', `${fault} ${what}`);
+    if (!this.#known.has(fault)) this.#world.violate(fault, what);
+  }
+
+  #open(sessionId: SessionId): SessionLog | undefined {
+    const origin = this.#origins.get(sessionId);
+    if (origin === undefined) {
+      this.#world.violate('sessions are started', `${sessionId} has events and nobody created it`);
+      return undefined;
+    }
+    const rules = new TurnRules({
+      violate: (rule, what) => this.#world.violate(rule, `${sessionId} ${what}`),
+      turnIdOf: (number) => turnIdOf(sessionId, number),
+      cutOff: () => (this.turnsCutOff += 1),
+    });
+    const session = newSession(origin);
+    const log: SessionLog = {
+      events: [],
+      rules,
+      session,
+      epoch: 0,
+      leases: [],
+      keys: new Map(),
+      cancels: new Map(),
+    };
+    this.#sessions.set(sessionId, log);
+    return log;
+  }
+
+  #lease(log: SessionLog, { type, seq, sessionId }: RecordedEvent, body: unknown): void {
+    if (type !== 'brain.started') return;
+    const { epoch, owner } = body as { epoch: number; owner: string }; // event-catalog.ts
+    if (epoch !== log.epoch + 1)
+      this.#world.violate('epochs are counted', `${sessionId}: ${epoch} after ${log.epoch}`);
+    log.epoch = epoch;
+    log.leases.push({ seq, epoch, owner });
+    const holder = log.session.lease?.owner;
+    if (holder !== undefined && holder !== owner && this.isLiving(holder))
+      this.found(
+        this.isSkewed ? 'lease taken from the living, by the clock' : 'lease taken from the living',
+        `${sessionId}: ${owner} takes epoch ${epoch} from ${holder}`,
+      );
+  }
+}
+
+function epochBefore({ leases }: SessionLog, seq: number): number {
+  return leases.findLast((lease) => lease.seq < seq)?.epoch ?? 0;
+}
