@@ -33,6 +33,8 @@ export type Strike =
   | { readonly kind: 'kill brain' }
   | { readonly kind: 'pause brain'; readonly ms: number }
   | { readonly kind: 'kill hands' }
+  /** Nothing that is launched comes up. */
+  | { readonly kind: 'no launches'; readonly ms: number }
   | { readonly kind: 'cut connections' }
   | { readonly kind: 'set clock'; readonly skewMs: number };
 
@@ -42,6 +44,8 @@ export interface Plan {
   readonly strikes: readonly { readonly atMs: number; readonly strike: Strike }[];
   /** Of each machine at the start. */
   readonly skewsMs: readonly number[];
+  /** J6: how long a log may become; few histories come to its end. */
+  readonly eventsMax: number;
 }
 
 /** What a history may hold; the first value is what most of them have. */
@@ -74,6 +78,7 @@ export function planOf(dice: Dice, { activeMs, servers, skewMsMax }: Weather): P
     () => ({ kind: 'kill brain' }),
     () => ({ kind: 'pause brain', ms: dice.between(100, 40_000) }),
     () => ({ kind: 'kill hands' }),
+    () => ({ kind: 'no launches', ms: dice.between(1_000, 40_000) }),
     () => ({ kind: 'cut connections' }),
     ...(skewed ? [(): Strike => ({ kind: 'set clock', skewMs: skew() })] : []),
   ];
@@ -87,5 +92,6 @@ export function planOf(dice: Dice, { activeMs, servers, skewMsMax }: Weather): P
     rates,
     strikes: strikes.sort((a, b) => a.atMs - b.atMs),
     skewsMs: Array.from({ length: servers }, skew),
+    eventsMax: dice.pick([1_000, 1_000, 1_000, 1_000, 40, 15]),
   };
 }

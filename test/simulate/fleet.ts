@@ -132,6 +132,9 @@ export class Fleet {
       case 'kill hands':
         pickOf([...server.launcher.hands], world)?.kill();
         return;
+      case 'no launches':
+        server.launcher.brokenUntil = world.now + strike.ms;
+        return;
       case 'cut connections':
         for (const connection of server.launcher.connections) connection.cut();
         return;

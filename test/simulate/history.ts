@@ -110,7 +110,11 @@ class Stage {
   async open(): Promise<void> {
     const { store, isStill = false } = this.#options;
     const scheduler = isStill ? undefined : this.#world.schedulerOf(this.#store.node);
-    this.#opened = await store({ clock: this.#store.clock, scheduler });
+    this.#opened = await store({
+      clock: this.#store.clock,
+      scheduler,
+      caps: { eventsMax: this.#plan.eventsMax },
+    });
     this.#store.use(this.#opened);
     const none = undefined as never; // the model of a rehearsal needs no credential
     const agents = new Agents({ agents: this.#opened.agents, credentials: none, clock: this.#store.clock });

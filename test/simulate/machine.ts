@@ -44,6 +44,8 @@ export class SimLauncher implements Launcher {
   readonly brains = new Set<Running>();
   readonly hands = new Set<SimHands>();
   readonly connections = new Set<{ cut(): void }>();
+  /** Nothing comes up until then. */
+  brokenUntil = 0;
   #launched = 0;
 
   constructor(ports: LauncherPorts) {
@@ -57,8 +59,7 @@ export class SimLauncher implements Launcher {
     const pid = this.#launched;
     const node = new SimNode(`${server.name}.brain${pid}`, server);
     await clock.sleep(world.dice.between(10, 400));
-    if (world.dice.hits(this.#ports.rates().dropped))
-      throw Object.assign(new Error('no brain'), { code: 'EAGAIN' });
+    if (this.#isBroken) throw Object.assign(new Error('no brain'), { code: 'EAGAIN' });
     const { promise: ended, resolve } = Promise.withResolvers<Ended>();
     const stop = new AbortController();
     const end = (how: Ended): void => {
@@ -94,11 +95,11 @@ export class SimLauncher implements Launcher {
   }
 
   async launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands> {
-    const { world, server, workspaces, toolRuns, rates } = this.#ports;
+    const { world, server, workspaces, toolRuns } = this.#ports;
     const { clock } = this.#here();
     const workspace = await workspaces.open(sessionId, signal);
     await clock.sleep(world.dice.between(10, 300));
-    if (signal?.aborted === true || world.dice.hits(rates().dropped))
+    if (signal?.aborted === true || this.#isBroken)
       throw Object.assign(new Error('no hands'), { code: 'EAGAIN' });
     this.#launched += 1;
     const hands = new SimHands({
@@ -144,6 +145,11 @@ export class SimLauncher implements Launcher {
       logger.warn('brain failed', { error });
       return FAILED;
     }
+  }
+
+  get #isBroken(): boolean {
+    const { world, rates } = this.#ports;
+    return world.now < this.brokenUntil || world.dice.hits(rates().dropped);
   }
 
   #here() {
