@@ -14,8 +14,8 @@ export interface FleetPorts {
   readonly store: SharedStore;
   readonly rates: () => Rates;
   readonly skewsMs: readonly number[];
-  /** A mutant: what the hands keep is lost with them. */
-  readonly forgetsResults: boolean;
+  /** A mutant (workspaces.ts). */
+  readonly isForgetful: boolean;
   readonly toolRuns: (sessionId: SessionId, callId: string) => void;
   readonly assigned: (token: string) => void;
 }
@@ -119,14 +119,14 @@ export class Fleet {
         });
         return;
       case 'pause server':
-        server.node.deafUntil = world.now + strike.ms;
+        server.node.deafUntil = Math.max(server.node.deafUntil, world.now + strike.ms);
         return;
       case 'kill brain':
         pickOf([...server.launcher.brains], world)?.kill();
         return;
       case 'pause brain': {
         const brain = pickOf([...server.launcher.brains], world);
-        if (brain !== undefined) brain.node.deafUntil = world.now + strike.ms;
+        if (brain !== undefined) brain.node.deafUntil = Math.max(brain.node.deafUntil, world.now + strike.ms);
         return;
       }
       case 'kill hands':
@@ -150,9 +150,8 @@ export class Fleet {
 
   #boot(machine: Machine): void {
     if (this.#isEnding) return;
-    const { world, store, rates, toolRuns, assigned, forgetsResults } = this.#ports;
+    const { world, store, rates, toolRuns, assigned, isForgetful } = this.#ports;
     machine.lives += 1;
-    if (forgetsResults) machine.disk.clear();
     const server = new SimServer({
       world,
       store,
@@ -166,6 +165,7 @@ export class Fleet {
       slotsMax: this.#slotsMax,
       spares: this.#spares,
       idleMs: this.#idleMs,
+      isForgetful,
       toolRuns,
       assigned,
     });

@@ -100,7 +100,7 @@ class Stage {
       store: this.#store,
       rates: () => this.#store.rates,
       skewsMs: this.#plan.skewsMs,
-      forgetsResults: mutant === 'forgotten results',
+      isForgetful: mutant === 'forgotten results',
       toolRuns: (sessionId, callId) => this.#toolRan(sessionId, callId),
       assigned: (token) => this.#assign(token),
     });

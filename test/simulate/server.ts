@@ -40,6 +40,7 @@ export interface ServerPorts {
   readonly slotsMax: number;
   readonly spares: number;
   readonly idleMs: number;
+  readonly isForgetful: boolean;
   readonly toolRuns: (sessionId: SessionId, callId: string) => void;
   readonly assigned: (token: string) => void;
 }
@@ -91,6 +92,7 @@ export class SimServer {
       owner,
       machine,
       clock,
+      isForgetful: ports.isForgetful,
       isAlive: async (other) => (await this.#owners.alive(clock.now())).includes(other),
       ask: (what, work) => store.call(this.node, what, work),
       unsaved: (sessionId, error) => logger.warn('workspace not saved', { sessionId, error }),

@@ -37,7 +37,7 @@ it('a seed replays exactly its history', { timeout: PATIENCE_MS }, async () => {
 const MUTANTS: readonly (readonly [Mutant, RegExp])[] = [
   ['no fence', /J4 fenced|has one|words belong|once/],
   ['no keys', /J5 idempotent|a key is used once|a tool call has one result|tool calls have ids/],
-  ['hint skips an event', /J7 complete/],
+  ['read leaves out', /J7 complete|only faults/],
   ['lost write', /a turn ends after its tool calls|only faults and outages|stuck/],
   ['forgotten results', /a tool runs once/],
 ];

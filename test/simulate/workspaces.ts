@@ -34,6 +34,8 @@ export interface WorkspacesPorts {
   readonly owner: string;
   readonly machine: string;
   readonly clock: Clock;
+  /** A mutant: what hands keep is lost with them. */
+  readonly isForgetful: boolean;
   readonly isAlive: (owner: string) => Promise<boolean>;
   /** One request to the store. */
   readonly ask: <T>(what: string, work: () => Promise<T>) => Promise<T>;
@@ -50,7 +52,7 @@ export class Workspaces {
 
   /** Throws WorkspaceHeld, Outage. */
   async open(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Workspace> {
-    const { owner, machine, clock, disk, ask, isAlive } = this.#ports;
+    const { owner, machine, clock, disk, ask, isAlive, isForgetful } = this.#ports;
     const until = clock.monotonicNow() + HOLDER_WAIT_MS;
     for (;;) {
       const holder = this.#archived(sessionId).holder?.owner;
@@ -58,7 +60,8 @@ export class Workspaces {
       const claimed = isHeld ? undefined : await ask('claim', async () => this.#claim(sessionId, holder));
       if (claimed !== undefined) {
         const here = disk.get(sessionId);
-        const kept = claimed.isHere && here !== undefined ? here : new Map(claimed.checkpoint);
+        const stays = claimed.isHere && here !== undefined;
+        const kept = isForgetful ? new Map<string, Kept>() : stays ? here : new Map(claimed.checkpoint);
         disk.set(sessionId, kept);
         return { kept, isWhole: !claimed.hasGap };
       }
