@@ -32,7 +32,11 @@ export type Strike =
   | { readonly kind: 'store away'; readonly ms: number }
   | { readonly kind: 'kill brain' }
   | { readonly kind: 'pause brain'; readonly ms: number }
+  /** For good: its slot has to end it. */
+  | { readonly kind: 'hang brain' }
   | { readonly kind: 'kill hands' }
+  /** Hands die soon after they have started. */
+  | { readonly kind: 'mortal hands'; readonly ms: number }
   /** Nothing that is launched comes up. */
   | { readonly kind: 'no launches'; readonly ms: number }
   | { readonly kind: 'cut connections' }
@@ -71,13 +75,15 @@ export function planOf(dice: Dice, { activeMs, servers, skewMsMax }: Weather): P
   const skewed = skewMsMax > 0 && dice.hits(0.5);
   const skew = (): number => (skewed ? Math.floor(dice.between(-skewMsMax, skewMsMax)) : 0);
   const kinds: readonly (() => Strike)[] = [
-    () => ({ kind: 'kill server', backMs: dice.between(100, 20_000) }),
-    () => ({ kind: 'stop server', backMs: dice.between(100, 10_000) }),
+    () => ({ kind: 'kill server', backMs: dice.between(100, dice.pick([1_000, 60_000])) }),
+    () => ({ kind: 'stop server', backMs: dice.between(100, dice.pick([1_000, 30_000])) }),
     () => ({ kind: 'pause server', ms: dice.between(100, 40_000) }),
     () => ({ kind: 'store away', ms: dice.between(100, 20_000) }),
     () => ({ kind: 'kill brain' }),
     () => ({ kind: 'pause brain', ms: dice.between(100, 40_000) }),
+    () => ({ kind: 'hang brain' }),
     () => ({ kind: 'kill hands' }),
+    () => ({ kind: 'mortal hands', ms: dice.between(5_000, 40_000) }),
     () => ({ kind: 'no launches', ms: dice.between(1_000, 40_000) }),
     () => ({ kind: 'cut connections' }),
     ...(skewed ? [(): Strike => ({ kind: 'set clock', skewMs: skew() })] : []),

@@ -16,7 +16,7 @@ export interface FleetPorts {
   readonly skewsMs: readonly number[];
   /** A mutant (workspaces.ts). */
   readonly isForgetful: boolean;
-  readonly toolRuns: (sessionId: SessionId, callId: string) => void;
+  readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
   readonly assigned: (token: string) => void;
 }
 
@@ -30,6 +30,7 @@ interface Machine {
 
 /** A server that was not to be heard for less than this may be thought dead by nobody. */
 const SURELY_MS = LEASE_TTL_MS + 10_000;
+const SLOTS_MANY = 12;
 const RESTART_MS = 1_000;
 
 export class Fleet {
@@ -48,7 +49,7 @@ export class Fleet {
     this.#ports = ports;
     this.#service = new ModelService(ports.world);
     const { dice } = ports.world;
-    this.#slotsMax = dice.pick([1, 2, 8]);
+    this.#slotsMax = dice.pick([1, 2, SLOTS_MANY]);
     this.#spares = dice.below(2);
     this.#idleMs = dice.pick([500, 3_000, 10_000]);
     this.#machines = ports.skewsMs.map((skewMs, at) => ({
@@ -70,8 +71,25 @@ export class Fleet {
     return this.#machines.every(({ server }) => server?.isOpen === true && server.node.deafUntil <= now);
   }
 
+  /** As many slots as there are ever sessions. */
+  get hasRoom(): boolean {
+    return this.#slotsMax === SLOTS_MANY;
+  }
+
+  /** Workspaces that a server which is up holds, though their sessions may sleep. */
+  get held(): readonly SessionId[] {
+    return [...this.#archive].flatMap(([sessionId, { holder }]) =>
+      holder !== undefined && this.isUpAs(holder.owner) ? sessionId : [],
+    );
+  }
+
   isUpAs(owner: string): boolean {
     return this.#all.get(owner)?.isOpen === true;
+  }
+
+  /** What this server would have to end by itself. */
+  isLivingOn(hands: SimNode): boolean {
+    return hands.alive && this.isLiving(hands.name.slice(0, hands.name.lastIndexOf('.')));
   }
 
   /** Whether that server has had no reason to be thought dead. */
@@ -129,6 +147,14 @@ export class Fleet {
         if (brain !== undefined) brain.node.deafUntil = Math.max(brain.node.deafUntil, world.now + strike.ms);
         return;
       }
+      case 'hang brain': {
+        const brain = pickOf([...server.launcher.brains], world);
+        if (brain !== undefined) brain.node.deafUntil = Infinity;
+        return;
+      }
+      case 'mortal hands':
+        server.launcher.handsDieUntil = world.now + strike.ms;
+        return;
       case 'kill hands':
         pickOf([...server.launcher.hands], world)?.kill();
         return;

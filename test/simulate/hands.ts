@@ -16,8 +16,8 @@ export interface HandsPorts {
   readonly node: SimNode;
   readonly pid: number;
   readonly workspace: Workspace;
-  /** A command is really run. */
-  readonly toolRuns: (callId: string) => void;
+  /** A command is really run; answers what is called at its end. */
+  readonly toolRuns: (callId: string, hands: SimNode) => () => void;
 }
 
 export class SimHands implements Hands {
@@ -122,9 +122,10 @@ function sandboxOf({ world, node, toolRuns }: HandsPorts): Sandbox {
   return {
     root: '/workspace',
     async run({ argv, callId, onOutput }, signal) {
-      toolRuns(callId);
+      const ended = toolRuns(callId, node);
       const ms = Number(argv.at(-1)?.split(' ')[1]);
       await world.clockOf(node).sleep(ms, signal);
+      ended();
       if (signal.aborted) return { kind: 'aborted' };
       onOutput(Buffer.from(`done in ${ms}`));
       return { kind: 'exited', code: 0, signal: null };

@@ -48,9 +48,15 @@ export interface History {
 const SERVERS = 2;
 const ACTIVE_MS = 60_000;
 /** Retries, deadlines of dead servers and the patience of slots are over by then; with wrong clocks waits last as long as they are wrong. */
+/** Pauses, restarts, the lease of a dead server and the retry after a loss are over by then. */
+const CALM_MS = 140_000;
 const REST_MS = 600_000;
 /** What was thought to be over stays over. */
 const SETTLED_MS = 20_000;
+/** Commands of a turn that has ended have so long, and whoever ends them. */
+const COMMANDS_END_MS = 15_000;
+/** A brain that hangs in its turn is found out by nothing else. */
+const TURN_SECONDS = 120;
 const STOP_MS = 60_000;
 const LAST_MS = 60_000;
 
@@ -81,6 +87,8 @@ class Stage {
   readonly #users: User[] = [];
   readonly #followers: Follower[] = [];
   readonly #toolRuns = new Map<string, number>();
+  /** Commands that run, and where. */
+  readonly #commands = new Map<string, SimNode>();
   readonly #assigned = new Set<string>();
   #opened: OpenedStore | undefined;
 
@@ -88,9 +96,9 @@ class Stage {
     const { seed, known = KNOWN_FAULTS, skewMsMax = 0, mutant, isStill = false } = options;
     this.#world = world;
     this.#options = options;
-    this.#log = new Log(world, new Set(known));
     const weather = { activeMs: ACTIVE_MS, servers: SERVERS, skewMsMax };
     this.#plan = planOf(diceOf(seed, 'plan'), weather);
+    this.#log = new Log(world, new Set(known), this.#plan.eventsMax);
     this.#log.isSkewed = this.#plan.skewsMs.some((skew) => skew !== 0);
     const storeMutant = mutant === 'forgotten results' ? undefined : mutant;
     const { rates } = this.#plan;
@@ -101,9 +109,10 @@ class Stage {
       rates: () => this.#store.rates,
       skewsMs: this.#plan.skewsMs,
       isForgetful: mutant === 'forgotten results',
-      toolRuns: (sessionId, callId) => this.#toolRan(sessionId, callId),
+      toolRuns: (sessionId, callId, hands) => this.#toolRan(sessionId, callId, hands),
       assigned: (token) => this.#assign(token),
     });
+    this.#log.turnEnded = (sessionId, number) => this.#turnEnded(sessionId, number);
     this.#log.isLiving = (owner) => this.#fleet.isLiving(owner);
   }
 
@@ -118,7 +127,13 @@ class Stage {
     this.#store.use(this.#opened);
     const none = undefined as never; // the model of a rehearsal needs no credential
     const agents = new Agents({ agents: this.#opened.agents, credentials: none, clock: this.#store.clock });
-    await agents.create({ name: 'sim', model: 'rehearsal/echo', prompt: 'Be brief.', idempotencyKey: 'sim' });
+    await agents.create({
+      name: 'sim',
+      model: 'rehearsal/echo',
+      prompt: 'Be brief.',
+      limits: { turnSeconds: TURN_SECONDS },
+      idempotencyKey: 'sim',
+    });
   }
 
   async play(): Promise<void> {
@@ -144,6 +159,7 @@ class Stage {
     world.tell('fate', 'the faults end');
     this.#store.rates = CALM;
     for (const user of this.#users) user.stop();
+    if (!(await world.run(CALM_MS, () => this.#isAtRest()))) this.#checkServed();
     await world.run(this.#log.isSkewed ? 3 * REST_MS : REST_MS, () => this.#isAtRest());
     await world.run(SETTLED_MS);
     if (world.violation !== undefined) return;
@@ -152,6 +168,7 @@ class Stage {
       log: this.#log,
       store: this.#store.ports,
       followers: this.#followers,
+      hasRun: (sessionId, callId) => this.#toolRuns.has(`${sessionId} ${callId}`),
       fleet: this.#fleet,
     });
     for (const user of this.#users) user.check();
@@ -192,6 +209,16 @@ class Stage {
     return this.#followers.every(({ isCaughtUp }) => isCaughtUp);
   }
 
+  /** Where there is room and nothing goes wrong any more, what waits has been taken. */
+  #checkServed(): void {
+    if (this.#log.isSkewed || !this.#fleet.hasRoom) return;
+    for (const [sessionId, { session }] of this.#log.sessions) {
+      const waits = wantsBrain(session) && this.#world.now - session.statusAt > CALM_MS / 2;
+      if (waits && !this.#fleet.isUpAs(session.lease?.owner ?? ''))
+        this.#world.violate('a server that has room takes what waits', `${sessionId} is ${session.status}`);
+    }
+  }
+
   /** Servers stop in order; what they began ends with them. */
   async #end(): Promise<void> {
     const world = this.#world;
@@ -214,12 +241,23 @@ class Stage {
       );
   }
 
-  #toolRan(sessionId: SessionId, callId: string): void {
+  #toolRan(sessionId: SessionId, callId: string, hands: SimNode): () => void {
     const place = `${sessionId} ${callId}`;
     const runs = (this.#toolRuns.get(place) ?? 0) + 1;
     this.#toolRuns.set(place, runs);
     this.#world.tell('tool', `${sessionId.slice(4, 8)} ${callId} runs`);
     if (runs > 1) this.#world.violate('a tool runs once', `${place} ran ${runs} times`);
+    this.#commands.set(place, hands);
+    return () => this.#commands.delete(place);
+  }
+
+  /** What a turn has started does not go on for long after it. */
+  #turnEnded(sessionId: SessionId, number: number): void {
+    this.#world.schedule(this.#fate, COMMANDS_END_MS, () => {
+      for (const [place, hands] of this.#commands)
+        if (place.startsWith(`${sessionId} t${number}m`) && this.#fleet.isLivingOn(hands))
+          this.#world.violate('commands end with their turn', `${place} at ${hands.name}`);
+    });
   }
 
   #assign(token: string): void {

@@ -6,6 +6,7 @@
 import type { RecordedEvent } from '../../src/journal/event.ts';
 import type { Appended } from '../../src/journal/journal.ts';
 import { type SessionId, turnIdOf } from '../../src/kernel/id.ts';
+import { TURN_SECONDS_MAX } from '../../src/kernel/limit.ts';
 import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
 import { newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
 import type { SimNode } from './node.ts';
@@ -27,12 +28,17 @@ export interface SessionLog {
   /** Origin and all events folded. */
   session: Session;
   epoch: number;
+  /** Brains lost since the last progress. */
+  losses: number;
   /** Seqs at which a lease was taken. */
   readonly leases: { readonly seq: number; readonly epoch: number; readonly owner: string }[];
   readonly keys: Map<string, string>;
   /** Of each cancel with a key: the request that came first, and the turn that it was about. */
   readonly cancels: Map<string, { readonly request: object; turn: number }>;
 }
+
+/** What shows that brains get on: a loss after it is the first one again. */
+const PROGRESS = new Set(['model.completed', 'tool.result', 'turn.completed', 'session.hibernated']);
 
 interface Guards {
   readonly key: string | undefined;
@@ -44,19 +50,22 @@ export class Log {
   readonly #sessions = new Map<SessionId, SessionLog>();
   readonly #origins = new Map<SessionId, SessionOrigin>();
   readonly #known: ReadonlySet<KnownFault>;
+  readonly #eventsMax: number;
   /** How often each known fault was seen. */
   readonly seen = new Map<KnownFault, number>();
   /** Whether that server could have kept its lease until now; told by whoever runs the history. */
   isLiving: (owner: string) => boolean = () => false;
+  turnEnded: (sessionId: SessionId, number: number) => void = () => undefined;
   /** Clocks of the servers disagree. */
   isSkewed = false;
   /** Turns that ended while a tool call had no result, because the supervisor or an archive ended them. */
   turnsCutOff = 0;
   appends = 0;
 
-  constructor(world: World, known: ReadonlySet<KnownFault>) {
+  constructor(world: World, known: ReadonlySet<KnownFault>, eventsMax: number) {
     this.#world = world;
     this.#known = known;
+    this.#eventsMax = eventsMax;
   }
 
   get sessions(): ReadonlyMap<SessionId, SessionLog> {
@@ -81,6 +90,11 @@ export class Log {
         return this.#world.violate('J1 dense', `${sessionId}: seq ${event.seq} after ${log.events.length}`);
       if (last !== undefined && event.at < last.at)
         this.#world.violate('time does not go back in a log', `${sessionId} seq ${event.seq}`);
+      if (
+        event.seq > this.#eventsMax ||
+        (event.seq === this.#eventsMax && event.type !== 'log.limit_reached')
+      )
+        return this.#world.violate('J6 capped', `${sessionId}: seq ${event.seq} is ${event.type}`);
       log.events.push(event);
       const body: unknown = JSON.parse(event.body);
       this.#world.tell('log', `${sessionId.slice(4, 8)} ${event.seq} ${event.type}`, {
@@ -145,6 +159,9 @@ export class Log {
       violate: (rule, what) => this.#world.violate(rule, `${sessionId} ${what}`),
       turnIdOf: (number) => turnIdOf(sessionId, number),
       cutOff: () => (this.turnsCutOff += 1),
+      ended: (number) => this.turnEnded(sessionId, number),
+      turnMs: this.isSkewed ? undefined : (origin.limits.turnSeconds ?? TURN_SECONDS_MAX) * 1_000,
+      turnsMax: origin.limits.turns ?? Infinity,
     });
     const session = newSession(origin);
     const log: SessionLog = {
@@ -152,6 +169,7 @@ export class Log {
       rules,
       session,
       epoch: 0,
+      losses: 0,
       leases: [],
       keys: new Map(),
       cancels: new Map(),
@@ -161,6 +179,12 @@ export class Log {
   }
 
   #lease(log: SessionLog, { type, seq, sessionId }: RecordedEvent, body: unknown): void {
+    if (PROGRESS.has(type)) log.losses = 0;
+    if (type === 'brain.lost') {
+      log.losses += 1;
+      if ((body as { attempt: number }).attempt !== log.losses)
+        this.#world.violate('losses are counted since the last progress', `${sessionId} seq ${seq}`);
+    }
     if (type !== 'brain.started') return;
     const { epoch, owner } = body as { epoch: number; owner: string }; // event-catalog.ts
     if (epoch !== log.epoch + 1)

@@ -29,7 +29,7 @@ export interface LauncherPorts {
   readonly logger: Logger;
   readonly rates: () => Rates;
   readonly workspaces: Workspaces;
-  readonly toolRuns: (sessionId: SessionId, callId: string) => void;
+  readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
   readonly assigned: (token: string) => void;
 }
 
@@ -46,6 +46,8 @@ export class SimLauncher implements Launcher {
   readonly connections = new Set<{ cut(): void }>();
   /** Nothing comes up until then. */
   brokenUntil = 0;
+  /** Hands that are started until then do not last. */
+  handsDieUntil = 0;
   #launched = 0;
 
   constructor(ports: LauncherPorts) {
@@ -108,9 +110,11 @@ export class SimLauncher implements Launcher {
       node: new SimNode(`${server.name}.hands${this.#launched}`, server),
       pid: this.#launched,
       workspace,
-      toolRuns: (callId) => toolRuns(sessionId, callId),
+      toolRuns: (callId, hands) => toolRuns(sessionId, callId, hands),
     });
     this.hands.add(hands);
+    if (world.now < this.handsDieUntil)
+      world.schedule(hands.node, world.dice.between(5, 400), () => hands.kill());
     void hands.ended.then(() => this.hands.delete(hands));
     return hands;
   }

@@ -139,13 +139,17 @@ function answerOf(dice: ReturnType<typeof diceOf>, callId: string): ModelAnswer 
   const tools = Array.from({ length: 1 + dice.below(3) }, (_, index) => {
     if (dice.hits(0.05)) return tool('juggle', index, {});
     return tool('bash', index, {
-      command: `work ${dice.hits(0.1) ? 9_000 : dice.below(600)}`,
+      command: `work ${workMs(dice)}`,
       ...bound(dice),
     });
   });
   const thinking: AnswerBlock = { kind: 'thinking', text: 'hm', signature: 'sig' };
   const first = dice.hits(0.3) ? [thinking] : [];
   return end('tool_use', ...first, ...(dice.hits(0.5) ? [text('Let me look.')] : []), ...tools);
+}
+
+function workMs(dice: ReturnType<typeof diceOf>): number {
+  return dice.hits(0.03) ? 100_000 : dice.hits(0.1) ? 9_000 : dice.below(600);
 }
 
 function bound(dice: ReturnType<typeof diceOf>): { timeout_ms?: number } {

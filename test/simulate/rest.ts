@@ -17,14 +17,17 @@ export interface RestPorts {
   readonly store: StorePorts;
   readonly followers: readonly Follower[];
   readonly fleet: Fleet;
+  /** Whether a command was really run. */
+  readonly hasRun: (sessionId: SessionId, callId: string) => boolean;
 }
 
-export async function checkRest({ world, log, store, followers, fleet }: RestPorts): Promise<void> {
+export async function checkRest({ world, log, store, followers, fleet, hasRun }: RestPorts): Promise<void> {
   for (const [sessionId, written] of log.sessions) {
     const { session, rules } = written;
     if (wantsBrain(session))
       world.violate('no session is stuck', `${sessionId} is ${session.status} at rest, ${leaseOf(session)}`);
     rules.rest();
+    for (const event of written.events) if (event.type === 'tool.result') checkResult(world, event, hasRun);
     if (session.lease !== undefined)
       log.found('lease that nobody ends', `${sessionId} is ${session.status}, ${leaseOf(session)}`);
     await checkStored(world, store, sessionId, written);
@@ -33,7 +36,23 @@ export async function checkRest({ world, log, store, followers, fleet }: RestPor
   if (wanted.length > 0) world.violate('what is wanted is what the records say', wanted.join(', '));
   for (const { isCaughtUp, sessionId, read } of followers)
     if (!isCaughtUp) world.violate('J7 complete', `a follower of ${sessionId} stopped at ${read}`);
+  for (const sessionId of fleet.held) world.violate('a workspace rests with its session', sessionId);
   if (!fleet.isUp) world.violate('servers come back', 'one is not up at rest');
+}
+
+/** A result says what happened: nobody is told that a command did not run which did, nor the other way round. */
+function checkResult(
+  world: World,
+  { sessionId, seq, body }: RecordedEvent,
+  hasRun: RestPorts['hasRun'],
+): void {
+  const result = JSON.parse(body) as { tool: string; callId: string; outcome: string; output: string }; // event-catalog.ts
+  if (result.tool !== 'bash') return;
+  const ran = hasRun(sessionId, result.callId);
+  const saysRun = result.outcome === 'ok' || result.outcome === 'timed_out';
+  const saysNot = result.outcome === 'failed' && result.output.includes('could not be run');
+  if ((saysRun && !ran) || (saysNot && ran))
+    world.violate('a result says what happened', `${sessionId} seq ${seq} ${body}`);
 }
 
 /** What the store answers is what was seen being committed, and the record is origin and events folded. */

@@ -41,7 +41,7 @@ export interface ServerPorts {
   readonly spares: number;
   readonly idleMs: number;
   readonly isForgetful: boolean;
-  readonly toolRuns: (sessionId: SessionId, callId: string) => void;
+  readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
   readonly assigned: (token: string) => void;
 }
 

@@ -10,6 +10,12 @@ interface Ports {
   turnIdOf(number: number): TurnId;
   /** A turn was ended over a tool call that had no result. */
   cutOff(): void;
+  /** Told after each turn. */
+  ended(number: number): void;
+  /** Milliseconds that a turn has; undefined where clocks disagree, so that nobody can say. */
+  readonly turnMs: number | undefined;
+  /** Turns that the session has. */
+  readonly turnsMax: number;
 }
 
 interface Running {
@@ -17,10 +23,16 @@ interface Running {
   /** Seq of the last message that joined, and of the last that a model call has seen. */
   joined: number;
   consumed: number;
-  isStopping: boolean;
+  /** How it was asked to end. */
+  readonly asked: Set<string>;
+  readonly startedAt: number;
+  readonly startedSeq: number;
+  hasAsked: boolean;
   readonly openTools: Set<string>;
 }
 
+/** Model calls of one turn (kernel/limit.ts). */
+const MODEL_CALLS_MAX = 200;
 /** Outcomes that a brain writes once everything it began has ended. */
 const IN_ORDER = new Set(['completed', 'needs_input', 'max_turns']);
 /** Of a turn that ends while it runs, the brain's own words. */
@@ -42,6 +54,9 @@ export class TurnRules {
   #running: Running | undefined;
   #pending: number[] = [];
   readonly #tools = new Map<string, number>();
+  #modelCalls = 0;
+  /** Seq of a turn that ended as canceled though nobody had asked: an archive does that, right before itself. */
+  #endedForArchive: number | undefined;
   #isClosed = false;
 
   constructor(ports: Ports) {
@@ -62,6 +77,9 @@ export class TurnRules {
       return this.#violate('an archived log has ended', event);
     if (OF_A_TURN.has(event.type) && event.turnId !== this.#turnId())
       this.#violate('words belong to the running turn', event);
+    if (this.#endedForArchive !== undefined && event.type !== 'session.archived')
+      this.#violate('a turn is canceled when somebody asks', event);
+    this.#endedForArchive = undefined;
     switch (event.type) {
       case 'user.message':
         return this.#message(event, String(of['mode']));
@@ -69,10 +87,11 @@ export class TurnRules {
         return this.#started(event, of);
       case 'turn.cancel_requested':
         if (this.#running === undefined) return this.#violate('a cancel is of a running turn', event);
-        this.#running.isStopping = true;
+        this.#running.asked.add('canceled');
         return;
       case 'model.started':
         if (this.#running !== undefined) this.#running.consumed = Number(of['inputToSeq']);
+        this.#modelCalls += 1;
         return;
       case 'tool.call':
         if (this.#tools.has(String(of['callId']))) this.#violate('tool calls have ids of their own', event);
@@ -84,6 +103,8 @@ export class TurnRules {
         this.#tools.set(String(of['callId']), results);
         if (results !== 1) this.#violate('a tool call has one result', event);
         this.#running?.openTools.delete(String(of['callId']));
+        if (this.#running !== undefined && of['tool'] === 'ask' && of['outcome'] === 'ok')
+          this.#running.hasAsked = true;
         return;
       }
       case 'turn.completed':
@@ -107,13 +128,13 @@ export class TurnRules {
   #message(event: RecordedEvent, mode: string): void {
     const running = this.#running;
     if (running !== undefined && event.turnId === this.#turnId()) {
-      if (mode !== 'steer' || running.isStopping) this.#violate('only steering joins a turn', event);
+      if (mode !== 'steer' || running.asked.size > 0) this.#violate('only steering joins a turn', event);
       running.joined = event.seq;
       return;
     }
     if (event.turnId !== this.#ports.turnIdOf(this.#number + 1))
       this.#violate('a message is in the next turn', event);
-    if (running !== undefined && mode === 'interrupt') running.isStopping = true;
+    if (running !== undefined && mode === 'interrupt') running.asked.add('interrupted');
     this.#pending.push(event.seq);
   }
 
@@ -124,7 +145,17 @@ export class TurnRules {
       this.#violate('a turn takes up all that waits', event);
     this.#number += 1;
     const joined = this.#pending.at(-1) ?? 0;
-    this.#running = { number: this.#number, joined, consumed: 0, isStopping: false, openTools: new Set() };
+    this.#running = {
+      number: this.#number,
+      joined,
+      consumed: 0,
+      asked: new Set(),
+      startedAt: event.at,
+      startedSeq: event.seq,
+      hasAsked: false,
+      openTools: new Set(),
+    };
+    this.#modelCalls = 0;
     this.#pending = [];
     if (event.turnId !== this.#turnId()) this.#violate('a turn has its own id', event);
   }
@@ -139,9 +170,39 @@ export class TurnRules {
       this.#ports.cutOff();
     }
     const isSeen = running.joined <= running.consumed;
-    if ((outcome === 'completed' || outcome === 'needs_input') && !isSeen && !running.isStopping)
+    if ((outcome === 'completed' || outcome === 'needs_input') && !isSeen && running.asked.size === 0)
       this.#violate('what joined a turn was seen by the model', event);
+    if (!this.#isRight(running, outcome, event, of)) this.#violate('a turn ends as it says', event);
     this.#running = undefined;
+    this.#ports.ended(running.number);
+  }
+
+  /** Whether what led to the turn's end is in the log. */
+  #isRight(
+    running: Running,
+    outcome: string,
+    { at, seq }: RecordedEvent,
+    of: Readonly<Record<string, unknown>>,
+  ): boolean {
+    const { turnMs, turnsMax } = this.#ports;
+    switch (outcome) {
+      case 'canceled':
+        if (running.startedSeq === seq - 1 || running.asked.has('canceled')) return true;
+        this.#endedForArchive = seq;
+        return true;
+      case 'interrupted':
+        return running.asked.has('interrupted');
+      case 'deadline_exceeded':
+        return turnMs === undefined || at - running.startedAt >= turnMs;
+      case 'max_turns':
+        return running.number > turnsMax || this.#modelCalls >= MODEL_CALLS_MAX;
+      case 'needs_input':
+        return running.hasAsked;
+      case 'error':
+        return of['errorCode'] !== undefined;
+      default:
+        return outcome === 'completed' && this.#modelCalls > 0;
+    }
   }
 
   #turnId(): TurnId | undefined {

@@ -10,6 +10,7 @@ import { WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
 /** How long a living holder is waited for, and how often it is looked at. */
 const HOLDER_WAIT_MS = 10_000;
 const HOLDER_LOOK_MS = 500;
+const RETRY_MS = 3_000;
 
 export interface Workspace {
   readonly kept: Map<string, Kept>;
@@ -45,6 +46,8 @@ export interface WorkspacesPorts {
 
 export class Workspaces {
   readonly #ports: WorkspacesPorts;
+  /** Those whose hands may run: only once they have ended again is there something to save. */
+  readonly #open = new Set<SessionId>();
 
   constructor(ports: WorkspacesPorts) {
     this.#ports = ports;
@@ -53,6 +56,7 @@ export class Workspaces {
   /** Throws WorkspaceHeld, Outage. */
   async open(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Workspace> {
     const { owner, machine, clock, disk, ask, isAlive, isForgetful } = this.#ports;
+    this.#open.add(sessionId);
     const until = clock.monotonicNow() + HOLDER_WAIT_MS;
     for (;;) {
       const holder = this.#archived(sessionId).holder?.owner;
@@ -73,6 +77,8 @@ export class Workspaces {
 
   async rest(sessionId: SessionId): Promise<void> {
     const { owner, disk, ask, unsaved } = this.#ports;
+    this.#open.delete(sessionId);
+    const { clock } = this.#ports;
     try {
       await ask('checkpoint', async () => {
         const archived = this.#archived(sessionId);
@@ -82,7 +88,13 @@ export class Workspaces {
       });
     } catch (error) {
       unsaved(sessionId, error);
+      this.#again(sessionId, clock.sleep(RETRY_MS));
     }
+  }
+
+  /** Never rejects, as rest does not. */
+  #again(sessionId: SessionId, wait: Promise<void>): void {
+    void wait.then(() => (this.#open.has(sessionId) ? undefined : this.rest(sessionId)));
   }
 
   async forget(sessionId: SessionId): Promise<void> {
