@@ -18,6 +18,8 @@ import type { World } from './world.ts';
 
 /** How long a brain that was told to end has until it is killed (platform/local). */
 const STOP_GRACE_MS = 2_000;
+/** Hands that die may take those that would follow them along: a full disk, no memory. */
+const NO_OTHERS_MS = 2_000;
 const CLEAN: Ended = { code: 0, signal: null, stderr: '' };
 const FAILED: Ended = { code: 1, signal: null, stderr: '' };
 const KILLED: Ended = { code: null, signal: 'SIGKILL', stderr: '' };
@@ -110,11 +112,14 @@ export class SimLauncher implements Launcher {
       node: new SimNode(`${server.name}.hands${this.#launched}`, server),
       pid: this.#launched,
       workspace,
-      toolRuns: (callId, hands) => toolRuns(sessionId, callId, hands),
+      toolRuns: (callId, node) => toolRuns(sessionId, callId, node),
     });
     this.hands.add(hands);
     if (world.now < this.handsDieUntil)
-      world.schedule(hands.node, world.dice.between(5, 400), () => hands.kill());
+      world.schedule(hands.node, world.dice.between(5, 400), () => {
+        if (world.dice.hits(0.3)) this.brokenUntil = Math.max(this.brokenUntil, world.now + NO_OTHERS_MS);
+        hands.kill();
+      });
     void hands.ended.then(() => this.hands.delete(hands));
     return hands;
   }

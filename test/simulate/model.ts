@@ -149,7 +149,7 @@ function answerOf(dice: ReturnType<typeof diceOf>, callId: string): ModelAnswer 
 }
 
 function workMs(dice: ReturnType<typeof diceOf>): number {
-  return dice.hits(0.03) ? 100_000 : dice.hits(0.1) ? 9_000 : dice.below(600);
+  return dice.hits(0.08) ? 100_000 : dice.hits(0.1) ? 9_000 : dice.below(600);
 }
 
 function bound(dice: ReturnType<typeof diceOf>): { timeout_ms?: number } {
