@@ -191,7 +191,7 @@ class Stage {
       sessions: logs.length,
       events,
       toolRuns: this.#toolRuns.size,
-      virtualMs: this.#world.elapsedMs,
+      virtualMs: this.#world.now,
       canonical,
     };
   }
@@ -213,7 +213,7 @@ class Stage {
   #checkServed(): void {
     if (this.#log.isSkewed || !this.#fleet.hasRoom) return;
     for (const [sessionId, { session }] of this.#log.sessions) {
-      const waits = wantsBrain(session) && this.#world.now - session.statusAt > CALM_MS / 2;
+      const waits = wantsBrain(session) && this.#world.wallNow() - session.statusAt > CALM_MS / 2;
       if (waits && !this.#fleet.isUpAs(session.lease?.owner ?? ''))
         this.#world.violate('a server that has room takes what waits', `${sessionId} is ${session.status}`);
     }
@@ -261,7 +261,7 @@ class Stage {
   }
 
   #assign(token: string): void {
-    const unit = verifyToken(token, SIGNING_KEY, this.#world.now);
+    const unit = verifyToken(token, SIGNING_KEY, this.#world.wallNow());
     if (unit?.kind !== 'unit') return this.#world.violate('a brain is given a unit token', token);
     const place = `${unit.sessionId} ${unit.epoch}`;
     if (this.#assigned.has(place)) this.#world.violate('an epoch has one brain', place);

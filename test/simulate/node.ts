@@ -5,7 +5,7 @@ export class SimNode {
   #killed = false;
   #skewMs = 0;
   /** Its event loop runs nothing until then. */
-  deafUntil = 0;
+  deafUntil = -Infinity;
   /** How much is still to happen here. */
   waiting = 0;
 

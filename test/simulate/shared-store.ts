@@ -30,7 +30,7 @@ export class SharedStore {
   readonly node = new SimNode('store');
   rates: Rates;
   /** Nobody reaches it until then. */
-  awayUntil = 0;
+  awayUntil = -Infinity;
   readonly #world: World;
   readonly #log: Log;
   readonly #mutant: StoreMutant | undefined;
@@ -57,7 +57,7 @@ export class SharedStore {
     const { clockOf } = this.#world;
     return {
       ...clockOf.call(this.#world, this.node),
-      now: (): number => Math.floor(this.#world.now + (this.#writer?.skewMs ?? 0)),
+      now: (): number => this.#world.wallNow(this.#writer?.skewMs ?? 0),
     };
   }
 

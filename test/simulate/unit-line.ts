@@ -60,7 +60,7 @@ export function unitLine(ports: UnitLinePorts): Http {
       /** In the order in which it was written. */
       const toBrain = (deliver: () => void): void => {
         arrivesAt = Math.max(arrivesAt, world.now + dice.between(0.05, 1));
-        world.schedule(brain, arrivesAt - world.now, deliver);
+        world.scheduleAt(brain, arrivesAt, deliver);
       };
       const response = new DoorResponse(gone, {
         head: (status) =>

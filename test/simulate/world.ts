@@ -41,10 +41,12 @@ export class Violation extends Error {
 export class World {
   readonly seed: number;
   readonly dice: Dice;
-  now = START;
+  /** Milliseconds since the beginning. */
+  now = 0;
   step = 0;
   #violation: Violation | undefined;
   #storyHash = 0;
+  #scheduled = 0;
   readonly #heap = new EventHeap();
   readonly #story: Line[] = [];
   #frozen: Promise<unknown>[] = [];
@@ -64,8 +66,9 @@ export class World {
     return this.#storyHash;
   }
 
-  get elapsedMs(): number {
-    return this.now - START;
+  /** Milliseconds since the epoch, on a clock that is so far ahead. */
+  wallNow(skewMs = 0): number {
+    return Math.floor(START + this.now + skewMs);
   }
 
   readonly chance: Chance = {
@@ -76,7 +79,13 @@ export class World {
 
   /** Something that happens at `node` after `delayMs`, unless the node is dead by then. Answers what takes it back. */
   schedule(node: SimNode, delayMs: number, run: () => void): () => void {
-    const happening: Happening = { at: this.now + delayMs, node, run, canceled: false };
+    return this.scheduleAt(node, this.now + delayMs, run);
+  }
+
+  /** The same by its time: what is for one time happens in the order in which it was scheduled. */
+  scheduleAt(node: SimNode, at: number, run: () => void): () => void {
+    this.#scheduled += 1;
+    const happening: Happening = { at, number: this.#scheduled, node, run, canceled: false };
     this.#heap.push(happening);
     node.waiting += 1;
     return () => {
@@ -88,7 +97,7 @@ export class World {
 
   clockOf(node: SimNode): Clock {
     return {
-      now: () => Math.floor(this.now + node.skewMs),
+      now: () => this.wallNow(node.skewMs),
       monotonicNow: () => this.now,
       sleep: (ms, signal) => this.#sleep(node, ms, signal),
     };
@@ -138,9 +147,9 @@ export class World {
   }
 
   tell(who: string, what: string, fields?: Fields): void {
-    this.#story.push({ step: this.step, at: this.elapsedMs, who, what, fields });
+    this.#story.push({ step: this.step, at: this.now, who, what, fields });
     if (this.#story.length > 2 * STORY_LINES_MAX) this.#story.splice(0, STORY_LINES_MAX);
-    const line = `${this.step} ${this.elapsedMs} ${who} ${what}`;
+    const line = `${this.step} ${this.now} ${who} ${what}`;
     let hash = this.#storyHash;
     for (let at = 0; at < line.length; at += 1) hash = Math.imul(hash ^ line.charCodeAt(at), 0x01000193);
     this.#storyHash = hash;
@@ -182,7 +191,7 @@ export class World {
     }
     if (next.node.deafUntil <= next.at) return true;
     next.at = next.node.deafUntil;
-    this.#heap.push(next); // behind what was pushed before it for the same time, as it was
+    this.#heap.push(next); // under its number, so that what was put off comes in its order
     return false;
   }
 
