@@ -18,6 +18,8 @@ export interface FleetPorts {
   readonly isForgetful: boolean;
   readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
   readonly assigned: (token: string) => void;
+  readonly asked: (sessionId: SessionId, epoch: number, server: SimNode) => void;
+  readonly wrote: (sessionId: SessionId, epoch: number, firstSeq: number) => void;
 }
 
 interface Machine {
@@ -74,6 +76,11 @@ export class Fleet {
   /** As many slots as there are ever sessions. */
   get hasRoom(): boolean {
     return this.#slotsMax === SLOTS_MANY;
+  }
+
+  /** Brains that have a session. */
+  get working(): readonly string[] {
+    return this.servers.flatMap(({ launcher }) => launcher.working);
   }
 
   /** Workspaces that a server which is up holds, though their sessions may sleep. */
@@ -176,7 +183,7 @@ export class Fleet {
 
   #boot(machine: Machine): void {
     if (this.#isEnding) return;
-    const { world, store, rates, toolRuns, assigned, isForgetful } = this.#ports;
+    const { world, store, rates, toolRuns, assigned, asked, wrote, isForgetful } = this.#ports;
     machine.lives += 1;
     const server = new SimServer({
       world,
@@ -194,6 +201,8 @@ export class Fleet {
       isForgetful,
       toolRuns,
       assigned,
+      asked,
+      wrote,
     });
     machine.server = server;
     this.#all.set(server.owner, server);

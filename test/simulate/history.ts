@@ -111,6 +111,8 @@ class Stage {
       isForgetful: mutant === 'forgotten results',
       toolRuns: (sessionId, callId, hands) => this.#toolRan(sessionId, callId, hands),
       assigned: (token) => this.#assign(token),
+      asked: (...call) => this.#log.asked(...call),
+      wrote: (...append) => this.#log.wrote(...append),
     });
     this.#log.turnEnded = (sessionId, number) => this.#turnEnded(sessionId, number);
     this.#log.isLiving = (owner) => this.#fleet.isLiving(owner);

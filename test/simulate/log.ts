@@ -28,6 +28,8 @@ export interface SessionLog {
   /** Origin and all events folded. */
   session: Session;
   epoch: number;
+  /** When the epoch began, by the world's time. */
+  epochSince: number;
   /** Brains lost since the last progress. */
   losses: number;
   /** Seqs at which a lease was taken. */
@@ -37,6 +39,8 @@ export interface SessionLog {
   readonly cancels: Map<string, { readonly request: object; turn: number }>;
 }
 
+/** A call that was let in may take so long until it is made. */
+const ON_ITS_WAY_MS = 1_000;
 /** What shows that brains get on: a loss after it is the first one again. */
 const PROGRESS = new Set(['model.completed', 'tool.result', 'turn.completed', 'session.hibernated']);
 
@@ -128,6 +132,25 @@ export class Log {
       this.#world.violate('J5 idempotent', `${sessionId}: ${key} is at ${before} and at ${place}`);
   }
 
+  /** J4 from the other end: a brain was told that what it wrote has landed. */
+  wrote(sessionId: SessionId, epoch: number, firstSeq: number): void {
+    const log = this.#sessions.get(sessionId);
+    if (log !== undefined && epochBefore(log, firstSeq) !== epoch)
+      this.#world.violate('J4 fenced', `a brain of epoch ${epoch} wrote seq ${firstSeq} of ${sessionId}`);
+  }
+
+  /** U1: a brain that was replaced long ago makes no model call. */
+  asked(sessionId: SessionId, epoch: number, server: SimNode): void {
+    const log = this.#sessions.get(sessionId);
+    if (log === undefined || log.epoch === epoch) return;
+    const since = Math.max(log.epochSince, server.deafUntil);
+    if (this.#world.now - since > ON_ITS_WAY_MS)
+      this.#world.violate(
+        'who was replaced asks no model',
+        `${sessionId}: epoch ${epoch} while it is ${log.epoch}`,
+      );
+  }
+
   /** A cancel with a key is about the turn that it met first, whatever comes of it: asked again it touches no other. */
   decided(sessionId: SessionId, key: string, request: object, session: Session, writes: boolean): void {
     const cancels = this.#sessions.get(sessionId)?.cancels;
@@ -170,6 +193,7 @@ export class Log {
       session,
       epoch: 0,
       losses: 0,
+      epochSince: 0,
       leases: [],
       keys: new Map(),
       cancels: new Map(),
@@ -190,6 +214,7 @@ export class Log {
     if (epoch !== log.epoch + 1)
       this.#world.violate('epochs are counted', `${sessionId}: ${epoch} after ${log.epoch}`);
     log.epoch = epoch;
+    log.epochSince = this.#world.now;
     log.leases.push({ seq, epoch, owner });
     const holder = log.session.lease?.owner;
     if (holder !== undefined && holder !== owner && this.isLiving(holder))

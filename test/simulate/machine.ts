@@ -33,6 +33,8 @@ export interface LauncherPorts {
   readonly workspaces: Workspaces;
   readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
   readonly assigned: (token: string) => void;
+  /** A brain was told that its append has landed. */
+  readonly wrote: (sessionId: SessionId, epoch: number, firstSeq: number) => void;
 }
 
 export interface Running {
@@ -134,6 +136,11 @@ export class SimLauncher implements Launcher {
 
   readonly #isWorking = new Set<SimNode>();
 
+  /** Brains that have a session. */
+  get working(): readonly string[] {
+    return [...this.#isWorking].flatMap(({ alive, name }) => (alive ? name : []));
+  }
+
   /** What processes/brain.ts does. */
   async #work(node: SimNode, token: string, signal: AbortSignal): Promise<Ended> {
     const { world, server, door, rates } = this.#ports;
@@ -144,7 +151,19 @@ export class SimLauncher implements Launcher {
     try {
       const unit = unitDoor({ http, clock, chance: world.chance }, token);
       const assignment = await unit.assignment(signal);
-      const ports: BrainPorts = { unit, model: simModel({ http, token }), clock, logger };
+      const { sessionId, epoch } = assignment;
+      const append: typeof unit.append = async (...request) => {
+        const appended = await unit.append(...request);
+        const { firstSeq, lastSeq, replayed } = appended;
+        if (!replayed && firstSeq <= lastSeq) this.#ports.wrote(sessionId, epoch, firstSeq);
+        return appended;
+      };
+      const ports: BrainPorts = {
+        unit: { ...unit, append },
+        model: simModel({ http, token }),
+        clock,
+        logger,
+      };
       const pace = { firstMs: 500, ceilingMs: 20_000, random: world.chance.random };
       await runBrain(ports, assignment, signal, { retryPace: pace });
       return CLEAN;

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:http';
 import { Access } from '../../src/access/access.ts';
+import { verifyToken } from '../../src/access/token.ts';
 import { createUnitDoor } from '../../src/api/unit/unit-door.ts';
 import { Live } from '../../src/journal/live.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
@@ -43,6 +44,9 @@ export interface ServerPorts {
   readonly isForgetful: boolean;
   readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
   readonly assigned: (token: string) => void;
+  /** A brain makes a model call. */
+  readonly asked: (sessionId: SessionId, epoch: number, server: SimNode) => void;
+  readonly wrote: (sessionId: SessionId, epoch: number, firstSeq: number) => void;
 }
 
 export class SimServer {
@@ -106,6 +110,7 @@ export class SimServer {
       workspaces,
       toolRuns: ports.toolRuns,
       assigned: ports.assigned,
+      wrote: ports.wrote,
     });
     this.#workbench = new Workbench({ launcher: this.launcher, logger });
     const access = this.#access();
@@ -117,8 +122,20 @@ export class SimServer {
       live: this.live,
       logger,
       tools: this.#workbench,
-      model: (request, response, sessionId) =>
-        ports.service.serve({ node: this.node, sessions: this.sessions }, request, response, sessionId),
+      model: (request, response, sessionId) => {
+        const unit = verifyToken(
+          String(request.headers.authorization).slice('Bearer '.length),
+          SIGNING_KEY,
+          0,
+        );
+        if (unit?.kind === 'unit') ports.asked(sessionId, unit.epoch, this.node);
+        return ports.service.serve(
+          { node: this.node, sessions: this.sessions },
+          request,
+          response,
+          sessionId,
+        );
+      },
     });
   }
 
