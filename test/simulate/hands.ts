@@ -54,7 +54,10 @@ export class SimHands implements Hands {
     if (!this.node.alive) return Promise.reject(new HandsLost('they had ended before the call'));
     const pending = Promise.withResolvers<ToolResult>();
     this.#pending.set(call.callId, pending);
-    this.#ports.world.tell(this.node.name, `is asked for ${call.callId}`, { inherited: call.inherited, isWhole: this.#ports.workspace.isWhole });
+    this.#ports.world.tell(this.node.name, `is asked for ${call.callId}`, {
+      inherited: call.inherited,
+      isWhole: this.#ports.workspace.isWhole,
+    });
     this.#toHands({ kind: 'call', ...call });
     return pending.promise;
   }

@@ -258,7 +258,7 @@ class Stage {
     this.#world.schedule(this.#fate, COMMANDS_END_MS, () => {
       for (const [place, hands] of this.#commands)
         if (place.startsWith(`${sessionId} t${number}m`) && this.#fleet.isLivingOn(hands))
-          this.#world.violate('commands end with their turn', `${place} at ${hands.name}`);
+          this.#log.outlived('commands end with their turn', `${place} at ${hands.name}`);
     });
   }
 

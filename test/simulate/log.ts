@@ -17,6 +17,8 @@ import type { World } from './world.ts';
 export const KNOWN_FAULTS = [
   'lease taken from the living',
   'lease taken from the living, by the clock',
+  /** A slot sleeps until retryAt, which another clock has written, and keeps its hands meanwhile. */
+  'slot that waits by a wrong clock',
   'lease that nobody ends',
   'cancel replayed',
 ] as const;
@@ -163,6 +165,12 @@ export class Log {
         'cancel replayed',
         `${sessionId}: ${key} was about turn ${first.turn} and cancels turn ${turn}`,
       );
+  }
+
+  /** What outlives its session here: with clocks that agree nobody has a reason to wait that long. */
+  outlived(rule: string, what: string): void {
+    if (this.isSkewed) this.found('slot that waits by a wrong clock', `${rule}: ${what}`);
+    else this.#world.violate(rule, what);
   }
 
   /** A fault that is known counts, and is a violation only in histories that do not expect it. */

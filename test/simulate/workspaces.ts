@@ -97,10 +97,13 @@ export class Workspaces {
     void wait.then(() => (this.#open.has(sessionId) ? undefined : this.rest(sessionId)));
   }
 
+  /** What a living server holds it forgets in its turn. */
   async forget(sessionId: SessionId): Promise<void> {
-    const { archive, disk, ask } = this.#ports;
-    disk.delete(sessionId);
+    const { archive, disk, ask, owner, isAlive } = this.#ports;
+    const holder = archive.get(sessionId)?.holder?.owner;
+    if (holder !== undefined && holder !== owner && (await isAlive(holder))) return;
     await ask('forget', async () => void archive.delete(sessionId));
+    disk.delete(sessionId);
   }
 
   /** Undefined when somebody else was quicker. */
