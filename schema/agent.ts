@@ -6,10 +6,12 @@ import { Sealed } from '../src/kernel/sealed.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
 import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
+import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
-import { KEY_DESCRIPTION, LimitsInput, limitsOf, LimitsType } from './limits.ts';
+import { KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
+import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
 
 export const AgentType = builder.objectRef<Agent>('Agent').implement({
   description: 'A named definition: model, prompt and limits.',
@@ -26,8 +28,44 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
       resolve: ({ revision }) => revision.prompt,
     }),
     revision: t.int({
-      description: 'Grows with each change of model or prompt; sessions keep the one they started with.',
+      description:
+        'Grows with each change of model, prompt or how the model is called; sessions keep the one they started with.',
       resolve: ({ revision }) => revision.number,
+    }),
+    effort: t.field({
+      type: EffortEnum,
+      nullable: true,
+      description: `${SETTING.effort} null: as the model has it.`,
+      resolve: ({ revision }) => revision.settings?.effort ?? null,
+    }),
+    thinking: t.field({
+      type: ThinkingType,
+      nullable: true,
+      description: `${SETTING.thinking} null: as the model has it.`,
+      resolve: ({ revision }) => revision.settings?.thinking ?? null,
+    }),
+    maxOutputTokens: t.field({
+      type: 'SafeInt',
+      nullable: true,
+      description: `${SETTING.maxOutputTokens} null: what the server knows of the model.`,
+      resolve: ({ revision }) => revision.settings?.maxOutputTokens ?? null,
+    }),
+    contextWindow: t.field({
+      type: 'SafeInt',
+      nullable: true,
+      description: "Tokens that fit into the model's context; null: what the server knows of the model.",
+      resolve: ({ revision }) => revision.settings?.contextWindow ?? null,
+    }),
+    cacheTtl: t.field({
+      type: CacheTtlEnum,
+      nullable: true,
+      description: `${SETTING.cacheTtl} null: FIVE_MINUTES.`,
+      resolve: ({ revision }) => revision.settings?.cacheTtl ?? null,
+    }),
+    fallbackModel: t.string({
+      nullable: true,
+      description: `${SETTING.fallbackModel} null: none does.`,
+      resolve: ({ revision }) => revision.settings?.fallbackModel ?? null,
     }),
     credentialId: t.id({
       nullable: true,
@@ -91,37 +129,6 @@ builder.queryFields((t) => ({
   }),
 }));
 
-const CreateAgentInput = builder.inputType('CreateAgentInput', {
-  description: 'A new agent.',
-  fields: (t) => ({
-    name: t.string({ required: true, description: 'Letters, digits, spaces and . _ -; unique.' }),
-    model: t.string({ required: true, description: 'provider/name, for example anthropic/claude-sonnet-5.' }),
-    prompt: t.string({ required: true, description: 'What the model is told first; at most 256 KiB.' }),
-    runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
-    limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
-    key: t.string({
-      description:
-        'A model key, stored sealed as a credential of its own, never the default. Not together with credentialId.',
-    }),
-    credentialId: t.id({ description: 'A credential that exists. Not together with key.' }),
-  }),
-});
-
-const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
-  description: 'What to change of an agent; what is left out stays.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The agent to change.' }),
-    model: t.string({ description: 'Another model; makes a revision.' }),
-    prompt: t.string({ description: 'Another prompt; makes a revision.' }),
-    limits: t.field({ type: LimitsInput, description: 'Replaces all of its limits.' }),
-    key: t.string({
-      description:
-        'A model key: replaces the one that was given to this agent before, or makes a credential of its own. Credentials that others may use stay as they are.',
-    }),
-    credentialId: t.id({ description: "Another credential; null: the provider's default again." }),
-  }),
-});
-
 interface AgentPayload {
   readonly agent: Agent;
   readonly replayed: boolean;
@@ -167,6 +174,7 @@ builder.mutationFields((t) => ({
         name,
         model,
         prompt,
+        settings: settingsOf(input),
         runtime: runtime ?? undefined,
         limits: limitsOf(limits),
         key: key ? new Sealed(key) : undefined,
@@ -192,6 +200,7 @@ builder.mutationFields((t) => ({
       return context.agents.update(parseId('agent', id, 'id'), {
         model: model ?? undefined,
         prompt: prompt ?? undefined,
+        settings: settingsOf(input),
         limits: limitsOf(limits),
         key: key ? new Sealed(key) : undefined,
         credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,

@@ -8,6 +8,7 @@ const ENUM: Readonly<Record<string, string>> = {
   TurnOutcome: 'How a turn ended.',
   ToolOutcome: 'How a tool call ended.',
   LogLimit: 'Which cap of a log was reached.',
+  SummaryMaker: 'Who wrote a summary of the conversation.',
   Repair: 'What was done about something in the conversation that the model service refuses.',
 };
 
@@ -30,6 +31,8 @@ const VALUE: Readonly<Record<string, string>> = {
   'ToolOutcome.unknown': 'It may or may not have run: what ran it was lost. It is not run again.',
   'LogLimit.events': 'The number of events.',
   'LogLimit.bytes': 'The bytes of all bodies.',
+  'SummaryMaker.model': 'The model.',
+  'SummaryMaker.runtime': 'The runtime, from the log, since the model wrote none.',
   'Repair.replaced': 'One block goes on in a form that can be sent.',
   'Repair.dropped': 'One block is left out.',
   'Repair.condensed': 'The conversation is condensed without it.',

@@ -70,6 +70,7 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
           case 'caughtUp':
             return { kind: 'caughtUp', sessionId, seq: value.seq };
           case 'delta':
+          case 'thinking':
             return value;
         }
       }

@@ -2,6 +2,7 @@
  * What a follower of a session is sent, before GraphQL: both the subscription's resolvers (schema/session-frame.ts) and
  * the quick projection (api/graphql/projection.ts) answer from this.
  */
+import type { DeltaFrame } from '../src/journal/draft.ts';
 import type { RecordedEvent } from '../src/journal/event.ts';
 import type { SessionId } from '../src/kernel/id.ts';
 
@@ -14,7 +15,7 @@ export type Frame =
       readonly seq: number;
     }
   | { readonly kind: 'caughtUp'; readonly sessionId: SessionId; readonly seq: number }
-  | { readonly kind: 'delta'; readonly callId: string; readonly offset: number; readonly text: string }
+  | DeltaFrame
   | { readonly kind: 'slow'; readonly sessionId: SessionId; readonly seq: number }
   | { readonly kind: 'gone'; readonly message: string }
   | { readonly kind: 'refused'; readonly sessionId: SessionId; readonly reason: CursorRefusal };
@@ -25,6 +26,7 @@ export const FRAME_TYPE: Readonly<Record<Frame['kind'], string>> = {
   events: 'EventBatch',
   caughtUp: 'CaughtUp',
   delta: 'MessageDelta',
+  thinking: 'ThinkingDelta',
   slow: 'SlowConsumer',
   gone: 'SessionGone',
   refused: 'CursorRefused',

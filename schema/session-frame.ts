@@ -3,6 +3,7 @@
  * that says why, and completion; never an error that a client library would retry for ever.
  */
 import { cursorOf } from '../src/journal/cursor.ts';
+import type { DeltaFrame } from '../src/journal/draft.ts';
 import { builder } from './builder.ts';
 import { EventInterface, LevelEnum } from './event.ts';
 import { type CursorRefusal, type Frame, FRAME_TYPE } from './frame.ts';
@@ -37,19 +38,30 @@ const CaughtUp = builder.objectRef<FrameOf<'caughtUp'>>('CaughtUp').implement({
   }),
 });
 
-const MessageDelta = builder.objectRef<FrameOf<'delta'>>('MessageDelta').implement({
-  description:
-    'A piece of a message that the model is writing. Ephemeral: it may be lost, and the agent.message event replaces all of it.',
-  fields: (t) => ({
-    callId: t.exposeString('callId', { description: 'The model call that writes the message.' }),
-    offset: t.field({
-      type: 'SafeInt',
-      description: 'Where the text goes in the message, in UTF-16 units; 0 starts over.',
-      resolve: ({ offset }) => offset,
+function deltaOf(name: string, what: string, description: string) {
+  return builder.objectRef<DeltaFrame>(name).implement({
+    description,
+    fields: (t) => ({
+      callId: t.exposeString('callId', { description: `The model call that writes the ${what}.` }),
+      offset: t.field({
+        type: 'SafeInt',
+        description: `Where the text goes in the ${what}, in UTF-16 units; 0 starts over.`,
+        resolve: ({ offset }) => offset,
+      }),
+      text: t.exposeString('text', { description: 'The piece.' }),
     }),
-    text: t.exposeString('text', { description: 'The piece.' }),
-  }),
-});
+  });
+}
+const MessageDelta = deltaOf(
+  'MessageDelta',
+  'message',
+  'A piece of a message that the model is writing. Ephemeral: it may be lost, and the agent.message event replaces all of it.',
+);
+const ThinkingDelta = deltaOf(
+  'ThinkingDelta',
+  'thinking',
+  'A piece of what the model thinks before it answers or calls a tool. Ephemeral, as a MessageDelta is; agent.thinking has all of it.',
+);
 
 const SlowConsumer = builder.objectRef<FrameOf<'slow'>>('SlowConsumer').implement({
   description: 'You did not read fast enough; the subscription ends here. Nothing is lost.',
@@ -96,7 +108,7 @@ const CursorRefused = builder.objectRef<FrameOf<'refused'>>('CursorRefused').imp
 
 const SessionFrame = builder.unionType('SessionFrame', {
   description: 'What a follower of a session is sent. Ignore a member that you do not know.',
-  types: [EventBatch, CaughtUp, MessageDelta, SlowConsumer, SessionGone, CursorRefused],
+  types: [EventBatch, CaughtUp, MessageDelta, ThinkingDelta, SlowConsumer, SessionGone, CursorRefused],
   resolveType: ({ kind }) => FRAME_TYPE[kind],
 });
 
@@ -124,7 +136,7 @@ builder.subscriptionField('sessionEvents', (t) =>
       filter: t.arg({ type: EventFilterInput, description: 'What to see of it.' }),
       deltas: t.arg.boolean({
         defaultValue: false,
-        description: 'Also send messages piece by piece while the model writes them.',
+        description: 'Also send messages, and thinking, piece by piece while the model writes them.',
       }),
     },
     // A hundred events per frame, whatever is asked of each.

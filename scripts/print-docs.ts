@@ -1,7 +1,10 @@
-/** Prints the pages that are made from what stands in the code: docs/{configuration,session-lifecycle,events,limits}.md. */
+/** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models}.md, and a table of rehearsal.md. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event-catalog.ts';
-import { VARIABLES } from '../src/processes/config.ts';
+import { MODELS } from '../src/models/model-table.ts';
+import { variables } from '../src/processes/config.ts';
+import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
+import { REQUEST_RULES } from '../src/rehearsal/rules/table.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
 import { SESSION_STATUSES } from '../src/sessions/session.ts';
 
@@ -12,11 +15,13 @@ export function printedDocs(): Readonly<Record<string, string>> {
     'session-lifecycle.md': lifecycle(),
     'events.md': events(),
     'limits.md': limits(),
+    'models.md': models(),
+    'rehearsal.md': rehearsal(),
   };
 }
 
 function configuration(): string {
-  const rows = Object.values(VARIABLES).map(
+  const rows = variables().map(
     ({ name, fallback, prose, expected }) => `| \`${name}\` | ${fallback ?? ''} | ${expected} | ${prose} |`,
   );
   return page(
@@ -81,6 +86,49 @@ function limits(): string {
     'Every bound on a buffer, loop, wait or payload that stands in the code, with its reason. Those that a deployment may want to tune are variables: [configuration.md](configuration.md).',
     ['| limit | number | reason | where |', '|---|---|---|---|', ...rows],
   );
+}
+
+function models(): string {
+  const rows = Object.entries(MODELS).map(([name, facts]) =>
+    [
+      '',
+      `\`${name}\``,
+      facts.contextWindow,
+      facts.outputTokensMax,
+      facts.cacheTokensMin,
+      facts.modes.join(', '),
+      facts.modes.length === 0 ? '' : facts.mode,
+      facts.efforts.join(', '),
+      '',
+    ]
+      .join(' | ')
+      .trim(),
+  );
+  return page(
+    'Models',
+    'What is known of models, as of 2026-11-26 (`src/models/model-table.ts`): tokens, the modes of thinking and the efforts that each takes. One model has many names: with a date, a version, a region or another provider before it. What an agent asks for and its model does not take becomes the nearest that it does. A model that is not here has a window of 200,000 tokens, answers with up to 32,000, and is told about thinking and effort just what its agent says; set `contextWindow` and `maxOutputTokens` on the agent, or `HOLDFAST_CONTEXT_WINDOWS` on the server, where that is wrong.',
+    [
+      '| model | context window | longest answer | shortest cached prompt | thinking | by itself | effort |',
+      '|---|---|---|---|---|---|---|',
+      ...rows,
+    ],
+  );
+}
+
+const RULES_BEGIN = '<!-- The rules, printed by `npm run docs`; edit src/rehearsal/rules. -->';
+const RULES_END = '<!-- The end of the rules. -->';
+
+/** The page as it is, with the table of rules between its two marks. */
+function rehearsal(): string {
+  const text = readFileSync(new URL('../docs/rehearsal.md', import.meta.url), 'utf8');
+  const [before = '', rest = ''] = text.split(RULES_BEGIN);
+  const [, after = ''] = rest.split(RULES_END);
+  const rows = [...HEAD_RULES, ...REQUEST_RULES].map(
+    ({ id, status = 400, refuses, message, source }) =>
+      `| \`${id}\` | ${refuses} | ${status} | ${message.replaceAll('|', '\\|')} | ${source} |`,
+  );
+  const table = ['| rule | refuses | status | message | source |', '|---|---|---|---|---|', ...rows];
+  return `${before}${RULES_BEGIN}\n\n${table.join('\n')}\n\n${RULES_END}${after}`;
 }
 
 function page(title: string, opening: string, lines: readonly string[]): string {

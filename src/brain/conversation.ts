@@ -1,56 +1,59 @@
 /**
  * The fold of a session's log into all that the brain decides by: where the session stands (sessions/fold.ts, the same
- * fold that the control plane uses), the conversation with the model, and the calls of the running turn.
+ * fold that the control plane uses), the conversation with the model (transcript.ts), and the calls of the running turn.
  *
  * C1 Everything here comes from the log: two brains that have read the same events hold the same conversation.
  * C2 A message of a user takes its place in the conversation at the first model.started that saw it (inputToSeq), so a
- *    request that is made again after a crash is the same request.
+ *    request that is made again after a crash is the same request. So do the words of the runtime (notes.ts).
  *    A turn that is canceled takes what it was told with it, marked as stopped: the model must not act on it as if it
  *    had just been said, and has to know it when the user comes back to it.
- * C3 An answer is in the conversation only once its model.completed is in the log.
+ * C3 An answer is in the conversation only once its model.completed is in the log. What was journalled of one that was cut
+ *    (`aborted`) is in it when the turn ended there; when the call was made again and completed, it was said anew.
+ * C4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
  */
 import type { Event, RecordedEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
-import { derivedId, type TurnId } from '../kernel/id.ts';
+import { derivedId } from '../kernel/id.ts';
 import { fold } from '../sessions/fold.ts';
 import { newSession, type Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
+import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { purposeOf } from './call-id.ts';
-import { ContextSize } from './context-size.ts';
+import { Inbox } from './inbox.ts';
+import { type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
+import type { ModelFailureCode, ToolSpec } from './model.ts';
+import { continuationOf } from './notes.ts';
 import {
-  type AnswerItem,
-  cutOff,
-  type Item,
-  keptBlocks,
-  type OpenToolCall,
-  type ToolCallItem,
-} from './item.ts';
-import { type AnswerBlock, PROMPT_TOO_LONG } from './model.ts';
-import { NO_PROGRESS, type OpenCall, type ToolEnd, type TurnProgress } from './progress.ts';
+  answered,
+  NO_PROGRESS,
+  type OpenCall,
+  retried,
+  type ToolEnd,
+  type TurnProgress,
+} from './progress.ts';
+import type { Repairs } from './repairs.ts';
+import { TOOLBOX_BEFORE_PINNING } from './toolbox-before-pinning.ts';
+import { Transcript } from './transcript.ts';
 
-interface Written {
-  readonly blocks: AnswerBlock[];
-  readonly tools: ToolCallItem[];
-  messageSeq?: number | undefined;
-}
+/** Of the turns that end since the service does not take their request, for nothing that could be repaired. */
+const REQUEST_INVALID = 'MODEL_REQUEST_INVALID' satisfies ModelFailureCode;
 
 export class Conversation {
-  readonly #items: Item[] = [];
-  readonly #results = new Map<string, ToolEnd>();
+  readonly #transcript: Transcript;
+  readonly #inbox = new Inbox();
   #session: Session;
   #head = 0;
   #throughSeq = 0;
   #progress: TurnProgress = NO_PROGRESS;
   /** Of the newest brain.started: this brain's. */
   #brainSeq = 0;
-  readonly #size: ContextSize;
-  /** Messages that no model call has seen: of turns that have started, and of the next one. */
-  #joined: { readonly seq: number; readonly text: string }[] = [];
-  #waiting: { readonly seq: number; readonly text: string; readonly turnId: TurnId | undefined }[] = [];
-  #written: Written = { blocks: [], tools: [] };
+  readonly #draft: AnswerDraft;
+  #tools: readonly ToolSpec[] | undefined;
+  #mayPin = true;
 
   constructor(assignment: Assignment) {
-    this.#size = new ContextSize(assignment.prompt);
+    this.#transcript = new Transcript(assignment.prompt);
+    this.#draft = new AnswerDraft((given, callId) => this.#transcript.toolUseId(given, callId));
     // The fold looks at the state only; the origin holds what a brain knows of it.
     this.#session = newSession({
       id: assignment.sessionId,
@@ -73,21 +76,35 @@ export class Conversation {
   }
 
   get items(): readonly Item[] {
-    return this.#items;
+    return this.#transcript.items;
+  }
+
+  get repairs(): Repairs {
+    return this.#transcript.repairs;
   }
 
   get progress(): TurnProgress {
     return this.#progress;
   }
 
+  /** C4; undefined before the first model call. */
+  get tools(): readonly ToolSpec[] | undefined {
+    return this.#tools;
+  }
+
+  /** Whether the next call may offer other tools: nothing that it sends is bound to those of before. */
+  get mayPin(): boolean {
+    return this.#mayPin;
+  }
+
   /** Size of the context of the next call: as metered last, and an estimate of what has come since. */
   get contextTokens(): number {
-    return this.#size.tokensWith(this.#joined);
+    return this.#transcript.size.tokensWith(this.#inbox.joined);
   }
 
   /** Whether there is anything that a compaction would make shorter. */
   get condensable(): boolean {
-    return this.#items.some(({ kind }) => kind !== 'summary');
+    return this.#transcript.condensable;
   }
 
   /** The seq up to which a summary written now would stand for. */
@@ -96,12 +113,12 @@ export class Conversation {
   }
 
   result(callId: string): ToolEnd | undefined {
-    return this.#results.get(callId);
+    return this.#transcript.result(callId);
   }
 
   /** Tool calls of the last answer that have not ended. */
   openTools(): readonly OpenToolCall[] {
-    const open = (this.#progress.last?.tools ?? []).filter((call) => !this.#results.has(call.callId));
+    const open = (this.#progress.last?.tools ?? []).filter((call) => this.result(call.callId) === undefined);
     return open.map((call) => ({ ...call, inherited: call.seq < this.#brainSeq }));
   }
 
@@ -115,14 +132,15 @@ export class Conversation {
     this.#apply(event);
   }
 
+  // oxlint-disable-next-line max-lines-per-function -- one case per event type: the switch is the table
   #apply(event: Event): void {
     switch (event.type) {
       case 'user.message':
         this.#hear(event);
         return;
       case 'turn.started':
-        this.#progress = NO_PROGRESS;
-        this.#join(event.turnId);
+        this.#progress = { ...NO_PROGRESS, refusedTurns: this.#progress.refusedTurns };
+        this.#inbox.join(event.turnId);
         return;
       case 'model.started':
         this.#start(event);
@@ -139,147 +157,130 @@ export class Conversation {
         this.#write(event);
         return;
       case 'conversation.compacted':
-        this.#compact(event);
+        this.#transcript.restart(event.body.summary, event.seq);
+        this.#progress = { ...this.#progress, last: undefined };
+        this.#mayPin = true;
         return;
+      case 'conversation.repaired': {
+        this.#transcript.repairs.apply(event.body);
+        const { repairs, condensed } = this.#progress;
+        const condenses = event.body.repair === 'condensed';
+        this.#progress = { ...this.#progress, repairs: repairs + 1, condensed: condensed || condenses };
+        return;
+      }
       case 'model.completed':
         this.#complete(event);
         return;
-      case 'tool.result':
-        this.#results.set(event.body.callId, { outcome: event.body.outcome, output: event.body.output });
-        this.#size.add(event.body.output);
+      case 'tool.result': {
+        const { callId, outcome, output } = event.body;
+        this.#transcript.resulted(callId, { outcome, output, seq: event.seq });
         this.#throughSeq = event.seq;
         return;
+      }
       case 'error.model': {
         const { code, message } = event.body;
         this.#progress = { ...this.#progress, failure: { code, message } };
         return;
       }
       case 'turn.completed':
-        if (event.body.outcome === 'canceled') this.#cancel();
-        this.#progress = NO_PROGRESS;
+        this.#end(event);
         return;
       case 'turn.cancel_requested':
       case 'brain.started':
         this.#brainSeq = event.seq;
         return;
+      case 'session.hibernated':
+        this.#transcript.slept(event.body);
+        return;
+      case 'workspace.reverted':
+        this.#transcript.reverted(event.body);
+        return;
       case 'error.runtime':
       case 'brain.lost':
-      case 'session.hibernated':
       case 'session.archived':
       case 'log.limit_reached':
-      case 'conversation.repaired':
-      case 'workspace.reverted':
         return;
     }
   }
 
   #hear(event: Extract<Event, { type: 'user.message' }>): void {
     const { seq, turnId } = event;
-    const { text } = event.body;
     const turn = this.#session.turn;
-    if (turn?.state === 'running' && turn.id === turnId) this.#joined.push({ seq, text });
-    else this.#waiting.push({ seq, text, turnId });
-  }
-
-  #join(turnId: TurnId | undefined): void {
-    this.#joined.push(...this.#waiting.filter((message) => message.turnId === turnId));
-    this.#waiting = this.#waiting.filter((message) => message.turnId !== turnId);
+    const joins = turn?.state === 'running' && turn.id === turnId;
+    this.#inbox.hear({ seq, text: event.body.text, turnId }, joins);
   }
 
   #start(event: Extract<Event, { type: 'model.started' }>): void {
-    const { callId, inputToSeq } = event.body;
+    const { callId, inputToSeq, tools, model } = event.body;
+    const { calls, last, onFallback } = this.#progress;
     const purpose = purposeOf(callId);
-    const { calls, last, emptyCuts, overflows } = this.#progress;
-    const open = { callId, purpose, failures: 0, refusedAsTooLong: 0 };
-    this.#progress = { calls: calls + 1, last, emptyCuts, overflows, open };
-    this.#written = { blocks: [], tools: [] };
+    this.#progress = {
+      ...this.#progress,
+      calls: calls + 1,
+      open: { callId, purpose, model, failures: 0, refusedAsTooLong: 0, badSummaries: 0, plain: false },
+      askedSeq: undefined,
+      failure: undefined,
+      onFallback: onFallback || model !== undefined,
+    };
+    this.#draft.begin();
+    // The journal holds what a brain wrote; a session of a version that wrote none had these.
+    this.#tools = (tools as readonly ToolSpec[] | undefined) ?? this.#tools ?? TOOLBOX_BEFORE_PINNING;
     if (purpose === 'compaction') return;
-    this.#say(inputToSeq);
+    this.#mayPin = false;
+    // A fallback is asked the same once more.
+    if (last?.stopReason === 'refusal' && model === undefined) this.#transcript.retract();
+    if (last !== undefined) this.#transcript.note(continuationOf(last));
+    this.#transcript.tellNews();
+    this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
     this.#throughSeq = event.seq;
   }
 
-  /** C2: messages up to `toSeq` take their place. */
-  #say(toSeq: number): void {
-    for (const { seq, text } of this.#joined) {
-      if (seq > toSeq) continue;
-      this.#items.push({ kind: 'said', text });
-      this.#size.add(text);
+  #end(event: Extract<Event, { type: 'turn.completed' }>): void {
+    const { outcome } = event.body;
+    const { open, last } = this.#progress;
+    const { cut } = this.#draft;
+    if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // C3
+    if (last?.stopReason === 'refusal') this.#transcript.retract();
+    if (outcome === 'canceled') {
+      this.#transcript.say(this.#inbox.take(Infinity));
+      this.#transcript.canceled(); // C2
     }
-    this.#joined = this.#joined.filter((message) => message.seq > toSeq);
+    const refused = event.body.errorCode === REQUEST_INVALID;
+    this.#progress = { ...NO_PROGRESS, refusedTurns: refused ? this.#progress.refusedTurns + 1 : 0 };
   }
 
-  #cancel(): void {
-    this.#say(Infinity);
-    this.#items.push({ kind: 'canceled' }); // C2
-  }
-
-  #retry(event: Extract<Event, { type: 'model.retried' }>): void {
-    const { callId, attempt, waitMs, code } = event.body;
-    const open = this.#openCall(callId);
-    if (open === undefined) return;
-    this.#progress = {
-      ...this.#progress,
-      open: {
-        ...open,
-        failures: attempt,
-        refusedAsTooLong: open.refusedAsTooLong + (code === PROMPT_TOO_LONG ? 1 : 0),
-        retry: { at: event.at, waitMs },
-      },
-    };
+  #retry({ body, at }: Extract<Event, { type: 'model.retried' }>): void {
+    const open = this.#openCall(body.callId);
+    if (open !== undefined) this.#progress = { ...this.#progress, open: retried(open, body, at) };
   }
 
   #measure(event: Extract<Event, { type: 'model.usage' }>): void {
     const { callId, complete, inputTokens, outputTokens } = event.body;
     if (!complete || purposeOf(callId) === 'compaction') return;
     const { cacheCreationInputTokens, cacheReadInputTokens } = event.body;
-    this.#size.meter(callId, inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens);
+    const tokens = inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens;
+    this.#transcript.size.meter(callId, tokens);
   }
 
-  #write(event: Extract<Event, { type: 'agent.thinking' | 'agent.message' | 'tool.call' }>): void {
+  #write(event: AnswerEvent): void {
     const callId = event.type === 'tool.call' ? event.body.modelCallId : event.body.callId;
-    if (this.#openCall(callId) === undefined) {
-      if (event.type === 'agent.message') this.#progress = { ...this.#progress, askedSeq: event.seq };
-      return;
-    }
-    const { blocks, tools } = this.#written;
-    if (event.type === 'agent.message') {
-      blocks.push({ kind: 'text', text: event.body.text });
-      if (event.level === 'user') this.#written.messageSeq = event.seq;
-    } else if (event.type === 'tool.call') {
-      const { callId: id, toolUseId, tool, input } = event.body;
-      blocks.push({ kind: 'tool', toolUseId, tool, input });
-      tools.push({ callId: id, toolUseId, tool, input, seq: event.seq });
-    } else {
-      const { text, signature, redacted } = event.body;
-      blocks.push(
-        redacted === undefined ? { kind: 'thinking', text, signature } : { kind: 'redacted', data: redacted },
-      );
-    }
-  }
-
-  #compact(event: Extract<Event, { type: 'conversation.compacted' }>): void {
-    this.#items.splice(0, this.#items.length, { kind: 'summary', text: event.body.summary });
-    this.#results.clear();
-    this.#size.restart(event.body.summary);
-    this.#progress = { ...this.#progress, last: undefined };
+    if (this.#openCall(callId) !== undefined) this.#draft.write(event);
+    else if (event.type === 'agent.message' && event.body.aborted !== true)
+      this.#progress = { ...this.#progress, askedSeq: event.seq };
   }
 
   #complete(event: Extract<Event, { type: 'model.completed' }>): void {
     const { callId, stopReason } = event.body;
     const open = this.#openCall(callId);
     if (open === undefined) return;
-    this.#progress = { ...this.#progress, open: undefined };
-    if (open.purpose === 'compaction') return;
-    const last: AnswerItem = { kind: 'answer', turn: this.#session.turnCount, stopReason, ...this.#written };
-    this.#items.push(last); // C3
-    if (!this.#size.isMetered(callId)) this.#size.add(JSON.stringify(last.blocks));
-    const { emptyCuts, overflows } = this.#progress;
-    this.#progress = {
-      ...this.#progress,
-      last,
-      emptyCuts: cutOff(last) && keptBlocks(last).length === 0 ? emptyCuts + 1 : 0,
-      overflows: stopReason === PROMPT_TOO_LONG ? overflows + 1 : 0,
-    };
+    const answer = this.#draft.complete(this.#session.turnCount, open.model, event.body);
+    if (open.purpose === 'compaction') {
+      const onFallback = this.#progress.onFallback || stopReason === MODEL_UNAVAILABLE;
+      this.#progress = { ...this.#progress, open: undefined, onFallback };
+      return;
+    }
+    this.#progress = answered(this.#progress, answer);
+    this.#transcript.answer(answer, this.#transcript.size.isMetered(callId)); // C3
     this.#throughSeq = event.seq;
   }
 

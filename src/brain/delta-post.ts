@@ -3,6 +3,7 @@
  * model's stream, failures are ignored, and the finished message is journalled in any case.
  */
 import type { Clock } from '../kernel/clock.ts';
+import type { UnitDelta } from '../sessions/unit-wire.ts';
 import type { Unit } from './unit.ts';
 
 /** One post at most this often: below what an eye resolves, and a fast model writes several pieces in it. */
@@ -14,16 +15,22 @@ export class DeltaPost {
   readonly #unit: Unit;
   readonly #clock: Clock;
   readonly #callId: string;
+  readonly #kind: 'message' | 'thinking';
   readonly #abort = new AbortController();
   #offset = 0;
   #text = '';
   #posting: Promise<void> | undefined;
   #silent = false;
 
-  constructor(ports: { readonly unit: Unit; readonly clock: Clock }, callId: string) {
+  constructor(
+    ports: { readonly unit: Unit; readonly clock: Clock },
+    callId: string,
+    kind: 'message' | 'thinking',
+  ) {
     this.#unit = ports.unit;
     this.#clock = ports.clock;
     this.#callId = callId;
+    this.#kind = kind;
   }
 
   push(text: string): void {
@@ -44,7 +51,8 @@ export class DeltaPost {
     while (this.#text !== '' && !this.#silent && !signal.aborted) {
       const text = this.#text;
       this.#text = '';
-      const delta = { callId: this.#callId, offset: this.#offset, text };
+      const kind = this.#kind === 'thinking' ? { kind: this.#kind } : {};
+      const delta: UnitDelta = { callId: this.#callId, ...kind, offset: this.#offset, text };
       this.#offset += text.length;
       try {
         await this.#unit.postDelta(delta, signal);

@@ -1,29 +1,39 @@
 /**
- * One attempt of one model call, and what of it goes into the log: the whole answer in one append, or a failure. Nothing
- * is written before the answer is complete.
+ * What a model call asks, and what of its outcome goes into the log: the whole answer in one append, or a failure. Nothing
+ * of an answer is written before it is complete, but for what people have seen of one that was cut.
  */
-import type { Actor, NewEvent } from '../journal/event.ts';
-import { TOOL_CALLS_MAX } from '../kernel/limit.ts';
-import type { Clock } from '../kernel/clock.ts';
+import { parseBody } from '../journal/codec.ts';
+import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import { Backoff } from '../kernel/backoff.ts';
+import { Fault } from '../kernel/fault.ts';
 import type { TurnId } from '../kernel/id.ts';
+import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, TOOL_CALLS_MAX } from '../kernel/limit.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
-import { purposeOf, toolCallId } from './call-id.ts';
-import { compactionMessages } from './compaction.ts';
+import { toolCallId } from './call-id.ts';
+import { compactionMessages, summaryOf, wordsOf } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
-import { DeltaPost } from './delta-post.ts';
+import { REQUEST_REFUSED } from './item.ts';
 import { messagesOf } from './messages.ts';
-import { ModelFailure, PROMPT_TOO_LONG, type Model, type ModelAnswer, type ModelRequest } from './model.ts';
-import type { OpenCall } from './progress.ts';
+import {
+  type AnswerBlock,
+  ModelFailure,
+  type ModelFailureCode,
+  PROMPT_TOO_LONG,
+  type ModelAnswer,
+  type ModelRequest,
+} from './model.ts';
+import { type OpenCall, SUMMARY_INVALID } from './progress.ts';
 import { TOOLBOX } from './toolbox.ts';
-import type { Unit } from './unit.ts';
 
 /** After this many failures of one call the turn ends with an error: minutes of an overloaded service, not hours. */
 export const MODEL_ATTEMPTS_MAX = 8;
-/** A service that asks for a longer pause is not waited for that long: somebody may be watching. */
+/** A service that asks for a longer pause is not waited for: it is said when to try again. Somebody may be watching. */
 export const RETRY_AFTER_MS_MAX = 60_000;
 /** A message of a failure in the log: enough to see what it was. */
 const MESSAGE_CHARS_MAX = 500;
+/** The name of a tool as the model wrote it: longer ones are no names, and the service takes none back. */
+const TOOL_NAME_CHARS_MAX = 200;
+const TOOL_USE_ID_CHARS_MAX = 256;
 
 export interface RetryPace {
   readonly firstMs: number;
@@ -36,24 +46,18 @@ export const RETRY_PACE: RetryPace = { firstMs: 500, ceilingMs: 20_000 };
 const AGENT: Actor = { kind: 'agent' };
 const SYSTEM: Actor = { kind: 'system' };
 
-/** Asks the model; rejects as Model.answer does. */
-export async function attempt(
-  ports: { readonly model: Model; readonly unit: Unit; readonly clock: Clock },
-  request: ModelRequest,
-  signal: AbortSignal,
-): Promise<ModelAnswer> {
-  const deltas = new DeltaPost(ports, request.callId);
-  try {
-    return await ports.model.answer(request, signal, {
-      text: (piece) => {
-        if (purposeOf(request.callId) === 'answer') deltas.push(piece);
-      },
-      thinking: () => undefined,
-    });
-  } finally {
-    await deltas.close();
-  }
-}
+/** Only a person can mend these. */
+const NEVER_RETRIED: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
+  'MODEL_SPEND_LIMIT',
+  'MODEL_NO_CREDIT',
+  'MODEL_ACCOUNT_ON_HOLD',
+]);
+/** Of a compaction: there is no summary, whatever the request. */
+const NO_SUMMARY: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
+  'MODEL_REFUSED',
+  'MODEL_ANSWER_INVALID',
+  'MODEL_ANSWER_TOO_LARGE',
+]);
 
 export function requestOf(
   assignment: Assignment,
@@ -61,76 +65,79 @@ export function requestOf(
   call: OpenCall,
   contextWindow: number,
 ): ModelRequest {
-  const messages = messagesOf(conversation);
-  const { contextTokens } = conversation;
-  const { prompt } = assignment;
-  const { refusedAsTooLong } = call;
-  const room = { contextWindow, contextTokens, prompt, refusedAsTooLong };
+  const { contextTokens, repairs } = conversation;
+  const { prompt, plan, fallback } = assignment;
+  const { refusedAsTooLong, badSummaries, model } = call;
   const compacts = call.purpose === 'compaction';
+  const messages = messagesOf(conversation, {
+    model,
+    plain: compacts && (repairs.plain || call.plain),
+  });
+  const room = { contextWindow, contextTokens, prompt, refusedAsTooLong, badSummaries };
   return {
     callId: call.callId,
-    plan: assignment.plan,
+    plan: model === undefined || fallback === undefined ? plan : fallback,
     system: prompt,
     messages: compacts ? compactionMessages(messages, room) : messages,
-    tools: TOOLBOX,
+    tools: conversation.tools ?? TOOLBOX,
+    // Costs the cached messages, which a request that was cut to fit does not find anyway.
+    ...(compacts && refusedAsTooLong > 0 ? { toolChoice: 'none' as const } : {}),
   };
 }
 
 /** The events of an answer, in the order in which the model wrote it, and its end. */
 export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer): readonly NewEvent[] {
+  const declined = answer.stopReason === 'refusal'; // its text is taken back, and its tool calls are not to be made
+  const blocks = answer.blocks.filter(
+    (block) => !(block.kind === 'text' && block.text.trim() === '') && !(declined && block.kind === 'tool'),
+  );
+  const calls = blocks.filter(({ kind }) => kind === 'tool').length;
+  const room = APPEND_EVENTS_MAX - 1 - (blocks.length - calls);
+  const level = calls > 0 ? 'progress' : 'user';
   const events: NewEvent[] = [];
-  const declined = answer.stopReason === 'refusal'; // its tool calls are not to be made
-  const usesTools = !declined && answer.blocks.some((block) => block.kind === 'tool');
-  let tools = 0;
-  for (const block of answer.blocks) {
-    if (block.kind === 'thinking') {
-      const signed = block.signature === undefined ? {} : { signature: block.signature };
-      events.push({
-        type: 'agent.thinking',
-        actor: AGENT,
-        turnId,
-        body: { callId, text: block.text, ...signed },
-      });
-    } else if (block.kind === 'redacted') {
-      events.push({
-        type: 'agent.thinking',
-        actor: AGENT,
-        turnId,
-        body: { callId, text: '', redacted: block.data },
-      });
+  let index = 0;
+  for (const block of blocks) {
+    if (block.kind === 'tool') {
+      if (index < room) {
+        const left = index === room - 1 ? calls - room : 0;
+        const body = toolCall(callId, index, block, left);
+        events.push({ type: 'tool.call', actor: AGENT, turnId, body });
+      }
+      index += 1;
     } else if (block.kind === 'text') {
-      if (block.text.trim() === '') continue;
-      const level = usesTools ? 'progress' : 'user';
-      events.push({ type: 'agent.message', actor: AGENT, turnId, level, body: { callId, text: block.text } });
-    } else if (usesTools && tools < TOOL_CALLS_MAX) {
-      const { toolUseId, tool, input } = block;
-      const body = { callId: toolCallId(callId, tools), modelCallId: callId, toolUseId, tool, input };
-      events.push({ type: 'tool.call', actor: AGENT, turnId, body });
-      tools += 1;
+      const body = { callId, text: block.text, ...(declined ? { retracted: true } : {}) };
+      events.push({ type: 'agent.message', actor: AGENT, turnId, level, body });
+    } else {
+      const body = block.kind === 'redacted' ? { text: '', redacted: block.data } : thinkingOf(block);
+      events.push({ type: 'agent.thinking', actor: AGENT, turnId, body: { callId, ...body } });
     }
   }
-  return [...events, completedEvent(turnId, callId, answer.stopReason)];
+  const { category, explanation } = answer.refusal ?? {};
+  const refused = {
+    ...(category === undefined ? {} : { refusalCategory: category }),
+    ...(explanation === undefined ? {} : { refusalExplanation: explanation }),
+  };
+  return [...events, completedEvent(turnId, callId, answer.stopReason, { ...refused, ...idOf(answer) })];
 }
 
-/** The events of a summary; a failure when the model wrote none. */
+/** The events of a summary; a failure when the model wrote none. `charsBefore` is how much it stands for. */
 export function summaryEvents(
   turnId: TurnId,
   callId: string,
   answer: ModelAnswer,
   throughSeq: number,
+  charsBefore = 0,
 ): readonly NewEvent[] {
-  const texts = answer.blocks.map((block) => (block.kind === 'text' ? block.text : ''));
-  const summary = texts.join('').trim();
-  if (summary === '') {
-    const type = 'empty_summary';
-    throw new ModelFailure('MODEL_UNAVAILABLE', 'The model wrote no summary of the conversation.', {
-      type,
-      retriable: true,
-    });
+  const summary = summaryOf(answer, charsBefore);
+  if (summary === undefined) {
+    const message = `The model wrote no summary of the conversation (it stopped for ${answer.stopReason}).`;
+    const { requestId } = answer;
+    const details = { type: SUMMARY_INVALID, retriable: true, requestId, wrote: wordsOf(answer) };
+    throw new ModelFailure('MODEL_ANSWER_INVALID', message, details);
   }
   return [
     { type: 'conversation.compacted', actor: SYSTEM, turnId, body: { callId, summary, throughSeq } },
-    completedEvent(turnId, callId, answer.stopReason),
+    completedEvent(turnId, callId, answer.stopReason, idOf(answer)),
   ];
 }
 
@@ -142,13 +149,24 @@ export function failureEvent(
   pace: RetryPace,
 ): NewEvent {
   const failures = call.failures + 1;
-  const { code, type, message, retriable, retryAfterMs } = failure;
-  const tooLong = type === PROMPT_TOO_LONG;
-  if (tooLong && call.purpose === 'answer') return completedEvent(turnId, call.callId, PROMPT_TOO_LONG);
-  // A compaction that is too long is made again with less, at once.
-  if (!(retriable || tooLong) || failures >= MODEL_ATTEMPTS_MAX) {
-    const body = { code, message: message.slice(0, MESSAGE_CHARS_MAX), retriable };
-    return { type: 'error.model', actor: SYSTEM, turnId, body };
+  const { code, retriable, retryAfterMs = 0 } = failure;
+  const tooLong = failure.type === PROMPT_TOO_LONG || code === 'MODEL_CONTEXT_FULL';
+  const compacts = call.purpose === 'compaction';
+  if (tooLong && !compacts) return completedEvent(turnId, call.callId, PROMPT_TOO_LONG, idOf(failure));
+  // A compaction that is too long is made again with less, at once; one without a summary in other words.
+  if (tooLong) return retriedEvent(turnId, call, failure, 0, PROMPT_TOO_LONG);
+  if (compacts && code === 'MODEL_REQUEST_INVALID')
+    return retriedEvent(turnId, call, failure, 0, REQUEST_REFUSED);
+  if (compacts && NO_SUMMARY.has(code)) return retriedEvent(turnId, call, failure, 0, SUMMARY_INVALID);
+  if (!retriable || NEVER_RETRIED.has(code) || failures >= MODEL_ATTEMPTS_MAX)
+    return errorEvent(turnId, failure, failure.message);
+  if (retryAfterMs > RETRY_AFTER_MS_MAX) {
+    const message = failure.message.slice(0, MESSAGE_CHARS_MAX - 60);
+    return errorEvent(
+      turnId,
+      failure,
+      `${message} The service asks to try again in ${spanOf(retryAfterMs)}.`,
+    );
   }
   const backoff = new Backoff({
     firstMs: pace.firstMs * 2 ** call.failures,
@@ -156,20 +174,29 @@ export function failureEvent(
     heldMs: Infinity,
     random: pace.random,
   });
-  const waitMs = tooLong ? 0 : Math.min(retryAfterMs ?? backoff.nextMs(0), RETRY_AFTER_MS_MAX);
-  return {
-    type: 'model.retried',
-    actor: SYSTEM,
-    turnId,
-    body: {
-      callId: call.callId,
-      attempt: failures,
-      attemptMax: MODEL_ATTEMPTS_MAX,
-      waitMs,
-      code: type,
-      message: message.slice(0, MESSAGE_CHARS_MAX),
-    },
+  const waitMs = retryAfterMs > 0 ? retryAfterMs : backoff.nextMs(0);
+  return retriedEvent(turnId, call, failure, waitMs, failure.type);
+}
+
+/** Another attempt is due after `waitMs`. */
+export function retriedEvent(
+  turnId: TurnId,
+  call: OpenCall,
+  failure: ModelFailure,
+  waitMs: number,
+  code: string,
+): NewEvent {
+  const body = {
+    callId: call.callId,
+    attempt: call.failures + 1,
+    attemptMax: MODEL_ATTEMPTS_MAX,
+    waitMs,
+    code,
+    message: failure.message.slice(0, MESSAGE_CHARS_MAX),
+    ...(failure.wrote === undefined ? {} : { wrote: failure.wrote }),
+    ...idOf(failure),
   };
+  return { type: 'model.retried', actor: SYSTEM, turnId, body };
 }
 
 /** The key of what failureEvent writes, after the call's id. */
@@ -181,14 +208,77 @@ export function whatOf(event: NewEvent, failures: number): string {
 /** What to write instead of an answer that the journal refuses: the same call would be answered and paid again. */
 export function unwritableEvent(turnId: TurnId, reason: string): NewEvent {
   const message = `The answer of the model cannot be kept (${reason}) Ask for it in another form.`;
-  const body = {
-    code: 'MODEL_ANSWER_INVALID',
-    message: message.slice(0, MESSAGE_CHARS_MAX),
-    retriable: true,
-  };
+  const failure = new ModelFailure('MODEL_ANSWER_INVALID', message, { type: 'unwritable', retriable: true });
+  return errorEvent(turnId, failure, message);
+}
+
+/** The failure is final. */
+export function errorEvent(turnId: TurnId, failure: ModelFailure, message: string): NewEvent {
+  const { code, retriable } = failure;
+  const body = { code, message: message.slice(0, MESSAGE_CHARS_MAX), retriable, ...idOf(failure) };
   return { type: 'error.model', actor: SYSTEM, turnId, body };
 }
 
-function completedEvent(turnId: TurnId, callId: string, stopReason: string): NewEvent {
-  return { type: 'model.completed', actor: SYSTEM, turnId, body: { callId, stopReason } };
+export function completedEvent(
+  turnId: TurnId,
+  callId: string,
+  stopReason: string,
+  more: Partial<BodyOf<'model.completed'>> = {},
+): NewEvent {
+  return { type: 'model.completed', actor: SYSTEM, turnId, body: { callId, stopReason, ...more } };
+}
+
+/** A call as it can be kept: one that cannot be made says why, and has that for its result. */
+function toolCall(
+  callId: string,
+  index: number,
+  block: Extract<AnswerBlock, { kind: 'tool' }>,
+  left: number,
+): BodyOf<'tool.call'> {
+  const body = {
+    callId: toolCallId(callId, index),
+    modelCallId: callId,
+    toolUseId: block.toolUseId.slice(0, TOOL_USE_ID_CHARS_MAX),
+    tool: block.tool.slice(0, TOOL_NAME_CHARS_MAX).toWellFormed(),
+    input: block.input,
+  };
+  const tooMany = `The call was not made: an answer can have at most ${TOOL_CALLS_MAX} calls at once.`;
+  const more = left > 0 ? ` ${left} more of them are not shown here.` : '';
+  const defect =
+    block.defect ??
+    (index >= TOOL_CALLS_MAX ? `${tooMany}${more} Make the rest in the next answer.` : undefined);
+  const fault = unkeepable(body);
+  if (fault !== undefined) {
+    const cut = `The call was not made: its input cannot be kept (${fault}). Make it with a smaller or simpler input.`;
+    return { ...body, input: {}, defect: defect ?? cut };
+  }
+  return defect === undefined ? body : { ...body, defect };
+}
+
+/** Why the journal would refuse the body of a tool.call. */
+function unkeepable(body: BodyOf<'tool.call'>): string | undefined {
+  try {
+    parseBody('tool.call', body);
+    const bytes = Buffer.byteLength(JSON.stringify(body));
+    return bytes > BODY_BYTES_MAX ? `it has ${bytes} bytes, ${BODY_BYTES_MAX} are the most` : undefined;
+  } catch (error) {
+    if (error instanceof Fault) return error.message;
+    throw error;
+  }
+}
+
+function thinkingOf({ text, signature }: Extract<AnswerBlock, { kind: 'thinking' }>) {
+  return { text, ...(signature === undefined ? {} : { signature }) };
+}
+
+function idOf({ requestId }: { readonly requestId?: string | undefined }) {
+  return requestId === undefined ? {} : { requestId };
+}
+
+/** A wait in words. */
+function spanOf(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`;
 }

@@ -44,6 +44,11 @@ export interface ModelRequest {
   readonly system: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ToolSpec[];
+  /**
+   * none: the model may make no call. What it may choose is part of what the service caches, so another choice than in the
+   * requests before throws their messages away: only for a request that has nothing to read from the cache.
+   */
+  readonly toolChoice?: 'none' | undefined;
 }
 
 /** Gets each piece of an answer as it comes. Must not block, and must not throw. */
@@ -116,6 +121,8 @@ export class ModelFailure extends Error {
   /** Where in ModelRequest.messages the service sees the fault, when it says so. */
   readonly place: MessagePlace | undefined;
   readonly requestId: string | undefined;
+  /** Text of an answer that is not what was asked for, where it is of use all the same. */
+  readonly wrote: string | undefined;
 
   constructor(
     code: ModelFailureCode,
@@ -126,6 +133,7 @@ export class ModelFailure extends Error {
       retryAfterMs?: number | undefined;
       place?: MessagePlace | undefined;
       requestId?: string | undefined;
+      wrote?: string | undefined;
       cause?: unknown;
     },
   ) {
@@ -137,5 +145,6 @@ export class ModelFailure extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.place = details.place;
     this.requestId = details.requestId;
+    this.wrote = details.wrote;
   }
 }

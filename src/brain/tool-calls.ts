@@ -3,6 +3,7 @@
  * at once with what is wrong, for the model to mend.
  */
 import type { NewEvent } from '../journal/event.ts';
+import { END_GRACE_MS } from '../hands/limit.ts';
 import type { ToolResult } from '../hands/wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { TurnId } from '../kernel/id.ts';
@@ -18,10 +19,11 @@ const CANCELED: ToolResult = {
 };
 
 /**
- * How long results of canceled tools are waited for before they are written as canceled. Well below the time that the
- * supervisor gives a stopped turn (5 s), so that the results and the end of the turn are written before it steps in.
+ * How long results of canceled tools are waited for before they are written as canceled: their grace, and a little for what is killed
+ * then. Well below the time that the supervisor gives a stopped turn (8 s), so that the results and the end of the turn are written
+ * before it steps in.
  */
-const CANCEL_WAIT_MS = 2_000;
+const CANCEL_WAIT_MS = END_GRACE_MS + 1_000;
 
 /**
  * Runs calls at the same time and hands each result to `record`. When `wanted` aborts, the running ones are canceled and
@@ -103,7 +105,7 @@ async function cancelRunning(
 
 /** The result of one call; rejects as Unit.runTool does, but for a call that the door does not take. */
 async function runTool(unit: Unit, call: OpenToolCall, signal: AbortSignal): Promise<ToolResult> {
-  const defect = defectOf(call.tool, call.input);
+  const defect = call.defect ?? defectOf(call.tool, call.input);
   if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
   if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
   const { tool, input, callId, inherited } = call;

@@ -12,21 +12,13 @@ import type { NewEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { ModelPlan } from '../sessions/model-plan.ts';
 import type { Turn } from '../sessions/session.ts';
 import type { Assignment, UnitCommand } from '../sessions/unit-wire.ts';
 import { LogView } from './log-view.ts';
-import {
-  answerEvents,
-  attempt,
-  failureEvent,
-  requestOf,
-  RETRY_PACE,
-  type RetryPace,
-  summaryEvents,
-  unwritableEvent,
-  whatOf,
-} from './model-call.ts';
-import { ModelFailure, type Model } from './model.ts';
+import { RETRY_PACE, type RetryPace } from './model-call.ts';
+import { ModelCaller } from './model-caller.ts';
+import type { Model } from './model.ts';
 import { nextStep, type Step } from './resume.ts';
 import { canceledEvents, resultEvents, runTools, unwritableResult } from './tool-calls.ts';
 import { isInvalid, type Unit, UnitRefusal } from './unit.ts';
@@ -70,21 +62,22 @@ class TurnLoop {
   readonly #ports: BrainPorts;
   readonly #assignment: Assignment;
   readonly #view: LogView;
-  readonly #contextWindow: number;
-  readonly #pace: RetryPace;
+  readonly #caller: ModelCaller;
 
   constructor(ports: BrainPorts, assignment: Assignment, view: LogView, options: BrainOptions) {
     this.#ports = ports;
     this.#assignment = assignment;
     this.#view = view;
-    this.#contextWindow = assignment.plan.contextWindow;
-    this.#pace = options.retryPace ?? RETRY_PACE;
+    const pace = options.retryPace ?? RETRY_PACE;
+    this.#caller = new ModelCaller(ports, assignment, view.conversation, pace);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     await this.#view.until(() => this.#view.caughtUp, signal); // T2
     while (!signal.aborted) {
-      const step = nextStep(this.#view.conversation, this.#contextWindow);
+      const { outputTokensMax } = this.#plan;
+      const fallback = this.#assignment.fallback?.name;
+      const step = nextStep(this.#view.conversation, this.#contextWindow, { outputTokensMax, fallback });
       if (step.kind === 'end') return;
       this.#ports.logger.debug('step', { step: step.kind, head: this.#view.conversation.head });
       await this.#perform(step, signal);
@@ -103,12 +96,17 @@ class TurnLoop {
         return this.#view.until(() => this.#session.turnCount >= step.number || this.#ended, signal);
       }
       case 'startCall': {
-        const { turn, callId, inputToSeq } = step;
+        const { turn, callId, inputToSeq, tools, model } = step;
         const event: NewEvent = {
           type: 'model.started',
           actor: { kind: 'system' },
           turnId: turn.id,
-          body: { callId, inputToSeq },
+          body: {
+            callId,
+            inputToSeq,
+            ...(tools === undefined ? {} : { tools }),
+            ...(model === undefined ? {} : { model }),
+          },
         };
         return this.#record(turn, `${callId}/started`, [event], signal);
       }
@@ -138,53 +136,24 @@ class TurnLoop {
     wanted: AbortSignal,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, logger } = this.#ports;
-    if (call.retry !== undefined) {
-      const { at, waitMs } = call.retry;
-      await clock.sleep(Math.min(Math.max(at + waitMs - clock.now(), 0), waitMs), wanted);
+    const outcome = await this.#caller.call(turn, call, this.#contextWindow, wanted);
+    switch (outcome.kind) {
+      case 'moot':
+        return;
+      case 'outOfBudget': {
+        const failure = { code: 'BUDGET_EXCEEDED', message: outcome.message };
+        return this.#finish({ kind: 'finish', turn, outcome: 'budget_exceeded', failure }, signal);
+      }
+      case 'append':
+        try {
+          await this.#record(turn, `${call.callId}/${outcome.what}`, outcome.events, signal);
+        } catch (error) {
+          if (!isInvalid(error)) throw error;
+          this.#ports.logger.warn('answer refused by the journal', { callId: call.callId, error });
+          const events = this.#caller.unwritable(turn, call, error.message);
+          await this.#record(turn, `${call.callId}/failed`, events, signal);
+        }
     }
-    if (wanted.aborted) return;
-    const { conversation } = this.#view;
-    const { throughSeq } = conversation;
-    const request = requestOf(this.#assignment, conversation, call, this.#contextWindow);
-    let events: readonly NewEvent[];
-    try {
-      const answer = await attempt(this.#ports, request, wanted);
-      events =
-        call.purpose === 'answer'
-          ? answerEvents(turn.id, call.callId, answer)
-          : summaryEvents(turn.id, call.callId, answer, throughSeq);
-    } catch (error) {
-      if (wanted.aborted) return;
-      if (!(error instanceof ModelFailure)) throw error;
-      logger.info('model call failed', { callId: call.callId, code: error.code, type: error.type });
-      return this.#giveUpOrRetry(turn, call, error, signal);
-    }
-    try {
-      await this.#record(turn, `${call.callId}/completed`, events, signal);
-    } catch (error) {
-      if (!isInvalid(error)) throw error;
-      logger.warn('answer refused by the journal', { callId: call.callId, error });
-      const event = unwritableEvent(turn.id, error.message);
-      await this.#record(turn, `${call.callId}/failed`, [event], signal);
-    }
-  }
-
-  async #giveUpOrRetry(
-    turn: Turn,
-    call: Extract<Step, { kind: 'callModel' }>['call'],
-    failure: ModelFailure,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { code, message } = failure;
-    if (code === 'BUDGET_EXCEEDED') {
-      return this.#finish(
-        { kind: 'finish', turn, outcome: 'budget_exceeded', failure: { code, message } },
-        signal,
-      );
-    }
-    const event = failureEvent(turn.id, call, failure, this.#pace);
-    await this.#record(turn, `${call.callId}/${whatOf(event, call.failures + 1)}`, [event], signal);
   }
 
   #runTools(
@@ -216,11 +185,13 @@ class TurnLoop {
 
   async #finish(step: Extract<Step, { kind: 'finish' }>, signal: AbortSignal): Promise<void> {
     const { turn, outcome, resultEventId, failure } = step;
+    const { said } = this.#caller;
     const command: UnitCommand = {
       kind: 'completeTurn',
       outcome,
       ...(resultEventId === undefined ? {} : { resultEventId }),
       ...(failure === undefined ? {} : { failure }),
+      ...(said === undefined ? {} : { said }),
     };
     try {
       await this.#append(`t${turn.number}/completed`, command, signal);
@@ -266,6 +237,16 @@ class TurnLoop {
     } finally {
       unsubscribe();
     }
+  }
+
+  /** Of the model that the turn is at. */
+  get #plan(): ModelPlan {
+    const { plan, fallback } = this.#assignment;
+    return this.#view.conversation.progress.onFallback ? (fallback ?? plan) : plan;
+  }
+
+  get #contextWindow(): number {
+    return this.#plan.contextWindow;
   }
 
   get #session() {

@@ -54,8 +54,10 @@ export class Narration {
   #event(event: Event): void {
     if (event.__typename === 'AgentMessage') {
       const { callId, text } = event;
-      if (this.#spoken?.callId !== callId) return this.#said('agent', text);
-      if (this.#midLine) this.#write(unsaid(this.#spoken.text, text)); // shown as it was written, but for the last pieces
+      if (this.#spoken?.callId !== callId) this.#said('agent', text);
+      else if (this.#midLine) this.#write(unsaid(this.#spoken.text, text)); // shown as it was written, but for the last pieces
+      if (event.aborted === true) this.line('        (unfinished)');
+      if (event.retracted === true) this.line('        (taken back by the model service)');
       return;
     }
     if (event.__typename === 'UserMessage') return this.#said('you', event.text);

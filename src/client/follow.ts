@@ -125,6 +125,7 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
         this.#caughtUp = true;
         return;
       case 'MessageDelta':
+      case 'ThinkingDelta':
         return this.#give(frame);
       case 'SlowConsumer':
         this.#cursor = frame.resumeFrom;

@@ -1,11 +1,12 @@
 /**
  * Output that may be endless, kept as head and tail: the beginning says what was done, the end how it went.
  * Holds `bytesMax` bytes from the start and never more, however small the chunks are: each is copied, none is kept. Its
- * text is at most `bytesMax` bytes of UTF-8.
+ * text is at most `bytesMax` bytes of UTF-8, well-formed, and shows bytes that are no text as far as they can be shown.
  */
+import { wholeEnd, wholeStart } from './characters.ts';
+import { remarkOn, visibleText } from './visible-text.ts';
+
 const NOTE_BYTES = 100;
-/** Bytes that show that the rest is not text. */
-const ZERO = 0;
 
 export class CappedText {
   readonly #bytesMax: number;
@@ -16,7 +17,6 @@ export class CappedText {
   #tailStart = 0;
   #tailBytes = 0;
   #total = 0;
-  #binary = false;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -27,21 +27,28 @@ export class CappedText {
 
   add(chunk: Buffer): void {
     this.#total += chunk.length;
-    if (chunk.includes(ZERO)) this.#binary = true;
     const copied = chunk.copy(this.#head, this.#headBytes);
     this.#headBytes += copied;
     if (copied < chunk.length) this.#addTail(chunk.subarray(copied));
   }
 
-  /** What was added, the middle cut when it was too long; a sentence instead when it is not text. */
+  /** What was added, the middle cut when it was too long; then a line that says which bytes are not shown as they are. */
   text(): string {
-    if (this.#binary)
-      return `[binary output, ${this.#total} bytes, not shown: write it to a file, or pipe it through xxd]`;
     const head = this.#head.subarray(0, this.#headBytes);
     const tail = this.#tailInOrder();
     const cut = this.#total - head.length - tail.length;
-    const text = cut === 0 ? Buffer.concat([head, tail]).toString() : join(head, tail, cut);
-    return capText(text, this.#bytesMax); // bytes that are not UTF-8 grow when they are decoded
+    if (cut === 0) return this.#shown([Buffer.concat([head, tail])], '');
+    const [whole, rest] = [head.subarray(0, wholeEnd(head)), tail.subarray(wholeStart(tail))];
+    return this.#shown([whole, rest], noteOf(this.#total - whole.length - rest.length));
+  }
+
+  #shown(parts: readonly Buffer[], note: string): string {
+    const shown = parts.map(visibleText);
+    const text = shown.map((part) => part.text).join(note);
+    const sum = (of: 'badBytes' | 'zeroBytes'): number => shown.reduce((all, part) => all + part[of], 0);
+    const remark = remarkOn({ badBytes: sum('badBytes'), zeroBytes: sum('zeroBytes') });
+    const ending = remark === '' || text.endsWith('\n') ? remark : `\n${remark}`;
+    return capText(text, this.#bytesMax - Buffer.byteLength(ending)) + ending; // what is replaced grows
   }
 
   #addTail(chunk: Buffer): void {
@@ -61,38 +68,19 @@ export class CappedText {
   }
 }
 
-/** The text itself when it fits, else its head and tail with a line between that says how much was cut. */
+/**
+ * The text itself when it fits, else its head and tail with a line between that says how much was cut. Half of a surrogate
+ * pair, which no text of UTF-8 has, becomes U+FFFD; characters torn by the cut are left out.
+ */
 export function capText(text: string, bytesMax: number): string {
-  if (Buffer.byteLength(text) <= bytesMax) return text;
+  if (text.length <= bytesMax && Buffer.byteLength(text) <= bytesMax) return text.toWellFormed();
   const bytes = Buffer.from(text);
-  const part = Math.floor((bytesMax - NOTE_BYTES) / 2);
-  return join(bytes.subarray(0, part), bytes.subarray(-part), bytes.length - 2 * part);
+  const part = Math.max(0, Math.floor((bytesMax - NOTE_BYTES) / 2));
+  const [head, tail] = [bytes.subarray(0, part), bytes.subarray(bytes.length - part)];
+  const [whole, rest] = [head.subarray(0, wholeEnd(head)), tail.subarray(wholeStart(tail))];
+  return `${whole.toString()}${noteOf(bytes.length - whole.length - rest.length)}${rest.toString()}`;
 }
 
-/** Characters torn by the cut are left out: what remains is UTF-8 again when both parts were. */
-function join(head: Buffer, tail: Buffer, cut: number): string {
-  const whole = head.subarray(0, endOfLastCharacter(head));
-  const rest = tail.subarray(startOfFirstCharacter(tail));
-  const lost = cut + head.length - whole.length + tail.length - rest.length;
-  return `${whole.toString()}\n[... ${lost} bytes cut ...]\n${rest.toString()}`;
-}
-
-function endOfLastCharacter(bytes: Buffer): number {
-  for (let back = 1; back <= 4 && back <= bytes.length; back += 1) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if (isContinuation(byte)) continue;
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return length > back ? bytes.length - back : bytes.length;
-  }
-  return bytes.length;
-}
-
-function startOfFirstCharacter(bytes: Buffer): number {
-  let start = 0;
-  while (start < 3 && start < bytes.length && isContinuation(bytes[start] ?? 0)) start += 1;
-  return start;
-}
-
-function isContinuation(byte: number): boolean {
-  return (byte & 0xc0) === 0x80;
+function noteOf(bytesCut: number): string {
+  return `\n[... ${bytesCut} bytes cut ...]\n`;
 }

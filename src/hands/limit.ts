@@ -19,6 +19,9 @@ export const TMP_BYTES_MAX = 256 * MIB;
 /** /dev/shm of the hands is memory: some tools want a little of it. */
 export const SHARED_MEMORY_BYTES_MAX = 64 * MIB;
 
+/** What is stopped is asked to end (SIGTERM) and gets this long to clean up (a lock of git, a database) before it is killed. */
+export const END_GRACE_MS = 2_000;
+
 /** Calls that run at the same time: those of one model answer (TOOL_CALLS_MAX), and as many left over. */
 export const CALLS_RUNNING_MAX = 128;
 /** Results kept in memory, newest last; older ones are read from the results folder again. */

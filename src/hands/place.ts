@@ -20,7 +20,7 @@ export function placeOf(root: string, given: string): Place {
   if (given === '' || given.includes('\0')) {
     throw new FileRefused('The path is empty or holds a zero byte: give a path relative to /workspace.');
   }
-  const path = absolute(root, given);
+  const path = absolute(root, given).replace(/(?<=.)\/+$/, '');
   const steps = relative(root, path).split(sep);
   const inside = steps[0] !== '..';
   return { path, shown: inside ? steps.join('/') || '.' : path, inside };

@@ -54,6 +54,10 @@ export class HandsServer {
   /** One line of the wire. Throws when it is not a message: the two sides do not understand each other. */
   receive(line: string): void {
     const message = parse(line);
+    if (message.kind === 'background') {
+      this.#ports.send({ kind: 'background', count: this.#ports.sandbox.background() }); // W5
+      return;
+    }
     if (message.kind === 'cancel') {
       this.#running.get(message.callId)?.abort.abort('canceled' satisfies Stop); // W3
       return;
@@ -62,12 +66,12 @@ export class HandsServer {
     void this.#resultOf(message).then((result) => this.#ports.send({ kind: 'result', callId, result }));
   }
 
-  /** W4: kills what runs and waits for it; the results are kept. */
+  /** W4: ends what runs and waits for it; the results are kept. */
   async close(): Promise<void> {
     const running = [...this.#running.values()];
+    const closed = this.#ports.sandbox.close(); // commands and what was left behind together: one grace for all
     for (const { abort } of running) abort.abort('canceled' satisfies Stop);
-    await Promise.all(running.map(({ result }) => result));
-    await this.#ports.sandbox.close();
+    await Promise.all([closed, ...running.map(({ result }) => result)]);
   }
 
   /** Never rejects. */
@@ -162,8 +166,8 @@ export class HandsServer {
 function stopped(output: string, stop: Stop, timeoutMs: number): string {
   const why =
     stop === 'timed_out'
-      ? `[timed out after ${timeoutMs} ms: it was killed with everything it had started]`
-      : '[canceled: it was killed with everything it had started]';
+      ? `[timed out after ${timeoutMs} ms: it was ended with everything it had started]`
+      : '[canceled: it was ended with everything it had started]';
   const room = TOOL_OUTPUT_BYTES_MAX - Buffer.byteLength(why) - 1;
   const text = capText(output, room);
   return text === '' || text.endsWith('\n') ? `${text}${why}` : `${text}\n${why}`;
@@ -173,7 +177,10 @@ function failed(output: string): ToolResult {
   return { outcome: 'failed', output, durationMs: 0 };
 }
 
-type Received = ({ readonly kind: 'call' } & ToolCall) | { readonly kind: 'cancel'; readonly callId: string };
+type Received =
+  | ({ readonly kind: 'call' } & ToolCall)
+  | { readonly kind: 'cancel'; readonly callId: string }
+  | { readonly kind: 'background' };
 
 function parse(line: string): Received {
   const message: unknown = JSON.parse(line);
@@ -181,11 +188,12 @@ function parse(line: string): Received {
     typeof message === 'object' && message !== null && 'kind' in message,
     'a line of the wire is a message',
   );
-  assert('callId' in message && typeof message.callId === 'string', 'every message names a call');
+  if (message.kind === 'background') return { kind: 'background' };
+  assert('callId' in message && typeof message.callId === 'string', 'every other message names a call');
   const { callId } = message;
   assert(CALL_ID.test(callId), `a call id is a safe file name, got ${JSON.stringify(callId)}`);
   if (message.kind === 'cancel') return { kind: 'cancel', callId };
-  assert(message.kind === 'call', 'a message is call or cancel');
+  assert(message.kind === 'call', 'a message is call, cancel or background');
   assert('tool' in message && typeof message.tool === 'string', 'a call names its tool');
   assert(
     'timeoutMs' in message && typeof message.timeoutMs === 'number' && message.timeoutMs > 0,

@@ -1,6 +1,10 @@
 /** What a tool is: what the model is told of it, and how it runs on a Sandbox. A tool knows nothing of processes. */
+import { cutText } from './characters.ts';
 import type { OneByOne } from './one-by-one.ts';
 import type { Sandbox } from './sandbox.ts';
+
+/** Of a field that is none: enough to see which one is meant. */
+const NAME_CHARS_SHOWN = 100;
 
 type PropertyType = 'string' | 'integer' | 'boolean';
 
@@ -55,7 +59,7 @@ export function defectOf(tool: Pick<Tool, 'name' | 'schema'>, input: unknown): s
     const property = Object.hasOwn(tool.schema.properties, name) ? tool.schema.properties[name] : undefined;
     if (property === undefined) {
       const known = Object.keys(tool.schema.properties).join(', ');
-      return `The input of ${tool.name} has no field "${name}"; its fields are: ${known}.`;
+      return `The input of ${tool.name} has no field "${cutText(name, NAME_CHARS_SHOWN)}"; its fields are: ${known}.`.toWellFormed();
     }
     if (!fits(property.type, value)) return `"${name}" of ${tool.name} must be of type ${property.type}.`;
   }

@@ -7,7 +7,8 @@
  *    their machine) answer `unknown` to an inherited call that they do not know.
  * W2 Calls run in parallel; results come in any order, one per call sent.
  * W3 `cancel` ends a running call with the outcome `canceled`; for any other id it does nothing.
- * W4 When stdin ends, everything that runs is killed and the process exits.
+ * W4 When stdin ends, everything that runs is ended and the process exits.
+ * W5 `background` is answered with how many processes run that commands have left behind.
  */
 
 /** How a tool call ended; the same words as the event tool.result has. */
@@ -33,11 +34,13 @@ export interface ToolResult {
 
 export type ToHands =
   | ({ readonly kind: 'call' } & ToolCall)
-  | { readonly kind: 'cancel'; readonly callId: string };
+  | { readonly kind: 'cancel'; readonly callId: string }
+  | { readonly kind: 'background' };
 
 export type FromHands =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'result'; readonly callId: string; readonly result: ToolResult };
+  | { readonly kind: 'result'; readonly callId: string; readonly result: ToolResult }
+  | { readonly kind: 'background'; readonly count: number };
 
 /** A longer line ends the connection: it is not a message of this wire. */
 export const LINE_BYTES_MAX = 8 * 1024 * 1024;

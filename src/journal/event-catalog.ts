@@ -99,6 +99,9 @@ export const EVENTS = {
       waitMs: count('Milliseconds until the next attempt.'),
       code: text('The type of the failure, for example overloaded_error.'),
       message: text('What the model service said.'),
+      wrote: optional(
+        text('Of a call that compacts: what the model wrote instead of a summary, as far as it is of use.'),
+      ),
       requestId,
     },
   },
@@ -194,6 +197,13 @@ export const EVENTS = {
       callId,
       summary: text('What the model keeps in mind of what was before.'),
       throughSeq: count('The last seq that the summary stands for.'),
+      made: optional(
+        choice(
+          'SummaryMaker',
+          ['model', 'runtime'],
+          'Who wrote the summary, absent for model. runtime: the model wrote none that counts, so it was put together from the log.',
+        ),
+      ),
     },
   },
   'conversation.repaired': {

@@ -5,14 +5,14 @@
  *    next event is always the one after it, from the shared tail where that reaches back far enough, else from the store.
  *
  * `caughtUp` comes once, when the position first reaches the head. A reader that is slow gets larger steps, never a queue: what
- * it has not taken waits in the log, and of a message that is being written it gets the text so far in one piece.
+ * it has not taken waits in the log, and of what is being written it gets the text so far in one piece.
  * Throws SessionNotFound at the first step. Ends when `signal` aborts, `return()` is called, or the server's Live closes.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import { nextRound } from '../kernel/scheduler.ts';
 import { tail } from '../kernel/tail.ts';
-import type { Delta } from './draft.ts';
+import { type DeltaFrame, draftKey, frameOf } from './draft.ts';
 import type { RecordedEvent } from './event.ts';
 import type { Journal } from './journal.ts';
 import type { Live } from './live.ts';
@@ -21,7 +21,7 @@ import type { LiveTail } from './live-tail.ts';
 export type Follow =
   | { readonly kind: 'events'; readonly events: readonly RecordedEvent[]; readonly head: number }
   | { readonly kind: 'caughtUp'; readonly seq: number }
-  | ({ readonly kind: 'delta' } & Delta);
+  | DeltaFrame;
 
 export interface FollowPorts {
   readonly journal: Pick<Journal<never>, 'read'>;
@@ -32,7 +32,7 @@ export interface FollowRequest {
   readonly sessionId: SessionId;
   /** Events with a greater seq. */
   readonly after: number;
-  /** Whether to give messages while they are being written; from when the log has been caught up with. */
+  /** Whether to give messages and thinking while they are being written; from when the log has been caught up with. */
   readonly deltas: boolean;
 }
 
@@ -114,12 +114,13 @@ class Follower {
   #delta(live: LiveTail): Follow | undefined {
     const given = new Map<string, { generation: number; length: number }>();
     let news: Follow | undefined;
-    for (const { callId, generation, text } of live.drafts.all()) {
-      const before = this.#given.get(callId);
+    for (const { callId, kind, generation, text } of live.drafts.all()) {
+      const key = draftKey({ kind, callId });
+      const before = this.#given.get(key);
       const offset = before?.generation === generation ? before.length : 0;
       const isNews = news === undefined && offset < text.length;
-      if (isNews) news = { kind: 'delta', callId, offset, text: text.slice(offset) };
-      given.set(callId, { generation, length: isNews ? text.length : offset });
+      if (isNews) news = frameOf({ kind, callId, offset, text: text.slice(offset) });
+      given.set(key, { generation, length: isNews ? text.length : offset });
     }
     this.#given = given;
     return news;

@@ -3,7 +3,7 @@ import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { nextRound, type Scheduler } from '../kernel/scheduler.ts';
-import { type Delta, Drafts } from './draft.ts';
+import { type Delta, type DeltaFrame, Drafts, frameOf } from './draft.ts';
 import type { RecordedEvent } from './event.ts';
 import type { Hint, Journal } from './journal.ts';
 
@@ -14,7 +14,7 @@ const TAIL_CHARS_MAX = 512 * 1024;
 
 export type LiveFrame =
   | { readonly kind: 'events'; readonly events: readonly RecordedEvent[]; readonly head: number }
-  | ({ readonly kind: 'delta' } & Delta);
+  | DeltaFrame;
 
 export interface LiveTailPorts {
   readonly sessionId: SessionId;
@@ -113,7 +113,7 @@ export class LiveTail {
 
   #show(delta: Delta): void {
     const news = this.drafts.write(delta);
-    if (news !== undefined) this.#changed({ kind: 'delta', ...news });
+    if (news !== undefined) this.#changed(frameOf(news));
   }
 
   forgetEvents(): void {

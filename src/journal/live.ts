@@ -11,13 +11,13 @@
  *    makes a tail nor keeps one, so a session that nobody here reads costs this process nothing, wherever its brain talks.
  *
  * For a fan-out that serves many subscribers by one stream: let each catch up with `follow` on its own, and in the very turn of
- * the event loop in which its position equals `headOf(sessionId)` call `subscribe`, send it `draftsOf`, and end its follow. Frames
+ * the event loop in which its position equals `headOf(sessionId)` call `subscribe`, send it `draftsOf` of both kinds, and end its follow. Frames
  * that arrive from then on continue exactly there.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { type Logger, silentLogger } from '../kernel/logger.ts';
 import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
-import type { Delta, Draft } from './draft.ts';
+import type { Delta, Draft, DraftKind } from './draft.ts';
 import type { Hint, Journal } from './journal.ts';
 import { type LiveFrame, LiveTail } from './live-tail.ts';
 import type { LiveWire } from './live-wire.ts';
@@ -92,9 +92,15 @@ export class Live {
     return this.#tails.get(sessionId)?.head;
   }
 
-  /** The messages that are being written, with their text so far. */
-  draftsOf(sessionId: SessionId): readonly Draft[] {
-    return [...(this.#tails.get(sessionId)?.drafts.all() ?? [])];
+  /** The messages that are being written, or the thinking, with the text so far: one of each open call. */
+  draftsOf(sessionId: SessionId, kind: DraftKind = 'message'): readonly Draft[] {
+    const drafts = this.#tails.get(sessionId)?.drafts.all() ?? [];
+    return [...drafts].filter((draft) => draft.kind === kind);
+  }
+
+  /** What has been shown of the message of a call; undefined when it is nothing, or the message is in the log. */
+  messageOf(sessionId: SessionId, callId: string): string | undefined {
+    return this.draftsOf(sessionId).find((draft) => draft.callId === callId)?.text;
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Chance is a port: what decides by it, or makes a name of it, can be given the same chance again (docs/adr/0015-simulation.md). */
+/** Chance is a port: what decides by it, or makes a name of it, can be given the same chance again (docs/adr/0017-simulation.md). */
 import { randomBytes } from 'node:crypto';
 
 export interface Chance {

@@ -4,21 +4,24 @@ import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import type { Credentials } from '../secrets/credentials.ts';
+import type { Provider } from '../secrets/provider-table.ts';
 import { parseModel } from '../sessions/model-name.ts';
 import { tokensOf } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { GatewayPorts } from './gateway.ts';
 
+export type ServerKeys = Readonly<Partial<Record<Provider, Sealed | undefined>>>;
+
 export interface AccountPorts {
   readonly sessions: Sessions;
   readonly credentials: Credentials;
-  /** The server's own key, for sessions to which no credential is left. */
-  readonly serverKey: Sealed | undefined;
+  /** The server's own keys, for sessions to which no credential is left. */
+  readonly serverKeys: ServerKeys;
   readonly logger: Logger;
 }
 
 /** The gateway's ports over the use cases. */
-export function sessionAccount({ sessions, credentials, serverKey, logger }: AccountPorts): GatewayPorts {
+export function sessionAccount({ sessions, credentials, serverKeys, logger }: AccountPorts): GatewayPorts {
   return {
     logger,
     // Looked up at each call, so that a session whose key was deleted goes on as soon as there is another (NoCredential's advice)
@@ -28,8 +31,10 @@ export function sessionAccount({ sessions, credentials, serverKey, logger }: Acc
         const key = await credentials.open(id);
         if (key !== undefined) return key;
       }
-      if (serverKey === undefined) throw new NoCredential(parseModel(session.model).provider);
-      return serverKey;
+      const { provider } = parseModel(session.model);
+      const key = provider === 'rehearsal' ? undefined : serverKeys[provider];
+      if (key === undefined) throw new NoCredential(provider);
+      return key;
     },
     async budget(sessionId) {
       const { session } = await sessions.get(sessionId);
@@ -39,8 +44,9 @@ export function sessionAccount({ sessions, credentials, serverKey, logger }: Acc
       const message = `The session has used ${used} of its ${tokens} tokens. Start a new session, or one with a higher limit.`;
       return { kind: 'refused', message };
     },
-    async meter({ sessionId, callId, requestKey, model, usage }) {
-      await sessions.meter(sessionId, requestKey, { callId, model, ...usage });
+    async meter({ sessionId, callId, requestKey, model, usage, requestId }) {
+      const of = requestId === undefined ? {} : { requestId };
+      await sessions.meter(sessionId, requestKey, { callId, model, ...usage, ...of });
     },
   };
 }

@@ -3,7 +3,7 @@
  * streams the answer back untouched but for that key, and counts what was used.
  *
  * G1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
- *    and no error, also when the service repeats it.
+ *    and no error, also when the service repeats it in pieces (key-scrubber.ts). That holds for keys that are secrets.
  * G2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
  *    the usage before the brain can act on the answer.
  * G3 A call that was cut, by either side, is metered with what is known, `complete: false`.
@@ -13,8 +13,11 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Outage } from '../kernel/outage.ts';
 import type { Sealed } from '../kernel/sealed.ts';
-import { pass, type Scrub } from './pass.ts';
+import { type ProviderEntry, providerEntry } from '../secrets/provider-table.ts';
+import { KeyScrubber } from './key-scrubber.ts';
+import { pass } from './pass.ts';
 import { Upstream, UpstreamFailure } from './upstream.ts';
 import { GatewayRefusal, sendRefusal } from './refusal.ts';
 import type { Metered } from './usage-reader.ts';
@@ -34,6 +37,8 @@ export interface GatewayPorts {
 export interface GatewayOptions {
   /** Where the model service is, for example https://api.anthropic.com. */
   readonly upstream: URL;
+  /** The headers that a key is sent in. Default: Anthropic's. */
+  readonly auth?: ProviderEntry['auth'] | undefined;
   /** Silence of the service for this long ends the call. */
   readonly idleTimeoutMs?: number | undefined;
 }
@@ -55,21 +60,28 @@ export const GATEWAY_IDLE_TIMEOUT_MS = 300_000;
 export const GATEWAY_REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 
 const PATH = '/v1/messages';
+const BETA_HEADER = 'anthropic-beta';
 const REQUEST_HEADERS = [
   'content-type',
   'accept',
   'anthropic-version',
-  'anthropic-beta',
+  BETA_HEADER,
   'user-agent',
   'x-stainless-retry-count',
 ];
 
+/** Room for a name of the length that sessions/model-name.ts allows. */
+const MODEL_FIELD_BYTES_MAX = 1_024;
+const MODEL_FIELD = /^\s*\{\s*"model"\s*:\s*"([^"\\]+)"/;
+
 export class Gateway {
   readonly #ports: GatewayPorts;
   readonly #upstream: Upstream;
+  readonly #auth: ProviderEntry['auth'];
 
   constructor(ports: GatewayPorts, options: GatewayOptions) {
     this.#ports = ports;
+    this.#auth = options.auth ?? providerEntry('anthropic').auth;
     this.#upstream = new Upstream(options.upstream, options.idleTimeoutMs ?? GATEWAY_IDLE_TIMEOUT_MS);
   }
 
@@ -80,11 +92,17 @@ export class Gateway {
     response.once('close', onClose);
     try {
       const body = await this.#admit(request);
-      const headers = { ...only(request.headers, REQUEST_HEADERS) };
       const key = await this.#keyOf(request.sessionId);
-      Object.assign(headers, credentialHeaders(key)); // G1
+      const headers = withAuth(only(request.headers, REQUEST_HEADERS), this.#auth(key.open())); // G1
       const answer = await this.#upstream.send({ path: PATH, headers, body }, departed.signal);
-      await pass(request, answer, response, this.#ports, scrubOf(key)); // G1
+      const { sessionId, callId } = request;
+      await pass(
+        { sessionId, callId, model: modelIn(body) },
+        answer,
+        response,
+        this.#ports,
+        KeyScrubber.of(key),
+      ); // G1
     } catch (error) {
       this.#refuse(error, request, response, departed.signal);
     } finally {
@@ -101,7 +119,8 @@ export class Gateway {
     try {
       return await this.#ports.keyFor(sessionId);
     } catch (error) {
-      if (error instanceof Fault) throw new GatewayRefusal(400, 'no_credential', error.message);
+      if (error instanceof Fault && !(error instanceof Outage))
+        throw new GatewayRefusal(400, 'no_credential', error.message);
       throw error;
     }
   }
@@ -125,6 +144,9 @@ export class Gateway {
       response.destroy(); // the brain sees a cut stream and makes the call again
     } else if (error instanceof GatewayRefusal) {
       sendRefusal(response, error);
+    } else if (error instanceof Outage) {
+      this.#ports.logger.warn('the store does not answer', { sessionId, callId, error });
+      sendRefusal(response, new GatewayRefusal(503, 'api_error', error.message)); // the brain tries again
     } else if (error instanceof Fault) {
       sendRefusal(response, new GatewayRefusal(400, 'invalid_request_error', error.message));
     } else if (error instanceof UpstreamFailure) {
@@ -137,29 +159,19 @@ export class Gateway {
   }
 }
 
-/**
- * The key in both forms that the service and the proxies before it take: its own clients of version 2026-10-21 send a
- * bearer token, older ones and most proxies x-api-key.
- */
-function credentialHeaders(key: Sealed): Readonly<Record<string, string>> {
-  return { 'x-api-key': key.open(), authorization: `Bearer ${key.open()}` };
+/** Features that the key needs are added to those that the request asks for. */
+function withAuth(
+  headers: Readonly<Record<string, string>>,
+  auth: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const beta = [headers[BETA_HEADER], auth[BETA_HEADER]].filter((one) => one !== undefined).join(',');
+  return { ...headers, ...auth, ...(beta === '' ? {} : { [BETA_HEADER]: beta }) };
 }
 
-/** Replaces the key, as it is and as it stands in JSON, by what a sealed value shows. */
-function scrubOf(key: Sealed): Scrub {
-  const opened = key.open();
-  const forms = [...new Set([opened, JSON.stringify(opened).slice(1, -1)])].filter((form) => form !== '');
-  const needles = forms.map((form) => Buffer.from(form));
-  return (bytes) => {
-    const found = needles.filter((needle) => bytes.includes(needle));
-    if (found.length === 0) return bytes;
-    // one character for each byte: what is around the key stays as it is
-    const text = found.reduce(
-      (rest, needle) => rest.replaceAll(needle.toString('latin1'), String(key)),
-      bytes.toString('latin1'),
-    );
-    return Buffer.from(text, 'latin1');
-  };
+/** What the request says: a brain names the model first. */
+function modelIn(body: Buffer): string {
+  const name = MODEL_FIELD.exec(body.toString('utf8', 0, MODEL_FIELD_BYTES_MAX))?.[1];
+  return name ?? 'unknown';
 }
 
 function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {

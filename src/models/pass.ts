@@ -6,109 +6,163 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { EventStreamDecoder, type Frame } from '../kernel/event-stream.ts';
 import type { SessionId } from '../kernel/id.ts';
-import { type Metered, UsageReader } from './usage-reader.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { chunksOf, formOf } from './answer-form.ts';
+import type { KeyScrubber } from './key-scrubber.ts';
+import { StreamScrubber } from './stream-scrubber.ts';
+import { UpstreamFailure } from './upstream.ts';
+import { type KnownUsage, type Metered, UsageReader } from './usage-reader.ts';
 
-const ANSWER_HEADERS = ['content-type', 'request-id', 'retry-after', 'retry-after-ms', 'x-should-retry'];
-/** One frame of a stream; a block of redacted thinking is the largest thing that comes whole. */
-const FRAME_BYTES_MAX = 8 * 1024 * 1024;
+const ANSWER_HEADERS = ['content-type', 'retry-after', 'retry-after-ms', 'x-should-retry'];
+/** Where services say the id of a request, the first that is there: of the protocol, of proxies, of Amazon. */
+const REQUEST_ID_HEADERS = ['request-id', 'x-request-id', 'x-amzn-requestid'];
+/** The ids of the services have up to forty. */
+const REQUEST_ID_CHARS_MAX = 200;
 /** An answer that is not streamed. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
 interface Ports {
   meter(metered: Metered): Promise<void>;
+  readonly logger: Logger;
 }
 
-/** Replaces what must not be seen; gives back the same buffer when there is nothing to replace. */
-export type Scrub = (bytes: Buffer) => Buffer;
-
-interface Call {
+export interface Call {
   readonly sessionId: SessionId;
   readonly callId: string;
+  /** As the request named it: for services that do not say which model answered. */
+  readonly model: string;
 }
 
-/** Rejects when either side is cut; what is known of the usage is metered all the same (G3). */
+/** Rejects when either side is cut; what is known of the usage is metered all the same (G3). `scrubber` is undefined when the key is no secret. */
 export async function pass(
   call: Call,
   answer: IncomingMessage,
   response: ServerResponse,
   ports: Ports,
-  scrub: Scrub,
+  scrubber: KeyScrubber | undefined,
 ): Promise<void> {
   const status = answer.statusCode ?? 502;
+  const clean = (value: string): string => scrubber?.text(value) ?? value;
   for (const name of ANSWER_HEADERS) {
     const value = answer.headers[name];
-    if (value !== undefined)
-      response.setHeader(name, scrub(Buffer.from(String(value), 'latin1')).toString('latin1'));
+    if (value !== undefined) response.setHeader(name, clean(String(value)));
   }
+  const requestId = requestIdOf(answer, clean);
+  if (requestId !== undefined) response.setHeader('request-id', requestId);
   response.statusCode = status;
-  const metered = status < 400;
-  const streams = metered && String(answer.headers['content-type']).startsWith('text/event-stream');
-  if (streams) await passStream(call, answer, response, ports, scrub);
-  else await passWhole(call, answer, response, metered ? ports : undefined, scrub);
+  const succeeded = status >= 200 && status < 300;
+  const { form, chunks } = succeeded
+    ? await formOf(answer)
+    : { form: 'whole' as const, chunks: chunksOf(answer) };
+  const meter = onceMetered(call, requestId, ports);
+  if (form === 'stream') {
+    response.setHeader('content-type', 'text/event-stream');
+    await passStream(chunks, response, meter, scrubber);
+  } else {
+    await passWhole(chunks, response, succeeded ? meter : undefined, scrubber);
+  }
+}
+
+type Meter = (known: KnownUsage | undefined) => Promise<void>;
+
+/** One request is metered at most once, whatever happens to its answer. */
+function onceMetered({ sessionId, callId, model }: Call, requestId: string | undefined, ports: Ports): Meter {
+  let done = false;
+  return async (known) => {
+    if (done) return;
+    done = true;
+    if (known === undefined) return ports.logger.warn('model answer without usage', { sessionId, callId });
+    const { usage, model: said = model } = known;
+    await ports.meter({ sessionId, callId, requestKey: randomUUID(), model: said, usage, requestId });
+  };
 }
 
 async function passStream(
-  call: Call,
-  answer: IncomingMessage,
+  chunks: AsyncIterable<Buffer>,
   response: ServerResponse,
-  ports: Ports,
-  scrub: Scrub,
+  meter: Meter,
+  scrubber: KeyScrubber | undefined,
 ): Promise<void> {
   const usage = new UsageReader();
-  const requestKey = randomUUID();
-  let done = false;
-  const meter = async (complete: boolean): Promise<void> => {
-    if (done) return;
-    done = true;
-    const known = usage.known(complete);
-    if (known !== undefined)
-      await ports.meter({ sessionId: call.sessionId, callId: call.callId, requestKey, ...known });
+  const decoder = new EventStreamDecoder();
+  const frames = scrubber === undefined ? PLAIN : new StreamScrubber(scrubber);
+  let ready: Buffer[] = [];
+  const send = async (): Promise<void> => {
+    const bytes = ready;
+    ready = [];
+    await write(response, bytes);
+  };
+  const take = async (frame: Frame): Promise<void> => {
+    const isEnd = usage.read(frame);
+    if (isEnd) {
+      ready.push(...frames.end());
+      await send();
+      await meter(usage.known(true)); // G2
+    }
+    ready.push(...frames.push(frame));
   };
   response.flushHeaders();
   try {
-    for await (const frames of framesOf(answer, scrub)) {
-      let ready = 0;
-      for (const frame of frames.each) {
-        if (usage.read(frame.text())) {
-          await write(response, frames.bytes.subarray(ready, frame.from));
-          ready = frame.from;
-          await meter(true); // G2
-        }
-      }
-      await write(response, frames.bytes.subarray(ready));
+    for await (const chunk of chunks) {
+      for (const frame of decoder.read(chunk)) await take(frame);
+      await send();
     }
+    const last = decoder.end();
+    if (last !== undefined) await take(last);
+    ready.push(...frames.end());
+    await send();
+  } catch (error) {
+    await writeOut(response, [...ready, ...frames.end()]);
+    throw error;
   } finally {
-    await meter(false); // G3; does nothing after message_stop
+    await meter(usage.known(false)); // G3; does nothing after message_stop
   }
   response.end();
 }
 
+/** For a key that is no secret. */
+const PLAIN: Pick<StreamScrubber, 'push' | 'end'> = { push: (frame) => [frame.bytes], end: () => [] };
+
 async function passWhole(
-  call: Call,
-  answer: IncomingMessage,
+  chunks: AsyncIterable<Buffer>,
   response: ServerResponse,
-  ports: Ports | undefined,
-  scrub: Scrub,
+  meter: Meter | undefined,
+  scrubber: KeyScrubber | undefined,
 ): Promise<void> {
-  const chunks: Buffer[] = [];
+  const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    // no encoding is set, so these are buffers
+  for await (const chunk of chunks) {
     bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX) throw new Error('The model service sent an answer that is too long.');
-    chunks.push(chunk);
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new UpstreamFailure(
+        502,
+        'api_error',
+        `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
+      );
+    parts.push(chunk);
   }
-  const body = scrub(Buffer.concat(chunks));
-  const known = ports === undefined ? undefined : UsageReader.ofMessage(body.toString('utf8'));
-  if (ports !== undefined && known !== undefined) {
-    await ports.meter({ sessionId: call.sessionId, callId: call.callId, requestKey: randomUUID(), ...known });
-  }
+  const whole = Buffer.concat(parts);
+  await meter?.(UsageReader.ofMessage(whole.toString('utf8'))); // G2
+  const body = scrubber?.bytes(whole) ?? whole;
   response.setHeader('content-length', body.length);
   response.end(body);
 }
 
-async function write(response: ServerResponse, bytes: Buffer): Promise<void> {
+function requestIdOf(answer: IncomingMessage, clean: (value: string) => string): string | undefined {
+  const value = REQUEST_ID_HEADERS.map((name) => answer.headers[name]).find((one) => one !== undefined);
+  return value === undefined ? undefined : clean(String(value)).slice(0, REQUEST_ID_CHARS_MAX);
+}
+
+/** Resolves when the bytes have left, since the connection is about to be cut; or when it is gone. */
+async function writeOut(response: ServerResponse, parts: readonly Buffer[]): Promise<void> {
+  if (parts.length === 0 || response.destroyed) return;
+  await new Promise<void>((resolve) => response.write(Buffer.concat(parts), () => resolve()));
+}
+
+async function write(response: ServerResponse, parts: readonly Buffer[]): Promise<void> {
+  const bytes = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
   if (bytes.length === 0) return;
   if (response.destroyed) throw new Error('The caller is gone.');
   if (response.write(bytes)) return;
@@ -120,44 +174,4 @@ async function write(response: ServerResponse, bytes: Buffer): Promise<void> {
   } finally {
     response.off('close', onClose);
   }
-}
-
-interface Frames {
-  /** Whole frames, as they came, scrubbed. */
-  readonly bytes: Buffer;
-  readonly each: readonly { readonly from: number; text(): string }[];
-}
-
-/** Groups a stream into runs of whole frames; what follows the last boundary comes with the next run, or at the end. */
-async function* framesOf(stream: AsyncIterable<Buffer>, scrub: Scrub): AsyncGenerator<Frames, void> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of stream) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const ends = boundariesOf(bytes);
-    const end = ends.at(-1) ?? 0;
-    rest = bytes.subarray(end);
-    if (rest.length > FRAME_BYTES_MAX) throw new Error('The model service sent a frame that is too long.');
-    if (end === 0) continue;
-    const whole = bytes.subarray(0, end);
-    const clean = scrub(whole);
-    yield { bytes: clean, each: framesBetween(clean, clean === whole ? ends : boundariesOf(clean)) };
-  }
-  if (rest.length > 0) yield { bytes: scrub(rest), each: [] }; // not a whole frame
-}
-
-function framesBetween(bytes: Buffer, ends: readonly number[]): Frames['each'] {
-  return ends.map((end, index) => {
-    const from = index === 0 ? 0 : (ends[index - 1] ?? 0);
-    return { from, text: () => bytes.toString('utf8', from, end) };
-  });
-}
-
-/** Offsets just after each blank line, whether lines end with LF or CR LF. */
-function boundariesOf(bytes: Buffer): readonly number[] {
-  const ends: number[] = [];
-  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) {
-    const previous = bytes[at - 1] === 0x0d ? bytes[at - 2] : bytes[at - 1];
-    if (previous === 0x0a) ends.push(at + 1);
-  }
-  return ends;
 }

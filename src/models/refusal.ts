@@ -1,5 +1,6 @@
 /** What the gateway itself refuses, in the form that the model service uses, so that any client of it understands. */
 import type { ServerResponse } from 'node:http';
+import { REFUSAL_HEADER } from '../sessions/unit-wire.ts';
 
 export class GatewayRefusal extends Error {
   readonly status: number;
@@ -18,6 +19,7 @@ export function sendRefusal(response: ServerResponse, { status, type, message }:
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
+    [REFUSAL_HEADER]: '1',
     'x-should-retry': status >= 500 ? 'true' : 'false',
     ...(status === 413 ? { connection: 'close' } : {}), // the rest of the body is not read
   });

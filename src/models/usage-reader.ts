@@ -1,9 +1,10 @@
-/** Reads what a call used from the frames of its stream, or from a whole answer. Pure; a frame it cannot read is passed over. */
+/** Reads what a call used from the events of its stream, or from a whole answer. Pure; what it cannot read is passed over. */
 import type { SessionId } from '../kernel/id.ts';
 import { NO_USAGE, type Usage } from '../sessions/session.ts';
 
 export interface KnownUsage {
-  readonly model: string;
+  /** As the service says it; undefined when it does not. */
+  readonly model: string | undefined;
   readonly usage: Usage;
 }
 
@@ -15,6 +16,8 @@ export interface Metered {
   readonly requestKey: string;
   readonly model: string;
   readonly usage: Usage;
+  /** The service's own id of the request. */
+  readonly requestId?: string | undefined;
 }
 
 /** The service's names. */
@@ -30,46 +33,65 @@ export const USAGE_COUNT_MAX = 1_000_000_000;
 /** The name of a model, as the service says it. */
 const MODEL_CHARS_MAX = 200;
 
+/** Of an event: its name, which some services leave to the `type` in its data. */
+export interface UsageEvent {
+  readonly event: string | undefined;
+  readonly data: string | undefined;
+}
+
 export class UsageReader {
+  #begun = false;
   #model: string | undefined;
   #usage: Usage = NO_USAGE;
 
-  /** Usage of an answer that was not streamed. */
+  /** Usage of an answer that was not streamed; undefined when it is no message. */
   static ofMessage(text: string): KnownUsage | undefined {
     const message = record(parse(text));
-    if (typeof message?.['model'] !== 'string') return undefined;
-    return { model: message['model'].slice(0, MODEL_CHARS_MAX), usage: merge(NO_USAGE, message['usage']) };
+    const usage = record(message?.['usage']);
+    if (message === undefined || (message['type'] !== 'message' && usage === undefined)) return undefined;
+    return { model: modelIn(message), usage: merge(NO_USAGE, usage) };
   }
 
   /** Answers true for message_stop. */
-  read(frame: string): boolean {
-    const event = /^event: ?(message_start|message_delta|message_stop)\r?$/m.exec(frame)?.[1];
-    if (event === undefined) return false;
+  read({ event, data = '' }: UsageEvent): boolean {
     if (event === 'message_stop') return true;
-    const data = record(parse(/^data: ?(.*)$/m.exec(frame)?.[1] ?? ''));
-    if (event === 'message_start') {
-      const message = record(data?.['message']);
-      if (typeof message?.['model'] === 'string') this.#model = message['model'].slice(0, MODEL_CHARS_MAX);
+    const isNamed = event?.startsWith('message_') === true;
+    const mayBe = isNamed || (event !== 'content_block_delta' && data.includes('message_'));
+    if (!mayBe) return false; // most are pieces of text, which need not be parsed
+    const said = record(parse(data));
+    const type = isNamed ? event : said?.['type'];
+    if (type === 'message_stop') return true;
+    if (type === 'message_start') {
+      const message = record(said?.['message']);
+      this.#begun = true;
+      this.#model = modelIn(message) ?? this.#model;
       this.#usage = merge(this.#usage, message?.['usage']);
-    } else {
-      this.#usage = merge(this.#usage, data?.['usage']); // cumulative, says the service
+    } else if (type === 'message_delta') {
+      this.#begun = true;
+      this.#usage = merge(this.#usage, said?.['usage']); // cumulative, says the service
     }
     return false;
   }
 
-  /** Undefined when the stream had not begun. */
+  /** Undefined when the answer had not begun. */
   known(complete: boolean): KnownUsage | undefined {
-    if (this.#model === undefined) return undefined;
-    return { model: this.#model, usage: { ...this.#usage, complete } };
+    return this.#begun ? { model: this.#model, usage: { ...this.#usage, complete } } : undefined;
   }
 }
 
+function modelIn(message: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const model = message?.['model'];
+  return typeof model === 'string' && model !== '' ? model.slice(0, MODEL_CHARS_MAX) : undefined;
+}
+
+/** Counts grow while an answer is written; one that is less, or missing, says nothing: some services leave out at the end what they said at the start. */
 function merge(usage: Usage, reported: unknown): Usage {
   const counts = record(reported);
   const read = (name: keyof typeof COUNTS): number => {
-    const value = counts?.[COUNTS[name]];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return usage[name];
-    return Math.min(value, USAGE_COUNT_MAX);
+    const value =
+      counts?.[COUNTS[name]] ?? (name === 'cacheCreationInputTokens' ? byLifetime(counts) : undefined);
+    if (typeof value !== 'number' || !Number.isInteger(value)) return usage[name];
+    return Math.min(Math.max(value, usage[name]), USAGE_COUNT_MAX);
   };
   return {
     inputTokens: read('inputTokens'),
@@ -78,6 +100,13 @@ function merge(usage: Usage, reported: unknown): Usage {
     cacheReadInputTokens: read('cacheReadInputTokens'),
     complete: usage.complete,
   };
+}
+
+/** `cache_creation`: the same count, by how long the service keeps what was written. */
+function byLifetime(counts: Readonly<Record<string, unknown>> | undefined): number | undefined {
+  const parts = record(counts?.['cache_creation']);
+  if (parts === undefined) return undefined;
+  return Object.values(parts).reduce<number>((sum, part) => sum + (typeof part === 'number' ? part : 0), 0);
 }
 
 function parse(text: string): unknown {

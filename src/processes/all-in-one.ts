@@ -10,9 +10,6 @@ import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { checkNodeVersion } from './node-version.ts';
 import { greeting } from './greeting.ts';
 
-/** A stop that takes longer is cut off: something hangs, and the journal has everything. */
-const STOP_MS_MAX = 10_000;
-
 async function main(): Promise<void> {
   checkNodeVersion();
   const config = readConfig(process.env);
@@ -21,7 +18,7 @@ async function main(): Promise<void> {
   process.stdout.write(greeting(config, controlPlane));
   const signal = await stopSignal();
   logger.info('stopping', { signal });
-  await stop(controlPlane);
+  await stop(controlPlane, config.stopMs);
   process.kill(process.pid, signal); // the parent sees the truth
 }
 
@@ -31,8 +28,9 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function stop(controlPlane: ControlPlane): Promise<void> {
-  const watchdog = setTimeout(() => process.exit(1), STOP_MS_MAX);
+/** What takes longer is cut off: the journal has everything, and so has the last checkpoint of each workspace. */
+async function stop(controlPlane: ControlPlane, stopMs: number): Promise<void> {
+  const watchdog = setTimeout(() => process.exit(1), stopMs);
   watchdog.unref();
   await controlPlane.close();
 }

@@ -4,9 +4,17 @@
  */
 import { resolve } from 'node:path';
 import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/access.ts';
-import { IDLE_MS_DEFAULT, SLOTS_DEFAULT, SPARES_DEFAULT } from '../supervisor/limit.ts';
+import {
+  BACKGROUND_MS_DEFAULT,
+  IDLE_MS_DEFAULT,
+  SLOTS_DEFAULT,
+  SPARES_DEFAULT,
+  STOP_MS_DEFAULT,
+} from '../supervisor/limit.ts';
 import type { LogLevel } from '../kernel/logger.ts';
 import { Sealed } from '../kernel/sealed.ts';
+import type { ContextWindows } from '../models/model-table.ts';
+import { type Provider, providerEntry, providers } from '../secrets/provider-table.ts';
 
 export interface Config {
   readonly port: number;
@@ -17,22 +25,38 @@ export interface Config {
   readonly secretsFolder: string;
   readonly database: DatabaseChoice;
   readonly rootKey: Sealed | undefined;
-  readonly anthropic: { readonly baseUrl: string; readonly key: Sealed | undefined };
+  readonly providers: Readonly<Record<Provider, ProviderAccess>>;
+  /** Of models, by their own names: where the model table does not know them, or knows them wrong. */
+  readonly contextWindows: ContextWindows;
   readonly rehearsalFolder: string | undefined;
+  readonly rehearsalStrict: boolean;
   readonly isolation: 'bubblewrap' | 'none';
   /** Where programs of the system are looked for. */
   readonly searchPath: string | undefined;
   readonly idleMs: number;
+  readonly backgroundMs: number;
+  /** A stop that takes longer is cut off. */
+  readonly stopMs: number;
   readonly slotsMax: number;
   readonly spares: number;
   readonly logLevel: LogLevel;
   readonly graphiql: boolean;
 }
 
+export interface ProviderAccess {
+  readonly baseUrl: string;
+  /** The server's own. */
+  readonly key: Sealed | undefined;
+}
+
 /** The URI is sealed: it may hold a password. */
 export type DatabaseChoice =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'mongodb'; readonly uri: Sealed };
+
+/** Less holds no prompt and its tools; more has no model. As for agents' own. */
+const CONTEXT_WINDOW_MIN = 1_000;
+const CONTEXT_WINDOW_MAX = 10_000_000;
 
 /** EX_CONFIG of sysexits.h. */
 export const EXIT_CONFIG = 78;
@@ -112,19 +136,13 @@ export const VARIABLES = {
     expected: GIVEN_KEY_EXPECTED,
     parse: (text) => (isRootKey(text) ? new Sealed(text) : undefined),
   },
-  ANTHROPIC_API_KEY: {
-    name: 'ANTHROPIC_API_KEY',
+  HOLDFAST_CONTEXT_WINDOWS: {
+    name: 'HOLDFAST_CONTEXT_WINDOWS',
     fallback: undefined,
-    prose: 'The model key for sessions whose agent has no credential and where there is no default one.',
-    expected: 'a key',
-    parse: (text) => new Sealed(text),
-  },
-  ANTHROPIC_BASE_URL: {
-    name: 'ANTHROPIC_BASE_URL',
-    fallback: 'https://api.anthropic.com',
-    prose: 'The model service behind the gateway.',
-    expected: 'an http or https URL',
-    parse: (text) => (/^https?:\/\//.test(text) && URL.canParse(text) ? text.replace(/\/+$/, '') : undefined),
+    prose:
+      "Context windows of models, where [models.md](models.md) does not know them or knows them wrong: the model's name without the provider, and tokens. An agent's own `contextWindow` comes first.",
+    expected: `name=tokens, several with commas between them, each from ${CONTEXT_WINDOW_MIN} to ${CONTEXT_WINDOW_MAX}`,
+    parse: contextWindowsOf,
   },
   HOLDFAST_REHEARSAL: {
     name: 'HOLDFAST_REHEARSAL',
@@ -133,6 +151,14 @@ export const VARIABLES = {
       'A folder of your own scripts for rehearsal/<script> models, beside those that come with Holdfast.',
     expected: 'a folder',
     parse: (text) => resolve(text),
+  },
+  HOLDFAST_REHEARSAL_STRICT: {
+    name: 'HOLDFAST_REHEARSAL_STRICT',
+    fallback: 'on',
+    prose:
+      'Whether the rehearsal refuses the requests that the Messages API refuses; off: it answers whatever it can read.',
+    expected: 'on or off',
+    parse: oneOf('on', 'off'),
   },
   HOLDFAST_ISOLATION: {
     name: 'HOLDFAST_ISOLATION',
@@ -147,6 +173,22 @@ export const VARIABLES = {
     prose: 'Seconds without anything to do until a session hibernates.',
     expected: 'seconds from 0 to 86400',
     parse: whole(0, 86_400),
+  },
+  HOLDFAST_BACKGROUND_SECONDS: {
+    name: 'HOLDFAST_BACKGROUND_SECONDS',
+    fallback: String(BACKGROUND_MS_DEFAULT / 1000),
+    prose:
+      'Seconds that a session stays awake beyond those because commands of it run in the background; then they are ended. It may be put to sleep before when its slot is needed. 0: they keep nothing awake.',
+    expected: 'seconds from 0 to 604800',
+    parse: whole(0, 604_800),
+  },
+  HOLDFAST_STOP_SECONDS: {
+    name: 'HOLDFAST_STOP_SECONDS',
+    fallback: String(STOP_MS_DEFAULT / 1000),
+    prose:
+      'Seconds that the server has for its stop (SIGTERM): ending what runs, and on MongoDB saving the files of its sessions. What is not saved by then is as after a crash. Let your service manager wait longer than this.',
+    expected: 'seconds from 1 to 3600',
+    parse: whole(1, 3_600),
   },
   HOLDFAST_SLOTS: {
     name: 'HOLDFAST_SLOTS',
@@ -178,6 +220,36 @@ export const VARIABLES = {
   },
 } as const satisfies Record<string, Variable<unknown>>;
 
+/** Of a provider: its variables, as its entry in the provider table names them. */
+function providerVariables(provider: Provider): { key: Variable<Sealed>; baseUrl: Variable<string> } {
+  const { title, keyVariable, baseUrlVariable, baseUrl } = providerEntry(provider);
+  return {
+    key: {
+      name: keyVariable,
+      fallback: undefined,
+      prose: `The key for models of ${title}, for sessions whose agent has no credential and where there is no default one.`,
+      expected: 'a key',
+      parse: (text) => new Sealed(text),
+    },
+    baseUrl: {
+      name: baseUrlVariable,
+      fallback: baseUrl,
+      prose: `The service behind the gateway for models of ${title}.`,
+      expected: 'an http or https URL',
+      parse: (text) =>
+        /^https?:\/\//.test(text) && URL.canParse(text) ? text.replace(/\/+$/, '') : undefined,
+    },
+  };
+}
+
+/** All that is read, in the order of the page. */
+export function variables(): readonly Variable<unknown>[] {
+  return [
+    ...Object.values(VARIABLES),
+    ...providers().flatMap((provider) => Object.values(providerVariables(provider))),
+  ];
+}
+
 /** Throws ConfigRefused with every problem. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = [];
@@ -198,11 +270,20 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     secretsFolder: read(V.HOLDFAST_SECRETS) ?? dataFolder,
     database: read(V.DATABASE_URL) ?? { kind: 'sqlite', path: resolve(dataFolder, 'holdfast.db') },
     rootKey: read(V.HOLDFAST_ROOT_KEY),
-    anthropic: { baseUrl: read(V.ANTHROPIC_BASE_URL), key: read(V.ANTHROPIC_API_KEY) },
+    providers: Object.fromEntries(
+      providers().map((provider) => {
+        const { key, baseUrl } = providerVariables(provider);
+        return [provider, { key: read(key), baseUrl: read(baseUrl) }];
+      }),
+    ),
+    contextWindows: read(V.HOLDFAST_CONTEXT_WINDOWS) ?? new Map(),
     rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
+    rehearsalStrict: read(V.HOLDFAST_REHEARSAL_STRICT) === 'on',
     isolation: read(V.HOLDFAST_ISOLATION),
     searchPath: env['PATH'],
     idleMs: (read(V.HOLDFAST_IDLE_SECONDS) ?? 0) * 1000,
+    backgroundMs: (read(V.HOLDFAST_BACKGROUND_SECONDS) ?? 0) * 1000,
+    stopMs: (read(V.HOLDFAST_STOP_SECONDS) ?? 0) * 1000,
     slotsMax: read(V.HOLDFAST_SLOTS),
     spares: read(V.HOLDFAST_SPARES),
     logLevel: read(V.HOLDFAST_LOG),
@@ -216,4 +297,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 function databaseOf(text: string): DatabaseChoice | undefined {
   if (/^mongodb(\+srv)?:\/\/./.test(text)) return { kind: 'mongodb', uri: new Sealed(text) };
   return /^sqlite:./.test(text) ? { kind: 'sqlite', path: resolve(text.slice('sqlite:'.length)) } : undefined;
+}
+
+function contextWindowsOf(text: string): ContextWindows | undefined {
+  const windows = text.split(',').map((one) => {
+    const [, name, tokens] = /^\s*([^\s=,]+)\s*=\s*(\d+)\s*$/.exec(one) ?? [];
+    const value = whole(CONTEXT_WINDOW_MIN, CONTEXT_WINDOW_MAX)(tokens ?? '');
+    return name === undefined || value === undefined ? undefined : ([name, value] as const);
+  });
+  const known = windows.filter((one) => one !== undefined);
+  return known.length === windows.length ? new Map(known) : undefined;
 }

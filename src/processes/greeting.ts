@@ -4,7 +4,7 @@ import type { ControlPlane } from './control-plane.ts';
 
 export function greeting(config: Config, controlPlane: ControlPlane): string {
   const { url, place, firstKey } = controlPlane;
-  const model = config.anthropic.key === undefined ? 'rehearsal/echo' : 'anthropic/claude-sonnet-5';
+  const model = config.providers.anthropic.key === undefined ? 'rehearsal/echo' : 'anthropic/claude-sonnet-5';
   const create = `mutation { createAgent(input: { name: \\"hello\\", model: \\"${model}\\", prompt: \\"You are helpful.\\" }) { __typename ... on Fault { message } } }`;
   const start = `mutation { startSession(input: { agent: \\"hello\\", input: \\"Say hello.\\" }) { __typename ... on StartSessionPayload { session { id } } ... on Fault { message } } }`;
   const list = `{ sessions(first: 1) { nodes { id status why result { ... on AgentMessage { text } } } } }`;
@@ -16,7 +16,7 @@ export function greeting(config: Config, controlPlane: ControlPlane): string {
     `  API key: ${name}`,
     `  Data:    ${config.dataFolder}`,
     `  Store:   ${place}`,
-    config.anthropic.key === undefined
+    config.providers.anthropic.key === undefined
       ? '  Models:  no ANTHROPIC_API_KEY: give agents a key, or use rehearsal/echo, which needs none.'
       : '  Models:  anthropic/… with ANTHROPIC_API_KEY, rehearsal/… without any key.',
     ...(config.isolation === 'none'

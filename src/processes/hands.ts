@@ -1,6 +1,6 @@
 /**
- * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps>`,
- * the last one for whether the results folder has every call that was ever started (hands/wire.ts W1).
+ * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps> <alone|among>`:
+ * whether the results folder has every call that was ever started (hands/wire.ts W1), and whether all processes that it sees are its own.
  * Speaks hands/wire.ts on stdin and stdout, complains on stderr, holds no secret, and reaches no third-party package.
  * It ends when stdin ends (W4), and not by a signal that a command in the same process namespace sends to everyone.
  */
@@ -20,10 +20,10 @@ const EXIT_PROTOCOL = 76;
 /** The kernel ends hands before anything else when memory runs out; what they start inherits it. */
 const OOM_SCORE = '1000';
 
-const [root, resultsFolder, bytesMax, kept] = process.argv.slice(2);
-if (root === undefined || resultsFolder === undefined || !(Number(bytesMax) > 0) || kept === undefined) {
+const [root, resultsFolder, bytesMax, kept, others] = process.argv.slice(2);
+if (root === undefined || resultsFolder === undefined || !(Number(bytesMax) > 0) || others === undefined) {
   process.stderr.write(
-    'usage: hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps>\n',
+    'usage: hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps> <alone|among>\n',
   );
   process.exit(EXIT_USAGE);
 }
@@ -37,6 +37,7 @@ const sandbox = new HostSandbox({
   sizeMax: { bytes: Number(bytesMax), entries: WORKSPACE_ENTRIES_MAX },
   env: environment(root),
   pipeFolder: '/tmp',
+  isAlone: others === 'alone',
 });
 const server = new HandsServer({
   tools: HANDS_TOOLS,

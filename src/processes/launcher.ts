@@ -1,14 +1,17 @@
 /** Which launcher the configuration asks for. */
 import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
+import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
 import { Checkpoints } from '../platform/local/checkpoints.ts';
 import { chooseIsolation } from '../platform/local/isolation.ts';
 import { LocalLauncher } from '../platform/local/launcher.ts';
 import { WorkspaceStore } from '../platform/local/workspace-store.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
 import type { Launcher } from '../supervisor/launcher.ts';
-import type { WorkspaceArchive } from '../supervisor/workspace-archive.ts';
+import { logPlaceOf } from '../supervisor/log-place.ts';
+import type { LogPlace, WorkspaceArchive } from '../supervisor/workspace-archive.ts';
 import type { Config } from './config.ts';
 
 export interface ChosenLauncher {
@@ -22,8 +25,15 @@ export async function createLauncher(
   config: Config,
   {
     archive,
+    store,
     ...ports
-  }: { unitSocket: string; archive: WorkspaceArchive | undefined; clock: Clock; logger: Logger },
+  }: {
+    unitSocket: string;
+    archive: WorkspaceArchive | undefined;
+    store: SessionStore;
+    clock: Clock;
+    logger: Logger;
+  },
 ): Promise<ChosenLauncher> {
   const { searchPath, dataFolder } = config;
   const isolation = await chooseIsolation(config.isolation, searchPath);
@@ -34,7 +44,11 @@ export async function createLauncher(
   if (archive === undefined) {
     return { launcher: new LocalLauncher({ isolation, workspaces, searchPath, ...ports }), services: [] };
   }
-  const checkpoints = new Checkpoints({ archive, workspaces, ...ports });
+  const placeOf = async (sessionId: SessionId): Promise<LogPlace | undefined> => {
+    const entry = await store.get(sessionId);
+    return entry === undefined ? undefined : logPlaceOf(entry);
+  };
+  const checkpoints = new Checkpoints({ archive, workspaces, placeOf, ...ports });
   const launcher = new LocalLauncher({ isolation, workspaces, checkpoints, searchPath, ...ports });
   return { launcher, services: [checkpoints] };
 }

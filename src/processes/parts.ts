@@ -11,6 +11,7 @@ import type { Scope } from '../kernel/scope.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import { openSecretFiles } from '../platform/local/secret-store.ts';
 import { Credentials } from '../secrets/credentials.ts';
+import { providers } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import { Agents } from '../sessions/agents.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
@@ -40,7 +41,7 @@ export async function openParts(
   { clock, logger }: { clock: Clock; logger: Logger },
   scope: Scope,
 ): Promise<Parts> {
-  const { dataFolder, secretsFolder, anthropic } = config;
+  const { dataFolder, secretsFolder } = config;
   await makeFolder(dataFolder);
   const store = await openStore(config.database, { clock, logger }, scope);
   const { journal, shared } = store;
@@ -57,8 +58,15 @@ export async function openParts(
   const access = new Access({ keys: store.keys, clock, signingKey: key });
   const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
   const agents = new Agents({ agents: store.agents, credentials, clock });
-  const serverKey = anthropic.key !== undefined;
-  const sessions = new Sessions({ journal, sessions: store.sessions, agents, credentials, clock, serverKey });
+  const serverKeys = new Set(providers().filter((provider) => config.providers[provider].key !== undefined));
+  const sessions = new Sessions({
+    journal,
+    sessions: store.sessions,
+    agents,
+    credentials,
+    clock,
+    serverKeys,
+  });
   const live = scope.add('live', new Live({ journal, wire: shared?.wire, logger }), (it) => it.close());
   return {
     clock,

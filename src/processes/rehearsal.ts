@@ -1,7 +1,8 @@
 /** The rehearsal as a process of its own: `npm run rehearsal` (docs/rehearsal.md). */
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
-import { ScriptInvalid } from '../rehearsal/script.ts';
+import { ScriptInvalid } from '../rehearsal/script-field.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
+import { VARIABLES } from './config.ts';
 
 const HOST = '127.0.0.1';
 const PORT = 4010;
@@ -21,6 +22,13 @@ function portOf(text: string | undefined): number {
   return port;
 }
 
+function strictOf(text: string | undefined): boolean {
+  const { fallback, expected, parse } = VARIABLES.HOLDFAST_REHEARSAL_STRICT;
+  const strict = parse(text === undefined || text === '' ? fallback : text);
+  if (strict === undefined) stop(`HOLDFAST_REHEARSAL_STRICT is "${text}"; expected ${expected}.`);
+  return strict === 'on';
+}
+
 function sentenceOf(error: unknown, port: number, folder: string): string {
   if (error instanceof ScriptInvalid) return `A script in ${folder} is not one. ${error.message}`;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -30,10 +38,11 @@ function sentenceOf(error: unknown, port: number, folder: string): string {
 }
 
 const port = portOf(process.env['PORT']);
+const strict = strictOf(process.env['HOLDFAST_REHEARSAL_STRICT']);
 const folder = process.env['REHEARSAL_SCRIPTS'] || OWN_SCRIPTS;
 try {
   const scripts = await loadScripts(folder);
-  const rehearsal = await startRehearsal({ port, host: HOST, scripts });
+  const rehearsal = await startRehearsal({ port, host: HOST, scripts, strict });
   process.stdout.write(`Rehearsal plays ${scripts.map(({ name }) => name).join(', ')} at ${rehearsal.url}\n`);
   const end = (): void => void rehearsal.close();
   process.once('SIGTERM', end);

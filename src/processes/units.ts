@@ -2,12 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { createUnitDoor } from '../api/unit/unit-door.ts';
+import type { SessionId } from '../kernel/id.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { startServices } from '../kernel/service.ts';
 import { Heartbeat } from '../supervisor/lease.ts';
 import { Spares } from '../supervisor/spares.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { Workbench } from '../supervisor/workbench.ts';
+import { WorkspaceLog } from '../supervisor/workspace-log.ts';
 import type { Config } from './config.ts';
 import { createLauncher } from './launcher.ts';
 import { createModelDoor } from './model-door.ts';
@@ -23,7 +25,7 @@ export interface Units {
 
 /** Throws IsolationImpossible. */
 export async function startUnits(config: Config, parts: Parts, scope: Scope): Promise<Units> {
-  const { clock, logger, access, owners, sessions, journal, credentials, shared } = parts;
+  const { clock, logger, access, owners, sessions, journal, live, credentials, shared } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive(clock.now())) await owners.retire(dead);
@@ -34,17 +36,31 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const { dataFolder } = config;
   const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock, logger }, scope);
   const archive = shared?.archiveFor(owner, owners);
-  const { launcher, services } = await createLauncher(config, { unitSocket, archive, clock, logger });
+  const { launcher, services } = await createLauncher(config, {
+    unitSocket,
+    archive,
+    store: parts.store,
+    clock,
+    logger,
+  });
   const spares = new Spares({ launcher, clock, logger }, config.spares);
-  const workbench = scope.add('workbench', new Workbench({ launcher, logger }), (it) => it.close());
-  const serverKey = config.anthropic.key;
-  const model = await createModelDoor(config, { sessions, credentials, serverKey, logger }, scope);
-  const unitDoor = createUnitDoor({ ...parts, tools: workbench, model });
+  const log = new WorkspaceLog({ sessions, journal, owner });
+  const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
+    it.close(),
+  );
+  const model = await createModelDoor(config, { sessions, credentials, logger }, scope);
+  const unitDoor = createUnitDoor({
+    ...parts,
+    tools: workbench,
+    model,
+    contextWindows: config.contextWindows,
+  });
   scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
 
-  const { idleMs, slotsMax } = config;
+  const { idleMs, backgroundMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
-  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, slotsMax });
+  const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
+  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, backgroundMs, slotsMax, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: () => owners.isBeating(owner, clock.now()) };
 }

@@ -1,11 +1,20 @@
 /** Which answer a request gets: pure, by looking at its conversation. */
-import { createHash } from 'node:crypto';
-import type { Part, Rule, Script, UsageOverride, When } from './script.ts';
+import { digest, type Fields, isFields } from './json-value.ts';
+import type { Part } from './script-part.ts';
+import type { When } from './script-when.ts';
+import type { Rule, Script, UsageOverride } from './script.ts';
+import { contentBlocks } from './service-request.ts';
+import { ThinkingPrefix } from './thinking-seal.ts';
+import { promptTokensOf } from './token-count.ts';
+import { usageOf } from './usage.ts';
 
 /** What the script looks at, of the body of a request. */
 export interface Asked {
+  readonly body: Fields;
   readonly model: string;
   readonly stream: boolean;
+  /** As the request says; undefined when it does not. */
+  readonly thinking: { readonly off: boolean; readonly display?: string | undefined };
   readonly answers: number;
   readonly lastUser: string;
   readonly said: readonly string[];
@@ -14,43 +23,63 @@ export interface Asked {
   readonly lastTools: readonly string[];
   /** The same for the same request, whatever its cache breakpoints. */
   readonly position: string;
-  /** Plausible sizes, in tokens. */
   readonly promptTokens: number;
-  readonly freshTokens: number;
-  readonly caches: boolean;
 }
 
 export type Block =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
+  | { readonly type: 'redacted_thinking'; readonly data: string }
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown };
+
+/** A block, and how a stream writes it. */
+export type Written = { readonly index: number } & (
+  | {
+      readonly kind: 'known';
+      readonly block: Block;
+      /** Of its text, or of its input as JSON; undefined: as a model would. */
+      readonly pieces?: readonly string[] | undefined;
+      /** All of it comes with the start of the block. */
+      readonly whole: boolean;
+    }
+  | { readonly kind: 'other'; readonly block: Fields }
+);
 
 export interface Play {
   readonly id: string;
+  readonly written: readonly Written[];
+  /** Those of the kinds that a script makes. */
   readonly blocks: readonly Block[];
-  readonly stopReason: string;
+  readonly stopReason: string | null;
+  readonly stopSequence: string | null;
+  readonly stopDetails: Fields | null;
+  /** Null: the answer does not say. */
+  readonly model: string | null;
   readonly usage: Required<UsageOverride>;
   readonly rule: Rule;
 }
 
-const CHARS_PER_TOKEN = 4;
-
 /** Reads the body of a request; undefined when it is not one of the Messages API. */
 export function readAsked(body: unknown): Asked | undefined {
-  if (!isRecord(body) || typeof body['model'] !== 'string' || !Array.isArray(body['messages']))
+  if (!isFields(body) || typeof body['model'] !== 'string' || !Array.isArray(body['messages']))
     return undefined;
   const messages = body['messages']
-    .filter(isRecord)
-    .map(({ role, content }) => ({ role, blocks: blocksOf(content) }));
+    .filter(isFields)
+    .map(({ role, content }) => ({ role, blocks: contentBlocks(content).filter(isFields) }));
   if (messages.length === 0) return undefined;
   const users = messages.filter(({ role }) => role === 'user');
   const last = messages.at(-1)?.role === 'user' ? messages.at(-1) : undefined;
   const answered = messages.filter(({ role }) => role === 'assistant');
   const said = users.flatMap(({ blocks }) => blocks.flatMap(textOf));
-  const text = JSON.stringify({ system: body['system'], tools: body['tools'], messages: body['messages'] });
+  const thinking = isFields(body['thinking']) ? body['thinking'] : {};
   return {
+    body,
     model: body['model'],
     stream: body['stream'] === true,
+    thinking: {
+      off: thinking['type'] === 'disabled',
+      display: typeof thinking['display'] === 'string' ? thinking['display'] : undefined,
+    },
     answers: answered.length,
     lastUser: said.at(-1) ?? '',
     said,
@@ -60,9 +89,7 @@ export function readAsked(body: unknown): Asked | undefined {
       block['type'] === 'tool_use' ? [String(block['name'])] : [],
     ),
     position: digest(JSON.stringify([body['model'], body['messages']], withoutBreakpoints)),
-    promptTokens: Math.ceil(text.length / CHARS_PER_TOKEN),
-    freshTokens: Math.ceil(JSON.stringify(last ?? '').length / CHARS_PER_TOKEN),
-    caches: text.includes('"cache_control"'),
+    promptTokens: promptTokensOf(body),
   };
 }
 
@@ -70,14 +97,19 @@ export function readAsked(body: unknown): Asked | undefined {
 export function play(script: Script, asked: Asked): Play | undefined {
   const rule = script.rules.find((candidate) => holds(candidate.when, asked));
   if (rule === undefined) return undefined;
-  const parts = rule.answer.filter((part) => holds(part.when, asked));
-  const blocks = parts.map((part, index) => blockOf(part, index, asked));
+  const written = writtenOf(script, rule, asked);
+  const blocks = written.flatMap((one) => (one.kind === 'known' ? [one.block] : []));
   const uses = blocks.some((block) => block.type === 'tool_use');
+  const stopReason = rule.stopReason === undefined ? (uses ? 'tool_use' : 'end_turn') : rule.stopReason;
   return {
     id: `msg_${asked.position}`,
+    written,
     blocks,
-    stopReason: rule.stopReason ?? (uses ? 'tool_use' : 'end_turn'),
-    usage: { ...usageOf(blocks, asked), ...rule.usage },
+    stopReason,
+    stopSequence: rule.stopSequence ?? null,
+    stopDetails: stopReason === 'refusal' ? refusalOf(rule) : null,
+    model: rule.model === undefined ? asked.model : rule.model,
+    usage: { ...usageOf(asked.body, blocks), ...rule.usage },
     rule,
   };
 }
@@ -93,12 +125,76 @@ function holds(when: When, asked: Asked): boolean {
   );
 }
 
-function blockOf(part: Part, index: number, asked: Asked): Block {
-  if (part.kind === 'text') return { type: 'text', text: fill(part.text, asked) };
-  const id = digest(`${asked.position}.${index}`);
-  if (part.kind === 'thinking')
-    return { type: 'thinking', thinking: fill(part.text, asked), signature: `sig_${id}` };
-  return { type: 'tool_use', id: `toolu_${id}`, name: part.tool, input: part.input };
+function writtenOf(script: Script, rule: Rule, asked: Asked): readonly Written[] {
+  const display = asked.thinking.display ?? script.display;
+  const parts = rule.answer.filter(
+    (part) => holds(part.when, asked) && !(isThought(part) && asked.thinking.off),
+  );
+  const prefix = parts.some(isThought) ? ThinkingPrefix.of(asked.body) : undefined;
+  return parts.map((part, place) => {
+    const written = writtenPart(part, place, { asked, display, prefix });
+    const fields: Fields = { ...written.block };
+    prefix?.add({ role: 'assistant', type: String(fields['type']), fields });
+    return written;
+  });
+}
+
+function writtenPart(
+  part: Part,
+  place: number,
+  scene: {
+    readonly asked: Asked;
+    readonly display: string | undefined;
+    readonly prefix: ThinkingPrefix | undefined;
+  },
+): Written {
+  const { asked, display, prefix } = scene;
+  const index = part.index ?? place;
+  const known = (block: Block, pieces?: readonly string[], whole = false): Written => ({
+    kind: 'known',
+    index,
+    block,
+    pieces,
+    whole,
+  });
+  switch (part.kind) {
+    case 'text': {
+      const pieces = part.pieces.map((piece) => fill(piece, asked));
+      return known({ type: 'text', text: pieces.join('') }, pieces.length > 1 ? pieces : undefined);
+    }
+    case 'thinking': {
+      const thinking = display === 'omitted' ? '' : fill(part.text, asked);
+      const signature = part.signature ?? prefix?.seal(thinking) ?? '';
+      return known({ type: 'thinking', thinking, signature });
+    }
+    case 'redacted':
+      return known({ type: 'redacted_thinking', data: prefix?.seal('') ?? '' });
+    case 'tool': {
+      const id = part.id ?? `toolu_${digest(`${asked.position}.${place}`)}`;
+      const input = part.raw === undefined ? part.input : parsedOrText(part.raw.join(''));
+      return known({ type: 'tool_use', id, name: part.tool, input }, part.raw, part.whole);
+    }
+    case 'block':
+      return { kind: 'other', index, block: part.block };
+  }
+}
+
+function isThought({ kind }: Part): boolean {
+  return kind === 'thinking' || kind === 'redacted';
+}
+
+/** The service always says something about a refusal, though it may be nothing ("Handle streaming refusals"). */
+function refusalOf({ stopDetails = {} }: Rule): Fields {
+  const { category, explanation } = stopDetails;
+  return { type: 'refusal', category: category ?? null, explanation: explanation ?? null };
+}
+
+function parsedOrText(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
 }
 
 function fill(text: string, asked: Asked): string {
@@ -111,45 +207,19 @@ function fill(text: string, asked: Asked): string {
   return text.replace(/\{\{(user|result|steering|answers)\}\}/g, (_, name: string) => values[name] ?? '');
 }
 
-/** With breakpoints, all but the new message is read from the cache, or written to it by the first request. */
-function usageOf(blocks: readonly Block[], asked: Asked): Required<UsageOverride> {
-  const output = Math.ceil(JSON.stringify(blocks).length / CHARS_PER_TOKEN);
-  const { promptTokens, freshTokens, caches, answers } = asked;
-  const old = answers === 0 ? 0 : Math.max(0, promptTokens - freshTokens);
-  return {
-    input_tokens: caches ? 4 : promptTokens,
-    output_tokens: output,
-    cache_creation_input_tokens: caches ? promptTokens - old : 0,
-    cache_read_input_tokens: caches ? old : 0,
-  };
-}
-
-function blocksOf(content: unknown): readonly Readonly<Record<string, unknown>>[] {
-  if (typeof content === 'string') return [{ type: 'text', text: content }];
-  return Array.isArray(content) ? content.filter(isRecord) : [];
-}
-
-function textOf(block: Readonly<Record<string, unknown>>): readonly string[] {
+function textOf(block: Fields): readonly string[] {
   return block['type'] === 'text' ? [String(block['text'])] : [];
 }
 
-function isResult(block: Readonly<Record<string, unknown>>): boolean {
+function isResult(block: Fields): boolean {
   return block['type'] === 'tool_result';
 }
 
-function resultOf(block: Readonly<Record<string, unknown>>): readonly string[] {
+function resultOf(block: Fields): readonly string[] {
   if (!isResult(block)) return [];
-  return [blocksOf(block['content']).flatMap(textOf).join('\n')];
+  return [contentBlocks(block['content']).filter(isFields).flatMap(textOf).join('\n')];
 }
 
 function withoutBreakpoints(key: string, value: unknown): unknown {
   return key === 'cache_control' ? undefined : value;
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 24);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,21 +1,23 @@
 /** Writes an answer as the Messages API streams it: the same events in the same order, a token at a time. */
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../kernel/clock.ts';
-import type { Block, Play } from './play.ts';
-import type { ScriptFault } from './script.ts';
+import type { Fields } from './json-value.ts';
+import type { Block, Play, Written } from './play.ts';
+import type { ScriptFault } from './script-fault.ts';
+import { errorBody } from './service-error.ts';
 
 type StreamFault = Exclude<ScriptFault, { kind: 'status' }>;
 
 export interface Streaming {
   readonly play: Play;
-  readonly model: string;
+  readonly requestId: string;
   readonly tokensPerSecond: number | undefined;
   readonly fault: StreamFault | undefined;
 }
 
 interface Frame {
   readonly event: string;
-  readonly data: Readonly<Record<string, unknown>>;
+  readonly data: Fields;
   readonly isToken: boolean;
 }
 
@@ -26,18 +28,19 @@ export async function streamAnswer(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const { fault, tokensPerSecond } = streaming;
+  const { play, fault, requestId, tokensPerSecond } = streaming;
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
-    'request-id': `req_${streaming.play.id}`,
+    'request-id': requestId,
+    ...play.rule.headers,
   });
   const startedAt = clock.now();
   let tokens = 0;
-  for (const frame of framesOf(streaming)) {
+  for (const frame of framesOf(play)) {
     if (signal.aborted) return;
     if (fault !== undefined && frame.isToken && tokens === fault.afterTokens)
-      return playFault(fault, response, signal);
+      return playFault(fault, requestId, response, signal);
     if (frame.isToken) {
       tokens += 1;
       const dueAt = tokensPerSecond === undefined ? 0 : startedAt + (tokens * 1000) / tokensPerSecond;
@@ -45,87 +48,107 @@ export async function streamAnswer(
     }
     response.write(`event: ${frame.event}\ndata: ${JSON.stringify(frame.data)}\n\n`);
   }
-  if (fault !== undefined && tokens <= fault.afterTokens) return playFault(fault, response, signal);
+  if (fault !== undefined && tokens <= fault.afterTokens)
+    return playFault(fault, requestId, response, signal);
   response.end();
 }
 
 /** The answer in one piece, for a request without `stream`. */
-export function wholeMessage(play: Play, model: string) {
-  const { id, blocks, stopReason, usage } = play;
+export function wholeMessage({ id, written, stopReason, stopSequence, stopDetails, model, usage }: Play) {
   return {
     id,
     type: 'message',
     role: 'assistant',
-    model,
-    content: blocks,
+    ...(model === null ? {} : { model }),
+    content: written.map(({ block }) => block),
     stop_reason: stopReason,
-    stop_sequence: null,
+    stop_sequence: stopSequence,
+    ...(stopDetails === null ? {} : { stop_details: stopDetails }),
     usage,
   };
 }
 
-async function playFault(fault: StreamFault, response: ServerResponse, signal: AbortSignal): Promise<void> {
+async function playFault(
+  fault: StreamFault,
+  requestId: string,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
   if (fault.kind === 'cut') {
     await new Promise(setImmediate); // what was written before the cut leaves first
     response.socket?.destroySoon();
+  } else if (fault.kind === 'end') {
+    response.end();
   } else if (fault.kind === 'error') {
-    const data = {
-      type: 'error',
-      error: { type: fault.type, message: 'The rehearsal plays an error in mid-stream.' },
-    };
+    const { type, message = 'The rehearsal plays an error in mid-stream.', details } = fault;
+    const data = errorBody({ type, message, details }, requestId);
     response.end(`event: error\ndata: ${JSON.stringify(data)}\n\n`);
   } else if (!signal.aborted) {
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
 }
 
-function* framesOf({ play, model }: Streaming): Generator<Frame, void> {
-  const { usage, stopReason } = play;
-  const frame = (event: string, data: Readonly<Record<string, unknown>>, isToken = false): Frame => ({
-    event,
-    data: { type: event, ...data },
-    isToken,
-  });
+/** The events of a stream, in their order. */
+export function* framesOf(play: Play): Generator<Frame, void> {
+  const { usage, written, stopReason, stopSequence, stopDetails } = play;
   const message = {
-    ...wholeMessage(play, model),
-    content: [],
-    stop_reason: null,
+    ...wholeMessage({ ...play, written: [], stopReason: null, stopSequence: null, stopDetails: null }),
     usage: { ...usage, output_tokens: 1 },
   };
-  yield frame('message_start', { message });
-  for (const [index, block] of play.blocks.entries()) {
-    yield frame('content_block_start', { index, content_block: emptied(block) });
-    if (index === 0) yield frame('ping', {});
-    for (const delta of deltasOf(block)) yield frame('content_block_delta', { index, delta }, true);
-    if (block.type === 'thinking') {
-      yield frame('content_block_delta', {
-        index,
-        delta: { type: 'signature_delta', signature: block.signature },
-      });
-    }
-    yield frame('content_block_stop', { index });
+  yield frameOf('message_start', { message });
+  for (const [place, one] of written.entries()) {
+    const { index } = one;
+    yield frameOf('content_block_start', { index, content_block: startOf(one) });
+    if (place === 0) yield frameOf('ping', {});
+    for (const delta of deltasOf(one)) yield frameOf('content_block_delta', { index, delta }, true);
+    const signature = one.kind === 'known' && one.block.type === 'thinking' ? one.block.signature : '';
+    if (signature !== '')
+      yield frameOf('content_block_delta', { index, delta: { type: 'signature_delta', signature } });
+    yield frameOf('content_block_stop', { index });
   }
-  yield frame('message_delta', {
-    delta: { stop_reason: stopReason, stop_sequence: null },
+  const details = stopDetails === null ? {} : { stop_details: stopDetails };
+  yield frameOf('message_delta', {
+    delta: { stop_reason: stopReason, stop_sequence: stopSequence, ...details },
     usage: { output_tokens: usage.output_tokens },
   });
-  yield frame('message_stop', {});
+  yield frameOf('message_stop', {});
 }
 
-function emptied(block: Block) {
-  if (block.type === 'text') return { type: 'text', text: '' };
-  if (block.type === 'thinking') return { type: 'thinking', thinking: '', signature: '' };
-  return { ...block, input: {} };
+function frameOf(event: string, data: Fields, isToken = false): Frame {
+  return { event, data: { type: event, ...data }, isToken };
 }
 
-function deltasOf(block: Block): readonly Readonly<Record<string, string>>[] {
-  if (block.type === 'text') return tokensOf(block.text).map((text) => ({ type: 'text_delta', text }));
-  if (block.type === 'thinking')
-    return tokensOf(block.thinking).map((thinking) => ({ type: 'thinking_delta', thinking }));
-  return tokensOf(JSON.stringify(block.input)).map((json) => ({
-    type: 'input_json_delta',
-    partial_json: json,
-  }));
+function startOf(written: Written): Fields | Block {
+  if (written.kind === 'other' || written.whole) return written.block;
+  const { block } = written;
+  switch (block.type) {
+    case 'text':
+      return { type: 'text', text: '' };
+    case 'thinking':
+      return { type: 'thinking', thinking: '', signature: '' };
+    case 'redacted_thinking':
+      return block;
+    case 'tool_use':
+      return { ...block, input: {} };
+  }
+}
+
+function deltasOf(written: Written): readonly Readonly<Record<string, string>>[] {
+  if (written.kind === 'other' || written.whole) return [];
+  const { block, pieces } = written;
+  switch (block.type) {
+    case 'text':
+      return (pieces ?? tokensOf(block.text)).map((text) => ({ type: 'text_delta', text }));
+    case 'thinking':
+      return tokensOf(block.thinking).map((thinking) => ({ type: 'thinking_delta', thinking }));
+    case 'redacted_thinking':
+      return [];
+    case 'tool_use':
+      return (pieces ?? tokensOf(JSON.stringify(block.input))).map((json) => ({
+        type: 'input_json_delta',
+        partial_json: json,
+      }));
+  }
 }
 
 /** Short pieces of text, as a model writes them. */

@@ -1,8 +1,6 @@
 /** The port for credentials as records; the key itself is in the SecretStore. Contract: test/contracts/credential-store.ts. */
 import type { CredentialId } from '../kernel/id.ts';
-
-export const PROVIDERS = ['anthropic'] as const;
-export type Provider = (typeof PROVIDERS)[number];
+import type { Provider } from './provider-table.ts';
 
 /** A model key, without the key. */
 export interface Credential {

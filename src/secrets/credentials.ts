@@ -7,11 +7,12 @@ import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type CredentialId, derivedId, newId } from '../kernel/id.ts';
 import { NAME_CHARS_MAX } from '../kernel/limit.ts';
-import { parseText } from '../kernel/parse.ts';
+import { parseName } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import { Sealed } from '../kernel/sealed.ts';
-import { type Credential, type CredentialStore, PROVIDERS, type Provider } from './credential-store.ts';
+import type { Credential, CredentialStore } from './credential-store.ts';
 import { CredentialNotFound } from './faults.ts';
+import { isProvider, type Provider, providers } from './provider-table.ts';
 import type { SecretStore } from './secret-store.ts';
 
 const KEY_BYTES_MAX = 1_024;
@@ -50,7 +51,7 @@ export class Credentials {
   async create(request: NewCredential): Promise<{ credential: Credential; replayed: boolean }> {
     const provider = parseProvider(request.provider);
     const key = parseModelKey(request.key);
-    const name = request.name === undefined ? undefined : parseText('name', request.name, NAME_CHARS_MAX);
+    const name = request.name === undefined ? undefined : parseName('name', request.name, NAME_CHARS_MAX);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
     const id = idempotencyKey === undefined ? newId('credential') : derivedId('credential', idempotencyKey);
     const hash = requestHash([provider, key, name, request.isDefault]);
@@ -70,7 +71,7 @@ export class Credentials {
   /** A new key value reaches running sessions at their next model call. Throws CredentialNotFound, InvalidInput. */
   async update(id: CredentialId, change: CredentialChange): Promise<Credential> {
     const key = change.key === undefined ? undefined : parseModelKey(change.key);
-    const name = change.name === undefined ? undefined : parseText('name', change.name, NAME_CHARS_MAX);
+    const name = change.name === undefined ? undefined : parseName('name', change.name, NAME_CHARS_MAX);
     const apply = (rotated: Partial<Credential>) =>
       this.#store.update(id, (credential) => {
         if (change.isDefault === false && credential.isDefault) {
@@ -141,9 +142,8 @@ export class Credentials {
 }
 
 export function parseProvider(text: string): Provider {
-  const provider = PROVIDERS.find((candidate) => candidate === text);
-  if (provider === undefined) throw new InvalidInput('provider', `expected one of ${PROVIDERS.join(', ')}.`);
-  return provider;
+  if (!isProvider(text)) throw new InvalidInput('provider', `expected one of ${providers().join(', ')}.`);
+  return text;
 }
 
 /** The key, or InvalidInput. */

@@ -1,6 +1,6 @@
 /**
- * An agent: a named definition that sessions are started from. Prompt and model make a revision; a session pins the
- * revision it was started with.
+ * An agent: a named definition that sessions are started from. Prompt, model and how the model is called make a
+ * revision; a session pins the revision it was started with.
  */
 import type { AgentId, CredentialId } from '../kernel/id.ts';
 import type { ModelSettings } from './model-plan.ts';

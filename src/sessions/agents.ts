@@ -1,9 +1,9 @@
-/** Agents: define one, change it (a new prompt or model makes a revision), find it by id or name. */
+/** Agents: define one, change it (a new prompt, model or setting makes a revision), find it by id or name. */
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type AgentId, type CredentialId, derivedId, isId, newId } from '../kernel/id.ts';
 import { NAME_CHARS_MAX, PROMPT_BYTES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
-import { parseCount, parseText } from '../kernel/parse.ts';
+import { parseChoice, parseCount, parseName, parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import type { Credential } from '../secrets/credential-store.ts';
@@ -12,6 +12,8 @@ import { type Agent, type AgentRevision, RUNTIMES, type Runtime } from './agent.
 import type { AgentStore } from './agent-store.ts';
 import { AgentNameTaken, AgentNotFound } from './faults.ts';
 import { parseModel } from './model-name.ts';
+import type { ModelSettings } from './model-plan.ts';
+import { type GivenSettings, settingsAfter } from './model-settings.ts';
 import type { Limits } from './session.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]*$/;
@@ -22,6 +24,7 @@ export interface NewAgent {
   readonly name: string;
   readonly model: string;
   readonly prompt: string;
+  readonly settings?: GivenSettings | undefined;
   readonly runtime?: string | undefined;
   readonly limits?: Limits | undefined;
   /** A model key inline: stored as a credential of its own, never the provider's default. Not together with `credentialId`. */
@@ -33,6 +36,7 @@ export interface NewAgent {
 export interface AgentChange {
   readonly model?: string | undefined;
   readonly prompt?: string | undefined;
+  readonly settings?: GivenSettings | undefined;
   readonly limits?: Limits | undefined;
   /** Replaces the key of the credential that was made for this agent alone, or makes one. */
   readonly key?: Sealed | undefined;
@@ -56,18 +60,20 @@ export class Agents {
    * Throws InvalidInput, AgentNameTaken, IdempotencyConflict, CredentialNotFound.
    */
   async create(request: NewAgent): Promise<{ agent: Agent; replayed: boolean }> {
-    const name = parseText('name', request.name, NAME_CHARS_MAX);
+    const name = parseName('name', request.name, NAME_CHARS_MAX);
     if (!NAME.test(name)) throw new InvalidInput('name', 'expected letters, digits, spaces and . _ -');
     const runtime = parseRuntime(request.runtime);
     const prompt = parseText('prompt', request.prompt, PROMPT_BYTES_MAX);
     const { provider } = parseModel(request.model);
+    const settings = someOf(settingsAfter({}, request.settings ?? {}, request.model));
     const limits = parseLimits(request.limits);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
     if (request.key !== undefined && request.credentialId !== undefined) {
       throw new InvalidInput('key', 'give either key or credentialId, not both.');
     }
     const { key, credentialId } = request;
-    const hash = requestHash([name, runtime, prompt, request.model, limits, key?.open(), credentialId]);
+    const asked = [name, runtime, request.prompt, request.model, limits, key?.open(), credentialId];
+    const hash = requestHash(settings === undefined ? asked : [...asked, settings]); // agents of before there were settings have this one
     const known = await this.#store.byName(name);
     if (known !== undefined) return replay(known, hash);
 
@@ -83,7 +89,7 @@ export class Agents {
       id,
       name,
       runtime,
-      revision: { agentId: id, number: 1, prompt, model: request.model, createdAt: now },
+      revision: { agentId: id, number: 1, prompt, model: request.model, settings, createdAt: now },
       credentialId: own?.credential.id ?? credentialId,
       limits,
       createdAt: now,
@@ -203,10 +209,12 @@ export function parseLimits(limits: Limits | undefined): Limits {
 }
 
 function parseRuntime(text: string | undefined): Runtime {
-  if (text === undefined) return 'claude';
-  const runtime = RUNTIMES.find((candidate) => candidate === text);
-  if (runtime === undefined) throw new InvalidInput('runtime', `expected one of ${RUNTIMES.join(', ')}.`);
-  return runtime;
+  return text === undefined ? 'claude' : parseChoice('runtime', text, RUNTIMES);
+}
+
+/** Nothing set is no settings: a revision is then as it was before there were any. */
+function someOf(settings: ModelSettings): ModelSettings | undefined {
+  return Object.keys(settings).length === 0 ? undefined : settings;
 }
 
 function replay(agent: Agent, hash: string): { agent: Agent; replayed: boolean } {
@@ -228,7 +236,9 @@ function changed(
   parseModel(model);
   const limits = change.limits === undefined ? agent.limits : parseLimits(change.limits);
   const credential = credentialId === undefined ? agent.credentialId : (credentialId ?? undefined);
-  const sameRevision = prompt === revision.prompt && model === revision.model;
+  const settings = someOf(settingsAfter(revision.settings ?? {}, change.settings ?? {}, model));
+  const sameSettings = requestHash(settings ?? {}) === requestHash(revision.settings ?? {});
+  const sameRevision = prompt === revision.prompt && model === revision.model && sameSettings;
   const sameRest = credential === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
   if (sameRevision && sameRest) return agent;
   const at = Math.max(now, agent.updatedAt + 1); // updatedAt is the version that update() compares
@@ -239,6 +249,6 @@ function changed(
     updatedAt: at,
     revision: sameRevision
       ? revision
-      : { agentId: agent.id, number: revision.number + 1, prompt, model, createdAt: at },
+      : { agentId: agent.id, number: revision.number + 1, prompt, model, settings, createdAt: at },
   };
 }

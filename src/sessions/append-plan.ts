@@ -14,8 +14,9 @@ import { LogFull } from '../journal/faults.ts';
 import { bodyText, previewText } from '../journal/codec.ts';
 import { EVENTS } from '../journal/event-catalog.ts';
 import { type NewEvent, type RecordedEvent } from '../journal/event.ts';
-import { fold, type FoldEvent } from './fold.ts';
-import type { Session, Turn } from './session.ts';
+import type { TurnId } from '../kernel/id.ts';
+import { fold, type FoldEvent, isLateUsage } from './fold.ts';
+import type { Session, Turn, Usage } from './session.ts';
 
 /** Where a session's log stands before the append. */
 export interface Standing {
@@ -43,12 +44,19 @@ export interface PlannedEvent {
   readonly whole: string | undefined;
 }
 
+/** What a turn used that is not the session's last one any more: to be added to the record of that turn. */
+export interface LateUsage {
+  readonly turnId: TurnId;
+  readonly usage: Usage;
+}
+
 export interface Plan {
   readonly events: readonly PlannedEvent[];
   /** The record after; the same object when nothing in it changes. */
   readonly session: Session;
   /** Turns that changed, as they are after. */
   readonly turns: readonly Turn[];
+  readonly lateUsage: readonly LateUsage[];
   /** J6: the events are not the caller's but log.limit_reached. */
   readonly full: boolean;
 }
@@ -103,6 +111,7 @@ function planned(
   const { id: sessionId } = standing.session;
   const at = Math.max(now, standing.at);
   const turns: Turn[] = [];
+  const lateUsage: LateUsage[] = [];
   let { session, bytes, head: seq } = standing;
   const placed = events.map((event, index): PlannedEvent => {
     const one = printed[index];
@@ -110,7 +119,10 @@ function planned(
     seq += 1;
     bytes += one.bytes;
     const { type, actor, turnId } = event;
-    const after = fold(session, { type, body: event.body, seq, at, turnId } as FoldEvent); // type and body belong together
+    const folded = { type, body: event.body, seq, at, turnId } as FoldEvent; // type and body belong together
+    const late = lateUsageIn(session, folded);
+    if (late !== undefined) lateUsage.push(late);
+    const after = fold(session, folded);
     if (after.turn !== session.turn && after.turn !== undefined) turns.push(after.turn);
     session = after;
     const spilled = one.bytes > BODY_INLINE_BYTES_MAX;
@@ -127,7 +139,15 @@ function planned(
     };
     return { event: recorded, bytes, whole: spilled ? one.text : undefined };
   });
-  return { events: placed, session, turns, full };
+  return { events: placed, session, turns, lateUsage, full };
+}
+
+function lateUsageIn(session: Session, event: FoldEvent): LateUsage | undefined {
+  if (event.type !== 'model.usage' || event.turnId === undefined) return undefined;
+  if (!isLateUsage(session, event)) return undefined;
+  const { inputTokens, outputTokens, cacheCreationInputTokens, cacheReadInputTokens, complete } = event.body;
+  const usage = { inputTokens, outputTokens, cacheCreationInputTokens, cacheReadInputTokens, complete };
+  return { turnId: event.turnId, usage };
 }
 
 function print(event: NewEvent): Printed {

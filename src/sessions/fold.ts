@@ -4,7 +4,7 @@
  * writes the record only when there is something to write.
  */
 import type { Event, EventType } from '../journal/event.ts';
-import type { Session, SessionStatus, Turn, Usage } from './session.ts';
+import { NO_USAGE, type Session, type SessionStatus, type Turn, type Usage } from './session.ts';
 
 type Typed<T extends EventType> = Extract<Event, { type: T }>;
 /** What the fold needs of an event: an adapter has no more at hand before the write. */
@@ -35,6 +35,7 @@ export function fold(session: Session, event: FoldEvent): Session {
         ...withTurn(session, {
           consumedToSeq: event.body.inputToSeq,
           modelCalls: (session.turn?.modelCalls ?? 0) + 1,
+          openCallId: event.body.callId,
         }),
         retry: undefined,
       };
@@ -42,19 +43,28 @@ export function fold(session: Session, event: FoldEvent): Session {
       const { attempt, attemptMax, waitMs, code } = event.body;
       return { ...session, retry: { attempt, attemptMax, at: event.at + waitMs, code } };
     }
-    case 'model.usage':
+    case 'model.usage': {
+      const usage = addUsage(session.usage, event.body);
+      if (isLateUsage(session, event)) return { ...session, usage };
       return {
-        ...withTurn(session, { usage: add(session.turn?.usage, event.body) }),
-        usage: add(session.usage, event.body),
+        ...withTurn(session, { usage: addUsage(session.turn?.usage ?? NO_USAGE, event.body) }),
+        usage,
       };
+    }
     case 'model.completed':
-    case 'tool.result': // progress: the brain works
-      return session.losses === 0 && session.retry === undefined
-        ? session
-        : { ...session, losses: 0, retryAt: undefined, retry: undefined };
+      return progressed(
+        session.turn?.openCallId === event.body.callId
+          ? withTurn(session, { openCallId: undefined })
+          : session,
+      );
+    case 'tool.result':
+      return progressed(session);
     case 'error.model':
-    case 'error.runtime':
-      return { ...session, failure: { code: event.body.code, message: event.body.message } };
+    case 'error.runtime': // no call is made again: what was said is in the log by now
+      return {
+        ...withTurn(session, { openCallId: undefined }),
+        failure: { code: event.body.code, message: event.body.message },
+      };
     case 'brain.started': {
       const { epoch, owner } = event.body;
       return {
@@ -88,6 +98,13 @@ export function fold(session: Session, event: FoldEvent): Session {
   }
 }
 
+/** The brain works. */
+function progressed(session: Session): Session {
+  return session.losses === 0 && session.retry === undefined
+    ? session
+    : { ...session, losses: 0, retryAt: undefined, retry: undefined };
+}
+
 function messaged(session: Session, event: Extract<FoldEvent, { type: 'user.message' }>): Session {
   const running = session.turn?.state === 'running' ? session.turn : undefined;
   if (running !== undefined && event.turnId === running.id)
@@ -113,13 +130,7 @@ function started(event: Extract<FoldEvent, { type: 'turn.started' }>): Turn {
     inputToSeq,
     consumedToSeq: 0,
     modelCalls: 0,
-    usage: {
-      inputTokens: 0,
-      outputTokens: 0,
-      cacheCreationInputTokens: 0,
-      cacheReadInputTokens: 0,
-      complete: true,
-    },
+    usage: NO_USAGE,
   };
 }
 
@@ -134,6 +145,7 @@ function completed(session: Session, event: Extract<FoldEvent, { type: 'turn.com
     resultEventId,
     failure,
     stopping: undefined,
+    openCallId: undefined,
   });
   const status = session.pending !== undefined ? 'queued' : statusAfter(outcome);
   return { ...moved(ended, status, event.at), retry: undefined, losses: 0, retryAt: undefined };
@@ -159,6 +171,7 @@ function cutOff(session: Session, at: number): Session {
       outcome: 'error',
       failure,
       stopping: undefined,
+      openCallId: undefined,
     }),
     failure,
   };
@@ -172,12 +185,17 @@ function moved(session: Session, status: SessionStatus, at: number): Session {
   return session.status === status ? session : { ...session, status, statusAt: at };
 }
 
-function add(sum: Usage | undefined, more: Usage): Usage {
+/** Whether it belongs to a turn that is not the last one any more: the record of that turn is the store's (append-plan.ts). */
+export function isLateUsage(session: Session, event: Pick<FoldEvent, 'type' | 'turnId'>): boolean {
+  return event.type === 'model.usage' && event.turnId !== undefined && event.turnId !== session.turn?.id;
+}
+
+export function addUsage(sum: Usage, more: Usage): Usage {
   return {
-    inputTokens: (sum?.inputTokens ?? 0) + more.inputTokens,
-    outputTokens: (sum?.outputTokens ?? 0) + more.outputTokens,
-    cacheCreationInputTokens: (sum?.cacheCreationInputTokens ?? 0) + more.cacheCreationInputTokens,
-    cacheReadInputTokens: (sum?.cacheReadInputTokens ?? 0) + more.cacheReadInputTokens,
-    complete: (sum?.complete ?? true) && more.complete,
+    inputTokens: sum.inputTokens + more.inputTokens,
+    outputTokens: sum.outputTokens + more.outputTokens,
+    cacheCreationInputTokens: sum.cacheCreationInputTokens + more.cacheCreationInputTokens,
+    cacheReadInputTokens: sum.cacheReadInputTokens + more.cacheReadInputTokens,
+    complete: sum.complete && more.complete,
   };
 }

@@ -14,9 +14,16 @@ import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
-import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
+import { seqOfEventId, type TurnId, turnIdOf } from '../kernel/id.ts';
+import { turnOfCall } from './call-turn.ts';
 import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
 import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
+
+/** What a model call had said when it was cut: people have seen it. Journalled only while that call is open. */
+export interface Said {
+  readonly callId: string;
+  readonly text: string;
+}
 
 export type Command =
   | {
@@ -40,6 +47,7 @@ export type Command =
       readonly outcome: TurnOutcome;
       readonly resultEventId?: string | undefined;
       readonly failure?: Failure | undefined;
+      readonly said?: Said | undefined;
     }
   /** The gateway counts what a model call used, also of a call whose turn is over by now. */
   | { readonly kind: 'meter'; readonly usage: BodyOf<'model.usage'> }
@@ -49,8 +57,13 @@ export type Command =
       readonly reason: string;
       readonly attemptMax: number;
       readonly retryInMs: number;
+      readonly said?: Said | undefined;
     }
-  | { readonly kind: 'hibernate' };
+  /** `processes`: what still runs in the background and ends with the hands. */
+  | { readonly kind: 'hibernate'; readonly processes?: number | undefined };
+
+/** Of a message that was cut: as much as is shown of one that is being written, and far below one event's bound. */
+export const SAID_CHARS_MAX = 512 * 1024;
 
 type Verdict = 'yes' | 'nothing' | 'refuse';
 
@@ -97,7 +110,12 @@ export function decide(session: Session, command: Command): Decision {
     case 'completeTurn':
       return completeTurn(session, command);
     case 'meter':
-      return append({ type: 'model.usage', actor: SYSTEM, turnId: session.turn?.id, body: command.usage });
+      return append({
+        type: 'model.usage',
+        actor: SYSTEM,
+        turnId: turnOfCall(session, command.usage.callId),
+        body: command.usage,
+      });
     case 'takeLease':
       return append({
         type: 'brain.started',
@@ -108,7 +126,7 @@ export function decide(session: Session, command: Command): Decision {
       return loseBrain(session, command);
     case 'hibernate':
       if (session.lease === undefined) return NOTHING;
-      return append({ type: 'session.hibernated', actor: SYSTEM, body: { epoch: session.epoch } });
+      return append(hibernatedEvent(session, command.processes ?? 0));
   }
 }
 
@@ -179,14 +197,38 @@ function completeTurn(session: Session, command: Extract<Command, { kind: 'compl
   if (unseen && turn.stopping === undefined && (outcome === 'completed' || outcome === 'needs_input')) {
     return { kind: 'refuse', fault: new InputPending() };
   }
-  return append(completedEvent(session, outcome, session.turnCount, resultEventId, failure));
+  return append(
+    ...abortedEvents(session, command.said),
+    completedEvent(session, outcome, session.turnCount, resultEventId, failure),
+  );
 }
 
 function loseBrain(session: Session, command: Extract<Command, { kind: 'loseBrain' }>): Decision {
   const { reason, attemptMax, retryInMs } = command;
   if (session.lease === undefined) return NOTHING;
   const body = { epoch: session.epoch, reason, attempt: session.losses + 1, attemptMax, retryInMs };
-  return append({ type: 'brain.lost', actor: SYSTEM, body });
+  return append(...abortedEvents(session, command.said), { type: 'brain.lost', actor: SYSTEM, body });
+}
+
+/** What was being said, as a message: unless its call has ended by now, and the whole answer is in the log. */
+function abortedEvents(session: Session, said: Said | undefined): readonly NewEvent[] {
+  const { turn } = session;
+  if (said === undefined || turn?.state !== 'running' || turn.openCallId !== said.callId) return [];
+  const event = abortedEvent(turn.id, said);
+  return event === undefined ? [] : [event];
+}
+
+/** Undefined when there is nothing to see. */
+export function abortedEvent(turnId: TurnId, { callId, text }: Said): NewEvent | undefined {
+  if (text.trim() === '') return undefined;
+  // A cut may go through a character of two units; half of one cannot be sent back.
+  const body = { callId, text: text.slice(0, SAID_CHARS_MAX).toWellFormed(), aborted: true };
+  return { type: 'agent.message', actor: { kind: 'agent' }, turnId, body };
+}
+
+function hibernatedEvent({ epoch }: Session, processes: number): NewEvent {
+  const body = processes === 0 ? { epoch } : { epoch, processes };
+  return { type: 'session.hibernated', actor: SYSTEM, body };
 }
 
 function nextTurn(session: Session): number {

@@ -3,18 +3,21 @@
  * the built-in server that speaks the Messages API and plays a script (docs/rehearsal.md).
  */
 import { InvalidInput } from '../kernel/fault.ts';
-import { PROVIDERS, type Provider } from '../secrets/credential-store.ts';
+import { isProvider, type Provider } from '../secrets/provider-table.ts';
 
 export type ModelProvider = Provider | 'rehearsal';
 
-const PATTERN = /^([a-z]+)\/([A-Za-z0-9][A-Za-z0-9._:-]{0,127})$/;
+/** An Amazon resource name has about a hundred, and names of proxies are put together from several. */
+const NAME_CHARS_MAX = 256;
+/** Providers' own names: `meta/llama-3`, `claude-x@20250101`, `us.anthropic.claude-x-v1:0`, `arn:aws:bedrock:…/x`, `a+b`. */
+const PATTERN = /^([a-z][a-z0-9-]*)\/([A-Za-z0-9][A-Za-z0-9._:@+-]*(?:\/[A-Za-z0-9._:@+-]+)*)$/;
 
 /** Throws InvalidInput; whether the model exists only its provider knows, at the first turn. */
-export function parseModel(text: string): { provider: ModelProvider; name: string } {
-  const [, prefix, name] = PATTERN.exec(text) ?? [];
-  const provider = [...PROVIDERS, 'rehearsal' as const].find((candidate) => candidate === prefix);
-  if (provider === undefined || name === undefined) {
-    throw new InvalidInput('model', 'expected provider/name, for example anthropic/claude-sonnet-5.');
+export function parseModel(text: string, field = 'model'): { provider: ModelProvider; name: string } {
+  const [, provider, name] = PATTERN.exec(text) ?? [];
+  const isKnown = provider !== undefined && (provider === 'rehearsal' || isProvider(provider));
+  if (!isKnown || name === undefined || name.length > NAME_CHARS_MAX) {
+    throw new InvalidInput(field, 'expected provider/name, for example anthropic/claude-sonnet-5.');
   }
   return { provider, name };
 }

@@ -81,6 +81,8 @@ export interface Turn {
   /** Messages up to here have been part of a model call. */
   readonly consumedToSeq: number;
   readonly modelCalls: number;
+  /** The model call that has started and not ended: what it was saying can still be journalled (lifecycle.ts). */
+  readonly openCallId?: string | undefined;
   /** Set when somebody asked to end this turn; the outcome it will have. */
   readonly stopping?: 'canceled' | 'interrupted' | undefined;
   readonly usage: Usage;

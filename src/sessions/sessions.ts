@@ -9,12 +9,14 @@ import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnI
 import { JSON_DEPTH_MAX, MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
+import { wellFormedJson } from '../kernel/well-formed.ts';
 import type { MessageMode } from '../journal/event-catalog.ts';
 import type { Actor, BodyOf } from '../journal/event.ts';
 import { isJson } from '../journal/codec.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
+import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
 import { type Agents, parseLimits } from './agents.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
@@ -75,8 +77,8 @@ export interface SessionPorts {
   readonly clock: Clock;
   /** Default: the system's. */
   readonly chance?: Chance | undefined;
-  /** True when the server holds a key of its own (ANTHROPIC_API_KEY) for sessions without a credential. */
-  readonly serverKey: boolean;
+  /** The providers for which the server holds a key of its own (ANTHROPIC_API_KEY …), for sessions without a credential. */
+  readonly serverKeys: ReadonlySet<Provider>;
 }
 
 export class Sessions {
@@ -106,7 +108,7 @@ export class Sessions {
       limits: { ...agent.limits, ...parseLimits(request.limits) },
       metadata,
       key,
-      requestHash: requestHash([agent.id, text, request.model, request.limits, metadata, key]),
+      requestHash: hashOf(request, agent),
     };
     const command: Command = { kind: 'send', text, mode: 'steer', actor: request.actor };
     const entry = await sessions.create(origin, (session) => decide(session, command));
@@ -122,8 +124,8 @@ export class Sessions {
     const { sessionId, mode = 'steer', raw, actor } = message;
     const text = parseText('text', message.text, MESSAGE_BYTES_MAX);
     const idempotencyKey = parseKey('idempotencyKey', message.idempotencyKey);
-    if (raw !== undefined) parseMetadata({ raw }, 'raw', MESSAGE_BYTES_MAX);
-    const command: Command = { kind: 'send', text, mode, actor, ...(raw === undefined ? {} : { raw }) };
+    const kept = raw === undefined ? {} : parseMetadata({ raw }, 'raw', MESSAGE_BYTES_MAX);
+    const command: Command = { kind: 'send', text, mode, actor, ...kept };
     const key = idempotencyKey === undefined ? undefined : `message/${idempotencyKey}`;
     const appended = await this.#command(sessionId, command, { key });
     const { firstSeq: seq, replayed, state } = appended;
@@ -164,7 +166,8 @@ export class Sessions {
 
   /** What the gateway writes: what one request to a model service used. `requestKey` makes it once (J5). */
   async meter(sessionId: SessionId, requestKey: string, usage: BodyOf<'model.usage'>): Promise<void> {
-    await this.#command(sessionId, { kind: 'meter', usage }, { key: `usage/${requestKey}` });
+    const told = { ...usage, model: usage.model.toWellFormed() }; // the model service's own word
+    await this.#command(sessionId, { kind: 'meter', usage: told }, { key: `usage/${requestKey}` });
   }
 
   /** What a supervisor writes about the brain it keeps. */
@@ -218,7 +221,7 @@ export class Sessions {
     const [event] = await this.#ports.journal.read(sessionId, { after: seq - 1, limit: 1 });
     const body = await this.#ports.journal.readBody(sessionId, seq);
     const said: unknown = body === undefined ? null : JSON.parse(body);
-    if (event?.turnId === undefined || requestHash(said) !== requestHash({ text, mode, raw })) {
+    if (event?.turnId === undefined || !isSame(said, { text, mode, raw })) {
       throw new IdempotencyConflict(idempotencyKey ?? '');
     }
     const entry = await this.get(sessionId);
@@ -261,7 +264,7 @@ export class Sessions {
       return agent.credentialId;
     }
     const standard = await this.#ports.credentials.defaultOf(provider);
-    if (standard === undefined && !this.#ports.serverKey) throw new NoCredential(provider);
+    if (standard === undefined && !this.#ports.serverKeys.has(provider)) throw new NoCredential(provider);
     return standard?.id;
   }
 }
@@ -273,6 +276,16 @@ function turnOfMessage(session: Session, seq: number): TurnId {
   return turnIdOf(session.id, session.turnCount + 1);
 }
 
+/** As the request was given: texts are made well-formed, and the request is the same whether or not they were before. */
+function hashOf({ input, model, limits, metadata, key }: StartSession, agent: Agent): string {
+  return requestHash([agent.id, input, model, limits, metadata, key]);
+}
+
+function isSame(said: unknown, again: unknown): boolean {
+  return requestHash(wellFormedJson(said)) === requestHash(wellFormedJson(again));
+}
+
+/** Answers it well-formed. */
 function parseMetadata<T extends Readonly<Record<string, unknown>>>(
   value: T | undefined,
   field = 'metadata',
@@ -283,8 +296,9 @@ function parseMetadata<T extends Readonly<Record<string, unknown>>>(
     throw new InvalidInput(field, 'expected a JSON object.');
   }
   if (!isJson(value)) throw new InvalidInput(field, `expected JSON of at most ${JSON_DEPTH_MAX} levels.`);
-  const bytes = Buffer.byteLength(JSON.stringify(value));
+  const kept = wellFormedJson(value) as T; // JSON, checked above, of the same shape
+  const bytes = Buffer.byteLength(JSON.stringify(kept));
   if (bytes > bytesMax)
     throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);
-  return value;
+  return kept;
 }

@@ -11,6 +11,7 @@
  *   POST /unit/tools/<callId>/cancel   -> 204
  *   POST /v1/messages                  -> the model gateway; header x-holdfast-call names the model call
  *
+ * A refusal of a model call has the form that the model service uses, and the header x-holdfast-refusal.
  * A refusal is `{ error: { code, message } }` with the fault's status (401 unauthenticated, 409 lifecycle and epoch).
  */
 import type { RecordedEvent } from '../journal/event.ts';
@@ -71,6 +72,9 @@ export interface UnitDelta {
 
 /** The header that ties a gateway request to its model call, for metering. */
 export const CALL_HEADER = 'x-holdfast-call';
+
+/** On answers to model calls: set on what the gateway refuses itself, absent on what the model service says. */
+export const REFUSAL_HEADER = 'x-holdfast-refusal';
 
 /** The line on a brain's stdin that gives a spare its session. The token is never in its arguments or environment. */
 export interface Assign {

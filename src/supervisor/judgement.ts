@@ -8,7 +8,8 @@
  *   messages wait and the brain has not taken them up in time  lost (it hangs)
  *   a turn was asked to stop and has not in time               stopOverdue
  *   a turn runs past its deadline                              deadline
- *   nothing to do for long enough, or evicted                  idle
+ *   nothing to do for long enough and no command runs in the
+ *   background, or evicted                                     idle
  *   otherwise                                                  wait, until the earliest of these times
  */
 import { turnDeadline, wantsBrain } from '../sessions/lifecycle.ts';
@@ -26,6 +27,8 @@ export interface Watched {
   readonly shutdown: boolean;
   /** The slot is needed for another session. */
   readonly evicted: boolean;
+  /** Commands run in the background: not idle before then. */
+  readonly busyUntil: number;
   readonly idleMs: number;
 }
 
@@ -65,7 +68,7 @@ function beginDeadline({ status, statusAt }: Session, assignedAt: number): numbe
   return status === 'queued' ? Math.max(statusAt, assignedAt) + BEGIN_MS_MAX : Infinity;
 }
 
-function idleDeadline(session: Session, { evicted, idleMs }: Watched): number {
+function idleDeadline(session: Session, { evicted, idleMs, busyUntil }: Watched): number {
   if (wantsBrain(session)) return Infinity;
-  return evicted ? 0 : session.statusAt + idleMs;
+  return evicted ? 0 : Math.max(session.statusAt + idleMs, busyUntil);
 }

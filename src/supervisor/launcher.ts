@@ -4,6 +4,7 @@
  */
 import type { SessionId } from '../kernel/id.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
+import type { FilesAsOf, LogPlace } from './workspace-archive.ts';
 
 /** How a process ended; `null` where the other one is set. */
 export interface Ended {
@@ -27,9 +28,13 @@ export interface Brain {
 export interface Hands {
   readonly pid: number;
   readonly ended: Promise<Ended>;
+  /** How far into the log the files reached with which they began. */
+  readonly filesAsOf: FilesAsOf;
   /** Rejects with HandsLost when the hands end before the result came. */
   call(call: ToolCall): Promise<ToolResult>;
   cancel(callId: string): void;
+  /** How many processes run that commands have left behind; 0 when the hands do not say. */
+  background(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -39,10 +44,20 @@ export interface Launcher {
   /** Resolves when the hands serve, with the session's workspace as it was left. `signal` ends the wait for a workspace. */
   launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands>;
   /**
+   * Keeps the session's files as they are now where the next server finds them, while its hands live. `place` is how far the log has
+   * come. Never rejects: false when they could not be kept.
+   */
+  checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean>;
+  /**
    * The session's hands have ended, and it starts no others for now: what they left is kept where the next server finds it.
    * Never rejects: what cannot be kept stays as it is and is tried again.
    */
-  rest(sessionId: SessionId): Promise<void>;
-  /** Removes what the session left, here and wherever it was kept; only once its hands have ended. Again is no matter. */
-  forget(sessionId: SessionId): Promise<void>;
+  rest(sessionId: SessionId, place?: LogPlace): Promise<void>;
+  /**
+   * Removes what the session left, here and wherever it was kept; only once its hands have ended. Again is no matter. False when another
+   * server still has it: to be tried again.
+   */
+  forget(sessionId: SessionId): Promise<boolean>;
+  /** Those that have left something here. */
+  sessions(): Promise<readonly SessionId[]>;
 }

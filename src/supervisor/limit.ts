@@ -1,4 +1,5 @@
 /** The limits of supervision. Those that a deployment tunes are options with these as defaults (docs/configuration.md). */
+import { END_GRACE_MS } from '../hands/limit.ts';
 
 /** Sessions that run at the same time on this machine: each holds a brain of some 100 MB. */
 export const SLOTS_DEFAULT = 16;
@@ -6,6 +7,24 @@ export const SLOTS_DEFAULT = 16;
 export const SPARES_DEFAULT = 1;
 /** A session with nothing to do keeps its brain and hands this long, since a follow-up often comes soon. */
 export const IDLE_MS_DEFAULT = 30_000;
+/** A session with nothing to do but commands in the background stays this long: a long build or a server ends sooner or is forgotten. */
+export const BACKGROUND_MS_DEFAULT = 3_600_000;
+/** How often it is looked whether they still run. */
+export const BACKGROUND_LOOK_MS = 2_000;
+/** A stop that takes longer is cut off, as by a crash: some gigabytes of files are saved in it, and what hangs does not hang for ever. */
+export const STOP_MS_DEFAULT = 60_000;
+/** How long the end of a turn waits for its files to be saved: some gigabytes take as long. */
+export const SAVE_MS_MAX = 30_000;
+/** The same for a turn that somebody stopped; with the grace of its commands it fits into STOP_GRACE_MS. */
+export const STOPPED_SAVE_MS_MAX = 2_000;
+/** How long the next turn waits for commands that were stopped: their grace, and a little for what is killed then. */
+export const END_MS_MAX = END_GRACE_MS + 1_000;
+/** Events that are looked through for tools that were used since a checkpoint: a busy turn writes some hundred. */
+export const LOOKED_BACK_EVENTS_MAX = 10_000;
+/** How often it is tried again to remove what closed sessions have left: a server that has it, and is dead, is known to be after as long. */
+export const REMOVAL_RETRY_MS = 15_000;
+/** Of these, at most: more wait for the next start. */
+export const REMOVALS_MAX = 10_000;
 /** Wishes are hints; this often the supervisor looks at the store itself. */
 export const SWEEP_MS = 1_000;
 /** Sessions taken from the store in one sweep. */
@@ -17,8 +36,8 @@ export const LOSSES_MAX = 5;
 /** Wait before the next brain: doubles from the first to the last. */
 export const RETRY_FIRST_MS = 100;
 export const RETRY_LAST_MS = 10_000;
-/** A turn that was asked to stop gets this long before its brain is ended for it (v3 contract D.9). */
-export const STOP_GRACE_MS = 5_000;
+/** A turn that was asked to stop gets this long before its brain is ended for it: its commands clean up, and its files are saved. */
+export const STOP_GRACE_MS = 8_000;
 /** Hands that die at once this many times in a row are not started again for that call. */
 export const HANDS_ATTEMPTS_MAX = 3;
 /** A spare is replaced a little after it was taken, so that loading it does not slow the session that took it. */

@@ -13,16 +13,18 @@ import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
-import { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
-import { SessionArchived, TurnOver } from '../sessions/faults.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import type { Brain, Ended } from './launcher.ts';
+import type { Brain } from './launcher.ts';
 import { type Judgement, judge, stoppingOf } from './judgement.ts';
-import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
+import { BACKGROUND_LOOK_MS, LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
+import { describe, isOver } from './slot-end.ts';
+import { logPlaceOf } from './log-place.ts';
 import type { Spares } from './spares.ts';
+import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
+import type { LogPlace } from './workspace-archive.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;
@@ -33,6 +35,9 @@ export interface SlotPorts {
   readonly logger: Logger;
   readonly owner: string;
   readonly idleMs: number;
+  readonly draftOf: DraftOf;
+  /** How long commands in the background keep an idle session from hibernating. */
+  readonly backgroundMs: number;
 }
 
 /** Why the watch over a brain ended. */
@@ -46,6 +51,7 @@ export class Slot {
   #woken = false;
   #evicted = false;
   #idleSince: number | undefined;
+  #busyUntil = 0;
 
   constructor(sessionId: SessionId, ports: SlotPorts) {
     this.sessionId = sessionId;
@@ -55,6 +61,11 @@ export class Slot {
   /** Set while the session has nothing to do and the slot may be asked to give way. */
   get idleSince(): number | undefined {
     return this.#evicted ? undefined : this.#idleSince;
+  }
+
+  /** Commands run in the background: others give way first. */
+  get isBusy(): boolean {
+    return this.#busyUntil > 0;
   }
 
   /** Something was appended to the session's log. */
@@ -80,7 +91,8 @@ export class Slot {
     } finally {
       this.#idleSince = undefined;
       await this.#endBrain();
-      await this.#ports.workbench.release(this.sessionId); // S4
+      const place = await this.#place().catch(() => undefined); // the store does not answer: the age of the files stays as it is
+      await this.#ports.workbench.release(this.sessionId, place); // S4
     }
   }
 
@@ -93,6 +105,7 @@ export class Slot {
 
     const epoch = await this.#takeLease(session.epoch);
     if (epoch === undefined) return 'done';
+    if (session.status === 'running') await this.#ports.workbench.resume(this.sessionId, signal);
     const assignedAt = clock.now();
     const outcome = await spares.take().then(
       (it) => {
@@ -133,9 +146,11 @@ export class Slot {
       case 'stopOverdue':
         await this.#endTurn(outcome.turn, outcome.outcome, epoch);
         return 'again';
+      case 'shutdown':
+        await this.#keepDraft(epoch);
+        return 'done';
       case 'hibernated':
       case 'replaced':
-      case 'shutdown':
         return 'done';
       default:
         return never(outcome);
@@ -143,7 +158,7 @@ export class Slot {
   }
 
   async #lose(how: string, epoch: number): Promise<'again' | 'done'> {
-    const { sessions, logger } = this.#ports;
+    const { sessions, logger, draftOf } = this.#ports;
     const { session } = await sessions.get(this.sessionId);
     if (!wantsBrain(session)) {
       await this.#hibernate(epoch); // nothing was lost: it had nothing to do
@@ -152,7 +167,8 @@ export class Slot {
     const attempt = session.losses + 1;
     const retryInMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** session.losses);
     logger.warn('brain lost', { epoch, how, attempt, retryInMs });
-    const lost = { kind: 'loseBrain', reason: how, attemptMax: LOSSES_MAX, retryInMs } as const;
+    const said = unfinishedIn(session, draftOf);
+    const lost = { kind: 'loseBrain', reason: how, attemptMax: LOSSES_MAX, retryInMs, said } as const;
     await sessions.supervise(this.sessionId, lost, epoch);
     if (attempt >= LOSSES_MAX) await this.#fail(session, epoch, how);
     return 'again';
@@ -160,14 +176,28 @@ export class Slot {
 
   /** Ends a turn for its brain, and what its tools still do; nothing when another turn runs by now. */
   async #endTurn(number: number, outcome: TurnOutcome, epoch: number): Promise<void> {
-    const { sessions, workbench } = this.#ports;
-    workbench.cancelAll(this.sessionId);
-    await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome }, epoch);
+    const { sessions, workbench, draftOf } = this.#ports;
+    await workbench.cancelAll(this.sessionId);
+    await workbench.checkpoint(this.sessionId, await this.#place(number), outcome);
+    const said = unfinishedIn((await sessions.get(this.sessionId)).session, draftOf);
+    await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome, said }, epoch);
+  }
+
+  /** The server ends in the middle of a message. */
+  async #keepDraft(epoch: number): Promise<void> {
+    const { sessions, draftOf } = this.#ports;
+    const events = unfinishedEvents((await sessions.get(this.sessionId)).session, draftOf);
+    if (events.length > 0) await sessions.supervise(this.sessionId, { kind: 'record', events }, epoch);
+  }
+
+  /** How far the log has come. `turn` is about to be over. */
+  async #place(turn?: number): Promise<LogPlace> {
+    return logPlaceOf(await this.#ports.sessions.get(this.sessionId), turn);
   }
 
   /** Brains keep dying: the turn ends with an error, and the next message tries again. */
   async #fail(session: Session, epoch: number, how: string): Promise<void> {
-    const { sessions } = this.#ports;
+    const { sessions, workbench } = this.#ports;
     const code = 'BRAIN_LOST';
     const message = `The brain ended ${LOSSES_MAX} times without progress (${how}). Send a message to try again.`;
     if (session.status === 'queued')
@@ -188,6 +218,7 @@ export class Slot {
       },
       epoch,
     );
+    await workbench.checkpoint(this.sessionId, await this.#place(now.turnCount), 'error');
     await sessions.supervise(
       this.sessionId,
       { kind: 'completeTurn', outcome: 'error', failure: { code, message } },
@@ -212,23 +243,36 @@ export class Slot {
       const now = clock.now();
       stopSince = stoppingOf(session) === undefined ? undefined : (stopSince ?? now);
       this.#idleSince = wantsBrain(session) ? undefined : session.statusAt;
-      const evicted = this.#evicted;
-      const watched = { epoch, assignedAt, stopSince, ended, shutdown: signal.aborted, evicted, idleMs };
-      const judgement = judge(session, watched, now);
+      if (wantsBrain(session)) this.#busyUntil = 0;
+      const [evicted, busyUntil] = [this.#evicted, this.#busyUntil];
+      const known = { epoch, assignedAt, stopSince, ended, shutdown: signal.aborted };
+      const judgement = judge(session, { ...known, evicted, busyUntil, idleMs }, now);
       if (judgement.kind === 'idle') {
+        if (!evicted && (await this.#isBusyAt(now, session.statusAt + idleMs))) continue;
         if (await this.#hibernate(epoch)) return { kind: 'hibernated' };
+      } else if (judgement.kind === 'shutdown' && !wantsBrain(session) && this.#busyUntil > 0) {
+        await this.#hibernate(epoch); // so that the model is told what has ended
+        return judgement;
       } else if (judgement.kind !== 'wait') return judgement;
       else if (!this.#woken) await this.#changed(judgement.until, signal);
     }
   }
 
+  /** Whether commands run in the background, and may: then it is looked again later. */
+  async #isBusyAt(now: number, idleAt: number): Promise<boolean> {
+    const { workbench, backgroundMs } = this.#ports;
+    const mayUntil = idleAt + backgroundMs;
+    const isBusy = now < mayUntil && (await workbench.background(this.sessionId)) > 0;
+    this.#busyUntil = isBusy ? Math.min(now + BACKGROUND_LOOK_MS, mayUntil) : 0;
+    return isBusy;
+  }
+
   /** False when a message came in between: the brain stays. */
   async #hibernate(epoch: number): Promise<boolean> {
-    const { firstSeq, lastSeq } = await this.#ports.sessions.supervise(
-      this.sessionId,
-      { kind: 'hibernate' },
-      epoch,
-    );
+    const { sessions, workbench } = this.#ports;
+    const processes = await workbench.background(this.sessionId);
+    const command = { kind: 'hibernate', processes } as const;
+    const { firstSeq, lastSeq } = await sessions.supervise(this.sessionId, command, epoch);
     return lastSeq >= firstSeq;
   }
 
@@ -249,22 +293,4 @@ export class Slot {
     this.#brain = undefined;
     await brain?.stop();
   }
-}
-
-/** For the log of the session, which its users read: what a process says before it dies is for the diagnostics. */
-function describe({ code, signal }: Ended): string {
-  return signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-}
-
-/** Faults that mean: this session is no longer this slot's. */
-function isOver(
-  error: unknown,
-): error is EpochStale | SessionArchived | TurnOver | SessionNotFound | LogFull {
-  return (
-    error instanceof EpochStale ||
-    error instanceof SessionArchived ||
-    error instanceof TurnOver ||
-    error instanceof SessionNotFound ||
-    error instanceof LogFull
-  );
 }

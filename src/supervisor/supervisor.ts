@@ -4,7 +4,8 @@
  *
  * V1 A session has at most one slot here; across supervisors the lease's epoch decides (J4).
  * V2 A session leased by another owner that lives is left alone.
- * V3 When all slots are taken, those that are idle longest are evicted; else sessions wait in status queued, oldest first.
+ * V3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
+ *    wait in status queued, oldest first.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
@@ -14,19 +15,21 @@ import type { SessionJournal, SessionStore } from '../sessions/session-store.ts'
 import type { Launcher } from './launcher.ts';
 import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
 import type { Owners } from './owners.ts';
+import { Removals } from './removals.ts';
 import { Slot, type SlotPorts } from './slot.ts';
 
 export interface SupervisorPorts extends SlotPorts {
   readonly journal: SessionJournal;
   readonly store: SessionStore;
   readonly owners: Owners;
-  readonly launcher: Pick<Launcher, 'forget'>;
+  readonly launcher: Pick<Launcher, 'forget' | 'sessions'>;
   readonly slotsMax: number;
 }
 
 export class Supervisor implements Service {
   readonly name = 'supervisor';
   readonly #ports: SupervisorPorts;
+  readonly #removals: Removals;
   readonly #slots = new Map<SessionId, Slot>();
   readonly #running = new Set<Promise<void>>();
   readonly #hinted = new Set<SessionId>();
@@ -38,10 +41,12 @@ export class Supervisor implements Service {
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
+    this.#removals = new Removals(ports);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { journal, logger } = this.#ports;
+    const removing = this.#removals.run(signal, (sessionId) => this.#slots.has(sessionId));
     const unsubscribe = journal.onHint(({ sessionId }) => this.#hint(sessionId));
     try {
       while (!signal.aborted) {
@@ -54,7 +59,7 @@ export class Supervisor implements Service {
       }
     } finally {
       unsubscribe();
-      await Promise.all(this.#running); // slots end on the same signal
+      await Promise.all([...this.#running, removing]); // slots end on the same signal
     }
   }
 
@@ -82,7 +87,7 @@ export class Supervisor implements Service {
     for (const [index, sessionId] of missing.entries()) {
       const entry = entries[index];
       if (entry === undefined || this.#slots.has(sessionId)) continue;
-      if (entry.session.status === 'archived') this.#forget(sessionId);
+      if (entry.session.status === 'archived') this.#removals.start(sessionId, entry);
       if (!wantsBrain(entry.session) || this.#mustWait(sessionId)) continue;
       const holder = entry.session.lease?.owner;
       if (holder !== undefined && holder !== owner && alive.has(holder)) continue; // V2
@@ -117,20 +122,12 @@ export class Supervisor implements Service {
     return (this.#retryAt.get(sessionId) ?? 0) > this.#ports.clock.now();
   }
 
-  /** The session is closed: what it left on this machine goes. */
-  #forget(sessionId: SessionId): void {
-    const { launcher, logger } = this.#ports;
-    const forgetting: Promise<void> = launcher
-      .forget(sessionId)
-      .catch((error: unknown) => logger.warn('workspace not removed', { sessionId, error }))
-      .finally(() => this.#running.delete(forgetting));
-    this.#running.add(forgetting);
-  }
-
   #evictIdle(count: number): void {
     if (count === 0) return;
     const idle = [...this.#slots.values()].filter((slot) => slot.idleSince !== undefined);
-    const longest = idle.toSorted((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0));
+    const longest = idle.toSorted(
+      (a, b) => Number(a.isBusy) - Number(b.isBusy) || (a.idleSince ?? 0) - (b.idleSince ?? 0),
+    );
     for (const slot of longest.slice(0, count)) slot.evict();
   }
 

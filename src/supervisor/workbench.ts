@@ -6,15 +6,20 @@
  * B1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
  * B2 After `release` no call of that bench starts hands again, whatever was under way.
  * B3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
+ * B4 No call runs on files that are older than the log before the log says so, and no turn goes on here that has used tools elsewhere.
  */
 import { HandsLost } from '../hands/faults.ts';
 import { LOST } from '../hands/tool-result.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
+import type { TurnOutcome } from '../journal/event-catalog.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { once } from '../kernel/tail.ts';
 import type { Hands, Launcher } from './launcher.ts';
-import { HANDS_ATTEMPTS_MAX } from './limit.ts';
-import { WorkspaceHeld } from './workspace-archive.ts';
+import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
+import { type FilesAsOf, type LogPlace, WorkspaceHeld } from './workspace-archive.ts';
+import type { WorkspaceLog } from './workspace-log.ts';
 
 interface Bench {
   hands: Promise<Hands> | undefined;
@@ -22,7 +27,24 @@ interface Bench {
   used: boolean;
   /** Aborted by `release`. */
   readonly released: AbortController;
-  readonly running: Set<string>;
+  readonly running: Map<string, Promise<unknown>>;
+  /** With which files the first hands began; undefined once the log says what there is to say (B4). */
+  untold: FilesAsOf | undefined;
+  telling: Promise<void> | undefined;
+  /** Calls were made since the last checkpoint was begun. */
+  isChanged: boolean;
+  /** How far the log has come, for the next checkpoint. */
+  place: LogPlace | undefined;
+  saving: Promise<unknown> | undefined;
+  /** The checkpoint after that one. */
+  next: Promise<unknown> | undefined;
+}
+
+export interface WorkbenchPorts {
+  readonly launcher: Launcher;
+  readonly log: Pick<WorkspaceLog, 'told' | 'callsOf'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 const RELEASED: ToolResult = {
@@ -32,10 +54,10 @@ const RELEASED: ToolResult = {
 };
 
 export class Workbench {
-  readonly #ports: { launcher: Launcher; logger: Logger };
+  readonly #ports: WorkbenchPorts;
   readonly #benches = new Map<SessionId, Bench>();
 
-  constructor(ports: { launcher: Launcher; logger: Logger }) {
+  constructor(ports: WorkbenchPorts) {
     this.#ports = ports;
   }
 
@@ -45,7 +67,13 @@ export class Workbench {
       hands: undefined,
       used: false,
       released: new AbortController(),
-      running: new Set(),
+      running: new Map(),
+      untold: undefined,
+      telling: undefined,
+      isChanged: false,
+      place: undefined,
+      saving: undefined,
+      next: undefined,
     });
   }
 
@@ -56,12 +84,32 @@ export class Workbench {
   async call(sessionId: SessionId, call: ToolCall): Promise<ToolResult> {
     const bench = this.#benches.get(sessionId);
     if (bench === undefined) return RELEASED;
-    bench.running.add(call.callId);
+    bench.isChanged = true;
+    const attempts = this.#attempts(sessionId, bench, call);
+    bench.running.set(call.callId, attempts);
     try {
-      return await this.#attempts(sessionId, bench, call);
+      return await attempts;
     } finally {
       bench.running.delete(call.callId);
     }
+  }
+
+  /**
+   * Before a turn goes on that others have begun: when it has used tools, its files are brought here and the log is told what is missing
+   * (B4). A workspace that cannot be had is no hindrance: its calls say so.
+   */
+  async resume(sessionId: SessionId, signal: AbortSignal): Promise<void> {
+    const bench = this.#benches.get(sessionId);
+    if (bench === undefined || bench.used) return;
+    const calls = await this.#ports.log.callsOf(sessionId);
+    if (calls === 'none') return;
+    const resumed = this.#handsOf(sessionId, bench)
+      .then(() => this.#tell(sessionId, bench, calls === 'open'))
+      .catch((error: unknown) => this.#ports.logger.warn('workspace not brought here', { sessionId, error }));
+    await once((done) => {
+      void resumed.finally(done);
+      return () => undefined;
+    }, signal);
   }
 
   cancel(sessionId: SessionId, callId: string): void {
@@ -71,13 +119,39 @@ export class Workbench {
     );
   }
 
-  /** For a turn that was ended without its brain: what still runs must not go on into the next turn. */
-  cancelAll(sessionId: SessionId): void {
-    for (const callId of this.#benches.get(sessionId)?.running ?? []) this.cancel(sessionId, callId);
+  /** For a turn that was ended without its brain: what still runs must not go on into the next turn. Waits for its end, for a while. */
+  async cancelAll(sessionId: SessionId): Promise<void> {
+    const running = [...(this.#benches.get(sessionId)?.running ?? [])];
+    for (const [callId] of running) this.cancel(sessionId, callId);
+    await this.#within(Promise.all(running.map(([, end]) => end)), END_MS_MAX);
   }
 
-  /** Stops the session's hands, if it has any, and lets the workspace rest. */
-  async release(sessionId: SessionId): Promise<void> {
+  /**
+   * Keeps the files as the turn leaves them, if any tool was used; to be called before the log says that it is over, so that whoever
+   * reads that finds them on every server. Waits as long as such an end may wait; what takes longer goes on.
+   */
+  async checkpoint(sessionId: SessionId, place: LogPlace, outcome: TurnOutcome): Promise<void> {
+    const bench = this.#benches.get(sessionId);
+    if (bench === undefined) return;
+    bench.place = place;
+    if (bench.isChanged) bench.next ??= this.#save(sessionId, bench);
+    const isInTime = await this.#within(bench.next ?? bench.saving, waitMsOf(outcome));
+    if (!isInTime)
+      this.#ports.logger.warn('the turn ends before its files are saved', { sessionId, ...place });
+  }
+
+  /** How many processes run in the background that the session's commands have left behind. */
+  async background(sessionId: SessionId): Promise<number> {
+    const hands = this.#benches.get(sessionId)?.hands;
+    if (hands === undefined) return 0;
+    return hands.then(
+      (it) => it.background(),
+      () => 0,
+    );
+  }
+
+  /** Stops the session's hands, if it has any, and lets the workspace rest. `place` is how far the log has come, when that is known. */
+  async release(sessionId: SessionId, place?: LogPlace): Promise<void> {
     const bench = this.#benches.get(sessionId);
     if (bench === undefined) return;
     this.#benches.delete(sessionId);
@@ -86,7 +160,8 @@ export class Workbench {
       (hands) => hands.stop(),
       () => undefined,
     );
-    if (bench.used) await this.#ports.launcher.rest(sessionId); // B3
+    const told = bench.untold === undefined ? place : undefined; // else whoever comes next has to say it
+    if (bench.used) await this.#ports.launcher.rest(sessionId, told); // B3
   }
 
   async close(): Promise<void> {
@@ -100,6 +175,8 @@ export class Workbench {
       if (bench.released.signal.aborted) return RELEASED;
       try {
         const hands = await this.#handsOf(sessionId, bench);
+        await this.#tell(sessionId, bench, mayHaveRun);
+        if (bench.released.signal.aborted) return RELEASED;
         return await hands.call(call);
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
@@ -117,6 +194,7 @@ export class Workbench {
     if (bench.hands !== undefined) return bench.hands;
     bench.used = true;
     const launching = this.#ports.launcher.launchHands(sessionId, bench.released.signal).then((hands) => {
+      if (hands.filesAsOf.kind !== 'now') bench.untold = hands.filesAsOf;
       this.#ports.logger.info('hands started', { sessionId, pid: hands.pid });
       return hands;
     });
@@ -127,4 +205,44 @@ export class Workbench {
     launching.then((hands) => void hands.ended.then(forget), forget);
     return launching;
   }
+
+  /** B4. Calls that come at the same time wait for the one that tells. */
+  async #tell(sessionId: SessionId, bench: Bench, mayHaveRun: boolean): Promise<void> {
+    const { untold } = bench;
+    if (untold === undefined) return;
+    bench.telling ??= this.#ports.log
+      .told(sessionId, untold, mayHaveRun)
+      .then(() => void (bench.untold = undefined))
+      .finally(() => void (bench.telling = undefined));
+    await bench.telling;
+  }
+
+  async #save(sessionId: SessionId, bench: Bench): Promise<void> {
+    await bench.saving;
+    bench.next = undefined;
+    bench.isChanged = false;
+    const { place } = bench;
+    if (place === undefined || bench.untold !== undefined) return;
+    const saving = this.#ports.launcher.checkpoint(sessionId, place).then((isKept) => {
+      bench.isChanged ||= !isKept;
+      bench.saving = undefined;
+    });
+    bench.saving = saving;
+    await saving;
+  }
+
+  /** False when it takes longer. */
+  async #within(work: Promise<unknown> | undefined, ms: number): Promise<boolean> {
+    if (work === undefined) return true;
+    const timer = new AbortController();
+    const late = this.#ports.clock.sleep(ms, timer.signal).then(() => timer.signal.aborted);
+    const isInTime = await Promise.race([work.then(() => true), late]);
+    timer.abort();
+    return isInTime;
+  }
+}
+
+/** A turn that somebody stopped ends soon: its files are kept beside the next one, and what a crash loses until then is told. */
+function waitMsOf(outcome: TurnOutcome): number {
+  return outcome === 'canceled' || outcome === 'interrupted' ? STOPPED_SAVE_MS_MAX : SAVE_MS_MAX;
 }

@@ -125,7 +125,14 @@ function projectionOf(query: string): (frame: Frame) => string {
 
 /** A subscription with some fields, aliases, inline fragments on types and interfaces, and named fragments used twice. */
 function subscriptionText(): string {
-  const frames = some(['CaughtUp', 'MessageDelta', 'SlowConsumer', 'SessionGone', 'CursorRefused'])
+  const frames = some([
+    'CaughtUp',
+    'MessageDelta',
+    'ThinkingDelta',
+    'SlowConsumer',
+    'SessionGone',
+    'CursorRefused',
+  ])
     .map((type) => `... on ${type} { ${fieldsText(type)} }`)
     .join(' ');
   const named = some(Object.keys(EVENTS)).map(typeNameOf);
@@ -170,6 +177,7 @@ function allFrames(): readonly Frame[] {
     { kind: 'events', sessionId: SESSION_ID, events: [], seq: 7 },
     { kind: 'caughtUp', sessionId: SESSION_ID, seq: 7 },
     { kind: 'delta', callId: pick(STRINGS), offset: 12, text: pick(STRINGS) },
+    { kind: 'thinking', callId: pick(STRINGS), offset: 0, text: pick(STRINGS) },
     { kind: 'slow', sessionId: SESSION_ID, seq: 2 ** 40 },
     { kind: 'gone', message: pick(STRINGS) },
     { kind: 'refused', sessionId: SESSION_ID, reason: pick(['foreign', 'ahead'] as const) },

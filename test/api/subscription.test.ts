@@ -101,6 +101,61 @@ describe.each([
   });
 });
 
+describe('a follower of what the model thinks', () => {
+  it.each([
+    ['by projection', QUICK],
+    ['by execution', BY_EXECUTION],
+  ])(
+    'gets it apart from the message, and what there is of it when it joins (%s)',
+    async (_how, selection) => {
+      const id = await door.session();
+      await door.beginTurn(id);
+      const client = clientOf();
+      const early = follow(client, id, { deltas: true }, selection);
+      await early.sees('the end of history', caughtUp);
+      door.live.delta(id, { callId: 'call-1', kind: 'thinking', offset: 0, text: 'Hm' });
+      await early.sees('the first thought', (frames) => frames.at(-1).text === 'Hm');
+      door.live.delta(id, { callId: 'call-1', offset: 0, text: 'Hel' });
+      await early.sees('the first word', (frames) => frames.at(-1).text === 'Hel');
+      const late = follow(client, id, { deltas: true }, selection);
+      await late.sees('all so far', (frames) => frames.at(-1)?.text === 'Hel');
+
+      const pieces = (follower: Follower): Answer[] =>
+        follower.frames.filter(({ callId }) => callId !== undefined);
+      expect(pieces(early)).toEqual([
+        { __typename: 'ThinkingDelta', callId: 'call-1', offset: 0, text: 'Hm' },
+        { __typename: 'MessageDelta', callId: 'call-1', offset: 0, text: 'Hel' },
+      ]);
+      expect(pieces(late)).toEqual(pieces(early));
+      await door.record(id, said('Hello'));
+      const after = follow(client, id, { deltas: true }, selection);
+      await after.sees('the end of history', caughtUp);
+      expect(pieces(after)).toEqual([]);
+    },
+  );
+
+  it('who does not know of thinking gets a frame without fields, and goes on', async () => {
+    const id = await door.session();
+    await door.beginTurn(id);
+    const old = follow(
+      clientOf(),
+      id,
+      { deltas: true },
+      QUICK.replace(/\.\.\. on ThinkingDelta \{[^}]*\}/, ''),
+    );
+    await old.sees('the end of history', caughtUp);
+    door.live.delta(id, { callId: 'call-1', kind: 'thinking', offset: 0, text: 'Hm' });
+    await old.sees('a frame', (frames) => frames.at(-1).__typename === 'ThinkingDelta');
+    await door.record(id, said('Hello'));
+    await old.sees('the message', (frames) => frames.at(-1).__typename === 'EventBatch');
+
+    expect(old.frames.find(({ __typename }) => __typename === 'ThinkingDelta')).toEqual({
+      __typename: 'ThinkingDelta',
+    });
+    expect(old.failed()).toBeUndefined();
+  });
+});
+
 describe('followers', () => {
   it('of the same session with the same document share one group, and each gets everything once', async () => {
     const id = await door.session();

@@ -12,6 +12,9 @@ import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { planOf } from '../../src/models/model-table.ts';
+import type { Agents } from '../../src/sessions/agents.ts';
+import type { ModelSettings } from '../../src/sessions/model-plan.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { queuedSession } from '../support/session-log.ts';
@@ -23,6 +26,8 @@ let server: Server;
 let folder: string;
 let sessionId: SessionId;
 let called: string[];
+let settings: ModelSettings | undefined;
+let onCheckpoint: () => void;
 
 beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
@@ -30,6 +35,8 @@ beforeEach(async () => {
   live = new Live({ journal });
   access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   called = [];
+  settings = undefined;
+  onCheckpoint = () => undefined;
   const unused = undefined as never; // agents and credentials are for starting sessions; these tests make theirs by hand
   const sessions = new Sessions({
     journal,
@@ -37,7 +44,7 @@ beforeEach(async () => {
     agents: unused,
     credentials: unused,
     clock,
-    serverKey: true,
+    serverKeys: new Set(['anthropic'] as const),
   });
   const tools = {
     call: async (_: SessionId, { callId }: { callId: string }) => {
@@ -45,12 +52,17 @@ beforeEach(async () => {
       return { outcome: 'ok', output: 'done', durationMs: 1 } as const;
     },
     cancel: (_: SessionId, callId: string) => void called.push(`cancel ${callId}`),
+    checkpoint: async (_: SessionId, { turn }: { turn: number }, outcome: string) => {
+      called.push(`checkpoint ${turn} ${outcome}`);
+      onCheckpoint();
+    },
   };
   const model = async (_: IncomingMessage, response: { end: () => void }): Promise<void> => {
     called.push('model');
     response.end();
   };
-  server = createUnitDoor({ access, sessions, agents: unused, journal, live, logger, tools, model });
+  const agents = { revision: async () => ({ prompt: 'Be brief.', settings }) } as unknown as Agents; // all that the door asks
+  server = createUnitDoor({ access, sessions, agents, journal, live, logger, tools, model });
   folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
   await new Promise<void>((resolve) => server.listen(join(folder, 'unit.sock'), resolve));
   sessionId = await started();
@@ -108,6 +120,31 @@ const record = (...events: readonly unknown[]) => ({ key: 'k', command: { kind: 
 const turnId = async (): Promise<string | undefined> =>
   (await store.sessions.get(sessionId))?.session.turn?.id;
 
+describe('an assignment', () => {
+  it('says how the model of the session is called', async () => {
+    settings = { effort: 'high', maxOutputTokens: 5_000, contextWindow: 50_000, cacheTtl: '1h' };
+    const { body } = await ask('GET', '/unit/assignment');
+
+    expect(body).toMatchObject({ sessionId, epoch: 1, prompt: 'Be brief.', limits: {} });
+    expect(body['plan']).toEqual(JSON.parse(JSON.stringify(planOf('rehearsal-echo', settings))));
+    expect(body['fallback']).toBeUndefined();
+  });
+
+  it('names the fallback as it is called, whose window is its own', async () => {
+    const asked: ModelSettings = { effort: 'high', cacheTtl: '1h' };
+    settings = { ...asked, contextWindow: 50_000, fallbackModel: 'rehearsal/tools' };
+    const { body } = await ask('GET', '/unit/assignment');
+
+    expect(body['fallback']).toEqual(JSON.parse(JSON.stringify(planOf('rehearsal-tools', asked))));
+  });
+
+  it('has no fallback where that is the model which the session was started with', async () => {
+    settings = { fallbackModel: 'rehearsal/echo' };
+
+    expect((await ask('GET', '/unit/assignment')).body['fallback']).toBeUndefined();
+  });
+});
+
 describe('an append', () => {
   it('is written once under its key, however often it comes', async () => {
     const first = await ask('POST', '/unit/append', begin);
@@ -115,6 +152,20 @@ describe('an append', () => {
 
     expect(first).toEqual({ status: 200, body: { firstSeq: 3, lastSeq: 3, replayed: false } });
     expect(again).toEqual({ status: 200, body: { firstSeq: 3, lastSeq: 3, replayed: true } });
+  });
+
+  it('that ends the turn is made once the files of the turn are kept', async () => {
+    await ask('POST', '/unit/append', begin);
+    const end = { key: 't1/completed', command: { kind: 'completeTurn', outcome: 'max_turns' } };
+    const headThen = (): Promise<number> => store.journal.head(sessionId);
+    let head: Promise<number> | undefined;
+    onCheckpoint = () => void (head = headThen());
+    await ask('POST', '/unit/append', end, access.mintUnitToken(sessionId, 7)); // of no brain here
+    expect(called).toEqual([]);
+    await ask('POST', '/unit/append', end);
+
+    expect(called).toEqual(['checkpoint 1 max_turns']);
+    expect([await head, await headThen()]).toEqual([3, 4]);
   });
 
   it('holds only what brains write, in the right form, in the running turn', async () => {
@@ -142,6 +193,62 @@ describe('an append', () => {
     for (const [body] of bad) codes.push((await ask('POST', '/unit/append', body)).body.error?.code);
     expect(codes).toEqual(bad.map(([, code]) => code));
     expect(await store.journal.head(sessionId)).toBe(3);
+  });
+});
+
+describe('half a character', () => {
+  it('that a model wrote comes into the log as U+FFFD, in texts, names and inputs, however deep', async () => {
+    await ask('POST', '/unit/append', begin);
+    const turn = await turnId();
+    const deep = '['.repeat(60) + '"\\ud83d"' + ']'.repeat(60);
+    const events = `[{"type":"agent.message","turnId":"${turn}","body":{"callId":"c","text":"cut \\uD83D"}},
+      {"type":"tool.call","turnId":"${turn}","body":{"callId":"t","modelCallId":"c","toolUseId":"u","tool":"bash",
+        "input":{"\\udE00":${deep},"whole":"\\ud83d\\ude00","spelled":"\\\\ud83d","__proto__":{"a":"\\udfff"}}}}]`;
+    const { status } = await ask(
+      'POST',
+      '/unit/append',
+      `{"key":"k","command":{"kind":"record","events":${events}}}`,
+    );
+    const log = await store.journal.read(sessionId, { after: 3, limit: 9 });
+
+    expect(status).toBe(200);
+    expect(log.map(({ body }) => body.isWellFormed() && !/[^\\]\\ud[89a-f]/i.test(body))).toEqual([
+      true,
+      true,
+    ]);
+    expect(JSON.parse(log[0]?.body ?? '').text).toBe('cut \ufffd');
+    const input = `{"\ufffd":${deep.replace('\\ud83d', '\ufffd')},"whole":"😀","spelled":"\\\\ud83d","__proto__":{"a":"\ufffd"}}`;
+    expect(JSON.stringify(JSON.parse(log[1]?.body ?? '').input)).toBe(input);
+  });
+
+  it('is in no failure either, which is cut where it is too long', async () => {
+    await ask('POST', '/unit/append', begin);
+    const failure = { code: 'X', message: `${'x'.repeat(1_999)}😀` };
+    await ask('POST', '/unit/append', {
+      key: 'k',
+      command: { kind: 'completeTurn', outcome: 'error', failure },
+    });
+    const entry = await store.sessions.get(sessionId);
+
+    expect(entry?.session.turn?.failure?.message.slice(-2)).toBe('x\ufffd');
+  });
+});
+
+describe('a delta', () => {
+  it('is of the message or of the thinking, and of nothing else', async () => {
+    const end = live.subscribe(sessionId, () => undefined);
+    const kinds = [undefined, 'message', 'thinking', 'tool', 7];
+    const statuses = [];
+    for (const [at, kind] of kinds.entries()) {
+      statuses.push(
+        (await ask('POST', '/unit/deltas', { callId: `c${at}`, kind, offset: 0, text: 'x' })).status,
+      );
+    }
+
+    expect(statuses).toEqual([204, 204, 204, 400, 400]);
+    expect(live.draftsOf(sessionId).map(({ callId }) => callId)).toEqual(['c0', 'c1']);
+    expect(live.draftsOf(sessionId, 'thinking').map(({ callId }) => callId)).toEqual(['c2']);
+    end();
   });
 });
 

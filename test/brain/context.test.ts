@@ -62,7 +62,7 @@ test('tool results that fill the context since the last metering are counted bef
   });
   const model = new ModelDouble({
     rules: [
-      { when: { user: 'Write down everything' }, answer: [{ text: 'It was all x.' }] },
+      { when: { user: 'Write down everything' }, answer: [{ text: 'The file was read four times: all x.' }] },
       { when: { said: 'condensed' }, answer: [{ text: 'Done.' }] },
       { answer: [1, 2, 3, 4].map(() => ({ tool: 'read', input: { path: 'x' } })) },
     ],
@@ -109,7 +109,7 @@ test('a compaction that is refused as too long is made again with less', async (
   const sizes: number[] = [];
   const model = new ModelDouble({
     rules: [
-      { when: { user: 'Write down everything' }, answer: [{ text: 'It was all x.' }] },
+      { when: { user: 'Write down everything' }, answer: [{ text: 'The file was read four times: all x.' }] },
       { when: { said: 'condensed' }, answer: [{ text: 'Done.' }] },
       { answer: [1, 2, 3, 4].map(() => ({ tool: 'read', input: { path: 'x' } })) },
     ],
@@ -125,6 +125,8 @@ test('a compaction that is refused as too long is made again with less', async (
   await settle(unit, model, QUICK);
 
   expect(unit.bodies('model.retried').map(({ waitMs }) => waitMs)).toEqual([0, 0]);
+  const compactions = model.requests.filter(({ callId }) => purposeOf(callId) === 'compaction');
+  expect(compactions.map(({ toolChoice }) => toolChoice)).toEqual([undefined, 'none', 'none']); // the prefix is lost by then
   expect(sizes[1]).toBeLessThan(sizes[0] ?? 0);
   expect(sizes[2]).toBeLessThan(sizes[1] ?? 0);
   expect(unit.session.turn?.outcome).toBe('completed');

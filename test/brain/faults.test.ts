@@ -109,7 +109,7 @@ test('tools in parallel go through the service and back, and the key is in nothi
 
   expect(unit.bodies('tool.call')).toHaveLength(3);
   expect(unit.session.turn?.outcome).toBe('completed');
-  expect(stage?.rehearsal.requests[0]?.headers['authorization']).toBe(`Bearer ${CANARY}`);
+  expect(JSON.stringify(stage?.rehearsal.requests[0]?.headers)).toContain(CANARY);
   expect(stage?.seen()).toContain('message_stop');
   expect(`${stage?.seen()}${JSON.stringify(unit.log)}`).not.toContain(CANARY);
 });

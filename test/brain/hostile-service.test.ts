@@ -81,26 +81,17 @@ test('a service that repeats the key in a stream leaves no key in the log and no
   expect(unit.bodies('agent.message').map((body) => body.text)).toEqual(['your key is [sealed], é']);
 });
 
-test('a tool call whose input is not JSON is asked for again, not taken for the end of the work', async () => {
+test('a tool call whose input is not JSON is answered with what is wrong, and not asked and paid for again', async () => {
   const { unit, calls } = await turn((response, number) => {
     if (number === 1) stream(response, call('{"command": tru'), end('tool_use'));
-    else if (number === 2) stream(response, call('{"command": "true"}'), end('tool_use'));
     else stream(response, text('done'), end('end_turn'));
   });
 
-  expect(calls).toBe(3);
-  expect(unit.bodies('model.retried').map(({ code }) => code)).toEqual(['invalid_answer']);
-  expect(unit.bodies('tool.call')).toHaveLength(1);
+  expect(calls).toBe(2);
+  expect(unit.bodies('model.retried')).toEqual([]);
+  expect(unit.bodies('tool.call')).toMatchObject([{ tool: 'bash', input: {} }]);
+  expect(unit.bodies('tool.result')).toMatchObject([{ outcome: 'failed' }]);
   expect(unit.session.turn?.outcome).toBe('completed');
-});
-
-test('a tool call whose input is never JSON ends the turn with an error', async () => {
-  const { unit, calls } = await turn((response) =>
-    stream(response, call('{"command": tru'), end('tool_use')),
-  );
-
-  expect(calls).toBe(MODEL_ATTEMPTS_MAX);
-  expect(unit.session.turn).toMatchObject({ outcome: 'error', failure: { code: 'MODEL_ANSWER_INVALID' } });
 });
 
 test('an answer that stops for a tool call without one is not the end of the work', async () => {
@@ -142,11 +133,6 @@ test.each([
   ['a stop reason that is a number', 'MODEL_ANSWER_INVALID', text('a') + end(5)],
   ['a stop reason of megabytes', 'MODEL_ANSWER_INVALID', text('a') + end('x'.repeat(5_000_000))],
   [
-    'a tool input of endless depth',
-    'MODEL_ANSWER_INVALID',
-    call(`{"command":${'['.repeat(100_000)}${']'.repeat(100_000)}}`) + end('tool_use'),
-  ],
-  [
     'a text that is no text',
     'MODEL_ANSWER_INVALID',
     open(0, { type: 'text', text: { a: 1 } }) + end('end_turn'),
@@ -157,6 +143,18 @@ test.each([
   expect(calls).toBe(1);
   expect(unit.bodies('error.model')).toMatchObject([{ code, retriable: false }]);
   expect(unit.session.turn?.outcome).toBe('error');
+});
+
+test('a tool input of endless depth is answered with what is wrong', async () => {
+  const deep = `{"command":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  const { unit, calls } = await turn((response, number) => {
+    if (number === 1) stream(response, call(deep), end('tool_use'));
+    else stream(response, text('done'), end('end_turn'));
+  });
+
+  expect(calls).toBe(2);
+  expect(unit.bodies('tool.call')).toMatchObject([{ input: {} }]);
+  expect(unit.session.turn?.outcome).toBe('completed');
 });
 
 test('an error event of endless depth ends the turn after one call', async () => {

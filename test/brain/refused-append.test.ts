@@ -5,25 +5,25 @@ import { ModelDouble } from './model-double.ts';
 import { settle } from './stage.ts';
 import { ok, UnitDouble } from './unit-double.ts';
 
-test('an answer that the journal refuses ends the turn with an error and is asked for once', async () => {
+test('a call whose input the journal refuses is kept without it, and its result says why', async () => {
   const unit = new UnitDouble();
   let deep: object = {};
   for (let level = 0; level < 70; level += 1) deep = { deep };
   const model = new ModelDouble({
     rules: [
-      { when: { user: 'again' }, answer: [{ text: 'Sure.' }] },
+      { when: { result: '64 levels' }, answer: [{ text: 'Sure.' }] },
       { answer: [{ tool: 'bash', input: { command: deep } }] },
     ],
   });
   unit.say('nest it');
-  await settle(unit, model);
-  const { turn } = unit.session;
-  unit.say('again');
 
   await settle(unit, model);
 
-  expect(turn).toMatchObject({ outcome: 'error', failure: { code: 'MODEL_ANSWER_INVALID' } });
-  expect(unit.bodies('error.model')).toMatchObject([{ message: expect.stringContaining('64 levels') }]);
+  expect(unit.bodies('tool.call')).toMatchObject([
+    { input: {}, defect: expect.stringContaining('64 levels') },
+  ]);
+  expect(unit.bodies('tool.result')).toMatchObject([{ outcome: 'failed' }]);
+  expect(unit.runs.size).toBe(0);
   expect(model.requests).toHaveLength(2);
   expect(unit.session.turn?.outcome).toBe('completed');
 });

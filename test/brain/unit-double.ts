@@ -103,6 +103,12 @@ export class UnitDouble implements Unit {
     };
   }
 
+  /** An event of another part: the control plane's. */
+  note(event: NewEvent): void {
+    this.#put(this.#recorded(event));
+    for (const listener of [...this.#listeners]) listener();
+  }
+
   say(text: string, mode: 'queue' | 'steer' | 'interrupt' = 'steer'): void {
     this.command({ kind: 'send', text, mode, actor: { kind: 'human' } });
   }

@@ -122,11 +122,14 @@ describe('following', () => {
     const caughtUp = await frames.next();
     door.live.delta(id, { callId: 'call-1', offset: 0, text: 'Hello' });
     const piece = await frames.next();
+    door.live.delta(id, { callId: 'call-1', kind: 'thinking', offset: 0, text: 'Hm' });
+    const thought = await frames.next();
     await door.record(id, said('Hello'));
     const batch = await frames.next();
 
     expect(caughtUp.value).toEqual({ __typename: 'CaughtUp', cursor: cursorOf(id, 3) });
     expect(piece.value).toEqual({ __typename: 'MessageDelta', callId: 'call-1', offset: 0, text: 'Hello' });
+    expect(thought.value).toEqual({ __typename: 'ThinkingDelta', callId: 'call-1', offset: 0, text: 'Hm' });
     expect(batch.value).toMatchObject({
       __typename: 'EventBatch',
       events: [{ __typename: 'AgentMessage', text: 'Hello' }],

@@ -71,7 +71,20 @@ export function agentStoreContract(platform: AgentPlatform): void {
       const second: Agent = {
         ...first,
         updatedAt: 2,
-        revision: { ...first.revision, number: 2, prompt: 'Be brief.', createdAt: 2 },
+        revision: {
+          ...first.revision,
+          number: 2,
+          prompt: 'Be brief.',
+          settings: {
+            effort: 'high',
+            thinking: { mode: 'budget', budgetTokens: 2_048, display: 'omitted' },
+            maxOutputTokens: 9_000,
+            contextWindow: 1_000_000,
+            cacheTtl: '1h',
+            fallbackModel: 'anthropic/other',
+          },
+          createdAt: 2,
+        },
       };
 
       expect(await agents.update(second, 1)).toBe(true);
@@ -82,6 +95,13 @@ export function agentStoreContract(platform: AgentPlatform): void {
       expect(await agents.get(first.id)).toEqual({ ...second, updatedAt: 3, limits: {} });
       expect(await agents.revision(first.id, 1)).toEqual(first.revision);
       expect(await agents.revision(first.id, 2)).toEqual(second.revision);
+
+      const third: Agent = { ...first, updatedAt: 4, revision: { ...first.revision, number: 3 } };
+      expect(await agents.update(third, 3)).toBe(true);
+      expect(await agents.revision(first.id, 2), 'kept, though it is not the active one').toEqual(
+        second.revision,
+      );
+      expect(await agents.revision(first.id, 3)).toEqual(third.revision);
     });
 
     it('lists newest first from a place on', async () => {

@@ -158,6 +158,99 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       expect(await sessions.turns(newId('session'), { limit: 1 })).toEqual([]);
     });
 
+    it('adds what a call used to the turn that made it, however late it comes', async () => {
+      const { sessions, create, command, store } = await begin();
+      const { id } = (await create()).session;
+      const used = (callId: string, outputTokens: number): Command => ({
+        kind: 'meter',
+        usage: {
+          callId,
+          model: 'm',
+          inputTokens: 1,
+          outputTokens,
+          cacheCreationInputTokens: 0,
+          cacheReadInputTokens: 0,
+          complete: outputTokens !== 4,
+        },
+      });
+      const turn: readonly Command[] = [
+        HELLO,
+        { kind: 'beginTurn' },
+        { kind: 'completeTurn', outcome: 'canceled' },
+      ];
+      const outputs = async (from: typeof sessions) => {
+        const turns = await from.turns(id, { limit: 9 });
+        for (const one of turns) expect(await from.turn(id, one.id)).toEqual(one);
+        return turns.map(({ usage }) => [usage.outputTokens, usage.complete]);
+      };
+
+      await command(id, ...turn, used('t1m1', 2), ...turn, used('t1m2', 4), used('t2m1', 8));
+      const early = await outputs(sessions);
+      // more than a store keeps at hand, so that the turns lie where they stay
+      for (let count = 0; count < 40; count += 1) await command(id, HELLO, { kind: 'cancel', actor: HUMAN });
+      await command(id, used('t1c3', 16), used('t2m2', 32), used('t42m1', 64), used('t99m1', 128));
+      const late = async (from: typeof sessions) => {
+        expect((await from.turn(id, turnIdOf(id, 1)))?.usage).toMatchObject({
+          outputTokens: 22,
+          inputTokens: 3,
+          complete: false,
+        });
+        expect((await from.turn(id, turnIdOf(id, 2)))?.usage.outputTokens).toBe(40);
+        expect(
+          (await from.turns(id, { limit: 3, before: 4 })).map(({ usage }) => usage.outputTokens),
+        ).toEqual([0, 40, 22]);
+        // the last turn; and what names no turn of the session counts to the last one
+        expect((await from.turn(id, turnIdOf(id, 42)))?.usage.outputTokens).toBe(192);
+        expect((await from.get(id))?.session.usage.outputTokens).toBe(254);
+      };
+
+      expect(early).toEqual([
+        [8, true],
+        [6, false],
+      ]);
+      await late(sessions);
+      // until the usage itself lies where it stays, and on the way there may be in two places
+      for (let count = 0; count < 20; count += 1) {
+        await command(id, HELLO);
+        expect((await sessions.turn(id, turnIdOf(id, 1)))?.usage.outputTokens).toBe(22);
+      }
+      await late(sessions);
+      if (!platform.lasting) return;
+      const again = must(await store.reopen?.(), 'a lasting platform can be opened again');
+      open.splice(open.indexOf(store), 1, again);
+      await late(again.sessions);
+    });
+
+    it('adds late usage that lands together with what ends its turn', async () => {
+      const { sessions, journal, create } = await begin();
+      const { id } = (await create()).session;
+      const usage = {
+        callId: 't1m1',
+        model: 'm',
+        inputTokens: 1,
+        outputTokens: 2,
+        cacheCreationInputTokens: 0,
+        cacheReadInputTokens: 0,
+        complete: true,
+      };
+      const commands: readonly Command[] = [
+        HELLO,
+        { kind: 'beginTurn' },
+        { kind: 'completeTurn', outcome: 'canceled' },
+        HELLO,
+        { kind: 'beginTurn' },
+        { kind: 'meter', usage },
+        { kind: 'meter', usage },
+      ];
+
+      await Promise.all(
+        commands.map((one) => journal.append(id, { decide: (session) => decide(session, one) })),
+      );
+
+      const turns = await sessions.turns(id, { limit: 9 });
+      expect(turns.map((turn) => turn.usage.outputTokens)).toEqual([0, 4]);
+    });
+
     it('knows which sessions want a brain, the longest waiting first', async () => {
       const { sessions, create, command } = await begin();
       const start = clock.now();

@@ -109,6 +109,60 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       );
     });
 
+    it('holds the claim on over a checkpoint that is made meanwhile, and gives it back with the last', async () => {
+      const claim = await a.claim(sessionId, 0);
+      const first = await claim.keep(await write(claim, 'one'), new Set(), { seq: 7, turn: 1 });
+      expect(claim.checkpoint).toEqual(first);
+      await expect(b.claim(sessionId, 0)).rejects.toBeInstanceOf(WorkspaceHeld);
+      const kept = await write(claim, 'kept');
+      const second = await claim.keep(await write(claim, 'two'), new Set([kept]), { seq: 9, turn: 2 });
+      expect(second.version).toBe(first.version + 1);
+      expect(await world.stored(sessionId)).toHaveLength(2);
+      expect(await claim.settle(second.root, new Set([kept]))).toEqual(second);
+
+      const next = await b.claim(sessionId, 0);
+      expect([next.checkpoint, next.gap]).toEqual([second, 'none']);
+      expect(next.age).toMatchObject({ savedAt: expect.any(Number), place: { seq: 9, turn: 2 } });
+      expect(await read(next, kept)).toBe('kept');
+    });
+
+    it('K3 writes a content again that a checkpoint of the same claim did without', async () => {
+      const claim = await a.claim(sessionId, 0);
+      const content = await write(claim, 'back and forth');
+      await claim.keep(await write(claim, 'with'), new Set([content]));
+      await claim.keep(await write(claim, 'without'), new Set());
+      const again = await write(claim, 'back and forth');
+      await claim.settle(await write(claim, 'with'), new Set([again]));
+
+      const next = await b.claim(sessionId, 0);
+      expect(await read(next, again)).toBe('back and forth');
+      expect(await read(next, next.checkpoint?.root ?? '')).toBe('with');
+    });
+
+    it('writes a content again whose writing was cut', async () => {
+      const claim = await a.claim(sessionId, 0);
+      const cut = async function* (): AsyncGenerator<Uint8Array> {
+        yield Buffer.alloc(3 * 1024 * 1024);
+        await Promise.reject(new Error('cut'));
+      };
+      await expect(claim.write(sha256('whole'), cut())).rejects.toThrow('cut');
+      const root = await write(claim, 'whole');
+      await claim.keep(root, new Set());
+
+      expect(await read(claim, root)).toBe('whole');
+    });
+
+    it('K2, K5 keeps nothing of a holder that was overtaken, and has a gap after one that had kept', async () => {
+      const stale = await a.claim(sessionId, 0);
+      const before = await stale.keep(await write(stale, 'before'), new Set(), { seq: 3, turn: 1 });
+      await world.die('a');
+      const taken = await b.claim(sessionId, 0);
+      expect([taken.checkpoint, taken.gap]).toEqual([before, 'fresh']);
+
+      await expect(stale.keep(await write(stale, 'late'), new Set())).rejects.toBeInstanceOf(ClaimLost);
+      expect((await b.claim(sessionId, 0)).checkpoint).toEqual(before);
+    });
+
     it('leaves the version alone when the root is the same', async () => {
       const first = await a.claim(sessionId, 0);
       const checkpoint = await first.settle(await write(first, 'root'), new Set());
@@ -168,12 +222,12 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       }
       const open = await b.claim(sessionId, 0);
       const half = await write(open, 'half');
-      await a.forget(sessionId);
+      expect(await a.forget(sessionId)).toBe(false);
       expect(await world.stored(sessionId)).toHaveLength(2);
 
       await world.die('b');
-      await a.forget(sessionId);
-      await a.forget(sessionId); // again is no matter
+      expect(await a.forget(sessionId)).toBe(true);
+      expect(await a.forget(sessionId)).toBe(true); // again is no matter
       expect(await world.stored(sessionId)).toEqual([]);
       expect(await world.stored(other)).toHaveLength(1);
       await write(open, 'more');

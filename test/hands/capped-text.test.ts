@@ -48,12 +48,41 @@ it('stays within its bound when bytes that are no text grow by decoding', () => 
   expect(Buffer.byteLength(text.text())).toBeLessThanOrEqual(1_000);
 });
 
-it('does not show bytes with zeros in them', () => {
+it.each([
+  ['a zero byte', 'a\0b\n', 'a\u2400b\n[1 byte was zero, shown as \u2400]'],
+  ['a control character', 'a\u0001b', 'a\u2401b'],
+  ['terminal colours', '\u001b[31mred\u001b[0m\r\n', '\u001b[31mred\u001b[0m\r\n'],
+])('shows %s', (_what, given, shown) => {
   const text = new CappedText(1_000);
-  text.add(Buffer.from('a\0b'));
+  text.add(Buffer.from(given));
 
-  expect(text.text()).toMatch(/^\[binary output, 3 bytes/);
+  expect(text.text()).toBe(shown);
 });
+
+it('shows a text of another encoding as far as it can, and says how much of it it cannot', () => {
+  const text = new CappedText(1_000);
+  text.add(Buffer.from('Größe: 10 ¤', 'latin1'));
+
+  expect(text.text()).toBe('Gr\ufffd\ufffde: 10 \ufffd\n[3 bytes were not UTF-8, shown as \ufffd]');
+});
+
+it('shows the text around binary data', () => {
+  const text = new CappedText(1_000);
+  text.add(Buffer.concat([Buffer.from('before\n'), Buffer.alloc(250, 0xfe), Buffer.from('\nbetween\n')]));
+  text.add(Buffer.concat([Buffer.alloc(5_000_000), Buffer.from('behind\n')]));
+
+  expect(text.text()).toMatch(
+    /^before\n\[250 bytes of binary data\]\nbetween\n\[\d+ zero bytes\]\n\[... \d+ bytes cut ...\]\n\[\d+ zero bytes\]behind\n$/,
+  );
+});
+
+it.each(['\ud83d', '\ude00', 'a\ud83db', '\ude00\ud83d'])(
+  'heals half a pair in a text that fits (%j)',
+  (half) => {
+    expect(capText(half, 1_000)).toBe(half.toWellFormed());
+    expect(capText(half.repeat(1_000), 300).isWellFormed()).toBe(true);
+  },
+);
 
 it('keeps no memory per chunk: 29 kB that came byte by byte took 28 MB', () => {
   const text = new CappedText(30_000);

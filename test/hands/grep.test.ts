@@ -1,59 +1,76 @@
-/** What the grep tool makes of what grep(1) says, with a grep that the test speaks for. */
+/** What the grep tool makes of how the search program ends, with one that the test speaks for. */
 import { expect, it } from 'vitest';
 import { OneByOne } from '../../src/hands/one-by-one.ts';
-import type { CommandEnd, Sandbox } from '../../src/hands/sandbox.ts';
+import type { Command, CommandEnd } from '../../src/hands/sandbox.ts';
 import type { ToolAnswer } from '../../src/hands/tool.ts';
 import { grepTool } from '../../src/hands/tools/grep.ts';
 import { MemorySandbox } from '../support/memory-sandbox.ts';
 
-function grep(said: string, end: CommandEnd): Promise<ToolAnswer> {
-  const sandbox: Sandbox = new MemorySandbox((command) => {
+const commands: Command[] = [];
+function grep(said: string, end: CommandEnd, input: object = {}): Promise<ToolAnswer> {
+  const sandbox = new MemorySandbox((command) => {
+    commands.push(command);
     command.onOutput(Buffer.from(said));
     return end;
   });
+  sandbox.files.set('/workspace/src/f', Buffer.from(''));
   const { signal } = new AbortController();
-  return grepTool.run({ pattern: 'x' }, { sandbox, callId: 'call', signal, changes: new OneByOne() });
+  return grepTool.run(
+    { pattern: 'x', ...input },
+    { sandbox, callId: 'call', signal, changes: new OneByOne() },
+  );
 }
 
-const exited = (code: number): CommandEnd => ({ kind: 'exited', code, signal: null });
-
-it('leaves no gap: after the first line that did not fit, no shorter one of the same chunk gets in', async () => {
-  const long = Array.from({ length: 20 }, (_, n) => `long:${n}:${'x'.repeat(1_900)}`);
-  const { output } = await grep([...long, 'short:1:x', ''].join('\n'), { kind: 'aborted' });
-
-  expect(output).not.toContain('short');
-  expect(output).toMatch(/\n\(there is more: use a narrower pattern or path\)$/);
-  expect(output.split('\n').slice(0, -1)).toEqual(long.slice(0, output.split('\n').length - 1));
+const exited = (code: number | null): CommandEnd => ({
+  kind: 'exited',
+  code,
+  signal: code === null ? 'SIGKILL' : null,
 });
 
-it('that was stopped with nothing found is no success and no failure of grep', async () => {
-  expect(await grep('', { kind: 'aborted' })).toEqual({ ok: false, output: '' });
+it('asks for what it was asked for', async () => {
+  await grep('', exited(0), { path: 'src', glob: '*.ts', ignore_case: true });
+
+  expect(JSON.parse(commands.at(-1)?.argv.at(-1) ?? '')).toEqual({
+    pattern: 'x',
+    ignoreCase: true,
+    glob: '*.ts',
+    path: '/workspace/src',
+    shown: 'src',
+  });
 });
 
-it('says that a pattern is none', async () => {
-  expect(await grep('grep: Unmatched ( or \\(\n', exited(2))).toEqual({
+it('starts nothing for a pattern or a glob that is none', async () => {
+  const before = commands.length;
+
+  expect(await grep('', exited(0), { pattern: '(' })).toEqual({
     ok: false,
-    output: '"pattern" is not an extended regular expression: Unmatched ( or \\(.',
+    output: '"pattern" is no regular expression that can be taken: unmatched (.',
   });
+  expect((await grep('', exited(0), { glob: '' })).output).toContain('"glob" must have');
+  expect(commands).toHaveLength(before);
 });
 
-it('says that there was no match also when grep had something to remark', async () => {
-  expect(await grep('grep: warning: stray \\ before d\n', exited(1))).toEqual({
-    ok: true,
-    output: 'grep: warning: stray \\ before d\n(no match)',
-  });
-});
-
-it('says that a matching line was too long to be one', async () => {
-  const answer = await grep('x'.repeat(2_000_000), { kind: 'aborted' });
-
-  expect(answer).toEqual({ ok: false, output: expect.stringContaining('line of more than 1048576 bytes') });
-});
-
-it('says what ended it when that was the size of the workspace', async () => {
-  const answer = await grep('', { kind: 'overQuota', explanation: 'over its limit' });
-
-  expect(answer).toEqual({ ok: false, output: 'grep was killed: over its limit' });
+it.each<[CommandEnd, string, ToolAnswer]>([
+  [exited(0), 'f:1:x\n', { ok: true, output: 'f:1:x' }],
+  [
+    exited(2),
+    'f does not exist: look with list.\n',
+    { ok: false, output: 'f does not exist: look with list.' },
+  ],
+  [
+    exited(null),
+    'f:1:x\n',
+    { ok: false, output: 'f:1:x\n(the search ended before its end: killed by SIGKILL)' },
+  ],
+  [{ kind: 'aborted' }, 'f:1:x\n', { ok: false, output: 'f:1:x' }],
+  [{ kind: 'overQuota', explanation: 'full' }, '', { ok: false, output: '(the search was killed: full)' }],
+  [
+    { kind: 'notStarted', reason: 'none' },
+    '',
+    { ok: false, output: 'The search could not be started: none' },
+  ],
+])('says how the search ended: %j', async (end, said, answer) => {
+  expect(await grep(said, end)).toEqual(answer);
 });
 
 it('tells the model what it does not search', () => {

@@ -13,12 +13,15 @@ import { eventually } from '../support/eventually.ts';
 
 const sandbox: Sandbox = {
   root: '/workspace',
+  searchProgram: ['search'],
   run: () => Promise.resolve({ kind: 'aborted' }),
+  look: () => Promise.resolve(undefined),
   read: () => ({
     [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
   }),
   write: () => Promise.resolve({ created: true }),
   list: () => Promise.resolve(undefined),
+  background: () => 0,
   close: () => Promise.resolve(),
 };
 

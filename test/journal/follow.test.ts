@@ -139,7 +139,8 @@ function brief(frame: Follow | undefined): string {
     case 'caughtUp':
       return `caught up at ${frame.seq}`;
     case 'delta':
-      return `delta ${frame.callId} ${frame.offset} ${frame.text}`;
+    case 'thinking':
+      return `${frame.kind} ${frame.callId} ${frame.offset} ${frame.text}`;
     case undefined:
       return 'end';
   }

@@ -44,7 +44,9 @@ async function begin() {
     return { following, next: async () => brief((await following.next()).value) };
   };
   const say = (offset: number, text: string, callId = 'c1') => live.delta(id, { callId, offset, text });
-  return { journal, live, id, append, followed, say };
+  const think = (offset: number, text: string, callId = 'c1') =>
+    live.delta(id, { callId, kind: 'thinking', offset, text });
+  return { journal, live, id, append, followed, say, think };
 }
 
 describe('messages that are being written', () => {
@@ -132,6 +134,30 @@ describe('messages that are being written', () => {
     }
   });
 
+  it('are written again when their call is: by the next brain after a crash, or as a call of another model', async () => {
+    const { append, followed, say, live, id } = await begin();
+    const { following } = await followed();
+    const system = { kind: 'system' } as const;
+    const again: readonly NewEvent[] = [
+      { type: 'brain.started', actor: system, body: { epoch: 2, owner: 'x' } },
+      { type: 'model.started', actor: system, body: { callId: 'c1', inputToSeq: 1, model: 'other' } },
+    ];
+    for (const start of again) {
+      say(0, 'Hel');
+      await append({
+        type: 'agent.message',
+        actor: system,
+        body: { callId: 'c1', text: 'Hel', aborted: true },
+      });
+      say(0, 'late');
+      expect(live.draftsOf(id)).toEqual([]);
+      await append(start);
+      say(0, 'Hello');
+      expect(live.draftsOf(id)).toMatchObject([{ text: 'Hello' }]);
+    }
+    await following.return?.();
+  });
+
   it('are bounded: a few calls of a session, and not without end', async () => {
     const { say, live, id } = await begin();
     for (let call = 0; call < 20; call += 1) say(0, 'text', `c${call}`);
@@ -167,6 +193,74 @@ describe('messages that are being written', () => {
     live.delta(id, { callId: 'c', offset: 0, text: 'text' });
 
     await eventually('nothing is kept', () => live.draftsOf(id).length === 0);
+  });
+});
+
+describe('thinking', () => {
+  it('is given apart from the message of its call, also to somebody who joins in the middle', async () => {
+    const { followed, say, think, live, id } = await begin();
+    think(0, 'Hm');
+    think(2, ', so');
+    say(0, 'Hel');
+    const { following, next } = await followed();
+
+    expect([await next(), await next()]).toEqual(['thinking c1 0 Hm, so', 'c1 0 Hel']);
+    const rest = next();
+    think(6, ' it is');
+    expect(await rest).toBe('thinking c1 6  it is');
+    expect(live.draftsOf(id, 'thinking')).toMatchObject([{ callId: 'c1', text: 'Hm, so it is' }]);
+    expect(live.draftsOf(id)).toMatchObject([{ callId: 'c1', kind: 'message', text: 'Hel' }]);
+    await following.return?.();
+  });
+
+  it('is over when the message of its call is in the log, also a message that was cut, and comes back by no late delta', async () => {
+    const { append, followed, say, think, live, id } = await begin();
+    const { following } = await followed();
+    think(0, 'Hm');
+    say(0, 'Hel');
+
+    await append({
+      type: 'agent.message',
+      actor: { kind: 'agent' },
+      body: { callId: 'c1', text: 'Hel', aborted: true },
+    });
+    think(2, ', so');
+    think(0, 'Hm');
+
+    expect([...live.draftsOf(id), ...live.draftsOf(id, 'thinking')]).toEqual([]);
+    await following.return?.();
+    expect(live.headOf(id), 'nobody needs the tail any more').toBeUndefined();
+  });
+
+  it('starts again with the call when its message was cut and the next brain makes it again', async () => {
+    const { append, followed, say, think, live, id } = await begin();
+    const { following } = await followed();
+    think(0, 'Hm');
+    say(0, 'Hel');
+    expect(live.messageOf(id, 'c1')).toBe('Hel');
+    const cut = { callId: 'c1', text: 'Hel', aborted: true };
+    await append({ type: 'agent.message', actor: { kind: 'agent' }, body: cut });
+    expect(live.messageOf(id, 'c1')).toBeUndefined();
+
+    await append({ type: 'brain.started', actor: { kind: 'system' }, body: { epoch: 2, owner: 'o' } });
+    think(0, 'Hm');
+    say(0, 'Hello');
+
+    expect(live.draftsOf(id, 'thinking').map(({ text }) => text)).toEqual(['Hm']);
+    expect(live.draftsOf(id).map(({ text }) => text)).toEqual(['Hello']);
+    expect(live.messageOf(id, 'c1')).toBe('Hello');
+    await following.return?.();
+  });
+
+  it('that is too long to keep leaves the message alone', async () => {
+    const { say, think, live, id } = await begin();
+    const piece = 'x'.repeat(64 * 1024);
+    say(0, 'Hel');
+    for (let count = 0; count < 40; count += 1) think(count * piece.length, piece);
+    say(3, 'lo');
+
+    expect(live.draftsOf(id, 'thinking')).toEqual([]);
+    expect(live.draftsOf(id)).toMatchObject([{ text: 'Hello' }]);
   });
 });
 
@@ -266,5 +360,6 @@ describe('asking for lost hints', () => {
 
 function brief(frame: Follow | undefined): string {
   if (frame?.kind === 'delta') return `${frame.callId} ${frame.offset} ${frame.text}`;
+  if (frame?.kind === 'thinking') return `thinking ${frame.callId} ${frame.offset} ${frame.text}`;
   return frame?.kind === 'events' ? frame.events.map(({ type }) => type).join(' ') : `${frame?.kind}`;
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
+import { NO_USAGE } from '../../src/sessions/session.ts';
 import { sessionAccount } from '../../src/models/account.ts';
 import { Door } from '../support/door.ts';
 import { MODEL } from '../support/operations.ts';
@@ -16,8 +17,8 @@ afterEach(() => door.close());
 /** The key in the clear, as the gateway would send it. */
 async function keyOf(sessionId: SessionId, serverKey?: string): Promise<string> {
   const { sessions, credentials } = door;
-  const own = serverKey === undefined ? undefined : new Sealed(serverKey);
-  const account = sessionAccount({ sessions, credentials, serverKey: own, logger: silentLogger });
+  const serverKeys = { anthropic: serverKey === undefined ? undefined : new Sealed(serverKey) };
+  const account = sessionAccount({ sessions, credentials, serverKeys, logger: silentLogger });
   return (await account.keyFor(sessionId)).open();
 }
 const create = async (key: string) =>
@@ -57,6 +58,34 @@ it("a session that started on the server's key goes on by a credential when the 
   await create('sk-default-0');
 
   expect(await keyOf(id)).toBe('sk-default-0');
+});
+
+it("what a request used is journalled once, with the service's id of it", async () => {
+  const { sessions, credentials } = door;
+  await create('sk-default-0');
+  await door.agents.create({ name: 'a', model: MODEL, prompt: 'x' });
+  const sessionId = await start('a');
+  const account = sessionAccount({ sessions, credentials, serverKeys: {}, logger: silentLogger });
+  const metered = {
+    sessionId,
+    callId: 't1m1',
+    requestKey: 'one',
+    model: 'm',
+    usage: { ...NO_USAGE, outputTokens: 7 },
+    requestId: 'req_1',
+  };
+
+  await account.meter(metered);
+  await account.meter(metered);
+
+  const { session, head } = await sessions.get(sessionId);
+  const [event] = await door.store.journal.read(sessionId, { after: head - 1, limit: 1 });
+  expect(session.usage.outputTokens).toBe(7);
+  expect(JSON.parse(event?.body ?? '')).toMatchObject({
+    callId: 't1m1',
+    outputTokens: 7,
+    requestId: 'req_1',
+  });
 });
 
 it('a session of an agent whose credential was deleted starts with the default', async () => {

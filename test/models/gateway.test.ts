@@ -3,9 +3,11 @@ import { afterEach, expect, test } from 'vitest';
 import { textOf } from '../../src/brain/unix-http.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
+import { Outage } from '../../src/kernel/outage.ts';
 import { NoCredential } from '../../src/sessions/faults.ts';
 import { GATEWAY_REQUEST_BYTES_MAX } from '../../src/models/gateway.ts';
 import type { Metered } from '../../src/models/usage-reader.ts';
+import { REFUSAL_HEADER } from '../../src/sessions/unit-wire.ts';
 import { CANARY, type ModelStage, openStage } from './model-stage.ts';
 
 let stage: ModelStage | undefined;
@@ -29,7 +31,7 @@ function ask(
   return stage.http({
     method: 'POST',
     path,
-    headers: { 'x-holdfast-call': 't1m1', ...headers },
+    headers: { 'x-holdfast-call': 't1m1', 'anthropic-version': '2026-10-21', ...headers },
     body: JSON.stringify(body),
     signal,
   });
@@ -45,26 +47,29 @@ test('a stream passes unchanged, with the key put in and only the listed headers
   const text = await textOf(response, 100_000);
   const direct = await fetch(`${stage.rehearsal.url}/v1/messages`, {
     method: 'POST',
-    headers: { 'x-api-key': 'x' },
+    headers: { 'x-api-key': 'x', 'anthropic-version': '2026-10-21' },
     body: JSON.stringify({ ...HELLO, stream: true }),
   });
 
   expect(text).toBe(await direct.text());
   expect(response.headers['request-id']).toMatch(/^req_/);
   const sent = stage.rehearsal.requests[0]?.headers ?? {};
-  expect(sent).toMatchObject({ authorization: `Bearer ${CANARY}`, 'anthropic-version': '2026-10-21' });
+  expect(sent).toMatchObject({ 'x-api-key': CANARY, 'anthropic-version': '2026-10-21' });
+  expect(sent).not.toHaveProperty('authorization'); // not the unit token either
   expect(sent).not.toHaveProperty('x-evil');
   expect(sent).not.toHaveProperty('x-holdfast-call');
 });
 
-test('the key goes in both forms that services and proxies take', async () => {
-  stage = await openStage();
+test('a token of a login goes as a bearer, with the feature that it needs, and in no other header', async () => {
+  const token = 'sk-ant-oat01-5f2e8c0d9b71a4';
+  stage = await openStage({ ports: { keyFor: () => Promise.resolve(new Sealed(token)) } });
 
-  await ask(HELLO);
+  await ask(HELLO, { headers: { 'anthropic-beta': 'a-feature' } });
 
-  const [request] = stage.rehearsal.requests;
-  expect(request?.headers['x-api-key']).toBe(CANARY);
-  expect(request?.headers['authorization']).toBe(`Bearer ${CANARY}`);
+  const headers = stage.rehearsal.requests[0]?.headers ?? {};
+  expect(headers['authorization']).toBe(`Bearer ${token}`);
+  expect(headers['anthropic-beta']).toBe('a-feature,oauth-2025-04-20');
+  expect(headers).not.toHaveProperty('x-api-key');
 });
 
 test('the caller sees message_stop only after the usage is durable', async () => {
@@ -157,7 +162,7 @@ test('a session over its budget is refused before the service is asked', async (
   const response = await ask(HELLO);
 
   expect(response.status).toBe(402);
-  expect(response.headers['x-should-retry']).toBe('false');
+  expect(response.headers).toMatchObject({ 'x-should-retry': 'false', [REFUSAL_HEADER]: '1' });
   expect(JSON.parse(await textOf(response, 1_000))).toEqual({
     type: 'error',
     error: { type: 'budget_exceeded', message: 'The budget is used up.' },
@@ -176,6 +181,22 @@ test('a session without a key is told what to do', async () => {
   });
 });
 
+test.each(['keyFor', 'budget'])(
+  'a store that does not answer %s is to be waited for, and is no fault of the request or of the key',
+  async (question) => {
+    const outage = () => Promise.reject(new Outage('NO_ANSWER', 'The database does not answer.'));
+    stage = await openStage({ ports: { [question]: outage } });
+
+    const response = await ask(HELLO);
+
+    expect(response.status).toBe(503);
+    expect(JSON.parse(await textOf(response, 1_000)).error).toEqual({
+      type: 'api_error',
+      message: 'The database does not answer.',
+    });
+  },
+);
+
 test('errors of the service pass with their status and the headers that say when to come back', async () => {
   stage = await openStage({
     scripts: { echo: { rules: [{ faults: [{ status: 429, retryAfterMs: 1500 }], answer: [] }] } },
@@ -185,6 +206,7 @@ test('errors of the service pass with their status and the headers that say when
 
   expect(response.status).toBe(429);
   expect(response.headers).toMatchObject({ 'retry-after': '2', 'retry-after-ms': '1500' });
+  expect(response.headers).not.toHaveProperty(REFUSAL_HEADER);
   expect(JSON.parse(await textOf(response, 1_000)).error.type).toBe('rate_limit_error');
   expect(stage.metered).toEqual([]);
 });

@@ -54,6 +54,22 @@ describe('configuration', () => {
     },
   );
 
+  it('takes the context windows of models, with names as providers have them', () => {
+    const { contextWindows } = readConfig({
+      HOLDFAST_CONTEXT_WINDOWS: 'meta/llama-3=8192, us.anthropic.claude-x-v1:0=300000',
+    });
+
+    expect([...contextWindows]).toEqual([
+      ['meta/llama-3', 8_192],
+      ['us.anthropic.claude-x-v1:0', 300_000],
+    ]);
+    expect(readConfig({}).contextWindows.size).toBe(0);
+    for (const text of ['llama', 'llama=', 'llama=many', 'llama=999', 'llama=10000001', 'a=5000,', '=5000'])
+      expect(() => readConfig({ HOLDFAST_CONTEXT_WINDOWS: text })).toThrow(
+        /^HOLDFAST_CONTEXT_WINDOWS: expected/,
+      );
+  });
+
   it('prints no password of a database', () => {
     const config = readConfig({ DATABASE_URL: 'mongodb://me:hunter2secret@host/x' });
 

@@ -67,15 +67,16 @@ await onEachStore((store) => {
 
     it('cancel ends it, also in the middle of a message, and the session goes on with the next message', async () => {
       const sessionId = await world.startSession({ agent: 'slow', input: 'Speak.' });
-      await new Promise<void>((resolve) => {
+      const read = await new Promise<string>((resolve) => {
         const reader = world.subscribe(sessionId, undefined, (frame) => {
-          if (frame.__typename === 'MessageDelta') void reader.stop().then(resolve);
+          if (frame.__typename === 'MessageDelta') void reader.stop().then(() => resolve(frame.text));
         });
       });
       await world.graphql(`mutation { cancelTurn(sessionId: "${sessionId}") { __typename } }`);
       const events = await world.sees(sessionId, 'turn.completed');
       expect(outcomes(events)).toEqual(['canceled']);
-      expect(answers(events)).toEqual([]);
+      expect(answers(events)).toEqual([expect.stringContaining(read)]);
+      expect(events.find(({ type }) => type === 'agent.message')?.body.aborted).toBe(true);
 
       await world.send(sessionId, 'again');
       await world.sees(sessionId, 'turn.completed', 2);

@@ -100,6 +100,10 @@ await mongoSuite('two servers', () => {
     const events = await left.sees(id, 'tool.result');
 
     expect(events.find(({ type }) => type === 'tool.result')?.body.outcome).toBe('unknown');
+    const told = events
+      .filter(({ type }) => /^(workspace.reverted|tool.result)$/.test(type))
+      .map(({ type }) => type);
+    expect(told).toEqual(['workspace.reverted', 'tool.result']); // its files are those of nobody
     expect(events.filter(({ type }) => type === 'brain.started').length).toBeGreaterThan(1);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
   });

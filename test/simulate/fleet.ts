@@ -2,6 +2,7 @@
 import { LEASE_TTL_MS } from '../../src/kernel/limit.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import type { Rates, Strike } from './faults.ts';
+import type { ToolRuns } from './machine.ts';
 import { ModelService } from './model.ts';
 import { SimNode } from './node.ts';
 import { SimServer } from './server.ts';
@@ -16,7 +17,7 @@ export interface FleetPorts {
   readonly skewsMs: readonly number[];
   /** A mutant (workspaces.ts). */
   readonly isForgetful: boolean;
-  readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
+  readonly toolRuns: ToolRuns;
   readonly assigned: (token: string) => void;
   readonly asked: (sessionId: SessionId, epoch: number, server: SimNode) => void;
   readonly wrote: (sessionId: SessionId, epoch: number, firstSeq: number) => void;
@@ -45,6 +46,7 @@ export class Fleet {
   readonly #slotsMax: number;
   readonly #spares: number;
   readonly #idleMs: number;
+  readonly #backgroundMs: number;
   #isEnding = false;
 
   constructor(ports: FleetPorts) {
@@ -54,6 +56,7 @@ export class Fleet {
     this.#slotsMax = dice.pick([1, 2, SLOTS_MANY]);
     this.#spares = dice.below(2);
     this.#idleMs = dice.pick([500, 3_000, 10_000]);
+    this.#backgroundMs = dice.pick([1_000, 20_000]);
     this.#machines = ports.skewsMs.map((skewMs, at) => ({
       name: `m${at + 1}`,
       disk: new Map(),
@@ -86,7 +89,7 @@ export class Fleet {
   /** Workspaces that a server which is up holds, though their sessions may sleep. */
   get held(): readonly SessionId[] {
     return [...this.#archive].flatMap(([sessionId, { holder }]) =>
-      holder !== undefined && this.isUpAs(holder.owner) ? sessionId : [],
+      holder !== undefined && this.isUpAs(holder) ? sessionId : [],
     );
   }
 
@@ -192,12 +195,12 @@ export class Fleet {
       service: this.#service,
       archive: this.#archive,
       disk: machine.disk,
-      machine: machine.name,
       owner: `${machine.name}.${machine.lives}`,
       skewMs: machine.skewMs,
       slotsMax: this.#slotsMax,
       spares: this.#spares,
       idleMs: this.#idleMs,
+      backgroundMs: this.#backgroundMs,
       isForgetful,
       toolRuns,
       assigned,

@@ -6,9 +6,13 @@ import type { Sandbox } from '../../src/hands/sandbox.ts';
 import { bashTool } from '../../src/hands/tools/bash.ts';
 import type { FromHands, ToHands, ToolCall, ToolResult } from '../../src/hands/wire.ts';
 import type { Ended, Hands } from '../../src/supervisor/launcher.ts';
+import type { FilesAsOf } from '../../src/supervisor/workspace-archive.ts';
 import type { SimNode } from './node.ts';
 import type { Workspace } from './workspaces.ts';
 import type { World } from './world.ts';
+
+/** Hands that do not answer for so long have nothing in the background (platform/local/hands-process.ts). */
+const SILENCE_MS = 2_000;
 
 export interface HandsPorts {
   readonly world: World;
@@ -24,16 +28,20 @@ export class SimHands implements Hands {
   readonly pid: number;
   readonly node: SimNode;
   readonly ended: Promise<Ended>;
+  readonly filesAsOf: FilesAsOf;
   readonly #ports: HandsPorts;
   readonly #hands: HandsServer;
   readonly #pending = new Map<string, PromiseWithResolvers<ToolResult>>();
   readonly #end: (how: Ended) => void;
+  /** Who has asked what runs in the background. */
+  readonly #asked = new Set<(count: number) => void>();
 
   constructor(ports: HandsPorts) {
     const { world, node, workspace } = ports;
     this.#ports = ports;
     this.pid = ports.pid;
     this.node = node;
+    this.filesAsOf = workspace.filesAsOf;
     const ending = Promise.withResolvers<Ended>();
     this.ended = ending.promise;
     this.#end = ending.resolve;
@@ -66,6 +74,21 @@ export class SimHands implements Hands {
     if (this.#pending.has(callId)) this.#toHands({ kind: 'cancel', callId });
   }
 
+  background(): Promise<number> {
+    const { world, server } = this.#ports;
+    if (!this.node.alive) return Promise.resolve(0);
+    return new Promise((resolve) => {
+      const answer = (count: number): void => {
+        cancelSilence();
+        this.#asked.delete(answer);
+        resolve(count);
+      };
+      const cancelSilence = world.schedule(server, SILENCE_MS, () => answer(0));
+      this.#asked.add(answer);
+      this.#toHands({ kind: 'background' });
+    });
+  }
+
   async stop(): Promise<void> {
     const { world, node } = this.#ports;
     if (node.alive)
@@ -80,6 +103,7 @@ export class SimHands implements Hands {
     world.tell(node.name, `ends: ${how}`);
     world.schedule(server, world.dice.between(0.1, 5), () => {
       this.#end({ code: null, signal: 'SIGKILL', stderr: '' });
+      for (const answer of [...this.#asked]) answer(0);
       for (const { reject } of this.#pending.values()) reject(new HandsLost(how));
       this.#pending.clear();
     });
@@ -92,8 +116,12 @@ export class SimHands implements Hands {
 
   #toServer(message: FromHands): void {
     const { world, server } = this.#ports;
-    if (message.kind !== 'result') return;
+    if (message.kind === 'ready') return;
     world.schedule(server, world.dice.between(0.05, 1), () => {
+      if (message.kind === 'background') {
+        for (const answer of [...this.#asked]) answer(message.count);
+        return;
+      }
       this.#pending.get(message.callId)?.resolve(message.result);
       this.#pending.delete(message.callId);
     });
@@ -118,25 +146,30 @@ function keptIn({ world, node, workspace }: HandsPorts): KeptResults {
   };
 }
 
-/** `work 250` takes 250 ms, unless it is stopped. */
+/** `work 250 5000` takes 250 ms, unless it is stopped, and leaves something behind that runs for 5000 ms. */
 function sandboxOf({ world, node, toolRuns }: HandsPorts): Sandbox {
   const refuse = (): never => {
     throw new Error('Nothing here uses files.');
   };
+  const leftUntil: number[] = [];
   return {
     root: '/workspace',
+    searchProgram: [],
     async run({ argv, callId, onOutput }, signal) {
       const ended = toolRuns(callId, node);
-      const ms = Number(argv.at(-1)?.split(' ')[1]);
+      const [, ms = 0, leftMs = 0] = argv.at(-1)?.split(' ').map(Number) ?? [];
       await world.clockOf(node).sleep(ms, signal);
       ended();
       if (signal.aborted) return { kind: 'aborted' };
+      if (leftMs > 0) leftUntil.push(world.now + leftMs);
       onOutput(Buffer.from(`done in ${ms}`));
       return { kind: 'exited', code: 0, signal: null };
     },
+    look: refuse,
     read: refuse,
     write: refuse,
     list: refuse,
+    background: () => leftUntil.filter((until) => until > world.now).length,
     close: () => Promise.resolve(),
   };
 }

@@ -11,6 +11,7 @@ import { Fleet } from './fleet.ts';
 import { CALM, type Plan, planOf, type Strike } from './faults.ts';
 import { Follower } from './follower.ts';
 import { KNOWN_FAULTS, type KnownFault, Log } from './log.ts';
+import type { ToolRuns } from './machine.ts';
 import { SimNode } from './node.ts';
 import { checkRest } from './rest.ts';
 import { SIGNING_KEY } from './server.ts';
@@ -109,7 +110,7 @@ class Stage {
       rates: () => this.#store.rates,
       skewsMs: this.#plan.skewsMs,
       isForgetful: mutant === 'forgotten results',
-      toolRuns: (sessionId, callId, hands) => this.#toolRan(sessionId, callId, hands),
+      toolRuns: (...run) => this.#toolRan(...run),
       assigned: (token) => this.#assign(token),
       asked: (...call) => this.#log.asked(...call),
       wrote: (...append) => this.#log.wrote(...append),
@@ -243,7 +244,8 @@ class Stage {
       );
   }
 
-  #toolRan(sessionId: SessionId, callId: string, hands: SimNode): () => void {
+  #toolRan(...[sessionId, callId, hands, files]: Parameters<ToolRuns>): ReturnType<ToolRuns> {
+    if (files !== undefined) this.#log.ranOn(sessionId, callId, files);
     const place = `${sessionId} ${callId}`;
     const runs = (this.#toolRuns.get(place) ?? 0) + 1;
     this.#toolRuns.set(place, runs);

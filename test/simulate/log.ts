@@ -167,6 +167,21 @@ export class Log {
       );
   }
 
+  /** B4: a command runs on files that have all that the log says was done, but for what it says is lost. */
+  ranOn(sessionId: SessionId, callId: string, files: ReadonlyMap<string, unknown>): void {
+    const events = this.#sessions.get(sessionId)?.events ?? [];
+    const told = events.findLastIndex(({ type }) => type === 'workspace.reverted');
+    for (const { seq, type, body } of events.slice(told + 1)) {
+      if (type !== 'tool.result') continue;
+      const result = JSON.parse(body) as { tool: string; callId: string; outcome: string }; // event-catalog.ts
+      if (result.tool === 'bash' && result.outcome === 'ok' && !files.has(result.callId))
+        this.#world.violate(
+          'lost files are told',
+          `${sessionId}: ${callId} runs without what seq ${seq} did`,
+        );
+    }
+  }
+
   /** What outlives its session here: with clocks that agree nobody has a reason to wait that long. */
   outlived(rule: string, what: string): void {
     if (this.isSkewed) this.found('slot that waits by a wrong clock', `${rule}: ${what}`);

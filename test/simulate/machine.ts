@@ -8,6 +8,7 @@ import type { Server } from 'node:http';
 import type { SessionId } from '../../src/kernel/id.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
 import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
+import type { LogPlace } from '../../src/supervisor/workspace-archive.ts';
 import { simModel } from './model.ts';
 import { SimHands } from './hands.ts';
 import type { Rates } from './faults.ts';
@@ -24,6 +25,14 @@ const CLEAN: Ended = { code: 0, signal: null, stderr: '' };
 const FAILED: Ended = { code: 1, signal: null, stderr: '' };
 const KILLED: Ended = { code: null, signal: 'SIGKILL', stderr: '' };
 
+/** A command is really run; answers what is called at its end. `files`: those in its workspace, unless another server has that by now. */
+export type ToolRuns = (
+  sessionId: SessionId,
+  callId: string,
+  hands: SimNode,
+  files: ReadonlyMap<string, unknown> | undefined,
+) => () => void;
+
 export interface LauncherPorts {
   readonly world: World;
   readonly server: SimNode;
@@ -31,7 +40,7 @@ export interface LauncherPorts {
   readonly logger: Logger;
   readonly rates: () => Rates;
   readonly workspaces: Workspaces;
-  readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
+  readonly toolRuns: ToolRuns;
   readonly assigned: (token: string) => void;
   /** A brain was told that its append has landed. */
   readonly wrote: (sessionId: SessionId, epoch: number, firstSeq: number) => void;
@@ -114,7 +123,10 @@ export class SimLauncher implements Launcher {
       node: new SimNode(`${server.name}.hands${this.#launched}`, server),
       pid: this.#launched,
       workspace,
-      toolRuns: (callId, node) => toolRuns(sessionId, callId, node),
+      toolRuns: (callId, node) => {
+        const files = workspaces.isHeldHere(sessionId) ? workspace.kept : undefined;
+        return toolRuns(sessionId, callId, node, files);
+      },
     });
     this.hands.add(hands);
     if (world.now < this.handsDieUntil)
@@ -126,12 +138,20 @@ export class SimLauncher implements Launcher {
     return hands;
   }
 
-  rest(sessionId: SessionId): Promise<void> {
-    return this.#ports.workspaces.rest(sessionId);
+  checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {
+    return this.#ports.workspaces.checkpoint(sessionId, place);
   }
 
-  forget(sessionId: SessionId): Promise<void> {
+  rest(sessionId: SessionId, place?: LogPlace): Promise<void> {
+    return this.#ports.workspaces.rest(sessionId, place);
+  }
+
+  forget(sessionId: SessionId): Promise<boolean> {
     return this.#ports.workspaces.forget(sessionId);
+  }
+
+  sessions(): Promise<readonly SessionId[]> {
+    return Promise.resolve(this.#ports.workspaces.sessions);
   }
 
   readonly #isWorking = new Set<SimNode>();

@@ -16,6 +16,7 @@ import type { World } from './world.ts';
 
 type Line =
   | { readonly kind: 'piece'; readonly text: string }
+  | { readonly kind: 'thought'; readonly text: string }
   | { readonly kind: 'answer'; readonly answer: ModelAnswer }
   | {
       readonly kind: 'failure';
@@ -44,6 +45,7 @@ export function simModel({ http, token }: { http: Http; token: string }): Model 
           for (const written of lines) {
             const line = JSON.parse(written) as Line; // written below
             if (line.kind === 'piece') sink.text(line.text);
+            else if (line.kind === 'thought') sink.thinking(line.text);
             else if (line.kind === 'answer') return line.answer;
             else throw failure(line.code, line.retriable);
           }
@@ -105,6 +107,7 @@ export class ModelService {
     }
     const answer = answerOf(diceOf(seed, 'answer', place), callId);
     for (const block of answer.blocks) {
+      if (block.kind === 'thinking') say({ kind: 'thought', text: block.text });
       if (block.kind !== 'text') continue;
       const half = Math.ceil(block.text.length / 2);
       say({ kind: 'piece', text: block.text.slice(0, half) });
@@ -138,8 +141,9 @@ function answerOf(dice: ReturnType<typeof diceOf>, callId: string): ModelAnswer 
   if (Number(call) >= CALLS_MAX || dice.hits(0.45)) return end('end_turn', text(`answer of ${callId}`));
   const tools = Array.from({ length: 1 + dice.below(3) }, (_, index) => {
     if (dice.hits(0.05)) return tool('juggle', index, {});
+    if (dice.hits(0.03)) return { ...tool('bash', index, {}), defect: 'The input is no JSON.' };
     return tool('bash', index, {
-      command: `work ${workMs(dice)}`,
+      command: `work ${workMs(dice)}${dice.hits(0.2) ? ` ${dice.pick([1_000, 15_000])}` : ''}`,
       ...bound(dice),
     });
   });

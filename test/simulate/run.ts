@@ -1,5 +1,5 @@
 /**
- * `npm run simulate`: plays histories and says what did not hold. docs/adr/0015-simulation.md
+ * `npm run simulate`: plays histories and says what did not hold. docs/adr/0017-simulation.md
  *
  *   --seeds 1000          how many histories, from --from (default 1)
  *   --seed 42             this one, with its story

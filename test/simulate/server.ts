@@ -17,8 +17,10 @@ import { Owners } from '../../src/supervisor/owners.ts';
 import { Spares } from '../../src/supervisor/spares.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
+import { logPlaceOf } from '../../src/supervisor/log-place.ts';
+import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import type { Rates } from './faults.ts';
-import { SimLauncher } from './machine.ts';
+import { SimLauncher, type ToolRuns } from './machine.ts';
 import type { ModelService } from './model.ts';
 import { SimNode } from './node.ts';
 import type { SharedStore } from './shared-store.ts';
@@ -34,15 +36,15 @@ export interface ServerPorts {
   readonly service: ModelService;
   readonly archive: Archive;
   readonly disk: Disk;
-  readonly machine: string;
   readonly owner: string;
   readonly skewMs: number;
   readonly rates: () => Rates;
   readonly slotsMax: number;
   readonly spares: number;
   readonly idleMs: number;
+  readonly backgroundMs: number;
   readonly isForgetful: boolean;
-  readonly toolRuns: (sessionId: SessionId, callId: string, hands: SimNode) => () => void;
+  readonly toolRuns: ToolRuns;
   readonly assigned: (token: string) => void;
   /** A brain makes a model call. */
   readonly asked: (sessionId: SessionId, epoch: number, server: SimNode) => void;
@@ -64,11 +66,12 @@ export class SimServer {
   readonly #releases: (() => unknown)[] = [];
   readonly #door: Server;
   readonly #workbench: Workbench;
+  readonly #workspaces: Workspaces;
   readonly #agents: Agents;
   readonly #owners: Owners;
 
   constructor(ports: ServerPorts) {
-    const { world, store, machine, owner, rates } = ports;
+    const { world, store, owner, rates } = ports;
     this.#ports = ports;
     this.owner = owner;
     this.node = new SimNode(owner);
@@ -87,16 +90,16 @@ export class SimServer {
       credentials: none,
       clock,
       chance: world.chance,
-      serverKey: false,
+      serverKeys: new Set(),
     });
     this.live = new Live({ journal: line.journal, logger, scheduler: world.schedulerOf(this.node) });
-    const workspaces = new Workspaces({
+    this.#workspaces = new Workspaces({
       archive: ports.archive,
       disk: ports.disk,
       owner,
-      machine,
       clock,
       isForgetful: ports.isForgetful,
+      placeOf: async (sessionId) => logPlaceOf(await this.sessions.get(sessionId)),
       isAlive: async (other) => (await this.#owners.alive(clock.now())).includes(other),
       ask: (what, work) => store.call(this.node, what, work),
       unsaved: (sessionId, error) => logger.warn('workspace not saved', { sessionId, error }),
@@ -107,12 +110,13 @@ export class SimServer {
       door: () => this.#door,
       logger,
       rates,
-      workspaces,
+      workspaces: this.#workspaces,
       toolRuns: ports.toolRuns,
       assigned: ports.assigned,
       wrote: ports.wrote,
     });
-    this.#workbench = new Workbench({ launcher: this.launcher, logger });
+    const log = new WorkspaceLog({ sessions: this.sessions, journal: this.journal, owner });
+    this.#workbench = new Workbench({ launcher: this.launcher, log, clock, logger });
     const access = this.#access();
     this.#door = createUnitDoor({
       access,
@@ -141,7 +145,7 @@ export class SimServer {
 
   /** Rejects with Outage when the store does not answer: then its keeper starts it again. */
   async start(): Promise<void> {
-    const { world, owner, slotsMax, idleMs } = this.#ports;
+    const { world, owner, slotsMax, idleMs, backgroundMs } = this.#ports;
     const clock = world.clockOf(this.node);
     const logger = world.loggerOf(this.node);
     const { chance } = world;
@@ -165,8 +169,10 @@ export class SimServer {
       owner,
       slotsMax,
       idleMs,
+      backgroundMs,
+      draftOf: (sessionId, callId) => this.live.messageOf(sessionId, callId),
     });
-    this.#releases.push(startServices([spares, supervisor], ports));
+    this.#releases.push(startServices([spares, supervisor, this.#workspaces], ports));
     this.isOpen = true;
   }
 

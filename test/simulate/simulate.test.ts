@@ -39,7 +39,7 @@ const MUTANTS: readonly (readonly [Mutant, RegExp])[] = [
   ['no keys', /J5 idempotent|a key is used once|a tool call has one result|tool calls have ids/],
   ['read leaves out', /J7 complete|only faults/],
   ['lost write', /a turn ends after its tool calls|only faults and outages|stuck/],
-  ['forgotten results', /a tool runs once/],
+  ['forgotten results', /a tool runs once|lost files are told/],
 ];
 
 for (const [mutant, rules] of MUTANTS) {

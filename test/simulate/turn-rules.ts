@@ -45,6 +45,7 @@ const OF_A_TURN = new Set([
   'tool.call',
   'tool.result',
   'conversation.compacted',
+  'conversation.repaired',
   'error.model',
 ]);
 

@@ -1,127 +1,292 @@
 /**
- * Workspaces as servers on one database share them (supervisor/workspace-archive.ts K1-K5), of which only the kept results
- * matter here: a copy on each machine's disk, a checkpoint when a session rests, and one holder at a time.
+ * Workspaces as servers on one database share them (supervisor/workspace-archive.ts K1-K5, platform/local/checkpoints.ts C1-C5), with
+ * kept results for files: a copy on each machine's disk, a checkpoint after each turn and when a session rests, one holder at a time.
  */
 import type { Kept } from '../../src/hands/kept-results.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
-import { WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
+import type { Service } from '../../src/kernel/service.ts';
+import { SessionTurns } from '../../src/platform/local/session-turns.ts';
+import {
+  ClaimLost,
+  type FilesAsOf,
+  type LogPlace,
+  WorkspaceHeld,
+} from '../../src/supervisor/workspace-archive.ts';
 
 /** How long a living holder is waited for, and how often it is looked at. */
-const HOLDER_WAIT_MS = 10_000;
+const HOLDER_WAIT_MS = 60_000;
 const HOLDER_LOOK_MS = 500;
-const RETRY_MS = 3_000;
+const OWED_RETRY_MS = 15_000;
+
+type Files = Map<string, Kept>;
 
 export interface Workspace {
-  readonly kept: Map<string, Kept>;
+  readonly kept: Files;
   /** Whether every call of the session that was ever started is among them. */
   readonly isWhole: boolean;
+  readonly filesAsOf: FilesAsOf;
 }
 
 /** What the store knows of one workspace. */
 interface Archived {
-  holder: { readonly owner: string; readonly machine: string } | undefined;
-  checkpoint: ReadonlyMap<string, Kept>;
+  holder: string | undefined;
+  claims: number;
+  checkpoint:
+    | {
+        readonly version: number;
+        readonly claim: number;
+        readonly files: ReadonlyMap<string, Kept>;
+        readonly savedAt: number;
+        readonly place: LogPlace | undefined;
+      }
+    | undefined;
   /** Something was done that nobody knows of. */
   hasGap: boolean;
 }
 
+/** A folder and its marker. */
+interface Copy {
+  readonly files: Files;
+  version: number;
+  isDirty: boolean;
+  claim: number;
+}
+
+interface Claim {
+  readonly number: number;
+  readonly gap: 'none' | 'fresh' | 'old';
+  readonly checkpoint: Archived['checkpoint'];
+}
+
 export type Archive = Map<SessionId, Archived>;
-export type Disk = Map<SessionId, Map<string, Kept>>;
+export type Disk = Map<SessionId, Copy>;
 
 export interface WorkspacesPorts {
   readonly archive: Archive;
   readonly disk: Disk;
   readonly owner: string;
-  readonly machine: string;
   readonly clock: Clock;
   /** A mutant: what hands keep is lost with them. */
   readonly isForgetful: boolean;
   readonly isAlive: (owner: string) => Promise<boolean>;
+  readonly placeOf: (sessionId: SessionId) => Promise<LogPlace>;
   /** One request to the store. */
   readonly ask: <T>(what: string, work: () => Promise<T>) => Promise<T>;
-  /** A checkpoint could not be saved: tried again by the next rest. */
+  /** A checkpoint could not be saved: it is tried again. */
   readonly unsaved: (sessionId: SessionId, error: unknown) => void;
 }
 
-export class Workspaces {
+export class Workspaces implements Service {
+  readonly name = 'workspaces';
   readonly #ports: WorkspacesPorts;
-  /** Those whose hands may run: only once they have ended again is there something to save. */
-  readonly #open = new Set<SessionId>();
+  readonly #held = new Map<SessionId, { readonly claim: number; readonly isWhole: boolean }>();
+  readonly #owed = new Set<SessionId>();
+  readonly #turns = new SessionTurns();
 
   constructor(ports: WorkspacesPorts) {
     this.#ports = ports;
   }
 
+  get sessions(): readonly SessionId[] {
+    return [...this.#ports.disk.keys()];
+  }
+
+  /** No other server has taken it over. */
+  isHeldHere(sessionId: SessionId): boolean {
+    const archived = this.#ports.archive.get(sessionId);
+    return archived !== undefined && archived.claims === this.#held.get(sessionId)?.claim;
+  }
+
   /** Throws WorkspaceHeld, Outage. */
-  async open(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Workspace> {
-    const { owner, machine, clock, disk, ask, isAlive, isForgetful } = this.#ports;
-    this.#open.add(sessionId);
-    const until = clock.monotonicNow() + HOLDER_WAIT_MS;
-    for (;;) {
-      const holder = this.#archived(sessionId).holder?.owner;
-      const isHeld = holder !== undefined && holder !== owner && (await isAlive(holder));
-      const claimed = isHeld ? undefined : await ask('claim', async () => this.#claim(sessionId, holder));
-      if (claimed !== undefined) {
-        const here = disk.get(sessionId);
-        const stays = claimed.isHere && here !== undefined;
-        const kept = isForgetful ? new Map<string, Kept>() : stays ? here : new Map(claimed.checkpoint);
-        disk.set(sessionId, kept);
-        return { kept, isWhole: !claimed.hasGap };
+  open(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Workspace> {
+    return this.#turns.take(sessionId, async () => {
+      const { disk, isForgetful } = this.#ports;
+      const held = this.#held.get(sessionId);
+      const here = disk.get(sessionId);
+      if (held !== undefined && here !== undefined) {
+        if (isForgetful) here.files.clear();
+        return { kept: here.files, isWhole: held.isWhole, filesAsOf: { kind: 'now' } };
       }
+      const claim = await this.#claim(sessionId, HOLDER_WAIT_MS, signal);
+      const isWhole = await this.#closedGap(sessionId, claim);
+      const { number, checkpoint } = claim;
+      const isLeft = isLeftBy(here, claim);
+      const stays = here?.version === checkpoint?.version || (isLeft && checkpoint?.claim === here?.claim);
+      const files = checkpoint === undefined || stays ? (here?.files ?? new Map()) : checkpoint.files;
+      const kept: Files = new Map(isForgetful ? [] : files);
+      disk.set(sessionId, { files: kept, version: checkpoint?.version ?? 0, isDirty: true, claim: number });
+      this.#held.set(sessionId, { claim: number, isWhole });
+      this.#owed.delete(sessionId);
+      return { kept, isWhole, filesAsOf: isLeft ? { kind: 'now' } : asOf(claim) };
+    });
+  }
+
+  checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {
+    return this.#turns.take(sessionId, async () => {
+      const held = this.#held.get(sessionId);
+      if (held === undefined) return true;
+      return this.#point(sessionId, held.claim, place, true).then(
+        () => true,
+        (error: unknown) => {
+          this.#ports.unsaved(sessionId, error);
+          return false;
+        },
+      );
+    });
+  }
+
+  rest(sessionId: SessionId, place: LogPlace | undefined): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const held = this.#held.get(sessionId);
+      this.#held.delete(sessionId);
+      if (held !== undefined) await this.#save(sessionId, held.claim, place);
+    });
+  }
+
+  /** False while a living server holds it. */
+  forget(sessionId: SessionId): Promise<boolean> {
+    return this.#turns.take(sessionId, async () => {
+      const { archive, disk, ask, owner, isAlive } = this.#ports;
+      this.#held.delete(sessionId);
+      this.#owed.delete(sessionId);
+      const holder = archive.get(sessionId)?.holder;
+      if (holder !== undefined && holder !== owner && (await isAlive(holder))) return false;
+      await ask('forget', async () => void archive.delete(sessionId));
+      disk.delete(sessionId);
+      return true;
+    });
+  }
+
+  /** Saves what is owed, also by the server that was killed here before. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { disk, clock } = this.#ports;
+    for (const [sessionId, { isDirty }] of disk) if (isDirty) this.#owed.add(sessionId);
+    while (!signal.aborted) {
+      for (const sessionId of [...this.#owed]) if (!signal.aborted) await this.#retry(sessionId);
+      await clock.sleep(OWED_RETRY_MS, signal);
+    }
+  }
+
+  #retry(sessionId: SessionId): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const { archive, disk, ask, placeOf, unsaved } = this.#ports;
+      if (this.#held.has(sessionId)) return;
+      try {
+        const here = disk.get(sessionId);
+        const isKnown = await ask('known', async () => archive.has(sessionId));
+        if (!isKnown || here === undefined) {
+          disk.delete(sessionId);
+          this.#owed.delete(sessionId);
+          return;
+        }
+        const claim = await this.#claim(sessionId, 0, undefined);
+        await this.#closedGap(sessionId, claim);
+        const { checkpoint, number } = claim;
+        const isLeft = isLeftBy(here, claim);
+        const isNewest = checkpoint === undefined || here.version === checkpoint.version;
+        if (isNewest || (isLeft && checkpoint.claim === here.claim)) {
+          const place = isLeft ? await placeOf(sessionId) : undefined;
+          here.claim = number;
+          return await this.#save(sessionId, number, place);
+        }
+        await ask('release', async () => {
+          const archived = archive.get(sessionId);
+          if (archived?.claims === number) archived.holder = undefined;
+        });
+        this.#owed.delete(sessionId);
+      } catch (error) {
+        unsaved(sessionId, error);
+      }
+    });
+  }
+
+  /** Never rejects. */
+  async #save(sessionId: SessionId, claim: number, place: LogPlace | undefined): Promise<void> {
+    try {
+      await this.#point(sessionId, claim, place, false);
+      this.#owed.delete(sessionId);
+    } catch (error) {
+      this.#ports.unsaved(sessionId, error);
+      if (error instanceof ClaimLost) this.#owed.delete(sessionId);
+      else this.#owed.add(sessionId);
+    }
+  }
+
+  /** Makes what is here the checkpoint. */
+  async #point(
+    sessionId: SessionId,
+    claim: number,
+    place: LogPlace | undefined,
+    isLive: boolean,
+  ): Promise<void> {
+    const { owner, archive, disk, clock, ask } = this.#ports;
+    const here = disk.get(sessionId);
+    if (here === undefined) throw new ClaimLost(); // it was forgotten
+    const files = new Map(here.files);
+    const savedAt = clock.now();
+    here.version = await ask('checkpoint', async () => {
+      const archived = archive.get(sessionId);
+      if (archived?.holder !== owner || archived.claims !== claim) throw new ClaimLost();
+      const before = archived.checkpoint;
+      const version = (before?.version ?? 0) + 1;
+      archived.checkpoint = { version, claim, files, savedAt, place: place ?? before?.place };
+      if (!isLive) archived.holder = undefined;
+      return version;
+    });
+    here.isDirty = isLive;
+  }
+
+  async #claim(sessionId: SessionId, waitMs: number, signal: AbortSignal | undefined): Promise<Claim> {
+    const { archive, owner, clock, ask, isAlive } = this.#ports;
+    const until = clock.monotonicNow() + waitMs;
+    for (;;) {
+      const holder = archive.get(sessionId)?.holder;
+      const isHeld = holder !== undefined && holder !== owner && (await isAlive(holder));
+      const claimed = isHeld ? undefined : await ask('claim', async () => this.#tryClaim(sessionId, holder));
+      if (claimed !== undefined) return claimed;
       if (signal?.aborted === true || clock.monotonicNow() >= until)
-        throw new WorkspaceHeld(holder ?? machine);
+        throw new WorkspaceHeld(holder ?? 'another');
       await clock.sleep(HOLDER_LOOK_MS, signal);
     }
   }
 
-  async rest(sessionId: SessionId): Promise<void> {
-    const { owner, disk, ask, unsaved } = this.#ports;
-    this.#open.delete(sessionId);
-    const { clock } = this.#ports;
-    try {
-      await ask('checkpoint', async () => {
-        const archived = this.#archived(sessionId);
-        if (archived.holder?.owner !== owner) return; // another one has taken it over
-        archived.checkpoint = new Map(disk.get(sessionId));
-        archived.holder = undefined;
-      });
-    } catch (error) {
-      unsaved(sessionId, error);
-      this.#again(sessionId, clock.sleep(RETRY_MS));
-    }
-  }
-
-  /** Never rejects, as rest does not. */
-  #again(sessionId: SessionId, wait: Promise<void>): void {
-    void wait.then(() => (this.#open.has(sessionId) ? undefined : this.rest(sessionId)));
-  }
-
-  /** What a living server holds it forgets in its turn. */
-  async forget(sessionId: SessionId): Promise<void> {
-    const { archive, disk, ask, owner, isAlive } = this.#ports;
-    const holder = archive.get(sessionId)?.holder?.owner;
-    if (holder !== undefined && holder !== owner && (await isAlive(holder))) return;
-    await ask('forget', async () => void archive.delete(sessionId));
-    disk.delete(sessionId);
-  }
-
   /** Undefined when somebody else was quicker. */
-  #claim(sessionId: SessionId, seen: string | undefined) {
-    const { owner, machine } = this.#ports;
-    const archived = this.#archived(sessionId);
-    const { holder, checkpoint } = archived;
-    if (holder?.owner !== seen) return undefined;
-    const isHere = holder?.machine === machine;
-    if (holder !== undefined && !isHere) archived.hasGap = true;
-    archived.holder = { owner, machine };
-    return { isHere, checkpoint, hasGap: archived.hasGap };
+  #tryClaim(sessionId: SessionId, seen: string | undefined): Claim | undefined {
+    const { archive, owner } = this.#ports;
+    const none: Archived = { holder: undefined, claims: 0, checkpoint: undefined, hasGap: false };
+    const archived = archive.get(sessionId) ?? none;
+    const { holder, hasGap } = archived;
+    if (holder !== seen) return undefined;
+    const isOver = holder !== undefined && holder !== owner;
+    archived.hasGap ||= isOver;
+    archived.holder = owner;
+    archived.claims += 1;
+    archive.set(sessionId, archived);
+    const gap = hasGap ? 'old' : isOver ? 'fresh' : 'none';
+    return { number: archived.claims, gap, checkpoint: archived.checkpoint };
   }
 
-  #archived(sessionId: SessionId): Archived {
-    const { archive } = this.#ports;
-    const archived = archive.get(sessionId) ?? { holder: undefined, checkpoint: new Map(), hasGap: false };
-    archive.set(sessionId, archived);
-    return archived;
+  /** Whether all that was ever started is known here: the server that died was this machine's. */
+  async #closedGap(sessionId: SessionId, claim: Claim): Promise<boolean> {
+    const { archive, disk, ask } = this.#ports;
+    if (claim.gap !== 'fresh') return claim.gap === 'none';
+    if (!isLeftBy(disk.get(sessionId), claim)) return false;
+    await ask('close gap', async () => {
+      const archived = archive.get(sessionId);
+      if (archived?.claims === claim.number) archived.hasGap = false;
+    });
+    return true;
   }
+}
+
+function isLeftBy(here: Copy | undefined, { number }: Claim): boolean {
+  return here?.isDirty === true && here.claim === number - 1;
+}
+
+function asOf({ checkpoint, gap }: Claim): FilesAsOf {
+  const isCut = gap === 'fresh';
+  if (checkpoint === undefined) return { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut };
+  const { savedAt, place } = checkpoint;
+  return place === undefined ? { kind: 'now' } : { kind: 'checkpoint', savedAt, place, isCut };
 }

@@ -12,6 +12,7 @@ const WATCHED: Watched = {
   ended: undefined,
   shutdown: false,
   evicted: false,
+  busyUntil: 0,
   idleMs: 30_000,
 };
 
@@ -64,6 +65,14 @@ describe('a slot', () => {
     expect(judge(idle, WATCHED, AT + 30_000)).toEqual({ kind: 'idle' });
     expect(judge(idle, { ...WATCHED, evicted: true }, AT)).toEqual({ kind: 'idle' });
     expect(judge(running(), { ...WATCHED, evicted: true }, AT)).toMatchObject({ kind: 'wait' });
+  });
+
+  it('is not idle while commands run in the background, unless it is evicted', () => {
+    const busy = { ...WATCHED, busyUntil: AT + 40_000 };
+
+    expect(judge(session({}), busy, AT + 39_999)).toEqual({ kind: 'wait', until: AT + 40_000 });
+    expect(judge(session({}), busy, AT + 40_000)).toEqual({ kind: 'idle' });
+    expect(judge(session({}), { ...busy, evicted: true }, AT)).toEqual({ kind: 'idle' });
   });
 
   it('gives way to another epoch, to an archived session, to a shutdown, and sees a brain that ended', () => {

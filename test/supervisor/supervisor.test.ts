@@ -8,6 +8,8 @@ import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import type { ToolOutcome } from '../../src/journal/event-catalog.ts';
+import { EpochStale } from '../../src/journal/faults.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionStore } from '../../src/sessions/session-store.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -16,6 +18,8 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
+import type { FilesAsOf, LogPlace } from '../../src/supervisor/workspace-archive.ts';
+import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
 
@@ -48,12 +52,20 @@ class Stage implements Launcher {
     return {
       pid: 2_000,
       ended,
+      filesAsOf: this.filesAsOf,
       call,
       cancel: () => undefined,
+      background: async () => {
+        this.asked += 1;
+        return this.background;
+      },
       stop: async () => hands.lose(),
     };
   }
 
+  /** Processes that commands have left behind. */
+  background = 0;
+  asked = 0;
   readonly rested: SessionId[] = [];
 
   async rest(sessionId: SessionId): Promise<void> {
@@ -61,8 +73,23 @@ class Stage implements Launcher {
     this.rested.push(sessionId);
   }
 
-  async forget(sessionId: SessionId): Promise<void> {
+  filesAsOf: FilesAsOf = { kind: 'now' };
+  readonly checkpoints: LogPlace[] = [];
+
+  async checkpoint(_: SessionId, place: LogPlace): Promise<boolean> {
+    this.checkpoints.push(place);
+    return true;
+  }
+
+  async forget(sessionId: SessionId): Promise<boolean> {
     this.forgotten.push(sessionId);
+    return true;
+  }
+
+  readonly left: SessionId[] = [];
+
+  async sessions(): Promise<readonly SessionId[]> {
+    return this.left;
   }
 
   get aliveBrains(): number {
@@ -81,6 +108,7 @@ let stop: AbortController;
 let running: Promise<unknown>;
 let logs: string;
 let workbench: Workbench;
+let theSessions: Sessions;
 /** Faults to be played on the store. */
 let broken: { wanted: boolean; append: boolean };
 
@@ -100,7 +128,7 @@ afterEach(async () => {
   assert(!stage.hands.some(({ alive }) => alive), 'no hands outlive their supervisor');
 });
 
-function supervise(slotsMax = 4): void {
+function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}): void {
   const logger = jsonLogger('debug', (line) => {
     logs += line;
   });
@@ -122,11 +150,13 @@ function supervise(slotsMax = 4): void {
     agents: unused,
     credentials: unused,
     clock,
-    serverKey: true,
+    serverKeys: new Set(['anthropic'] as const),
   });
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
-  workbench = new Workbench({ launcher: stage, logger });
+  theSessions = sessions;
+  const log = new WorkspaceLog({ sessions, journal, owner: 'me' });
+  workbench = new Workbench({ launcher: stage, log, clock, logger });
   const ports = {
     sessions,
     journal,
@@ -139,7 +169,14 @@ function supervise(slotsMax = 4): void {
     clock,
     logger,
   };
-  const supervisor = new Supervisor({ ...ports, owner: 'me', idleMs: 60_000, slotsMax });
+  const supervisor = new Supervisor({
+    ...ports,
+    owner: 'me',
+    idleMs,
+    backgroundMs,
+    slotsMax,
+    draftOf: () => undefined,
+  });
   running = supervisor.run(stop.signal);
 }
 
@@ -191,6 +228,45 @@ describe('a store that does not answer', () => {
   });
 });
 
+describe('files of a session', () => {
+  const archived = async (): Promise<SessionId> => {
+    const id = await queued();
+    await store.journal.append(id, {
+      decide: (session) => decide(session, { kind: 'archive', actor: { kind: 'human' } }),
+    });
+    return id;
+  };
+
+  it('are removed by the next start when the server was killed before it had removed them', async () => {
+    const [closed, open] = [await archived(), await queued()];
+    stage.left.push(closed, open);
+    supervise();
+
+    await eventually('they are removed', () => stage.forgotten.length > 0);
+    expect(stage.forgotten).toEqual([closed]);
+  });
+
+  it('stay when its log is full', async () => {
+    store.close();
+    store = openSqlite({ path: ':memory:', caps: { eventsMax: 8 } });
+    const say = { kind: 'send', text: 'more', mode: 'queue', actor: { kind: 'human' } } as const;
+    const filled = async (): Promise<SessionId> => {
+      const id = await queued();
+      while ((await status(id))?.status !== 'archived')
+        await store.journal.append(id, { decide: (session) => decide(session, say) }).catch(() => undefined);
+      return id;
+    };
+    const before = await filled();
+    stage.left.push(before);
+    supervise();
+    const [meanwhile, closed] = [await filled(), await archived()];
+
+    await eventually('the other is removed', () => stage.forgotten.includes(closed));
+    expect(stage.forgotten).not.toContain(before);
+    expect(stage.forgotten).not.toContain(meanwhile);
+  });
+});
+
 describe('slots', () => {
   it('give way to sessions that wait when they have nothing to do', async () => {
     supervise(1);
@@ -203,6 +279,104 @@ describe('slots', () => {
 
     await eventually('the second is served', async () => (await status(second))?.lease !== undefined);
     expect((await status(first))?.hibernated).toBe(true);
+  });
+
+  /** A session whose turn is over and whose hands have a process in the background. */
+  async function inBackground(): Promise<SessionId> {
+    const id = await queued();
+    await eventually('the brain', () => stage.brains.at(-1)?.assigned.length === 1);
+    void workbench.call(id, { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 });
+    await eventually('the hands', () => stage.hands.length === 1);
+    stage.background = 2;
+    await store.journal.append(id, {
+      decide: (session) => decide(session, { kind: 'cancel', actor: { kind: 'human' } }),
+    });
+    return id;
+  }
+  const hibernated = async (id: SessionId): Promise<unknown> => {
+    const events = await store.journal.read(id, { after: 0, limit: 100 });
+    const event = events.find(({ type }) => type === 'session.hibernated');
+    return event === undefined ? undefined : JSON.parse(event.body);
+  };
+
+  it('do not hibernate while commands run in the background, and do when those have ended', async () => {
+    supervise(4, { idleMs: 0 });
+    const id = await inBackground();
+    await eventually('it was asked for', () => stage.asked >= 2);
+    expect(await hibernated(id)).toBeUndefined();
+    stage.background = 0;
+
+    expect(await eventually('it hibernates', () => hibernated(id))).toEqual({ epoch: 1 });
+  });
+
+  it('hibernate all the same when commands run in the background for too long, and say how many', async () => {
+    supervise(4, { idleMs: 0, backgroundMs: 50 });
+    const id = await inBackground();
+
+    expect(await eventually('it hibernates', () => hibernated(id))).toEqual({ epoch: 1, processes: 2 });
+  });
+
+  it('give way to sessions that wait, with what runs in the background', async () => {
+    supervise(1);
+    const first = await inBackground();
+    await queued();
+
+    expect(await eventually('it hibernates', () => hibernated(first))).toEqual({ epoch: 1, processes: 2 });
+  });
+
+  const begun = async (id: SessionId): Promise<void> => {
+    await store.journal.append(id, { decide: (session) => decide(session, { kind: 'beginTurn' }) });
+  };
+  const ran = async (
+    id: SessionId,
+    tool: string,
+    outcome: ToolOutcome,
+    durationMs: number,
+  ): Promise<void> => {
+    const body = { callId: `c${Math.random()}`, tool, outcome, output: '', durationMs };
+    await store.journal.append(id, {
+      decide: (session) => {
+        const event = {
+          type: 'tool.result',
+          actor: { kind: 'system' },
+          turnId: session.turn?.id,
+          body,
+        } as const;
+        return decide(session, { kind: 'record', events: [event] });
+      },
+    });
+  };
+  const reverted = async (id: SessionId): Promise<readonly unknown[]> => {
+    const events = await store.journal.read(id, { after: 0, limit: 100 });
+    return events.filter(({ type }) => type === 'workspace.reverted').map(({ body }) => JSON.parse(body));
+  };
+
+  it('say in the log when files are older than what tools did, once', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const place = { seq: await store.journal.head(id), turn: 0 };
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place, isCut: false };
+    for (const outcome of ['failed', 'unknown', 'canceled'] as const) await ran(id, 'bash', outcome, 0);
+    await ran(id, 'ask', 'ok', 0);
+    await log.told(id, files, false);
+    expect(await reverted(id)).toEqual([]); // nothing of that has run
+    expect(await log.callsOf(id)).toBe('ended');
+    await ran(id, 'bash', 'ok', 0);
+    await log.told(id, { kind: 'now' }, true);
+    expect(await reverted(id)).toEqual([]);
+    await log.told(id, files, false);
+    await log.told(id, files, false);
+    expect(await reverted(id)).toEqual([{ savedAt: 1_000, reason: expect.any(String) }]);
+
+    await log.told(id, files, true);
+    expect(await reverted(id)).toHaveLength(1); // its result would be known
+    await log.told(id, { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true }, true);
+    expect((await reverted(id)).at(-1)).toEqual({ turn: 2, reason: expect.stringContaining('any files') });
+    const other = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'other' });
+    await expect(other.told(id, { ...files, isCut: true }, true)).rejects.toBeInstanceOf(EpochStale);
   });
 
   it('start no hands again after they were released', async () => {

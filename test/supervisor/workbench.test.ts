@@ -1,20 +1,30 @@
-/** What a call is answered when its workspace cannot be had. */
-import { expect, it } from 'vitest';
+/** What a call is answered when its workspace cannot be had, and what comes before it and before the end of a turn. */
+import { beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/kernel/id.ts';
+import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
-import type { Launcher } from '../../src/supervisor/launcher.ts';
+import type { Hands, Launcher } from '../../src/supervisor/launcher.ts';
+import { SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from '../../src/supervisor/limit.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
-import { WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
+import { type FilesAsOf, WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
+import { eventually } from '../support/eventually.ts';
 
 it('answers a call that the holder of the workspace may have run with unknown, and any other with why it failed', async () => {
   const sessionId = newId('session');
   const launcher: Launcher = {
     launchBrain: () => Promise.reject(new Error('not here')),
     launchHands: () => Promise.reject(new WorkspaceHeld('other')),
+    checkpoint: async () => true,
     rest: async () => undefined,
-    forget: async () => undefined,
+    forget: async () => true,
+    sessions: async () => [],
   };
-  const workbench = new Workbench({ launcher, logger });
+  const workbench = new Workbench({
+    launcher,
+    log: { told: async () => undefined, callsOf: async () => 'none' as const },
+    clock,
+    logger,
+  });
   workbench.open(sessionId);
   const call = { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 };
 
@@ -25,4 +35,144 @@ it('answers a call that the holder of the workspace may have run with unknown, a
   expect(fresh.outcome).toBe('failed');
   expect(fresh.output).toContain('with another server (other)');
   await workbench.close();
+});
+
+describe('a workspace', () => {
+  const sessionId = newId('session');
+  const CALL = { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 };
+  const REVERTED: FilesAsOf = { kind: 'checkpoint', savedAt: 5, place: { seq: 4, turn: 1 }, isCut: false };
+  let done: string[];
+  let filesAsOf: FilesAsOf;
+  let told: () => Promise<void>;
+  /** Of the checkpoint that is being made. */
+  let finish: (isKept: boolean) => void;
+  let sleeps: number[];
+  let endWaits: boolean;
+  let workbench: Workbench;
+  let calls: 'none' | 'ended' | 'open';
+  const never = new AbortController().signal;
+  beforeEach(() => {
+    done = [];
+    filesAsOf = { kind: 'now' };
+    told = async () => undefined;
+    sleeps = [];
+    endWaits = false;
+    calls = 'none';
+    const hands: Hands = {
+      pid: 1,
+      ended: new Promise(() => undefined),
+      get filesAsOf() {
+        return filesAsOf;
+      },
+      call: async ({ callId }) => {
+        done.push(callId);
+        return { outcome: 'ok', output: '', durationMs: 1 };
+      },
+      cancel: () => undefined,
+      background: async () => 0,
+      stop: async () => undefined,
+    };
+    const launcher: Launcher = {
+      launchBrain: () => Promise.reject(new Error('not here')),
+      launchHands: async () => hands,
+      checkpoint: (_, { turn }) => {
+        done.push(`saving ${turn}`);
+        return new Promise((resolve) => {
+          finish = resolve;
+        });
+      },
+      rest: async (_, place) => void done.push(`rest ${place?.turn ?? '?'}`),
+      forget: async () => true,
+      sessions: async () => [],
+    };
+    const log = {
+      callsOf: async () => calls,
+      told: async () => {
+        await told();
+        done.push('told');
+      },
+    };
+    const waiting = {
+      now: () => 0,
+      monotonicNow: () => 0,
+      sleep: async (ms: number, signal?: AbortSignal) => {
+        sleeps.push(ms);
+        if (!endWaits) await clock.sleep(60_000, signal);
+      },
+    };
+    workbench = new Workbench({ launcher, log, clock: waiting, logger });
+    workbench.open(sessionId);
+  });
+
+  it('is kept before a turn ends that used tools, once, and not before one that did not', async () => {
+    await workbench.checkpoint(sessionId, { seq: 1, turn: 1 }, 'completed');
+    await workbench.call(sessionId, CALL);
+    let isOver = false;
+    const ends = [1, 2].map(() => workbench.checkpoint(sessionId, { seq: 9, turn: 2 }, 'completed'));
+    const over = Promise.all(ends).then(() => (isOver = true));
+    await eventually('it is being saved', () => done.includes('saving 2'));
+    expect(isOver).toBe(false);
+    finish(true);
+    await over;
+    await workbench.checkpoint(sessionId, { seq: 20, turn: 3 }, 'completed');
+
+    expect(done).toEqual(['c1', 'saving 2']);
+    expect(Math.min(...sleeps)).toBe(SAVE_MS_MAX);
+  });
+
+  it('does not hold up a turn for ever: the save goes on, and the next one follows it', async () => {
+    endWaits = true;
+    await workbench.call(sessionId, CALL);
+    await workbench.checkpoint(sessionId, { seq: 9, turn: 1 }, 'canceled');
+    expect(sleeps).toEqual([STOPPED_SAVE_MS_MAX]);
+    await workbench.call(sessionId, { ...CALL, callId: 'c2' });
+    await workbench.checkpoint(sessionId, { seq: 19, turn: 2 }, 'completed');
+    expect(done).toEqual(['c1', 'saving 1', 'c2']);
+    finish(true);
+
+    await eventually('the second is being saved', () => done.includes('saving 2'));
+    finish(true);
+  });
+
+  it('is kept again when it could not be', async () => {
+    await workbench.call(sessionId, CALL);
+    const first = workbench.checkpoint(sessionId, { seq: 9, turn: 1 }, 'completed');
+    await eventually('it is being saved', () => done.includes('saving 1'));
+    finish(false);
+    await first;
+    const second = workbench.checkpoint(sessionId, { seq: 10, turn: 2 }, 'completed');
+    await eventually('it is being saved again', () => done.includes('saving 2'));
+    finish(true);
+    await second;
+  });
+
+  it('with files that are older than the log has no call before the log says so', async () => {
+    filesAsOf = REVERTED;
+    const both = ['c1', 'c2'].map((callId) => workbench.call(sessionId, { ...CALL, callId }));
+    await Promise.all(both);
+    await workbench.release(sessionId, { seq: 9, turn: 2 });
+
+    expect(done).toEqual(['told', 'c1', 'c2', 'rest 2']);
+  });
+
+  it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing', async () => {
+    filesAsOf = REVERTED;
+    await workbench.resume(sessionId, never);
+    expect(done).toEqual([]); // it has used none
+    calls = 'ended';
+    await workbench.resume(sessionId, never);
+    await workbench.resume(sessionId, never);
+    await workbench.call(sessionId, CALL);
+
+    expect(done).toEqual(['told', 'c1']);
+  });
+
+  it('of which the log cannot be told has no call, and keeps the age that it has', async () => {
+    filesAsOf = REVERTED;
+    told = () => Promise.reject(new Error('no answer'));
+    expect((await workbench.call(sessionId, CALL)).outcome).toBe('failed');
+    await workbench.release(sessionId, { seq: 9, turn: 2 });
+
+    expect(done).toEqual(['rest ?']);
+  });
 });

@@ -82,7 +82,7 @@ export class Door {
       agents,
       credentials,
       clock: systemClock,
-      serverKey: options.serverKey !== false,
+      serverKeys: new Set(options.serverKey === false ? [] : (['anthropic'] as const)),
     });
   }
 

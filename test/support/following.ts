@@ -4,7 +4,8 @@ import type { Answer } from './door.ts';
 import { eventually } from './eventually.ts';
 
 export const QUICK = `__typename ... on EventBatch { cursor events { __typename seq type body ... on AgentMessage { text } } }
-  ... on CaughtUp { cursor } ... on MessageDelta { callId offset text } ... on SlowConsumer { resumeFrom }
+  ... on CaughtUp { cursor } ... on MessageDelta { callId offset text } ... on ThinkingDelta { callId offset text }
+  ... on SlowConsumer { resumeFrom }
   ... on SessionGone { message } ... on CursorRefused { reason earliest }`;
 /** A directive with a variable: no projection, the same frames. */
 export const BY_EXECUTION = QUICK.replace('cursor events', 'cursor @include(if: $yes) events');
@@ -27,10 +28,10 @@ export function follow(
   const frames: Answer[] = [];
   let failure: unknown;
   let completed = false;
-  const query = `subscription ($id: ID!, $after: Cursor, $filter: EventFilter, $deltas: Boolean${selection === QUICK ? '' : ', $yes: Boolean!'}) {
+  const query = `subscription ($id: ID!, $after: Cursor, $filter: EventFilter, $deltas: Boolean${selection.includes('$yes') ? ', $yes: Boolean!' : ''}) {
     sessionEvents(sessionId: $id, after: $after, filter: $filter, deltas: $deltas) { ${selection} } }`;
   const stop = client.subscribe<Answer>(
-    { query, variables: { id: sessionId, ...(selection === QUICK ? {} : { yes: true }), ...more } },
+    { query, variables: { id: sessionId, ...(selection.includes('$yes') ? { yes: true } : {}), ...more } },
     {
       next: ({ data, errors }) => {
         if (data) frames.push(data.sessionEvents);

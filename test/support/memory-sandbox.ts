@@ -4,6 +4,7 @@ import { FileRefused } from '../../src/hands/faults.ts';
 
 export class MemorySandbox implements Sandbox {
   readonly root = '/workspace';
+  readonly searchProgram = ['search'];
   readonly files = new Map<string, Buffer>();
   readonly #perform: (command: Command) => CommandEnd;
   /** Called between two chunks of a file. */
@@ -15,6 +16,11 @@ export class MemorySandbox implements Sandbox {
 
   run(command: Command): Promise<CommandEnd> {
     return Promise.resolve(this.#perform(command));
+  }
+
+  look(path: string): ReturnType<Sandbox['look']> {
+    const isFolder = [...this.files.keys()].some((file) => file.startsWith(`${path}/`)) || path === this.root;
+    return Promise.resolve(this.files.has(path) ? 'file' : isFolder ? 'folder' : undefined);
   }
 
   /** In two chunks, ending early when it is told to, as the real one does. */
@@ -36,6 +42,10 @@ export class MemorySandbox implements Sandbox {
 
   list(): ReturnType<Sandbox['list']> {
     return Promise.resolve(undefined);
+  }
+
+  background(): number {
+    return 0;
   }
 
   close(): Promise<void> {

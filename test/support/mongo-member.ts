@@ -18,6 +18,7 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
+import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { answerParent } from '../bench/child.ts';
 import { DriverWatch, watchedUri } from './driver-watch.ts';
 import { appending, nothing, originOf, spoken } from './session-log.ts';
@@ -158,8 +159,10 @@ function servicesOf(owner: string) {
   const launcher: Launcher = {
     launchBrain: refuse,
     launchHands: refuse,
+    checkpoint: () => Promise.resolve(true),
     rest: () => Promise.resolve(),
-    forget: () => Promise.resolve(),
+    forget: () => Promise.resolve(true),
+    sessions: () => Promise.resolve([]),
   };
   const unused = undefined as never; // only for starting sessions
   const sessions = new Sessions({
@@ -168,11 +171,16 @@ function servicesOf(owner: string) {
     agents: unused,
     credentials: unused,
     clock,
-    serverKey: true,
+    serverKeys: new Set(['anthropic'] as const),
   });
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher, clock, logger }, 0);
-  const workbench = new Workbench({ launcher, logger });
+  const workbench = new Workbench({
+    launcher,
+    log: new WorkspaceLog({ sessions, journal, owner }),
+    clock,
+    logger,
+  });
   const ports = {
     sessions,
     journal,
@@ -187,6 +195,13 @@ function servicesOf(owner: string) {
   };
   return [
     new Heartbeat({ owners, clock, logger }, owner),
-    new Supervisor({ ...ports, owner, idleMs: 60_000, slotsMax: 4 }),
+    new Supervisor({
+      ...ports,
+      owner,
+      idleMs: 60_000,
+      backgroundMs: 0,
+      slotsMax: 4,
+      draftOf: () => undefined,
+    }),
   ];
 }

@@ -11,8 +11,13 @@ const OF_THE_RUNTIME = new Set([
 ]);
 
 export function story(events: readonly LogEvent[]): readonly string[] {
-  const told = events.filter(({ type }) => !OF_THE_RUNTIME.has(type)).map(tell);
+  const told = events.filter((event) => !OF_THE_RUNTIME.has(event.type) && !isCut(event)).map(tell);
   return sortParallel(told);
+}
+
+/** What a brain that was lost had said; the next one says the whole. */
+function isCut({ type, body }: LogEvent): boolean {
+  return type === 'agent.message' && body.aborted === true;
 }
 
 /** Seqs 1..n without a gap, each once. */

@@ -9,13 +9,14 @@
 import type { SchemaPorts } from '../../../schema/context.ts';
 import { type EventFilter, passes } from '../../../schema/event.ts';
 import { Sift } from '../../../schema/frame-source.ts';
+import { type DeltaFrame, draftKey } from '../../journal/draft.ts';
 import { type Follow, follow } from '../../journal/follow.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { Renderer } from './renderer.ts';
 
-/** The message that was being written is in the log now, or never will be: its pieces are forgotten. */
+/** What was being written is in the log now, or never will be: its pieces are forgotten. */
 const ENDS_MESSAGE: ReadonlySet<string> = new Set([
   'agent.message',
   'model.completed',
@@ -50,8 +51,8 @@ export class Group {
   readonly #sift: Sift;
   readonly #highWaterBytes: number;
   readonly #closed: () => void;
-  /** Text so far of the messages that the model is writing, for those who join in the middle. */
-  readonly #partial = new Map<string, string>();
+  /** Text so far of what the model is writing, for those who join in the middle. */
+  readonly #partial = new Map<string, DeltaFrame>();
   #seq: number;
 
   /** `seq`: where its first member stands. `closed` is called when nobody can join any more. */
@@ -73,9 +74,7 @@ export class Group {
   async join(member: Member): Promise<boolean> {
     const { sessionId, renderer } = this.#wanted;
     const texts = [await renderer.render({ kind: 'caughtUp', sessionId, seq: member.seq })];
-    for (const [callId, text] of this.#partial) {
-      texts.push(await renderer.render({ kind: 'delta', callId, offset: 0, text }));
-    }
+    for (const frame of this.#partial.values()) texts.push(await renderer.render(frame));
     if (this.#abort.signal.aborted || member.seq < this.#seq) return false; // G1, judged in the same turn as joining
     for (const text of texts) member.send(text);
     this.#members.add(member);
@@ -112,7 +111,8 @@ export class Group {
           await this.#events(item.events.slice(at, at + PAGE_EVENTS_MAX));
         }
         return;
-      case 'delta': {
+      case 'delta':
+      case 'thinking': {
         this.#remember(item);
         const text = await this.#wanted.renderer.render(item);
         for (const member of this.#members) {
@@ -169,8 +169,10 @@ export class Group {
     return true;
   }
 
-  #remember({ callId, offset, text }: Extract<Follow, { kind: 'delta' }>): void {
-    const known = this.#partial.get(callId) ?? '';
-    this.#partial.set(callId, known.slice(0, offset) + text);
+  #remember(frame: DeltaFrame): void {
+    const { kind, callId, offset, text } = frame;
+    const key = draftKey({ kind: kind === 'thinking' ? kind : 'message', callId });
+    const known = this.#partial.get(key)?.text ?? '';
+    this.#partial.set(key, { kind, callId, offset: 0, text: known.slice(0, offset) + text });
   }
 }

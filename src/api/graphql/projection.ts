@@ -8,6 +8,7 @@ import { bodyBytesOf, bodyFieldsOf, typeNameOf } from '../../../schema/event-val
 import { type Frame, FRAME_TYPE } from '../../../schema/frame.ts';
 import { isoOf } from '../../../schema/scalar.ts';
 import { cursorOf } from '../../journal/cursor.ts';
+import type { DeltaFrame } from '../../journal/draft.ts';
 import { EVENTS, type Level } from '../../journal/event-catalog.ts';
 import { type Actor, type RecordedEvent } from '../../journal/event.ts';
 import type { Field } from '../../journal/event-field.ts';
@@ -38,6 +39,7 @@ export function compileProjection(
     events: frameWriter(compiling, 'events', root),
     caughtUp: frameWriter(compiling, 'caughtUp', root),
     delta: frameWriter(compiling, 'delta', root),
+    thinking: frameWriter(compiling, 'thinking', root),
     slow: frameWriter(compiling, 'slow', root),
     gone: frameWriter(compiling, 'gone', root),
     refused: frameWriter(compiling, 'refused', root),
@@ -50,14 +52,17 @@ export function compileProjection(
 
 const NO_BODY: Body = {};
 
+const DELTA: Readonly<Record<string, Write<DeltaFrame>>> = {
+  callId: ({ callId }) => JSON.stringify(callId),
+  offset: ({ offset }) => String(offset),
+  text: ({ text }) => JSON.stringify(text),
+};
+
 const FRAMES: FrameParts = {
   events: { cursor: ({ sessionId, seq }) => quoted(cursorOf(sessionId, seq)) },
   caughtUp: { cursor: ({ sessionId, seq }) => quoted(cursorOf(sessionId, seq)) },
-  delta: {
-    callId: ({ callId }) => JSON.stringify(callId),
-    offset: ({ offset }) => String(offset),
-    text: ({ text }) => JSON.stringify(text),
-  },
+  delta: DELTA,
+  thinking: DELTA,
   slow: { resumeFrom: ({ sessionId, seq }) => quoted(cursorOf(sessionId, seq)) },
   gone: { message: ({ message }) => JSON.stringify(message) },
   refused: {

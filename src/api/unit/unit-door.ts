@@ -3,7 +3,8 @@
  *
  * U1 The token alone names session and epoch; every write carries that epoch into the journal (J4), and everything else is
  *    refused when the epoch is not the current one: a brain that was replaced makes no model call and reads no more.
- * U2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table.
+ * U2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table. What it writes is well-formed
+ *    text, whatever the model wrote: what is in the log once goes to the model for ever.
  * U3 A closed tool request does not stop the tool; only `cancel` does.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -16,12 +17,14 @@ import { Fault, InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { parseWellFormedJson } from '../../kernel/well-formed.ts';
+import type { TurnOutcome } from '../../journal/event-catalog.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale } from '../../journal/faults.ts';
 import { follow } from '../../journal/follow.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
-import { planOf } from '../../models/model-table.ts';
+import { type ContextWindows, planOf } from '../../models/model-table.ts';
 import { parseModel } from '../../sessions/model-name.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import type { Session } from '../../sessions/session.ts';
@@ -47,7 +50,15 @@ export interface UnitDoorPorts {
   readonly tools: {
     call(sessionId: SessionId, call: ToolCall): Promise<ToolResult>;
     cancel(sessionId: SessionId, callId: string): void;
+    /** Before a turn is over: keeps what its tools have done to the files. Resolves also when it takes too long. */
+    checkpoint(
+      sessionId: SessionId,
+      place: { readonly seq: number; readonly turn: number },
+      outcome: TurnOutcome,
+    ): Promise<void>;
   };
+  /** Of models, as the deployment sets them. */
+  readonly contextWindows?: ContextWindows | undefined;
   /** Forwards a model call; writes the whole answer, refusals too. */
   readonly model: (request: IncomingMessage, response: ServerResponse, sessionId: SessionId) => Promise<void>;
 }
@@ -94,7 +105,8 @@ async function append(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { key, command } = parseAppend(parseJson(await readText(request)));
+  const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // U2
+  if (command.kind === 'completeTurn') await keepFiles(ports, unit, command.outcome);
   const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
     unit.sessionId,
     unit.epoch,
@@ -103,6 +115,16 @@ async function append(
   ); // U1
   const appended: UnitAppended = { firstSeq, lastSeq, replayed };
   send(response, 200, appended);
+}
+
+async function keepFiles(
+  ports: UnitDoorPorts,
+  { sessionId, epoch }: Unit,
+  outcome: TurnOutcome,
+): Promise<void> {
+  const { session, head } = await ports.sessions.get(sessionId);
+  if (session.epoch !== epoch || session.status !== 'running') return; // the append says so
+  await ports.tools.checkpoint(sessionId, { seq: head, turn: session.turnCount }, outcome);
 }
 
 async function delta(
@@ -127,7 +149,7 @@ async function tool(
     response.writeHead(204).end();
     return;
   }
-  const call = parseToolCall(callId, parseJson(await readText(request)));
+  const call = parseToolCall(callId, parseJson(await readText(request), parseWellFormedJson));
   send(response, 200, await ports.tools.call(unit.sessionId, call)); // U3
 }
 
@@ -183,15 +205,23 @@ async function writeLine(response: ServerResponse, line: UnitEvents): Promise<vo
 }
 
 async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): Promise<Assignment> {
-  const { prompt, settings } = await ports.agents.revision(session.agentId, session.agentRevision);
-  const { provider, name } = parseModel(session.model);
+  const { prompt, settings = {} } = await ports.agents.revision(session.agentId, session.agentRevision);
+  const { fallbackModel, contextWindow: _ofTheOther, ...ofBoth } = settings;
+  const hasFallback = fallbackModel !== undefined && fallbackModel !== session.model; // as overridden at the start
   return {
     sessionId: session.id,
     epoch: unit.epoch,
-    prompt,
-    plan: planOf(provider === 'rehearsal' ? `rehearsal-${name}` : name, settings), // the name by which the rehearsal picks its script
+    prompt: prompt.toWellFormed(), // revisions of before texts were made so may hold half a character
+    plan: planOf(wireNameOf(session.model), settings, ports.contextWindows),
+    fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth, ports.contextWindows) : undefined,
     limits: session.limits,
   };
+}
+
+/** What the model service calls a model; the rehearsal picks its script by it. */
+function wireNameOf(model: string): string {
+  const { provider, name } = parseModel(model);
+  return provider === 'rehearsal' ? `rehearsal-${name}` : name;
 }
 
 async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
@@ -219,9 +249,9 @@ function readText(request: IncomingMessage): Promise<string> {
   });
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (cause) {
     throw new InvalidInput('body', `expected JSON (${String(cause)}).`);
   }

@@ -7,6 +7,7 @@ import { type EventType, type NewEvent } from '../../journal/event.ts';
 import { CALL_ID, type ToolCall } from '../../hands/wire.ts';
 import type { TurnId } from '../../kernel/id.ts';
 import { parseId } from '../../kernel/id.ts';
+import { type Said, SAID_CHARS_MAX } from '../../sessions/lifecycle.ts';
 import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
 
 /** U2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
@@ -19,6 +20,7 @@ const BRAIN_WRITES: ReadonlySet<string> = new Set<EventType>([
   'tool.call',
   'tool.result',
   'conversation.compacted',
+  'conversation.repaired',
   'error.model',
 ]);
 /** A tool may run as long as the longest turn. */
@@ -35,15 +37,17 @@ export function parseAppend(body: unknown): UnitAppend {
 }
 
 export function parseDelta(body: unknown): UnitDelta {
-  const { callId, offset, text } = record(body, 'body');
+  const { callId, kind, offset, text } = record(body, 'body');
   if (typeof callId !== 'string' || !CALL_ID.test(callId))
     throw new InvalidInput('callId', 'expected an id.');
+  if (kind !== undefined && kind !== 'message' && kind !== 'thinking')
+    throw new InvalidInput('kind', 'expected message or thinking.');
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
     throw new InvalidInput('offset', 'expected a whole number.');
   }
   if (typeof text !== 'string' || text.length > DELTA_CHARS_MAX)
     throw new InvalidInput('text', 'expected a short text.');
-  return { callId, offset, text };
+  return { callId, kind, offset, text };
 }
 
 export function parseToolCall(callId: string, body: unknown): ToolCall {
@@ -75,6 +79,7 @@ function parseCommand(command: Readonly<Record<string, unknown>>): UnitCommand {
         resultEventId:
           typeof resultEventId === 'string' ? parseId('event', resultEventId, 'resultEventId') : undefined,
         failure: command.failure === undefined ? undefined : parseFailure(command.failure),
+        said: command.said === undefined ? undefined : parseSaid(command.said),
       };
     }
     default:
@@ -108,7 +113,16 @@ function parseFailure(value: unknown): { code: string; message: string } {
   if (typeof code !== 'string' || typeof message !== 'string') {
     throw new InvalidInput('failure', 'expected code and message.');
   }
-  return { code: code.slice(0, 64), message: message.slice(0, 2_000) };
+  return { code: code.slice(0, 64).toWellFormed(), message: message.slice(0, 2_000).toWellFormed() }; // a cut may go through a character
+}
+
+function parseSaid(value: unknown): Said {
+  const { callId, text } = record(value, 'said');
+  if (typeof callId !== 'string' || !CALL_ID.test(callId))
+    throw new InvalidInput('said.callId', 'expected an id.');
+  if (typeof text !== 'string' || text.length > SAID_CHARS_MAX)
+    throw new InvalidInput('said.text', `expected at most ${SAID_CHARS_MAX} characters.`);
+  return { callId, text };
 }
 
 function isLevel(value: unknown): value is Level {

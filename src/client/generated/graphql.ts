@@ -4,14 +4,31 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** How long the model service keeps what it has read of a conversation. */
+export type CacheTtl =
+  /** For sessions that work through. */
+  | 'FIVE_MINUTES'
+  /** For sessions that wait for people; writing to the cache costs more. */
+  | 'ONE_HOUR';
+
 /** A new agent. */
 export type CreateAgentInput = {
+  /** How long the model service keeps the conversation cached. FIVE_MINUTES when left out. */
+  cacheTtl?: CacheTtl | null | undefined;
+  /** Tokens that fit into the model's context, 1000 or more: where the server does not know it, or knows it wrong. */
+  contextWindow?: number | null | undefined;
   /** A credential that exists. Not together with key. */
   credentialId?: string | number | null | undefined;
+  /** How much work the model puts into an answer. */
+  effort?: Effort | null | undefined;
+  /** provider/name, of the same provider: takes over when the agent's own model is not to be had or declines. */
+  fallbackModel?: string | null | undefined;
   /** A model key, stored sealed as a credential of its own, never the default. Not together with credentialId. */
   key?: string | null | undefined;
   /** Defaults for its sessions. */
   limits?: LimitsInput | null | undefined;
+  /** Tokens of one answer, thinking included. */
+  maxOutputTokens?: number | null | undefined;
   /** provider/name, for example anthropic/claude-sonnet-5. */
   model: string;
   /** Letters, digits, spaces and . _ -; unique. */
@@ -20,6 +37,8 @@ export type CreateAgentInput = {
   prompt: string;
   /** What runs its sessions: claude, which is also the default. */
   runtime?: string | null | undefined;
+  /** Whether and how it thinks before it answers. */
+  thinking?: ThinkingInput | null | undefined;
 };
 
 /** What is wrong with a cursor. */
@@ -28,6 +47,19 @@ export type CursorRefusal =
   | 'AHEAD'
   /** It is not a cursor of this session. */
   | 'FOREIGN';
+
+/** How much work a model puts into an answer, its thinking and tool calls included. */
+export type Effort =
+  /** Thorough. */
+  | 'HIGH'
+  /** Quick and cheap. */
+  | 'LOW'
+  /** All that the model can. */
+  | 'MAX'
+  /** In between. */
+  | 'MEDIUM'
+  /** More than HIGH, where the model has it. */
+  | 'XHIGH';
 
 /** What to see of a log. Cursors move over the rest. */
 export type EventFilter = {
@@ -107,6 +139,32 @@ export type StartSessionInput = {
   /** Another model of the same provider than the agent's. */
   model?: string | null | undefined;
 };
+
+/** What can be seen of the thinking. */
+export type ThinkingDisplay =
+  /** Nothing: it is only signed, and the answer begins sooner. */
+  | 'OMITTED'
+  /** A summary, as text and piece by piece. */
+  | 'SUMMARIZED';
+
+/** Whether and how a model thinks before it answers. */
+export type ThinkingInput = {
+  /** Of the mode BUDGET, and needed there: 1024 or more, and less than maxOutputTokens. */
+  budgetTokens?: number | null | undefined;
+  /** What can be seen of it. */
+  display?: ThinkingDisplay | null | undefined;
+  /** Whether it does. */
+  mode: ThinkingMode;
+};
+
+/** Whether a model thinks before it answers. */
+export type ThinkingMode =
+  /** It decides by itself, and thinks between tool calls too. */
+  | 'ADAPTIVE'
+  /** Up to budgetTokens in each answer. */
+  | 'BUDGET'
+  /** It does not. */
+  | 'OFF';
 
 /** How a tool call ended. */
 export type ToolOutcome =
@@ -263,7 +321,7 @@ export type SessionEventsSubscription = { sessionEvents:
     | { __typename: 'CaughtUp', cursor: string }
     | { __typename: 'CursorRefused', reason: CursorRefusal, earliest: string }
     | { __typename: 'EventBatch', cursor: string, events: Array<
-        | { __typename: 'AgentMessage', callId: string, text: string, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'AgentMessage', callId: string, text: string, aborted: boolean | null, retracted: boolean | null, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'AgentThinking', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'BrainLost', epoch: number, reason: string, attempt: number, attemptMax: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'BrainStarted', epoch: number, owner: string, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
@@ -290,6 +348,7 @@ export type SessionEventsSubscription = { sessionEvents:
     | { __typename: 'MessageDelta', callId: string, offset: number, text: string }
     | { __typename: 'SessionGone', message: string }
     | { __typename: 'SlowConsumer', resumeFrom: string }
+    | { __typename: 'ThinkingDelta', callId: string, offset: number, text: string }
    };
 
 export class TypedDocumentString<TResult, TVariables>
@@ -485,6 +544,8 @@ export const SessionEventsDocument = new TypedDocumentString(`
         ... on AgentMessage {
           callId
           text
+          aborted
+          retracted
         }
         ... on TurnStarted {
           number
@@ -531,6 +592,11 @@ export const SessionEventsDocument = new TypedDocumentString(`
       cursor
     }
     ... on MessageDelta {
+      callId
+      offset
+      text
+    }
+    ... on ThinkingDelta {
       callId
       offset
       text

@@ -9,7 +9,7 @@ const ENDING_BYTES = 500;
 export const bashTool: Tool = {
   name: 'bash',
   description:
-    'Run a command with bash in /workspace. Answers its output (stdout and stderr together) and exit code; long output keeps its head and tail.',
+    'Run a command with bash in /workspace. Answers its output (stdout and stderr together) and exit code; long output keeps its head and tail. Programs left running in the background and /tmp last until the session sleeps; you are told when they are gone.',
   schema: {
     type: 'object',
     properties: {

@@ -1,7 +1,14 @@
-/** Replaces a text in a file, exactly: nothing is guessed, so nothing is changed that was not meant. */
+/**
+ * Replaces a text in a file, exactly: nothing is guessed, so nothing is changed that was not meant. Only CR LF and LF are the
+ * same: read shows lines without their ends, and what is put in gets the ends of the lines around it.
+ */
+import { isUtf8 } from 'node:buffer';
 import { TEXT_FILE_BYTES_MAX } from '../limit.ts';
-import { type Place, placeOf } from '../place.ts';
+import { FlatText, type LineEnd, lineEndAt, withLineEnd } from '../line-ends.ts';
+import { whyMissing } from '../near-miss.ts';
+import { encodingOf } from '../text-encoding.ts';
 import { type Tool, type ToolAnswer, type ToolContext, textOf } from '../tool.ts';
+import { existingPlace } from '../written-path.ts';
 
 /** Line numbers named when the old text is there more than once. */
 const LINES_NAMED_MAX = 10;
@@ -20,13 +27,15 @@ export const editTool: Tool = {
     required: ['path', 'old', 'new'],
   },
   async run(input, context) {
-    const place = placeOf(context.sandbox.root, textOf(input, 'path') ?? '');
+    const path = textOf(input, 'path') ?? '';
     const [before, after] = [textOf(input, 'old') ?? '', textOf(input, 'new') ?? ''];
     if (before === '')
       return refused('"old" is empty: give the text to be replaced, or use write for a new file.');
+    if (!before.isWellFormed() || !after.isWellFormed())
+      return refused('"old" or "new" holds half a character (a lone surrogate): give whole characters.');
     if (before === after) return refused('"old" and "new" are the same: there is nothing to change.');
     const change: Change = { before, after, all: input['all'] === true };
-    return context.changes.run(() => replace(place, change, context));
+    return context.changes.run(() => replace(path, change, context));
   },
 };
 
@@ -36,21 +45,58 @@ interface Change {
   readonly all: boolean;
 }
 
-async function replace(place: Place, change: Change, { sandbox, signal }: ToolContext): Promise<ToolAnswer> {
+async function replace(path: string, change: Change, { sandbox, signal }: ToolContext): Promise<ToolAnswer> {
   const { before, after, all } = change;
+  const place = await existingPlace(sandbox, path);
   const content = await readText(sandbox.read(place.path, signal), place.shown);
   if (signal.aborted) return refused(''); // not all of it was read; the server says why it was stopped
   if (typeof content !== 'string') return content;
-  const starts = occurrences(content, before);
-  const [first] = starts;
+  const places = placesOf(content, before);
+  const [first] = places;
   if (first === undefined) return refused(missing(content, before, place.shown));
-  if (starts.length > 1 && !all) return refused(ambiguous(content, starts, place.shown));
-  const edited = Buffer.from(content.split(before).join(after));
+  if (places.length > 1 && !all) return refused(ambiguous(content, places, place.shown));
+  const edited = Buffer.from(replaced(content, places, after));
   if (edited.length > TEXT_FILE_BYTES_MAX)
     return refused(`${place.shown} would grow over ${TEXT_FILE_BYTES_MAX} bytes.`);
   await sandbox.write(place.path, edited);
-  const count = starts.length === 1 ? `line ${lineAt(content, first)}` : `${starts.length} places`;
-  return { ok: true, output: `Edited ${place.shown} (${count}).` };
+  const count = places.length === 1 ? `line ${lineAt(content, first.start)}` : `${places.length} places`;
+  const note = place.note === undefined ? '' : ` (${place.note})`;
+  const kept = `${before}${after}`.includes('\n') && places.some(({ lineEnd }) => lineEnd === '\r\n');
+  return {
+    ok: true,
+    output: `Edited ${place.shown} (${count}${kept ? '; its lines end with CR LF' : ''}).${note}`,
+  };
+}
+
+/** Where the old text is, and how lines end there; undefined when the new text is to be taken by the letter. */
+interface Match {
+  readonly start: number;
+  readonly end: number;
+  readonly lineEnd: LineEnd | undefined;
+}
+
+function placesOf(content: string, before: string): readonly Match[] {
+  if (before.includes('\r')) {
+    const exact = occurrences(content, before); // line ends are meant, perhaps to be changed
+    if (exact.length > 0)
+      return exact.map((start) => ({ start, end: start + before.length, lineEnd: undefined }));
+  }
+  const flat = new FlatText(content);
+  const wanted = before.replaceAll('\r\n', '\n');
+  return occurrences(flat.text, wanted).map((at) => {
+    const [start, end] = [flat.originOf(at), flat.originOf(at + wanted.length)];
+    return { start, end, lineEnd: lineEndAt(content, start, end) };
+  });
+}
+
+function replaced(content: string, places: readonly Match[], after: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (const { start, end, lineEnd } of places) {
+    parts.push(content.slice(from, start), lineEnd === '\r\n' ? withLineEnd(after, lineEnd) : after);
+    from = end;
+  }
+  return [...parts, content.slice(from)].join('');
 }
 
 /** The whole file as text, or why it cannot be edited: bytes that are not UTF-8 would be damaged by writing them back. */
@@ -67,11 +113,12 @@ async function readText(chunks: AsyncIterable<Buffer>, shown: string): Promise<s
     parts.push(chunk);
   }
   const content = Buffer.concat(parts);
-  const text = content.toString();
-  if (content.includes(0) || !Buffer.from(text).equals(content)) {
-    return refused(`${shown} is not a UTF-8 text file: edit it with bash.`);
-  }
-  return text;
+  const encoding = encodingOf(content);
+  if (encoding !== 'UTF-8')
+    return refused(`${shown} is not a UTF-8 text file but ${encoding}: edit it with bash (iconv, a script).`);
+  if (!isUtf8(content))
+    return refused(`${shown} is not a UTF-8 text file: edit it with bash (iconv, sed, a script).`);
+  return content.toString();
 }
 
 function occurrences(content: string, text: string): readonly number[] {
@@ -82,17 +129,14 @@ function occurrences(content: string, text: string): readonly number[] {
 }
 
 function missing(content: string, before: string, shown: string): string {
-  const hint =
-    content.includes('\r\n') && before.includes('\n') && !before.includes('\r')
-      ? ' Its lines end with CR LF: replace one line at a time, or edit it with bash.'
-      : ' Read the file again and copy the text exactly, white space included.';
-  return `"old" is not in ${shown}.${hint}`;
+  const why = whyMissing(content.replaceAll('\r\n', '\n'), before.replaceAll('\r\n', '\n'));
+  return `"old" is not in ${shown}. ${why}`;
 }
 
-function ambiguous(content: string, starts: readonly number[], shown: string): string {
-  const lines = starts.slice(0, LINES_NAMED_MAX).map((start) => lineAt(content, start));
-  const more = starts.length > lines.length ? ', ...' : '';
-  return `"old" is in ${shown} ${starts.length} times (lines ${lines.join(', ')}${more}): add text around it, or set "all".`;
+function ambiguous(content: string, places: readonly Match[], shown: string): string {
+  const lines = places.slice(0, LINES_NAMED_MAX).map(({ start }) => lineAt(content, start));
+  const more = places.length > lines.length ? ', ...' : '';
+  return `"old" is in ${shown} ${places.length} times (lines ${lines.join(', ')}${more}): add text around it, or set "all".`;
 }
 
 function lineAt(content: string, start: number): number {

@@ -2,23 +2,24 @@
 import { join } from 'node:path';
 import { FileRefused } from '../faults.ts';
 import { FOLDER_ENTRIES_MAX, LIST_DEPTH_MAX, LIST_ENTRIES_MAX } from '../limit.ts';
-import { placeOf } from '../place.ts';
 import type { FolderEntry, Sandbox } from '../sandbox.ts';
+import { shownName } from '../shown-name.ts';
 import { type Tool, textOf } from '../tool.ts';
+import { existingPlace } from '../written-path.ts';
 
 /** Folders that a tool made: large, and seldom what is looked for. */
 const LEFT_OUT = new Set(['.git', 'node_modules', '__pycache__', '.venv']);
 
 export const listTool: Tool = {
   name: 'list',
-  description: 'List a folder.',
+  description: 'List a folder, a few levels deep; links are not followed.',
   schema: {
     type: 'object',
     properties: { path: { type: 'string', description: 'The folder; /workspace if left out.' } },
     required: [],
   },
   async run(input, { sandbox, signal }) {
-    const place = placeOf(sandbox.root, textOf(input, 'path') ?? '.');
+    const place = await existingPlace(sandbox, textOf(input, 'path') ?? '.');
     const tree = new Tree(sandbox, signal);
     if (!(await tree.show(place.path, 1))) {
       return { ok: false, output: `${place.shown} is a file, not a folder: use read.` };
@@ -72,12 +73,12 @@ class Tree {
 }
 
 function describe(entry: FolderEntry): string {
-  const name = JSON.stringify(entry.name).slice(1, -1); // control characters in a name stay visible
+  const name = shownName(entry.name);
   switch (entry.kind) {
     case 'folder':
       return `${name}/`;
     case 'link':
-      return `${name} -> ${entry.target ?? '?'}`;
+      return `${name} -> ${shownName(entry.target ?? '?')}${entry.dangles === true ? ' (leads nowhere)' : ''}`;
     case 'file':
       return `${name} (${entry.bytes} bytes)`;
     case 'other':

@@ -1,28 +1,45 @@
 /**
  * The Model port for the Anthropic Messages API, spoken through the unit door: this side holds a unit token and never a
- * model key. Of the SDK it takes the stream decoder and the types, not the client: loading that costs a starting brain
- * 150 ms, and its own retries must be off in any case, since a retry belongs into the journal.
+ * model key. Of the SDK it takes the types, not the client: loading that costs a starting brain 150 ms, and its own retries
+ * must be off in any case, since a retry belongs into the journal.
  */
-import { Stream } from '@anthropic-ai/sdk/core/streaming';
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages/messages';
-import {
-  type AnswerSink,
-  type Model,
-  type ModelAnswer,
+import type {
+  AnswerSink,
+  Model,
+  ModelAnswer,
   ModelFailure,
-  type ModelRequest,
+  ModelMessage,
+  ModelRequest,
 } from '../../brain/model.ts';
-import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
+import type { UnitRefusal } from '../../brain/unit.ts';
 import { parseRefusal } from '../../brain/unit-door.ts';
+import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
 import { CALL_HEADER } from '../../sessions/unit-wire.ts';
+import { notAnAnswer, readBody } from './answer-body.ts';
 import { AnswerReader } from './answer-reader.ts';
+import { placeIn } from './block-place.ts';
 import { paramsOf } from './params.ts';
+import { requestIdOf, saidInText } from './said.ts';
 import { failureOfResponse, failureOfStream } from './translate-error.ts';
 
 /** The version of the API that the SDK's types describe. */
 const API_VERSION = '2026-10-21';
 /** The body of a refusal: a sentence, not a book. */
 const REFUSAL_BYTES_MAX = 1024 * 1024;
+/** Set on refusals of the unit door and the gateway, which the model service behind them had no part in. */
+const REFUSAL_HEADER = 'x-holdfast-refusal';
+/** What the unit door refuses this path with. A service that names a code (OpenAI's do) names none of these. */
+const DOOR_CODES: ReadonlySet<string> = new Set([
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'EPOCH_STALE',
+  'SESSION_ARCHIVED',
+  'SESSION_NOT_FOUND',
+  'LOG_FULL',
+  'INVALID_INPUT',
+  'NOT_FOUND',
+  'INTERNAL',
+]);
 
 export class AnthropicModel implements Model {
   readonly #http: Http;
@@ -34,22 +51,28 @@ export class AnthropicModel implements Model {
   }
 
   async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
-    const response = await this.#send(request, signal);
+    const over = new AbortController();
+    const response = await this.#send(request, AbortSignal.any([signal, over.signal]));
     if (response.status >= 400) {
       const text = await this.#refusal(response, signal);
-      throw parseRefusal(text) ?? failureOfResponse(response.status, response.headers, text);
+      throw doorRefusal(response, text) ?? failureOf(response, text, request);
     }
-    const reader = new AnswerReader((piece) => sink.text(piece));
+    const requestId = requestIdOf(response.headers);
+    const reader = new AnswerReader(sink, request.callId, toolUseIds(request.messages));
     try {
-      for await (const event of decode(response)) reader.read(event);
+      if (response.status >= 300) {
+        await this.#refusal(response, signal);
+        throw notAnAnswer(`HTTP ${response.status}, a redirect`, response.headers);
+      }
+      await readBody(response, reader, () => over.abort());
+      signal.throwIfAborted();
+      const answer = reader.answer();
+      if (answer === undefined) throw new Error('The stream ended before message_stop.');
+      return { ...answer, requestId };
     } catch (error) {
-      if (signal.aborted || error instanceof ModelFailure) throw error;
-      throw failureOfStream(error);
+      if (signal.aborted) throw error;
+      throw failureOfStream(error, requestId);
     }
-    signal.throwIfAborted(); // the decoder ends an aborted stream without an error
-    const answer = reader.answer();
-    if (answer === undefined) throw failureOfStream(new Error('The stream ended before message_stop.'));
-    return answer;
   }
 
   async #refusal(response: HttpResponse, signal: AbortSignal): Promise<string> {
@@ -81,8 +104,21 @@ export class AnthropicModel implements Model {
   }
 }
 
-function decode(response: HttpResponse): AsyncIterable<RawMessageStreamEvent> {
-  // The decoder uses `body` alone, as an async iterable; a real Response would load all of fetch.
-  const answer = { body: response.body } as unknown as Response;
-  return Stream.fromSSEResponse<RawMessageStreamEvent>(answer, new AbortController());
+function failureOf(response: HttpResponse, text: string, { messages }: ModelRequest): ModelFailure {
+  return failureOfResponse(response.status, response.headers, text, (said) => placeIn(messages, said));
+}
+
+/** A refusal of the unit door: `{ error: { code, message } }`, where the service's errors have a type. */
+function doorRefusal({ headers }: HttpResponse, text: string): UnitRefusal | undefined {
+  const refusal = parseRefusal(text);
+  if (refusal === undefined || saidInText(text).type !== undefined) return undefined;
+  return headers[REFUSAL_HEADER] === '1' || DOOR_CODES.has(refusal.code) ? refusal : undefined;
+}
+
+function toolUseIds(messages: readonly ModelMessage[]): readonly string[] {
+  return messages.flatMap((message) =>
+    message.role === 'assistant'
+      ? message.blocks.flatMap((block) => (block.kind === 'tool' ? [block.toolUseId] : []))
+      : [],
+  );
 }

@@ -4,65 +4,99 @@
  * before it wrote.
  */
 import type {
-  ContentBlockParam,
+  CacheControlEphemeral,
   MessageCreateParamsStreaming,
   MessageParam,
+  ThinkingConfigParam,
 } from '@anthropic-ai/sdk/resources/messages/messages';
-import type { AnswerBlock, InputBlock, ModelMessage, ModelRequest, ToolSpec } from '../../brain/model.ts';
+import { purposeOf } from '../../brain/call-id.ts';
+import type { ModelRequest, ToolSpec } from '../../brain/model.ts';
+import type { ModelPlan } from '../../sessions/model-plan.ts';
+import { type RenderedMessage, rendered } from './message-params.ts';
 
-const BREAKPOINT = { cache_control: { type: 'ephemeral' } } as const;
 /** Of the four; the other two are the tools and the system prompt. */
 const MESSAGE_BREAKPOINTS = 2;
+/** The service's own bound for thinking.budget_tokens. */
+const THINKING_BUDGET_TOKENS_MIN = 1_024;
 
 export function paramsOf(request: ModelRequest): MessageCreateParamsStreaming {
-  const { plan, system, messages, tools } = request;
+  const { plan, messages, tools } = request;
+  // All breakpoints alike: the service refuses a longer time after a shorter one. Five minutes are its default.
+  const breakpoint = {
+    type: 'ephemeral' as const,
+    ...(plan.cacheTtl === '1h' ? { ttl: '1h' as const } : {}),
+  };
+  const system = request.system.toWellFormed();
+  const thinking = thinkingParam(plan);
   return {
     model: plan.name,
     max_tokens: plan.outputTokensMax,
     stream: true,
-    tools: tools.map((tool, index) => toolParam(tool, index === tools.length - 1)),
-    ...(system.trim() === '' ? {} : { system: [{ type: 'text' as const, text: system, ...BREAKPOINT }] }),
-    messages: messageParams(messages),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(plan.effort === undefined ? {} : { output_config: { effort: plan.effort } }),
+    tools: tools.map((tool, index) => ({
+      ...toolParam(tool),
+      ...(index === tools.length - 1 ? { cache_control: breakpoint } : {}),
+    })),
+    ...(request.toolChoice === undefined ? {} : { tool_choice: { type: request.toolChoice } }),
+    ...(system.trim() === ''
+      ? {}
+      : { system: [{ type: 'text' as const, text: system, cache_control: breakpoint }] }),
+    messages: messageParams(rendered(messages), marksOf(request), breakpoint),
   };
 }
 
-function toolParam(tool: ToolSpec, last: boolean) {
-  const { name, description, schema } = tool;
+function toolParam({ name, description, schema }: ToolSpec) {
   const input_schema = {
     type: 'object' as const,
     properties: schema.properties,
     required: [...schema.required],
   };
-  return { name, description, input_schema, ...(last ? BREAKPOINT : {}) };
+  return { name, description: description.toWellFormed(), input_schema };
 }
 
-function messageParams(messages: readonly ModelMessage[]): MessageParam[] {
-  const users = messages.flatMap((message, index) => (message.role === 'user' ? [index] : []));
-  const marked = new Set(users.slice(-MESSAGE_BREAKPOINTS));
-  return messages.map((message, index) => {
-    if (message.role === 'assistant') return { role: 'assistant', content: message.blocks.map(answerParam) };
-    const end = message.blocks.length - 1;
-    const content = message.blocks.map((block, at) => inputParam(block, marked.has(index) && at === end));
-    return { role: 'user', content };
-  });
-}
-
-function inputParam(block: InputBlock, marked: boolean): ContentBlockParam {
-  const mark = marked ? BREAKPOINT : {};
-  if (block.kind === 'text') return { type: 'text', text: block.text, ...mark };
-  const failed = block.failed ? { is_error: true } : {};
-  return { type: 'tool_result', tool_use_id: block.toolUseId, content: block.output, ...failed, ...mark };
-}
-
-function answerParam(block: AnswerBlock): ContentBlockParam {
-  switch (block.kind) {
-    case 'text':
-      return { type: 'text', text: block.text };
-    case 'tool':
-      return { type: 'tool_use', id: block.toolUseId, name: block.tool, input: block.input };
-    case 'redacted':
-      return { type: 'redacted_thinking', data: block.data };
-    case 'thinking':
-      return { type: 'thinking', thinking: block.text, signature: block.signature ?? '' };
+function thinkingParam({ thinking, outputTokensMax }: ModelPlan): ThinkingConfigParam | undefined {
+  if (thinking === undefined) return undefined;
+  const display = thinking.display === undefined ? {} : { display: thinking.display };
+  switch (thinking.mode) {
+    case 'off':
+      return { type: 'disabled' };
+    case 'adaptive':
+      return { type: 'adaptive', ...display };
+    case 'budget': {
+      // The service wants it below max_tokens; an answer with no room for the least budget has none for thinking.
+      const most = outputTokensMax - 1;
+      if (most < THINKING_BUDGET_TOKENS_MIN) return undefined;
+      const wanted = Math.max(thinking.budgetTokens ?? most, THINKING_BUDGET_TOKENS_MIN);
+      return { type: 'enabled', budget_tokens: Math.min(wanted, most), ...display };
+    }
   }
+}
+
+/**
+ * The messages whose last block is a breakpoint. The last message of a compaction is none: nothing after it would ever be
+ * sent again, so what it wrote into the cache would be paid and never read.
+ */
+function marksOf({ callId, messages }: ModelRequest): ReadonlySet<number> {
+  const compacts = purposeOf(callId) === 'compaction';
+  const sent = compacts ? messages.slice(0, -1) : messages;
+  const users = sent.flatMap((message, index) => (message.role === 'user' ? [index] : []));
+  return new Set(users.slice(-MESSAGE_BREAKPOINTS));
+}
+
+function messageParams(
+  messages: readonly RenderedMessage[],
+  marks: ReadonlySet<number>,
+  cache_control: CacheControlEphemeral,
+): MessageParam[] {
+  return messages.map(({ role, blocks }, index) => ({
+    role,
+    content: blocks.map(({ param }, at) => {
+      const marked = marks.has(index) && at === blocks.length - 1;
+      // the last block of a user's message is a text or a result, and both take it
+      return marked && (param.type === 'text' || param.type === 'tool_result')
+        ? { ...param, cache_control }
+        : param;
+    }),
+  }));
 }

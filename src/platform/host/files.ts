@@ -2,28 +2,15 @@
  * The file half of the host's Sandbox. Runs inside the isolation with the rights of the tools, so a link that was planted
  * leads to nothing that a command could not reach. Nothing here waits for a fifo or a device.
  */
-import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, lstat, open, opendir, readlink, stat } from 'node:fs/promises';
 import { FileRefused } from '../../hands/faults.ts';
 import type { FolderEntry } from '../../hands/sandbox.ts';
 import { refuse } from './translate-error.ts';
 
+/** Names are bytes, and not all of them UTF-8; the types of Node know this encoding for readdir only. */
+const BYTES = 'buffer' as BufferEncoding;
 const CHUNK_BYTES = 64 * 1024;
-const MODE_NEW = 0o644;
-const MODE_BITS = 0o777;
 
 export async function* readFileChunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void> {
   const file = await openFile(path).catch((error: unknown) => refuse(path, error));
@@ -41,33 +28,16 @@ export async function* readFileChunks(path: string, signal: AbortSignal): AsyncG
   }
 }
 
-/** Writes beside the file and renames, so that the old content is there until the new one is. A link stays a link. */
-export async function replaceFile(path: string, content: Buffer): Promise<{ created: boolean }> {
+/** The codes of a path that leads to nothing. */
+const NOTHING = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
+
+export async function lookAt(path: string): Promise<'file' | 'folder' | 'other' | undefined> {
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const target = await realpath(path).catch(() => path);
-    const known = await stat(target).catch(() => undefined);
-    if (known !== undefined) checkFile(path, known);
-    const temporary = join(
-      dirname(target),
-      `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`,
-    );
-    try {
-      const file = await open(temporary, 'wx', known === undefined ? MODE_NEW : known.mode & MODE_BITS);
-      try {
-        await file.writeFile(content);
-        if (known !== undefined) await file.chmod(known.mode & MODE_BITS);
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, target);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    return { created: known === undefined };
+    const entry = await lstat(path);
+    const stats = entry.isSymbolicLink() ? await stat(path).catch(() => entry) : entry;
+    return stats.isDirectory() ? 'folder' : stats.isFile() ? 'file' : 'other';
   } catch (error) {
-    return refuse(path, error);
+    return error instanceof Error && 'code' in error && NOTHING.has(String(error.code)) ? undefined : 'other';
   }
 }
 
@@ -77,15 +47,16 @@ export async function listFolder(
 ): Promise<{ entries: readonly FolderEntry[]; cut: boolean } | undefined> {
   try {
     if (!(await stat(path)).isDirectory()) return undefined;
-    const names: string[] = [];
+    const names: Buffer[] = [];
     let cut = false;
-    for await (const { name } of await opendir(path)) {
+    for await (const { name } of await opendir(path, { encoding: BYTES })) {
       cut = names.length >= entriesMax;
       if (cut) break;
-      names.push(name);
+      names.push(Buffer.from(name));
     }
     const entries: FolderEntry[] = [];
-    for (const name of names.toSorted()) entries.push(await entryOf(join(path, name), name));
+    for (const name of names.toSorted((a, b) => Buffer.compare(a, b)))
+      entries.push(await entryOf(Buffer.concat([Buffer.from(`${path}/`), name]), name.toString()));
     return { entries, cut };
   } catch (error) {
     return refuse(path, error);
@@ -109,11 +80,16 @@ function checkFile(path: string, stats: Stats): void {
     throw new FileRefused(`${path} is a special file (a fifo, socket or device), not a text.`);
 }
 
-async function entryOf(path: string, name: string): Promise<FolderEntry> {
+async function entryOf(path: Buffer, name: string): Promise<FolderEntry> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats?.isDirectory() === true) return { name, kind: 'folder', bytes: 0 };
   if (stats?.isSymbolicLink() === true) {
-    return { name, kind: 'link', bytes: 0, target: await readlink(path).catch(() => undefined) };
+    const target = await readlink(path).catch(() => undefined);
+    const dangles = await stat(path).then(
+      () => false,
+      () => true,
+    );
+    return { name, kind: 'link', bytes: 0, target, dangles };
   }
   if (stats?.isFile() === true) return { name, kind: 'file', bytes: stats.size };
   return { name, kind: 'other', bytes: 0 };

@@ -5,13 +5,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
+import { END_GRACE_MS } from '../../hands/limit.ts';
 import type { Command, CommandEnd, Sandbox } from '../../hands/sandbox.ts';
-import { listFolder, readFileChunks, replaceFile } from './files.ts';
+import { listFolder, lookAt, readFileChunks } from './files.ts';
 import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
-import { isAnyMarked, killTree, MARK } from './process-tree.ts';
+import { countTree, endTree, killTree, MARK, type Tree } from './process-tree.ts';
 import { Quota } from './quota.ts';
 import type { Size } from './workspace-size.ts';
+import { writeWhole, type WrittenFile } from './written-file.ts';
 
 export interface HostSandboxOptions {
   /** The workspace. */
@@ -24,6 +27,8 @@ export interface HostSandboxOptions {
   readonly env: Readonly<Record<string, string>>;
   /** A folder for pipes, writable, outside the workspace. */
   readonly pipeFolder: string;
+  /** Every process that can be seen, but this one and the first, was started by commands: they are in a namespace of their own. */
+  readonly isAlone?: boolean | undefined;
 }
 
 /** After a command's end its last output is taken from the pipe; when daemons hold the pipe open, until it is quiet this long. */
@@ -37,12 +42,22 @@ const ARGUMENT_KIB = 128;
 const MADE_ROOM =
   '[No process could be started: everything that earlier commands had left running was ended.]\n';
 
+/** The node that runs this, wherever it is; a command cannot put another one in its place by way of PATH. */
+const SEARCH_PROGRAM = [process.execPath, join(import.meta.dirname, 'search-program.ts')];
+interface Running {
+  readonly leader: number | undefined;
+  /** Set when the whole sandbox closes. */
+  ending?: Promise<void> | undefined;
+  overQuota(explanation: string): void;
+}
+
 export class HostSandbox implements Sandbox {
   readonly root: string;
+  readonly searchProgram = SEARCH_PROGRAM;
   readonly #options: HostSandboxOptions;
   /** Begins every mark of this sandbox, so that two of them on one machine leave each other alone. */
   readonly #mark = `${randomBytes(6).toString('hex')}.`;
-  readonly #running = new Set<{ overQuota(explanation: string): void }>();
+  readonly #running = new Set<Running>();
   readonly #quota: Quota;
 
   constructor(options: HostSandboxOptions) {
@@ -51,10 +66,10 @@ export class HostSandbox implements Sandbox {
     this.#quota = new Quota({
       folders: [options.root, options.resultsFolder],
       max: options.sizeMax,
-      writers: () => (this.#running.size > 0 ? 'command' : isAnyMarked(this.#mark) ? 'daemon' : 'none'),
+      writers: () => (this.#running.size > 0 ? 'command' : this.background() > 0 ? 'daemon' : 'none'),
       onOver: (explanation) => {
         for (const { overQuota } of this.#running) overQuota(explanation);
-        void killTree(this.#mark);
+        void killTree({ mark: this.#mark }); // not asked first: it would go on writing
       },
     });
   }
@@ -84,11 +99,14 @@ export class HostSandbox implements Sandbox {
     const ended = this.#ended(child, mark, signal);
     await pipe.handOver();
     const end = await ended;
-    await quiet(pipe.output, signal);
+    await quiet(pipe.output, end.kind === 'exited' ? signal : undefined);
+    const isStopped = end.kind === 'exited' && signal.aborted; // after its end: what it left running goes too
+    if (isStopped) {
+      await endTree({ mark }, END_GRACE_MS);
+      await quiet(pipe.output);
+    }
     pipe.output.off('data', command.onOutput).resume().unref(); // daemons may go on talking, to nobody
-    if (!signal.aborted || end.kind !== 'exited') return end;
-    await killTree(mark); // stopped after its end: what it left running goes too
-    return { kind: 'aborted' };
+    return isStopped ? { kind: 'aborted' } : end;
   }
 
   /** A pipe for the command, or why there is none. Makes room when earlier commands left no process to be had. */
@@ -96,7 +114,7 @@ export class HostSandbox implements Sandbox {
     try {
       return await openOutputPipe(folder);
     } catch {
-      await killTree(this.#mark);
+      await killTree({ mark: this.#mark });
       command.onOutput(Buffer.from(MADE_ROOM));
     }
     try {
@@ -106,14 +124,18 @@ export class HostSandbox implements Sandbox {
     }
   }
 
+  look(path: string): ReturnType<Sandbox['look']> {
+    return lookAt(path);
+  }
+
   read(path: string, signal: AbortSignal): AsyncIterable<Buffer> {
     return readFileChunks(path, signal);
   }
 
-  async write(path: string, content: Buffer): Promise<{ readonly created: boolean }> {
+  async write(path: string, content: Buffer): Promise<WrittenFile> {
     const refusal = await this.#quota.refusal();
     if (refusal !== undefined) throw new FileRefused(refusal);
-    const written = await replaceFile(path, content);
+    const written = await writeWhole(path, content);
     this.#quota.watch();
     return written;
   }
@@ -122,21 +144,36 @@ export class HostSandbox implements Sandbox {
     return listFolder(path, entriesMax);
   }
 
+  background(): number {
+    return countTree(this.#all);
+  }
+
   async close(): Promise<void> {
-    await this.#quota.close();
-    await killTree(this.#mark);
+    const running = [...this.#running];
+    const leaders = running.map(({ leader }) => leader).filter((pid) => pid !== undefined);
+    const ending = endTree({ ...this.#all, leaders }, END_GRACE_MS);
+    for (const one of running) one.ending = ending;
+    await Promise.all([ending, this.#quota.close()]);
+  }
+
+  get #all(): Tree {
+    return { mark: this.#options.isAlone === true ? undefined : this.#mark };
   }
 
   #ended(child: ChildProcess, mark: string, signal: AbortSignal): Promise<CommandEnd> {
     return new Promise((resolve) => {
       let killed: CommandEnd | undefined;
       const gone: Promise<void>[] = [];
-      const kill = (why: CommandEnd): void => {
-        killed ??= why;
-        gone.push(killTree(mark, child.pid));
+      const tree: Tree = { mark, leaders: child.pid === undefined ? [] : [child.pid] };
+      const abort = (): void => {
+        killed ??= { kind: 'aborted' };
+        gone.push(running.ending ?? endTree(tree, END_GRACE_MS)); // once: to be asked twice means to hurry for some
       };
-      const abort = (): void => kill({ kind: 'aborted' });
-      const running = { overQuota: (explanation: string) => kill({ kind: 'overQuota', explanation }) };
+      const overQuota = (explanation: string): void => {
+        killed ??= { kind: 'overQuota', explanation };
+        gone.push(killTree(tree));
+      };
+      const running: Running = { leader: child.pid, overQuota };
       const settle = (end: CommandEnd): void => {
         signal.removeEventListener('abort', abort);
         this.#running.delete(running);
@@ -160,20 +197,20 @@ function whyNotSpawned(error: unknown): string {
 }
 
 /** Until everyone who could write has closed the pipe, or nobody has written for a moment, or it takes too long. */
-function quiet(output: Socket, signal: AbortSignal): Promise<void> {
-  if (output.readableEnded || output.destroyed || signal.aborted) return Promise.resolve();
+function quiet(output: Socket, signal?: AbortSignal): Promise<void> {
+  if (output.readableEnded || output.destroyed || signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(silence);
       clearTimeout(limit);
       output.off('data', again).off('close', done);
-      signal.removeEventListener('abort', done);
+      signal?.removeEventListener('abort', done);
       resolve();
     };
     const silence = setTimeout(done, OUTPUT_QUIET_MS);
     const limit = setTimeout(done, OUTPUT_QUIET_MS_MAX);
     const again = (): void => void silence.refresh();
     output.on('data', again).once('close', done);
-    signal.addEventListener('abort', done, { once: true });
+    signal?.addEventListener('abort', done, { once: true });
   });
 }

@@ -13,6 +13,7 @@ import { HandsProcess } from './hands-process.ts';
 import type { Isolation } from './isolation.ts';
 import { APP, JAIL_PATH, type Jail, NODE, startInJail } from './jail.ts';
 import { entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
+import type { FilesAsOf } from '../../supervisor/workspace-archive.ts';
 import type { Workspace } from './workspace-store.ts';
 
 /** What a deployment, or a test, may set lower or higher; docs/isolation.md. */
@@ -40,14 +41,16 @@ export interface HandsOptions {
   readonly limits: HandsLimits;
   /** Whether the results folder has every call that was ever started (hands/wire.ts W1). */
   readonly resultsAreWhole: boolean;
+  readonly filesAsOf: FilesAsOf;
   /** For commands that run in the open; the isolated ones see the programs of the system. */
   readonly searchPath?: string | undefined;
 }
 
 /** Rejects with LaunchFailed. */
 export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
-  const { workspace, limits, resultsAreWhole, searchPath = SEARCH_PATH } = options;
-  if (isolation.kind === 'bubblewrap') return HandsProcess.of(startInJail(isolation, jailOf(options)));
+  const { workspace, limits, resultsAreWhole, filesAsOf, searchPath = SEARCH_PATH } = options;
+  if (isolation.kind === 'bubblewrap')
+    return HandsProcess.of(startInJail(isolation, jailOf(options)), filesAsOf);
   const { files, results } = workspace;
   const args = [
     entryOf('hands'),
@@ -55,9 +58,11 @@ export function launchHands(isolation: Isolation, options: HandsOptions): Promis
     results,
     String(limits.workspaceBytesMax),
     keptWord(resultsAreWhole),
+    'among',
   ];
   const env = { PATH: searchPath };
-  return HandsProcess.of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
+  const process = spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true });
+  return HandsProcess.of(process, filesAsOf);
 }
 
 function keptWord(isWhole: boolean): string {
@@ -85,7 +90,10 @@ function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }:
       '--core=0',
     ],
     tmpBytesMax: TMP_BYTES_MAX,
-    argv: [NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax), keptWord(resultsAreWhole)],
+    argv: [
+      ...[NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax)],
+      ...[keptWord(resultsAreWhole), 'alone'],
+    ],
     uid,
   };
 }

@@ -4,14 +4,18 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { HandsLost } from '../../hands/faults.ts';
+import { END_GRACE_MS } from '../../hands/limit.ts';
 import { resultOf } from '../../hands/tool-result.ts';
 import { LINE_BYTES_MAX, type ToHands, type ToolCall, type ToolResult } from '../../hands/wire.ts';
 import type { Ended, Hands } from '../../supervisor/launcher.ts';
+import type { FilesAsOf } from '../../supervisor/workspace-archive.ts';
 import { Child, describeEnd } from './child.ts';
 import { isReady, whenReady } from './launch.ts';
 
-/** Killing what runs and keeping its results takes less; then the hands are killed. */
-const STOP_GRACE_MS = 3_000;
+/** What runs has its own grace; killing what is left then and keeping results takes less than the rest. */
+const STOP_GRACE_MS = END_GRACE_MS + 3_000;
+/** Hands that do not answer for so long count as hands with nothing in the background: a command may have frozen them. */
+const ANSWER_MS_MAX = 2_000;
 
 interface Pending {
   readonly result: Promise<ToolResult>;
@@ -22,13 +26,15 @@ interface Pending {
 export class HandsProcess implements Hands {
   readonly pid: number;
   readonly ended: Promise<Ended>;
+  readonly filesAsOf: FilesAsOf;
   readonly #child: Child;
   readonly #pending = new Map<string, Pending>();
   #onReady: () => void = () => undefined;
+  #onBackground: (count: number) => void = () => undefined;
 
   /** Resolves when the hands serve; rejects with LaunchFailed. */
-  static async of(process: ChildProcess): Promise<HandsProcess> {
-    const hands = new HandsProcess(process);
+  static async of(process: ChildProcess, filesAsOf: FilesAsOf = { kind: 'now' }): Promise<HandsProcess> {
+    const hands = new HandsProcess(process, filesAsOf);
     const ready = new Promise<void>((resolve) => {
       hands.#onReady = resolve;
     });
@@ -36,11 +42,15 @@ export class HandsProcess implements Hands {
     return hands;
   }
 
-  private constructor(process: ChildProcess) {
+  private constructor(process: ChildProcess, filesAsOf: FilesAsOf) {
+    this.filesAsOf = filesAsOf;
     this.#child = new Child(process, { lineBytesMax: LINE_BYTES_MAX, onLine: (line) => this.#receive(line) });
     this.pid = this.#child.pid;
     this.ended = this.#child.ended;
-    void this.ended.then((end) => this.#lose(describeEnd(end)));
+    void this.ended.then((end) => {
+      this.#onBackground(0);
+      this.#lose(describeEnd(end));
+    });
   }
 
   call(call: ToolCall): Promise<ToolResult> {
@@ -66,6 +76,20 @@ export class HandsProcess implements Hands {
       this.#child.send(JSON.stringify({ kind: 'cancel', callId } satisfies ToHands));
   }
 
+  background(): Promise<number> {
+    if (this.#child.hasEnded) return Promise.resolve(0);
+    return new Promise((resolve) => {
+      const silence = setTimeout(() => resolve(0), ANSWER_MS_MAX);
+      const before = this.#onBackground;
+      this.#onBackground = (count) => {
+        clearTimeout(silence);
+        before(count);
+        resolve(count);
+      };
+      this.#child.send(JSON.stringify({ kind: 'background' } satisfies ToHands));
+    });
+  }
+
   stop(): Promise<void> {
     return this.#child.stop(STOP_GRACE_MS);
   }
@@ -77,6 +101,12 @@ export class HandsProcess implements Hands {
   #receive(line: string): void {
     const message = parse(line);
     if (isReady(message)) return this.#onReady();
+    const count = countOf(message);
+    if (count !== undefined) {
+      this.#onBackground(count);
+      this.#onBackground = () => undefined;
+      return;
+    }
     const answer = answerOf(message);
     if (answer === undefined) return this.kill();
     const pending = this.#pending.get(answer.callId);
@@ -96,6 +126,13 @@ function parse(line: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Undefined when it is another message. */
+function countOf(message: unknown): number | undefined {
+  if (!isRecord(message) || message['kind'] !== 'background') return undefined;
+  const { count } = message;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
 /** Undefined when it is not the message of this wire. */

@@ -6,7 +6,8 @@ import type { SessionId } from '../../kernel/id.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Brain, Hands, Launcher } from '../../supervisor/launcher.ts';
 import { type BrainOptions, launchBrain } from './brain-launcher.ts';
-import type { Checkpoints } from './checkpoints.ts';
+import type { FilesAsOf, LogPlace } from '../../supervisor/workspace-archive.ts';
+import type { Checkpoints, OpenedWorkspace } from './checkpoints.ts';
 import { HANDS_LIMITS, type HandsLimits, launchHands } from './hands-launcher.ts';
 import type { Isolation } from './isolation.ts';
 import { UserSlots } from './user-slots.ts';
@@ -43,17 +44,17 @@ export class LocalLauncher implements Launcher {
 
   async launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands> {
     const { isolation, workspaces, checkpoints, limits = HANDS_LIMITS, searchPath } = this.#ports;
-    const { workspace, resultsAreWhole } = await (checkpoints === undefined
-      ? workspaces.open(sessionId).then((opened) => ({ workspace: opened, resultsAreWhole: true }))
+    const opened = await (checkpoints === undefined
+      ? this.#openHere(sessionId)
       : checkpoints.open(sessionId, signal));
     const owner = await workspaces.ownerOf(sessionId);
     if (isolation.kind === 'none' || !isolation.asRoot) {
-      return launchHands(isolation, { workspace, uid: owner, limits, resultsAreWhole, searchPath });
+      return launchHands(isolation, { ...opened, uid: owner, limits, searchPath });
     }
     const uid = this.#users.take(owner);
     try {
       if (uid !== owner) await workspaces.giveTo(sessionId, uid);
-      const hands = await launchHands(isolation, { workspace, uid, limits, resultsAreWhole });
+      const hands = await launchHands(isolation, { ...opened, uid, limits });
       void hands.ended.then(() => this.#users.release(uid));
       return hands;
     } catch (error) {
@@ -62,14 +63,35 @@ export class LocalLauncher implements Launcher {
     }
   }
 
-  async rest(sessionId: SessionId): Promise<void> {
-    await this.#ports.checkpoints?.rest(sessionId);
+  async checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {
+    return this.#ports.checkpoints?.checkpoint(sessionId, place) ?? true;
+  }
+
+  async rest(sessionId: SessionId, place?: LogPlace): Promise<void> {
+    await this.#ports.checkpoints?.rest(sessionId, place);
+  }
+
+  /** The folder on this machine is all that there is; when it is not there, nothing was ever done in it, or it was taken away. */
+  async #openHere(sessionId: SessionId): Promise<OpenedWorkspace> {
+    const { workspaces } = this.#ports;
+    const wasThere = await workspaces.has(sessionId);
+    const workspace = await workspaces.open(sessionId);
+    const filesAsOf: FilesAsOf = wasThere
+      ? { kind: 'now' }
+      : { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false };
+    return { workspace, resultsAreWhole: true, filesAsOf };
   }
 
   /** Removes workspace and kept results. */
-  forget(sessionId: SessionId): Promise<void> {
+  async forget(sessionId: SessionId): Promise<boolean> {
     const { workspaces, checkpoints } = this.#ports;
-    return checkpoints === undefined ? workspaces.remove(sessionId) : checkpoints.forget(sessionId);
+    if (checkpoints !== undefined) return checkpoints.forget(sessionId);
+    await workspaces.remove(sessionId);
+    return true;
+  }
+
+  sessions(): Promise<readonly SessionId[]> {
+    return this.#ports.workspaces.sessions();
   }
 }
 

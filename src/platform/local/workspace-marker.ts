@@ -1,7 +1,7 @@
 /** Which checkpoint a workspace on this machine is a copy of, in a file beside it that hands cannot reach. */
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Checkpoint } from '../../supervisor/workspace-archive.ts';
+import type { Checkpoint, WorkspaceClaim } from '../../supervisor/workspace-archive.ts';
 
 export interface Marker {
   /** The checkpoint that was restored or made last; undefined when there was none. */
@@ -52,9 +52,14 @@ export function isCopyOf(marker: Marker | undefined, { version, root }: Checkpoi
   return marker?.checkpoint?.version === version && marker.checkpoint.root === root;
 }
 
+/** Whether the files here are those that the claim before this one has left, and nobody was in between. */
+export function isLeftBy(marker: Marker | undefined, claim: WorkspaceClaim): boolean {
+  return marker?.isDirty === true && marker.claim === claim.number - 1;
+}
+
 /** Whether the checkpoint was made from the files here, and only the marker was not written any more: contents have the number of their claim. */
-export function isMadeFrom(marker: Marker, { root }: Checkpoint): boolean {
-  return marker.claim !== undefined && root.startsWith(`${marker.claim}/`);
+export function isMadeFrom(marker: Marker | undefined, { root }: Checkpoint): boolean {
+  return marker?.claim !== undefined && root.startsWith(`${marker.claim}/`);
 }
 
 /** Whether the archive has known the session: when it does not any more, the session was forgotten. */

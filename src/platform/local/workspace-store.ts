@@ -37,6 +37,14 @@ export class WorkspaceStore {
     this.#folder = folder;
   }
 
+  /** Whether the session has folders here. */
+  async has(sessionId: SessionId): Promise<boolean> {
+    return lstat(this.of(sessionId).files).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => ignoreAbsent(error) ?? false,
+    );
+  }
+
   /** The session's folders, as they were left. */
   async open(sessionId: SessionId): Promise<Workspace> {
     const workspace = this.of(sessionId);

@@ -3,6 +3,8 @@
  * the open folder that holds it and never by a path of several names, so a planted link or a path that is too long leads nowhere;
  * links are read and not followed. What its owner has closed is opened for as long as it is read. Sockets, fifos and devices are
  * left out: they are nothing without the processes that held them.
+ *
+ * Processes may change the folder meanwhile: what has gone by the time it is looked at, or is something else, is left out too.
  */
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
@@ -32,10 +34,24 @@ export interface FoundFile {
   readonly mode: number;
   readonly mtimeMs: number;
   readonly bytes: number;
+  /** When it was last changed, its rights included; no command can set it. */
+  readonly changedAtMs: number;
   /** Another one when the file was written to, or is another: no command can set a ctime. */
   readonly identity: string;
   /** Only until the walk goes on. The caller closes it. */
   open(): Promise<FileHandle>;
+}
+
+/** It was something else when it was opened than when it was looked at, or while it was read. */
+export class FileChanged extends WorkspaceUnsaved {
+  constructor() {
+    super('Something changes the files while they are saved.');
+  }
+}
+
+/** Whether `error` says that a file is not what it was when it was looked at. */
+export function isChange(error: unknown): boolean {
+  return error instanceof FileChanged || /^(ENOENT|ENOTDIR|ELOOP|EINVAL|ENXIO)$/.test(String(codeOf(error)));
 }
 
 interface Looked {
@@ -79,9 +95,13 @@ export async function* walk(root: string, rootName: string, entriesMax: number):
       const path = pathIn(level.handle, name);
       if (stats.isDirectory()) {
         yield folder(name, stats);
-        await enter(path);
+        const isThere = await enter(path).then(() => true, unlessChanged);
+        if (!isThere) yield { kind: 'up' };
       } else if (stats.isFile()) yield file(name, stats, path);
-      else if (stats.isSymbolicLink()) yield await link(name, stats, path);
+      else if (stats.isSymbolicLink()) {
+        const target = await readlink(path, 'buffer').catch(unlessChanged);
+        if (target !== false) yield { kind: 'link', name, mtimeMs: mtimeMsOf(stats), target };
+      }
     }
   } finally {
     for (const level of levels.toReversed()) await leave(level);
@@ -173,8 +193,7 @@ async function openEvenIfClosed(
   const named = await open(path, O_PATH | O_NOFOLLOW);
   try {
     const stats = await named.stat();
-    if (isFolder ? !stats.isDirectory() : !stats.isFile())
-      throw new WorkspaceUnsaved('Something changes the files while they are saved.');
+    if (isFolder ? !stats.isDirectory() : !stats.isFile()) throw new FileChanged();
     const itself = `/proc/self/fd/${named.fd}`;
     const closedMode = stats.mode & MODE_BITS;
     await chmod(itself, closedMode | OWNER_READS);
@@ -204,13 +223,15 @@ function file(name: Buffer, stats: BigIntStats, path: Buffer): FoundFile {
     mode: Number(stats.mode) & PERMISSIONS,
     mtimeMs: mtimeMsOf(stats),
     bytes: Number(stats.size),
+    changedAtMs: Number(stats.ctimeNs) / NS_PER_MS,
     identity: `${stats.dev}.${stats.ino}.${stats.ctimeNs}.${stats.size}`,
     open: () => openFile(path),
   };
 }
 
-async function link(name: Buffer, stats: BigIntStats, path: Buffer): Promise<Found> {
-  return { kind: 'link', name, mtimeMs: mtimeMsOf(stats), target: await readlink(path, 'buffer') };
+function unlessChanged(error: unknown): false {
+  if (isChange(error)) return false;
+  throw error;
 }
 
 /** To the nearest: a time that was restored reads the same again, though seconds as a double are a little off. */

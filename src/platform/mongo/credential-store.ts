@@ -13,7 +13,8 @@
 import type { Collection, Db } from 'mongodb';
 import { assert } from '../../kernel/assert.ts';
 import type { CredentialId } from '../../kernel/id.ts';
-import type { Credential, CredentialStore, Provider } from '../../secrets/credential-store.ts';
+import type { Credential, CredentialStore } from '../../secrets/credential-store.ts';
+import type { Provider } from '../../secrets/provider-table.ts';
 import type { MongoDatabase } from './database.ts';
 import { insertOnce } from './insert-once.ts';
 import { NEWEST_FIRST, olderThan } from './newest-first.ts';

@@ -24,7 +24,7 @@ import type {
   SessionPage,
   SessionStore,
 } from '../../sessions/session-store.ts';
-import { PageCollection } from './page-collection.ts';
+import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
 import { SessionCollection, type SessionRecord } from './session-collection.ts';
 import {
@@ -150,18 +150,28 @@ export class MongoJournal implements SessionJournal, SessionStore {
       { length: Math.max(0, Math.min(limit, newest)) },
       (_, index) => newest - index,
     );
-    const known = turnsIn(document);
-    const missing = numbers.filter((number) => !known.has(number)).map((number) => turnIdOf(id, number));
-    const ended = missing.length === 0 ? [] : await this.#pages.turns(id, missing);
-    for (const turn of ended) known.set(turn.number, turn);
-    return numbers.flatMap((number) => known.get(number) ?? []);
+    const ids = numbers.map((number) => turnIdOf(id, number));
+    const turns = await this.#turnsOf(document, ids);
+    return numbers.flatMap((number) => turns.get(number) ?? []);
   }
 
   async turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined> {
     const document = await this.#sessions.load(id);
     if (document === undefined) return undefined;
-    const known = [...turnsIn(document).values()].find((turn) => turn.id === turnId);
-    return known ?? (await this.#pages.turns(id, [turnId]))[0];
+    const turns = await this.#turnsOf(document, [turnId]);
+    return [...turns.values()].find((turn) => turn.id === turnId);
+  }
+
+  /** By their numbers: these, and those that the document holds; each with what was metered after its end. */
+  async #turnsOf(document: SessionDocument, ids: readonly TurnId[]): Promise<ReadonlyMap<number, Turn>> {
+    const turns = turnsIn(document);
+    const known = new Set([...turns.values()].map(({ id }) => id));
+    const missing = ids.filter((id) => !known.has(id));
+    const ended =
+      missing.length === 0 ? [] : await this.#pages.turns(document._id, missing, loggedOf(document));
+    for (const turn of ended) turns.set(turn.number, turn);
+    const late = document.tail.flatMap((page) => page.lateUsage ?? []);
+    return new Map([...turns].map(([number, turn]) => [number, withLateUsage(turn, late)]));
   }
 
   wanted(limit: number): Promise<readonly SessionId[]> {

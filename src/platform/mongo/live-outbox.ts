@@ -1,12 +1,12 @@
 /**
  * What this process has to tell the others and has not sent yet, and the document it is sent in.
  *
- * O1 Of a session only the newest head waits; deltas of one call that continue each other wait as one text.
+ * O1 Of a session only the newest head waits; deltas of one message, or of one call's thinking, that continue each other wait as one text.
  * O2 What waits is bounded, and so is its document: less than a MiB. Deltas that do not fit are dropped, and so are deltas that
  *    have waited long: their message may have landed meanwhile. Hints have room of their own, so deltas never push one out.
  * O3 What stands in the collection may be by another version or by anyone: what is not understood is left out.
  */
-import type { Delta } from '../../journal/draft.ts';
+import { type Delta, draftKey } from '../../journal/draft.ts';
 import type { Hint } from '../../journal/journal.ts';
 import { isId, type SessionId } from '../../kernel/id.ts';
 
@@ -31,7 +31,7 @@ export interface LiveBatch {
 export class LiveOutbox {
   /** O1, the longest waiting first. */
   readonly #hints = new Map<SessionId, number>();
-  /** By session and call. */
+  /** By session and draftKey. */
   readonly #deltas = new Map<string, SessionDelta>();
   #chars = 0;
   /** Since when the oldest delta waits. */
@@ -50,10 +50,10 @@ export class LiveOutbox {
     }
   }
 
-  delta(sessionId: SessionId, { callId, offset, text }: Delta, now: number): void {
-    const key = `${sessionId}/${callId}`;
+  delta(sessionId: SessionId, delta: Delta, now: number): void {
+    const key = `${sessionId}/${draftKey(delta)}`;
     const waiting = this.#deltas.get(key);
-    const joined = joinedOf(waiting, { callId, offset, text });
+    const joined = joinedOf(waiting, delta);
     const chars = this.#chars - (waiting?.text.length ?? 0) + joined.text.length;
     if (chars > DELTA_CHARS_MAX || (waiting === undefined && this.#deltas.size >= DELTAS_MAX)) return; // O2
     if (this.#deltas.size === 0) this.#deltasSince = now;
@@ -104,18 +104,31 @@ export interface LiveDocument {
   /** So that no two are the same: a write that changes nothing is not announced. */
   readonly number: number;
   readonly hints: readonly Hint[];
+  /** Of messages. */
   readonly deltas: readonly SessionDelta[];
+  /** Apart from the messages, for which a server of the version before there were any would take it. */
+  readonly thinking?: readonly SessionDelta[] | undefined;
 }
 
 export function documentOf(batch: LiveBatch, number: number, now: number): Omit<LiveDocument, '_id'> {
-  return { format: FORMAT, at: new Date(now), number, hints: batch.hints, deltas: batch.deltas };
+  const { hints } = batch;
+  const deltas = batch.deltas.filter(({ kind }) => kind !== 'thinking');
+  const thinking = batch.deltas.filter(({ kind }) => kind === 'thinking');
+  return { format: FORMAT, at: new Date(now), number, hints, deltas, thinking };
 }
 
 /** O3. */
 export function batchOf(document: unknown): LiveBatch {
-  const { format, hints, deltas } = recordOf(document);
+  const { format, hints, deltas, thinking } = recordOf(document);
   if (format !== FORMAT) return { hints: [], deltas: [] };
-  return { hints: listOf(hints).flatMap(hintOf), deltas: listOf(deltas).flatMap(deltaOf) };
+  const thoughts = listOf(thinking).flatMap(deltaOf);
+  return {
+    hints: listOf(hints).flatMap(hintOf),
+    deltas: [
+      ...listOf(deltas).flatMap(deltaOf),
+      ...thoughts.map((delta): SessionDelta => ({ ...delta, kind: 'thinking' })),
+    ],
+  };
 }
 
 function hintOf(value: unknown): readonly Hint[] {

@@ -6,6 +6,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { SessionId, TurnId } from '../../kernel/id.ts';
 import { APPEND_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
+import type { LateUsage } from '../../sessions/append-plan.ts';
+import { addUsage } from '../../sessions/fold.ts';
 import type { Turn } from '../../sessions/session.ts';
 import { Batch } from './batch.ts';
 import { patiently } from './patience.ts';
@@ -23,6 +25,12 @@ interface BodyDocument {
   readonly text: string;
 }
 type TurnDocument = Turn & { readonly _id: TurnId; readonly sessionId: SessionId };
+/** What a turn used after it had ended for good. Its id is the turn's with the place in the log: `trn_…/<seq of its page>/<place>`. */
+interface LateUsageDocument extends LateUsage {
+  readonly _id: string;
+  readonly sessionId: SessionId;
+  readonly firstSeq: number;
+}
 
 /** Pages in one write, and the bytes after which it is sent: far below the 48 MB of a message. */
 const WRITE_MAX = 500;
@@ -39,7 +47,7 @@ interface Storing {
 
 export class PageCollection {
   readonly #pages: Collection<PageDocument>;
-  readonly #turns: Collection<TurnDocument>;
+  readonly #turns: Collection<TurnDocument | LateUsageDocument>;
   readonly #bodies: Collection<BodyDocument>;
   readonly #clock: Clock;
   readonly #store: Batch<Storing, void>;
@@ -50,7 +58,7 @@ export class PageCollection {
     // knows all of it at once, while what it knows a majority to have may lag: a key would seem unused, a page missing.
     const options = { readConcern: { level: 'local' } } as const;
     this.#pages = db.collection<PageDocument>('page', options);
-    this.#turns = db.collection<TurnDocument>('turn', options);
+    this.#turns = db.collection<TurnDocument | LateUsageDocument>('turn', options);
     this.#bodies = db.collection<BodyDocument>('body', options);
     this.#clock = clock;
     this.#store = new Batch({
@@ -135,11 +143,16 @@ export class PageCollection {
     return (await patiently(this.#clock, () => this.#bodies.findOne({ _id: id })))?.text;
   }
 
-  /** Those of these turns of the session that have ended for good. */
-  async turns(sessionId: SessionId, ids: readonly TurnId[]): Promise<readonly Turn[]> {
-    const filter = { _id: { $in: [...ids] }, sessionId };
+  /** Those of these turns of the session that have ended for good, with what is known of them in pages up to the seq `logged`. */
+  async turns(sessionId: SessionId, ids: readonly TurnId[], logged: number): Promise<readonly Turn[]> {
+    const own = ids.map((id) => ({ _id: { $gte: id, $lt: `${id}0` as TurnId } })); // '0' follows '/'
+    const filter = { sessionId, $or: own };
     const options = { projection: { _id: 0, sessionId: 0 } };
-    return patiently(this.#clock, () => this.#turns.find<Turn>(filter, options).toArray());
+    const found = await patiently(this.#clock, () =>
+      this.#turns.find<Turn | Omit<LateUsageDocument, '_id' | 'sessionId'>>(filter, options).toArray(),
+    );
+    const late = found.filter((one) => 'turnId' in one).filter(({ firstSeq }) => firstSeq <= logged);
+    return found.filter((one) => 'number' in one).map((turn) => withLateUsage(turn, late));
   }
 
   async *#pagesFrom(sessionId: SessionId, after: number, last: number): AsyncGenerator<Page> {
@@ -158,14 +171,20 @@ export class PageCollection {
 
   async #storeAll(pages: readonly Storing[]): Promise<readonly void[]> {
     const turns = pages.flatMap(({ sessionId, page }) =>
-      (page.turns ?? []).map((turn) => ({ _id: turn.id, sessionId, ...turn })),
+      (page.turns ?? []).map((turn): TurnDocument => ({ _id: turn.id, sessionId, ...turn })),
     );
+    const lateUsage = pages.flatMap(({ sessionId, page: { firstSeq, lateUsage: used = [] } }) =>
+      used.map((one, at): LateUsageDocument => {
+        return { _id: `${one.turnId}/${firstSeq}/${at}`, sessionId, firstSeq, ...one };
+      }),
+    );
+    const ofTurns = [...turns, ...lateUsage];
     const documents = pages.map(({ sessionId, page }) => ({
       _id: pageIdOf(sessionId, page.firstSeq),
       ...page,
     }));
     await patiently(this.#clock, async () => {
-      if (turns.length > 0) await once(() => this.#turns.insertMany(turns, { ordered: false }));
+      if (ofTurns.length > 0) await once(() => this.#turns.insertMany(ofTurns, { ordered: false }));
       await once(() => this.#pages.insertMany(documents, { ordered: false }));
     });
     return pages.map(() => undefined);
@@ -179,6 +198,13 @@ export class PageCollection {
     const byId = new Map(found.flatMap(({ keys = [] }) => keys.map((key) => [key.id, key])));
     return ids.map((id) => byId.get(id));
   }
+}
+
+export function withLateUsage(turn: Turn, late: readonly LateUsage[]): Turn {
+  const used = late.filter(({ turnId }) => turnId === turn.id);
+  return used.length === 0
+    ? turn
+    : { ...turn, usage: used.reduce((sum, { usage }) => addUsage(sum, usage), turn.usage) };
 }
 
 /** No page that holds this event begins before. */

@@ -6,7 +6,14 @@ import { EpochStale, LogFull } from '../../journal/faults.ts';
 import type { Appended, AppendRequest } from '../../journal/journal.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { APPEND_EVENTS_MAX, PAGE_BYTES_MAX } from '../../kernel/limit.ts';
-import { assertKey, type LogCaps, type Plan, planAppend, type Standing } from '../../sessions/append-plan.ts';
+import {
+  assertKey,
+  type LateUsage,
+  type LogCaps,
+  type Plan,
+  planAppend,
+  type Standing,
+} from '../../sessions/append-plan.ts';
 import type { Session, Turn } from '../../sessions/session.ts';
 import { keyIdOf, type Page, type StoredEvent, storedEvent, type StoredKey } from './session-document.ts';
 
@@ -37,6 +44,7 @@ export class PageDraft {
   readonly #events: { readonly event: RecordedEvent; readonly whole: WholeBody | undefined }[] = [];
   readonly #keys: StoredKey[] = [];
   readonly #turns: Turn[] = [];
+  readonly #lateUsage: LateUsage[] = [];
   readonly #settlements: (() => void)[] = [];
   #bytes = 0;
   /** Where the session stands after the appends taken so far. */
@@ -68,6 +76,7 @@ export class PageDraft {
       events,
       keys: this.#keys.length === 0 ? undefined : this.#keys,
       turns: this.#turns.length === 0 ? undefined : this.#turns,
+      lateUsage: this.#lateUsage.length === 0 ? undefined : this.#lateUsage,
       writeId: this.#options.writeId,
     };
   }
@@ -125,6 +134,7 @@ export class PageDraft {
       this.#bytes += event.body.length;
     }
     this.#turns.push(...endedTurns(session.turn, plan));
+    this.#lateUsage.push(...plan.lateUsage);
     const last = plan.events.at(-1);
     this.standing = {
       session: plan.session,

@@ -5,6 +5,7 @@
 import type { Level } from '../../journal/event-catalog.ts';
 import type { Actor, EventType, RecordedEvent } from '../../journal/event.ts';
 import type { AgentId, SessionId, TurnId } from '../../kernel/id.ts';
+import type { LateUsage } from '../../sessions/append-plan.ts';
 import {
   partsOf,
   type Session,
@@ -43,6 +44,8 @@ export interface Page {
   readonly keys?: readonly StoredKey[] | undefined;
   /** Turns that ended for good in it, since the next one began. */
   readonly turns?: readonly Turn[] | undefined;
+  /** What turns used that had ended for good before. */
+  readonly lateUsage?: readonly LateUsage[] | undefined;
   /** Tells this write from any other that tried for the same place. */
   readonly writeId: string;
 }

@@ -138,6 +138,7 @@ export function translateError(error: unknown): unknown {
   if (!(error instanceof MongoError)) return error;
   const cause = driverErrorOf(error);
   const [reason, sentence] = failureOf(cause instanceof MongoError ? cause : error);
+  if (sentence === TOO_LARGE[1]) return new Error(sentence, { cause: error }); // a defect of ours
   return new Outage(reason, sentence, error);
 }
 
@@ -191,12 +192,14 @@ function failureOf(error: MongoError): Failure {
   if (isNoAnswer(error)) return NO_ANSWER;
   if (isClosed(error)) return CLOSED;
   const reason = error instanceof MongoServerError ? (error.codeName ?? error.code) : error.name;
-  return [String(reason ?? error.name), `The database refused a command: ${error.message}.`];
+  // Callers read the sentence: what the driver says, which may name what is in the database, is in the cause.
+  return [String(reason ?? error.name), 'The database refused a command: the log of the server says why.'];
 }
 
 /** What went wrong as the driver tells it of a single command: also after it was translated, and out of the wrapping of a bulk write. */
 export function driverErrorOf(error: unknown): unknown {
-  const thrown = error instanceof Outage ? error.cause : error;
+  const isTranslated = error instanceof Error && error.cause instanceof MongoError;
+  const thrown = isTranslated && !(error instanceof MongoError) ? error.cause : error;
   const isWrapping = thrown instanceof MongoBulkWriteError && thrown.errorResponse instanceof MongoError;
   return isWrapping ? thrown.errorResponse : thrown;
 }

@@ -28,6 +28,7 @@ import {
   CheckpointDamaged,
   ClaimLost,
   type ContentId,
+  type LogPlace,
   type WorkspaceArchive,
   type WorkspaceClaim,
   WorkspaceHeld,
@@ -57,6 +58,9 @@ interface WorkspaceDocument {
   readonly version: number;
   readonly root?: ContentId;
   readonly savedAt?: Date;
+  /** LogPlace. */
+  readonly seq?: number;
+  readonly turn?: number;
 }
 
 interface Claimed {
@@ -108,15 +112,16 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     });
   }
 
-  forget(sessionId: SessionId): Promise<void> {
+  forget(sessionId: SessionId): Promise<boolean> {
     return translated(async () => {
-      if (!(await this.#isThere(sessionId))) return;
+      if (!(await this.#isThere(sessionId))) return true;
       const claimed = await this.#tryClaim(sessionId);
-      if (claimed.kind === 'held') return;
+      if (claimed.kind === 'held') return false;
       const { claim } = claimed.workspace;
       await this.#contents.remove(await this.#contents.of(sessionId));
       // last: while it is there, what a crash has left can be found
       await this.#workspaces.deleteOne({ _id: sessionId, holder: this.#ports.owner, claim });
+      return true;
     });
   }
 
@@ -148,13 +153,34 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
   }
 
   #open(workspace: WorkspaceDocument, gap: WorkspaceClaim['gap']): WorkspaceClaim {
-    const { _id, claim, version, root } = workspace;
+    const { _id, claim } = workspace;
     const sessionId = _id as SessionId; // it was claimed by one
     const contents = this.#contents;
     const own = { _id, holder: this.#ports.owner, claim };
-    const checkpoint = root === undefined ? undefined : { version, root };
-    const begun: string[] = [];
+    let current = workspace;
+    const begun = new Set<string>();
     const whole = new Set<string>();
+    const point = (
+      next: ContentId,
+      kept: ReadonlySet<ContentId>,
+      place: LogPlace | undefined,
+      isHeldOn: boolean,
+    ) =>
+      translated(async () => {
+        const keptIds = new Set([next, ...kept].map((content) => fileIdOf(sessionId, content)));
+        const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // G2: before
+        const version = current.root === next ? current.version : current.version + 1;
+        const pointed = { version, root: next, savedAt: new Date(this.#ports.clock.now()), ...place };
+        if (!(await this.#point(own, pointed, isHeldOn))) {
+          // forgotten meanwhile: nobody comes after this one to remove what it wrote since
+          if (!(await this.#isThere(sessionId))) await contents.remove([...begun]);
+          throw new ClaimLost(); // K2
+        }
+        current = { ...current, ...pointed };
+        for (const id of garbage) whole.delete(id);
+        await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
+        return { version, root: next };
+      });
     return {
       number: claim,
       gap,
@@ -162,30 +188,30 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         translated(async () => {
           await this.#workspaces.updateOne(own, { $unset: { hasGap: '' } });
         }),
-      checkpoint,
+      get checkpoint() {
+        const { version, root } = current;
+        return root === undefined ? undefined : { version, root };
+      },
+      get age() {
+        const { savedAt, seq, turn } = current;
+        const place = seq === undefined || turn === undefined ? undefined : { seq, turn };
+        return savedAt === undefined ? undefined : { savedAt: savedAt.getTime(), place };
+      },
       read: (content) => contents.read(fileIdOf(sessionId, content)),
       async write(sha256, bytes) {
         const content = `${claim}/${sha256}`; // G1
         const id = fileIdOf(sessionId, content);
         if (whole.has(id)) return content; // a save that begins anew
-        begun.push(id);
-        await translated(() => contents.write(id, sessionId, bytes));
+        await translated(async () => {
+          if (begun.has(id)) await contents.remove([id]); // it was cut, or a checkpoint did without it
+          begun.add(id);
+          await contents.write(id, sessionId, bytes);
+        });
         whole.add(id);
         return content;
       },
-      settle: (next, kept) =>
-        translated(async () => {
-          const keptIds = new Set([next, ...kept].map((content) => fileIdOf(sessionId, content)));
-          const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // G2: before
-          const settled = checkpoint?.root === next ? checkpoint : { version: version + 1, root: next };
-          if (!(await this.#point(own, settled, settled === checkpoint))) {
-            // forgotten meanwhile: nobody comes after this one to remove what it wrote since
-            if (!(await this.#isThere(sessionId))) await contents.remove(begun);
-            throw new ClaimLost(); // K2
-          }
-          await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
-          return settled;
-        }),
+      settle: (next, kept, place) => point(next, kept, place, false),
+      keep: (next, kept, place) => point(next, kept, place, true),
       release: () =>
         translated(async () => {
           await this.#workspaces.updateOne(own, { $unset: { holder: '' } });
@@ -197,19 +223,20 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     return (await this.#workspaces.findOne({ _id: sessionId }, { projection: { _id: 1 } })) !== null;
   }
 
-  /** Sets the pointer and gives the claim back, in one step; false when the claim is lost. */
+  /** Sets the pointer and gives the claim back, unless it is held on, in one step; false when the claim is lost. */
   async #point(
     own: { _id: string; holder: string; claim: number },
-    settled: Checkpoint,
-    isSame: boolean,
+    pointed: Partial<WorkspaceDocument> & Checkpoint,
+    isHeldOn: boolean,
   ): Promise<boolean> {
-    const change = isSame ? {} : { $set: { ...settled, savedAt: new Date(this.#ports.clock.now()) } };
-    const { matchedCount } = await this.#workspaces.updateOne(own, { ...change, $unset: { holder: '' } });
+    const givesBack = isHeldOn ? {} : { $unset: { holder: '' as const } };
+    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: pointed, ...givesBack });
     if (matchedCount > 0) return true;
+    if (isHeldOn) return false;
     // the answer of an update that was made may have been lost on the way: then nobody else has claimed it since
     const { _id, claim } = own;
     const now = await this.#workspaces.findOne({ _id, claim, holder: { $exists: false } });
-    return now?.version === settled.version && now.root === settled.root;
+    return now?.version === pointed.version && now.root === pointed.root;
   }
 }
 

@@ -1,7 +1,8 @@
 /** Credentials as records (secrets/credential-store.ts); the keys themselves are in the secret store. */
 import type { StatementSync } from 'node:sqlite';
 import type { CredentialId } from '../../kernel/id.ts';
-import type { Credential, CredentialStore, Provider } from '../../secrets/credential-store.ts';
+import type { Credential, CredentialStore } from '../../secrets/credential-store.ts';
+import type { Provider } from '../../secrets/provider-table.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 

@@ -104,6 +104,7 @@ export class GroupCommit {
       });
     } catch (error) {
       if (taken === 0) return isBusy(error) ? this.#holdUp(error) : this.#failAll(error);
+      this.#letGo(); // the lock was had: what failed is something else, and the next commit is tried at once
       const group = this.#take(taken);
       this.#hooks.rolledBack();
       for (const work of group) work.fail(error); // G1

@@ -21,6 +21,7 @@ import type {
   SessionStore,
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
+import { addUsage } from '../../sessions/fold.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -222,9 +223,14 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     if (plan.session === loaded.session) return;
     loaded.session = plan.session;
     loaded.unsaved = true;
-    if (plan.turns.length === 0) return;
-    loaded.unsavedTurns ??= new Map();
-    for (const turn of plan.turns) loaded.unsavedTurns.set(turn.number, turn);
+    if (plan.turns.length === 0 && plan.lateUsage.length === 0) return;
+    const turns = (loaded.unsavedTurns ??= new Map());
+    for (const turn of plan.turns) turns.set(turn.number, turn);
+    for (const { turnId, usage } of plan.lateUsage) {
+      const unsaved = [...turns.values()].find(({ id }) => id === turnId);
+      const turn = unsaved ?? this.#sessions.turn(loaded.key, turnId);
+      if (turn !== undefined) turns.set(turn.number, { ...turn, usage: addUsage(turn.usage, usage) });
+    }
   }
 
   /** J3: records and turns go with the events; once per commit, however many appends changed them. */

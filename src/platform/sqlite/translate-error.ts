@@ -43,7 +43,7 @@ export function translateError(error: unknown): unknown {
   if (code === undefined) return error;
   const [reason, sentence] = FAILURES[code] ?? [
     `SQLITE_${code}`,
-    `The database refused a statement: ${messageOf(error)}.`,
+    'The database refused a statement: the log of the server says why. Try again.', // callers read it, so without the driver's own words
   ];
   return DEFECTS.has(code) ? new Error(sentence, { cause: error }) : new Outage(reason, sentence, error);
 }

@@ -55,7 +55,7 @@ export async function openHoldfast(folder: string, uri?: string) {
     agents,
     credentials,
     clock,
-    serverKey: false,
+    serverKeys: new Set(),
   });
   const live = new Live({ journal, wire: mongo?.channel, logger });
   const ports = { access, agents, credentials, sessions, journal, live, logger };

@@ -12,7 +12,11 @@ import { append, fill, inFlight, openHoldfast, type RunningSession, startRunning
 
 const holdfast = await openHoldfast(process.argv[2] ?? '', process.argv[3]);
 const { ports, close } = holdfast;
-const tools = { call: () => Promise.reject(new Error('No hands here.')), cancel: () => undefined };
+const tools = {
+  call: () => Promise.reject(new Error('No hands here.')),
+  cancel: () => undefined,
+  checkpoint: async () => undefined,
+};
 const model = () => Promise.reject(new Error('No model here.'));
 const unitPort = await listen(createUnitDoor({ ...ports, tools, model }));
 const graphql = createGraphqlDoor(ports, { console: false });

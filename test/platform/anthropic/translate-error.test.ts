@@ -1,25 +1,353 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { UnitRefusal } from '../../../src/brain/unit.ts';
 import { failureOfResponse } from '../../../src/platform/anthropic/translate-error.ts';
+import { failureIn, played } from './stage.ts';
 
-test.each([
-  [400, 'invalid_request_error', 'prompt is too long: 210000 tokens > 200000 maximum'],
-  [
-    400,
-    'invalid_request_error',
-    'input length and `max_tokens` exceed context limit: 188240 + 32000 > 200000',
-  ],
-  [413, 'request_too_large', 'Request exceeds the maximum size'],
-])('a %i %s that says "%s" is a full context, not an invalid request', (status, type, message) => {
-  const failure = failureOfResponse(status, {}, JSON.stringify({ error: { type, message } }));
+const JSON_OF = (type: string | null, message: string, more: object = {}): string =>
+  JSON.stringify({ type: 'error', error: { type, message, ...more } });
 
-  expect(failure).toMatchObject({ code: 'MODEL_CONTEXT_FULL', type: 'prompt_too_long', retriable: false });
-  expect(failure.message).toContain(message);
+describe('a request that is longer than the context', () => {
+  test.each([
+    ['Messages API', 400, 'prompt is too long: 210000 tokens > 200000 maximum'],
+    [
+      'Messages API',
+      400,
+      'input length and `max_tokens` exceed context limit: 188240 + 32000 > 200000, decrease input length or `max_tokens` and try again',
+    ],
+    ['Messages API', 413, 'Request exceeds the maximum size'],
+    ['Bedrock', 400, 'Input is too long for requested model.'],
+    [
+      'Bedrock',
+      400,
+      'The model returned the following errors: prompt is too long: 227255 tokens > 200000 maximum',
+    ],
+    [
+      'Vertex',
+      400,
+      'The input token count (1196265) exceeds the maximum number of tokens allowed (1048576).',
+    ],
+    [
+      'Vertex',
+      400,
+      'Unable to submit request because the input token count is 1100000 but the model only supports up to 1048576.',
+    ],
+    [
+      'OpenAI',
+      400,
+      "This model's maximum context length is 128000 tokens. However, your messages resulted in 173172 tokens. Please reduce the length of the messages.",
+    ],
+    [
+      'OpenAI',
+      400,
+      'Your input exceeds the context window of this model. Please adjust your input and try again.',
+    ],
+    [
+      'OpenAI',
+      400,
+      'Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 290000 tokens.',
+    ],
+    [
+      'vLLM',
+      400,
+      "This model's maximum context length is 131072 tokens. However, you requested 32000 output tokens and your prompt contains at least 99073 input tokens.",
+    ],
+    ['vLLM', 400, 'The decoder prompt (length 9000) is longer than the maximum model length of 8192.'],
+    [
+      'OpenRouter',
+      400,
+      "This endpoint's maximum context length is 200000 tokens. However, you requested about 210000 tokens.",
+    ],
+    ['xAI', 400, "This model's maximum prompt length is 131072 but the request contains 537812 tokens."],
+    ['Kimi', 400, 'Invalid request: Your request exceeded model token limit: 262144 (requested: 291351)'],
+    ['LiteLLM', 400, 'litellm.ContextWindowExceededError: litellm.BadRequestError: too big'],
+    [
+      'llama.cpp',
+      500,
+      'the request exceeds the available context size. try increasing the context size or enable context shift',
+    ],
+    [
+      'llama.cpp',
+      400,
+      'request (14429 tokens) exceeds the available context size (8192 tokens), try increasing it',
+    ],
+    ['llama.cpp', 500, 'Context size has been exceeded.'],
+    ['llama-cpp-python', 400, 'Requested tokens (516) exceed context window of 512'],
+    [
+      'LM Studio',
+      400,
+      'The number of tokens to keep from the initial prompt is greater than the context length.',
+    ],
+    ['Ollama', 400, 'the input length exceeds the context length'],
+    ['Ollama', 400, 'prompt too long; exceeded max context length by 12 tokens'],
+    ['Groq', 400, 'Please reduce the length of the messages or completion.'],
+    [
+      'Cerebras',
+      400,
+      'Please reduce the length of the messages or completion. Current length is 42328 while limit is 40000',
+    ],
+    [
+      'Mistral',
+      400,
+      'Prompt contains 150000 tokens and 0 draft tokens, too large for model with 131072 maximum context length',
+    ],
+    ['MiniMax', 400, 'invalid params, context window exceeds limit (2013)'],
+    ['Together', 422, "The input (150000 tokens) is longer than the model's context length (131072 tokens)."],
+    ['Copilot', 400, 'prompt token count of 130000 exceeds the limit of 128000'],
+    ['SGLang', 400, 'Input token count exceed the max model len'],
+    ['DashScope', 400, 'Range of input length should be [1, 30000]'],
+    ['DS4', 400, 'Prompt has 5000 tokens, but the configured context size is 4096 tokens'],
+  ])('is one in the words of %s (%i "%s")', (_, status, message) => {
+    for (const type of ['invalid_request_error', 'BadRequestError', 'None', null]) {
+      const failure = failureOfResponse(status, {}, JSON_OF(type, message));
+
+      expect(failure).toMatchObject({
+        code: 'MODEL_CONTEXT_FULL',
+        type: 'prompt_too_long',
+        retriable: false,
+      });
+      expect(failure.message).toContain(message.slice(0, 30));
+    }
+  });
+
+  const said = 'prompt is too long: 210000 tokens > 200000 maximum';
+  test.each([
+    ['a message', { message: said }],
+    ['an AWS message', { __type: 'ValidationException', Message: said }],
+    ['a detail', { detail: said }],
+    ['a detail of its own', { detail: { message: said } }],
+    ['a list of details', { detail: [{ loc: ['body'], msg: said }] }],
+    ['a text', { error: said }],
+    ['a list', [{ error: { code: 400, message: said, status: 'INVALID_ARGUMENT' } }]],
+    ['a list of errors', { errors: [{ message: said }] }],
+    ['an error of vLLM', { object: 'error', message: said, type: 'BadRequestError', code: 400 }],
+    ['a code', { error: { message: 'No.', type: 'invalid_request_error', code: 'context_length_exceeded' } }],
+    ['a code alone', { error: { code: 'context_length_exceeded' } }],
+    ['a type', { error: { code: 400, message: 'No.', type: 'exceed_context_size_error', n_ctx: 8192 } }],
+    [
+      'what a proxy quotes',
+      {
+        error: { message: 'Provider returned error', code: 400, metadata: { raw: `{"message":"${said}"}` } },
+      },
+    ],
+    [
+      'a type of our gateway',
+      { type: 'error', error: { type: 'request_too_large', message: 'A request has at most 1 bytes.' } },
+    ],
+  ])('is one as %s', (_, body) => {
+    expect(failureOfResponse(400, {}, JSON.stringify(body))).toMatchObject({ code: 'MODEL_CONTEXT_FULL' });
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a page', '<html><head><title>413 Payload Too Large</title></head></html>'],
+    ['a text', 'Request Entity Too Large'],
+    ['another type', JSON_OF('too_big', 'No.')],
+  ])('is one by the status 413 with %s', (_, body) => {
+    expect(failureOfResponse(413, {}, body)).toMatchObject({ code: 'MODEL_CONTEXT_FULL', retriable: false });
+  });
+
+  test('is one as a plain text', () => {
+    expect(failureOfResponse(400, {}, 'Input is too long for requested model.').code).toBe(
+      'MODEL_CONTEXT_FULL',
+    );
+  });
+
+  test.each([
+    [
+      429,
+      'rate_limit_error',
+      'This request would exceed your organization’s rate limit of 50,000 input tokens per minute.',
+      'MODEL_RATE_LIMITED',
+    ],
+    [
+      413,
+      'tokens',
+      'Request too large for model `x` in organization `y` on tokens per minute (TPM): Limit 6000, Requested 9000.',
+      'MODEL_RATE_LIMITED',
+    ],
+    [
+      429,
+      'tokens',
+      'Too many tokens per minute: the input token count exceeds the limit.',
+      'MODEL_RATE_LIMITED',
+    ],
+    [
+      400,
+      'invalid_request_error',
+      'max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens for m',
+      'MODEL_REQUEST_INVALID',
+    ],
+    [400, 'invalid_request_error', 'max_tokens exceeds the limit of 8192', 'MODEL_REQUEST_INVALID'],
+    [
+      400,
+      'invalid_request_error',
+      'The maximum tokens you requested exceeds the model limit of 32768',
+      'MODEL_REQUEST_INVALID',
+    ],
+    [
+      400,
+      'invalid_request_error',
+      'tools.0.custom.name: String should have at most 128 characters',
+      'MODEL_REQUEST_INVALID',
+    ],
+    [400, 'invalid_request_error', 'messages.0: text is blank', 'MODEL_REQUEST_INVALID'],
+    [404, 'not_found_error', 'model: maximum context length', 'MODEL_UNKNOWN'],
+  ])('is not one at %i %s "%s"', (status, type, message, code) => {
+    expect(failureOfResponse(status, {}, JSON_OF(type, message)).code).toBe(code);
+  });
 });
 
-test('another invalid request stays one', () => {
-  const error = { type: 'invalid_request_error', message: 'messages.0: text is blank' };
+describe('an account that cannot pay', () => {
+  test.each([
+    [
+      429,
+      'rate_limit_error',
+      "You have reached your API usage limits: your organization has crossed its monthly API usage threshold, set based on your organization's API tier. You will regain access on 2026-12-01 at 00:00 UTC.",
+      { details: { error_code: 'enforced_spend_limit_reached' } },
+    ],
+    [
+      400,
+      'invalid_request_error',
+      'You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.',
+      {},
+    ],
+  ])(
+    'has reached its spending limit (%i %s): the failure says until when, and is final',
+    (status, type, message, more) => {
+      const failure = failureOfResponse(
+        status,
+        { 'x-should-retry': 'true', 'retry-after': '30' },
+        JSON_OF(type, message, more),
+      );
 
-  const failure = failureOfResponse(400, {}, JSON.stringify({ error }));
+      expect(failure).toMatchObject({ code: 'MODEL_SPEND_LIMIT', retriable: false });
+      expect(failure.message).toContain('2026-12-01 at 00:00 UTC');
+    },
+  );
 
-  expect(failure).toMatchObject({ code: 'MODEL_REQUEST_INVALID', retriable: false });
+  test.each([
+    [
+      400,
+      'invalid_request_error',
+      'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
+      {},
+    ],
+    [402, 'billing_error', 'There is an issue with your billing.', {}],
+    [402, 'unknown_error', 'Insufficient Balance', {}],
+    [402, null, 'This request requires more credits, or fewer max_tokens.', {}],
+    [
+      429,
+      'insufficient_quota',
+      'You exceeded your current quota, please check your plan and billing details.',
+      { code: 'insufficient_quota' },
+    ],
+  ])('has no credit (%i %s)', (status, type, message, more) => {
+    expect(failureOfResponse(status, {}, JSON_OF(type, message, more))).toMatchObject({
+      code: 'MODEL_NO_CREDIT',
+      retriable: false,
+    });
+  });
+
+  test('is on hold: the failure says where to ask', () => {
+    const details = { error_code: 'organization_on_hold', appeal_url: 'https://example.org/appeal' };
+    const failure = failureOfResponse(
+      400,
+      {},
+      JSON_OF('invalid_request_error', 'This organization has been disabled.', { details }),
+    );
+
+    expect(failure).toMatchObject({ code: 'MODEL_ACCOUNT_ON_HOLD', retriable: false });
+    expect(failure.message).toContain('https://example.org/appeal');
+    expect(
+      failureOfResponse(403, {}, JSON_OF('permission_error', 'Your account has been suspended.')).code,
+    ).toBe('MODEL_ACCOUNT_ON_HOLD');
+  });
+});
+
+test.each([
+  [
+    401,
+    JSON_OF('authentication_error', 'invalid x-api-key'),
+    'MODEL_KEY_REFUSED',
+    'authentication_error',
+    false,
+  ],
+  [
+    401,
+    JSON_OF(null, 'Incorrect API key', { code: 'invalid_api_key' }),
+    'MODEL_KEY_REFUSED',
+    'authentication_error',
+    false,
+  ],
+  [403, '<html>forbidden</html>', 'MODEL_KEY_REFUSED', 'permission_error', false],
+  [404, JSON_OF('not_found_error', 'model: m'), 'MODEL_UNKNOWN', 'not_found_error', false],
+  [404, '<html>Not Found</html>', 'MODEL_UNKNOWN', 'not_found_error', false],
+  [409, JSON_OF('conflict_error', 'Conflict'), 'MODEL_REQUEST_INVALID', 'conflict_error', true],
+  [429, JSON_OF('requests', 'Slow down.'), 'MODEL_RATE_LIMITED', 'requests', true],
+  [429, '', 'MODEL_RATE_LIMITED', 'rate_limit_error', true],
+  [500, '<html>500</html>', 'MODEL_UNAVAILABLE', 'api_error', true],
+  [504, JSON_OF('timeout_error', 'The request timed out.'), 'MODEL_UNAVAILABLE', 'timeout_error', true],
+  [520, 'error code: 520', 'MODEL_UNAVAILABLE', 'api_error', true],
+  [529, '', 'MODEL_OVERLOADED', 'overloaded_error', true],
+  [402, JSON_OF('budget_exceeded', 'The budget is used up.'), 'BUDGET_EXCEEDED', 'budget_exceeded', false],
+  [
+    400,
+    JSON_OF('budget_exceeded', 'Budget has been exceeded!', { code: '400' }),
+    'MODEL_REQUEST_INVALID',
+    'budget_exceeded',
+    false,
+  ],
+])('%i %s is %s', (status, body, code, type, retriable) => {
+  expect(failureOfResponse(status, {}, body)).toMatchObject({ code, type, retriable });
+});
+
+test.each([
+  [{ 'retry-after': '2' }, 2_000],
+  [{ 'retry-after': '0' }, undefined],
+  [{ 'retry-after': '-5' }, undefined],
+  [{ 'retry-after': '' }, undefined],
+  [{ 'retry-after': 'soon' }, undefined],
+  [{ 'retry-after': '10800' }, 10_800_000],
+  [{ 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }, undefined],
+  [{ 'retry-after-ms': '700', 'retry-after': '9' }, 700],
+  [{ 'retry-after-ms': '0', 'retry-after': '9' }, 9_000],
+  [{}, undefined],
+])('a service that asks to wait by %j is waited for %s ms', (headers, retryAfterMs) => {
+  expect(failureOfResponse(429, headers, '').retryAfterMs).toBe(retryAfterMs);
+});
+
+test('a date to wait for is the time until then', () => {
+  const later = new Date(Date.now() + 3_600_000).toUTCString();
+  const { retryAfterMs = 0 } = failureOfResponse(429, { 'retry-after': later }, '');
+
+  expect(retryAfterMs).toBeGreaterThan(0);
+  expect(retryAfterMs).toBeLessThanOrEqual(3_600_000);
+});
+
+test('the id of the request is in the failure, by the header or by the body', () => {
+  const body = JSON.stringify({
+    type: 'error',
+    error: { type: 'api_error', message: 'No.' },
+    request_id: 'req_body',
+  });
+
+  expect(failureOfResponse(500, { 'request-id': 'req_head' }, body).requestId).toBe('req_head');
+  expect(failureOfResponse(500, {}, body).requestId).toBe('req_body');
+  expect(failureOfResponse(500, {}, '').requestId).toBeUndefined();
+});
+
+test('a refusal of the unit door is one, and an error of a service with a code of its own is none', async () => {
+  const door = JSON.stringify({ error: { code: 'EPOCH_STALE', message: 'Another brain took over.' } });
+  const own = JSON.stringify({ error: { code: 'OTHER', message: 'No.' } });
+  const service = JSON.stringify({
+    error: { code: 'invalid_api_key', message: 'Incorrect API key', type: null },
+  });
+  const both = JSON.stringify({ error: { code: 'INTERNAL', type: 'server_error', message: 'No.' } });
+
+  expect((await played([door], { status: 409 })).failure).toBeInstanceOf(UnitRefusal);
+  const headers = { 'x-holdfast-refusal': '1' };
+  expect((await played([own], { status: 400, headers })).failure).toBeInstanceOf(UnitRefusal);
+  expect(failureIn(await played([own], { status: 400 })).code).toBe('MODEL_REQUEST_INVALID');
+  expect(failureIn(await played([service], { status: 401 })).code).toBe('MODEL_KEY_REFUSED');
+  expect(failureIn(await played([both], { status: 500 })).code).toBe('MODEL_UNAVAILABLE');
 });

@@ -78,6 +78,48 @@ it('ends what a command left running when the call is stopped while its last out
   await eventually('it has ended', () => !isAlive(pid));
 });
 
+it('asks a command to end, hears its last words, and only kills what does not end', async () => {
+  const stop = new AbortController();
+  const deaf = '(trap "" TERM; echo $BASHPID > deaf; while :; do sleep 0.05; done) &';
+  const tidy =
+    'trap "sleep 0.2; rm work.lock; echo tidied up; exit 1" TERM; touch work.lock; while :; do sleep 0.05; done';
+  const ended = run(`${deaf} ${tidy}`, stop.signal);
+  const pid = await eventually('both run', () => {
+    const found = Number(readFileSync(join(sandbox.root, 'deaf'), 'utf8'));
+    return existsSync(join(sandbox.root, 'work.lock')) && found > 0 && found;
+  });
+  stop.abort();
+
+  expect((await ended).kind).toBe('aborted');
+  expect(heard).toMatch(/tidied up\n$/);
+  expect(existsSync(join(sandbox.root, 'work.lock'))).toBe(false);
+  await eventually('it was killed', () => !isAlive(pid));
+});
+
+it('asks what was stopped to end too, and lets a handler start what it needs', async () => {
+  const stop = new AbortController();
+  const ended = run('trap "sleep 0.1; touch tidied; exit" TERM; echo > begun; kill -STOP $$', stop.signal);
+  await eventually('it runs', () => existsSync(join(sandbox.root, 'begun')));
+  stop.abort();
+
+  expect((await ended).kind).toBe('aborted');
+  expect(existsSync(join(sandbox.root, 'tidied'))).toBe(true);
+});
+
+it('counts what commands left running, and asks it to end when it closes', async () => {
+  expect(sandbox.background()).toBe(0);
+  await run(
+    '(trap "touch tidied; exit" TERM; echo $BASHPID > pid; while :; do sleep 0.05; done) > /dev/null 2>&1 &',
+  );
+  const pid = await chatterbox();
+  expect(sandbox.background()).toBeGreaterThan(0);
+  await sandbox.close();
+
+  await eventually('it has ended', () => !isAlive(pid));
+  expect(existsSync(join(sandbox.root, 'tidied'))).toBe(true);
+  expect(sandbox.background()).toBe(0);
+});
+
 it('says that a command is too long for the system, and keeps no descriptor of it', async () => {
   const open = (): number => readdirSync('/proc/self/fd').length;
   await run('true');

@@ -38,7 +38,7 @@ describe('a call', () => {
 
     expect(result.outcome).toBe('timed_out');
     expect(result.output).toBe(
-      'so far\n[timed out after 1000 ms: it was killed with everything it had started]',
+      'so far\n[timed out after 1000 ms: it was ended with everything it had started]',
     );
     expect(await sleepers()).toBe('0');
   });
@@ -50,6 +50,24 @@ describe('a call', () => {
 
     expect(await call).toMatchObject({ outcome: 'canceled', output: expect.stringContaining('canceled') });
     expect(await sleepers()).toBe('0');
+  });
+
+  it('that is stopped lets git take its lock away', async () => {
+    const slow =
+      'git init -q . && git config filter.slow.clean "touch filtering; sleep 1000" && echo "f filter=slow" > .gitattributes && echo x > f && git add f';
+    const call = hands.call(bashCall('git', slow));
+    await eventually('git has the lock', () => existsSync(inWorkspace('filtering')));
+    expect(existsSync(inWorkspace('.git/index.lock'))).toBe(true);
+    hands.cancel('git');
+
+    expect(await call).toMatchObject({ outcome: 'canceled' });
+    expect(existsSync(inWorkspace('.git/index.lock'))).toBe(false);
+  });
+
+  it('says at its deadline what it had to say when it was asked to end', async () => {
+    const result = await hands.call(bashCall('late', 'trap "echo bye; exit" TERM; sleep 1000 & wait', 500));
+
+    expect(result.output).toMatch(/^bye\n\[timed out/);
   });
 
   it('does not touch what another call started', async () => {
@@ -165,6 +183,22 @@ describe('hands that are stopped', () => {
     await eventually('all have ended', () => family.every((pid) => !isAlive(pid)));
     hands = await bench.hands(sessionId);
     expect(await hands.call(call)).toMatchObject({ outcome: 'canceled' });
+  });
+
+  it('ask everything to end that was left in the background, with and without its environment, in time', async () => {
+    const tidy = (name: string): string =>
+      `bash -c 'trap "sleep 0.5; touch tidied.${name}; exit" TERM; touch begun.${name}; while :; do sleep 0.05; done' &`;
+    const left = `${tidy('plain')} setsid env -i ${tidy('bare')} echo left`;
+    await hands.call(bashCall('left', `(${left}) > /dev/null 2>&1`));
+    const running = hands.call(bashCall('running', tidy('call').slice(0, -1))).catch(() => undefined);
+    const names = ['plain', 'bare', 'call'];
+    await eventually('they run', () => names.every((name) => existsSync(inWorkspace(`begun.${name}`))));
+    expect(await hands.background()).toBeGreaterThanOrEqual(2);
+    await hands.stop();
+    await running;
+
+    expect(await hands.ended).toMatchObject({ code: 0, signal: null });
+    expect(names.filter((name) => existsSync(inWorkspace(`tidied.${name}`)))).toEqual(names);
   });
 
   it('leave the workspace as it was, for hands that may run as another user', async () => {

@@ -51,10 +51,8 @@ describe('bash', () => {
     expect(cut).toBeGreaterThan(500_000);
   });
 
-  it('does not pass binary output on', async () => {
-    expect((await bash('head -c 1000 /dev/zero')).output).toBe(
-      '[binary output, 1000 bytes, not shown: write it to a file, or pipe it through xxd]',
-    );
+  it('shows binary output as far as it can be shown', async () => {
+    expect((await bash('head -c 1000 /dev/zero; echo done')).output).toBe('[1000 zero bytes]done\n');
   });
 
   it('leaves a daemon running after the command has ended well', async () => {
@@ -107,7 +105,7 @@ describe('write and read', () => {
   });
 
   it.each([
-    ['a binary file', 'printf "a\\0b" > it', 'is a binary file'],
+    ['a binary file', 'head -c 5000 /usr/bin/env > it', 'is a binary file'],
     ['a folder', 'mkdir it', 'is a folder: use list'],
     ['a fifo, without waiting for it', 'mkfifo it', 'is a special file'],
     ['nothing', 'true', 'does not exist'],
@@ -122,7 +120,7 @@ describe('write and read', () => {
     });
   });
 
-  it.each(['/etc/new', '/usr/bin/new', '/new', '/opt/holdfast/src/hands/server.ts'])(
+  it.each(['/etc/new', '/usr/bin/new', '/new', '/home/user/new/file', '/opt/holdfast/src/hands/server.ts'])(
     'write says that %s cannot be written and where it can write',
     async (path) => {
       const { outcome, output } = await tool('write', { path, content: 'x' });
@@ -169,10 +167,13 @@ describe('edit', () => {
     expect((await bash('cat e')).output).toBe('d\nb\nd\n');
   });
 
-  it('names Windows line ends when they are why the text is not found', async () => {
-    await bash("printf 'a\\r\\nb\\r\\n' > crlf");
+  it('keeps Windows line ends', async () => {
+    await bash("printf 'a\\r\\nb\\r\\nc\\r\\n' > crlf");
 
-    expect((await tool('edit', { path: 'crlf', old: 'a\nb', new: 'c' })).output).toContain('CR LF');
+    expect((await tool('edit', { path: 'crlf', old: 'a\nb', new: 'x\ny' })).output).toContain('CR LF');
+    expect((await bash('od -An -c crlf')).output.replaceAll(/\s+/g, ' ')).toBe(
+      ' x \\r \\n y \\r \\n c \\r \\n ',
+    );
   });
 
   it('refuses a file whose bytes it would damage', async () => {
@@ -200,6 +201,20 @@ describe('list', () => {
     ]);
   });
 
+  it('shows names safely, links that lead nowhere, and names that are not UTF-8', async () => {
+    await bash(
+      `mkdir odd; cd odd; echo > $'two\\nlines'; echo > $'\\u202egpj.exe'; echo > 'a "b"'; ln -s nowhere broken; printf x > $'caf\\xe9'`,
+    );
+
+    expect((await tool('list', { path: 'odd' })).output.split('\n')).toEqual([
+      'a "b" (1 bytes)',
+      'broken -> nowhere (leads nowhere)',
+      'caf\ufffd (1 bytes)',
+      '"two\\nlines" (1 bytes)',
+      '"\\u202egpj.exe" (1 bytes)',
+    ]);
+  });
+
   it('is bounded', async () => {
     await bash('mkdir many; cd many; touch $(seq 1 700)');
 
@@ -217,16 +232,18 @@ describe('list', () => {
 });
 
 describe('grep', () => {
-  it('answers path, line number and line, and says when there is none', async () => {
+  it('answers path, line number and line, and says when there is none and what was left out', async () => {
     await bash(
-      'mkdir -p g/.git; printf "alpha\\nbeta\\n" > g/x; printf beta > g/.git/y; printf "beta\\0" > g/bin',
+      'mkdir -p g/.git; printf "alpha\\nbeta\\n" > g/x; printf beta > g/.git/y; head -c 5000 /usr/bin/env > g/bin',
     );
 
-    expect((await tool('grep', { pattern: '^b.ta$', path: 'g' })).output).toBe('g/x:2:beta');
+    const skipped = '(folders not searched unless "path" names them: g/.git)';
+    expect((await tool('grep', { pattern: '^b.ta$', path: 'g' })).output).toBe(`g/x:2:beta\n${skipped}`);
     expect(await tool('grep', { pattern: 'gamma', path: 'g' })).toMatchObject({
       outcome: 'ok',
-      output: '(no match)',
+      output: `(no match)\n${skipped}`,
     });
+    expect((await tool('grep', { pattern: 'ELF', path: 'g' })).output).toContain('lines not shown: g/bin)');
   });
 
   it('explains a pattern that is none, and a path that is not there', async () => {
@@ -234,7 +251,7 @@ describe('grep', () => {
       outcome: 'failed',
       output: expect.stringMatching(/[Uu]nmatched/),
     });
-    expect((await tool('grep', { pattern: 'x', path: 'nowhere' })).output).toContain('No such file');
+    expect((await tool('grep', { pattern: 'x', path: 'nowhere' })).output).toContain('does not exist');
     expect((await tool('grep', { pattern: '' })).outcome).toBe('failed');
   });
 
@@ -250,7 +267,25 @@ describe('grep', () => {
   it('does not wait for a fifo', async () => {
     await bash('mkdir waiting; mkfifo waiting/fifo');
 
-    expect((await tool('grep', { pattern: 'x', path: 'waiting' })).output).toBe('(no match)');
-    expect((await tool('grep', { pattern: 'x', path: 'waiting/fifo' })).output).toBe('(no match)');
+    const said = '(no match)\n(special files, not read: waiting/fifo)';
+    expect((await tool('grep', { pattern: 'x', path: 'waiting' })).output).toBe(said);
+    expect((await tool('grep', { pattern: 'x', path: 'waiting/fifo' })).output).toBe(said);
+  });
+
+  it('says which files it may not read', async () => {
+    await bash('mkdir closed; echo needle > closed/f; chmod 0 closed/f');
+
+    expect((await tool('grep', { pattern: 'needle', path: 'closed' })).output).toBe(
+      '(no match)\n(could not be read: closed/f)',
+    );
+  });
+
+  it('ends at its deadline with a pattern that never would, keeps what it had found, and harms nothing', async () => {
+    await bash('mkdir slow; echo aaab > slow/a; echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac > slow/b');
+
+    const result = await bench.tool(hands, 'grep', { pattern: '^(a+)+(b|$)', path: 'slow' }, 4_000);
+    expect(result).toMatchObject({ outcome: 'timed_out' });
+    expect(result.output).toMatch(/^(slow\/a:1:aaab\n)?\[timed out/);
+    expect((await tool('grep', { pattern: 'aaab', path: 'slow' })).output).toBe('slow/a:1:aaab');
   });
 });

@@ -3,6 +3,7 @@ import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { storedJsonContract } from '../../contracts/stored-json.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 
 await mongoSuite('on a server of MongoDB', (server) => {
@@ -24,4 +25,5 @@ await mongoSuite('on a server of MongoDB', (server) => {
   journalContract(platform);
   followContract(platform);
   sessionStoreContract(platform);
+  storedJsonContract(platform);
 });

@@ -128,10 +128,13 @@ await mongoSuite('two processes', (server) => {
 
     writer.delta(id, { callId: 'c1', offset: 0, text: 'Hel' });
     const said = (await following.next()).value;
+    writer.delta(id, { callId: 'c1', kind: 'thinking', offset: 0, text: 'Hm' });
+    const thought = (await following.next()).value;
     await journal.append(id, { decide: appending(spoken('Hello', 'c1')) });
     const appended = (await following.next()).value;
 
     expect(said).toEqual({ kind: 'delta', callId: 'c1', offset: 0, text: 'Hel' });
+    expect(thought).toEqual({ kind: 'thinking', callId: 'c1', offset: 0, text: 'Hm' });
     expect(appended).toMatchObject({ kind: 'events', head: 1 });
     expect(reader.draftsOf(id)).toEqual([]);
     await following.return?.();

@@ -104,6 +104,20 @@ describe('what is read back', () => {
     expect(batchOf({ _id: 'origin', ...documentOf(batch, 1, NOW) })).toEqual(batch);
   });
 
+  it('is thinking where thinking was written, and no message to a server that knows of none', () => {
+    const { outbox, id, say } = open();
+    outbox.delta(id, { callId: 'c1', kind: 'thinking', offset: 0, text: 'Hm' }, NOW);
+    say(0, 'Hel');
+    outbox.delta(id, { callId: 'c1', kind: 'thinking', offset: 2, text: ', so' }, NOW);
+    const document = BSON.deserialize(BSON.serialize(documentOf(outbox.take(NOW), 1, NOW)));
+
+    expect(document['deltas']).toEqual([{ sessionId: id, callId: 'c1', offset: 0, text: 'Hel' }]);
+    expect(batchOf(document).deltas).toEqual([
+      { sessionId: id, callId: 'c1', offset: 0, text: 'Hel' },
+      { sessionId: id, callId: 'c1', kind: 'thinking', offset: 0, text: 'Hm, so' },
+    ]);
+  });
+
   it.each([
     ['nothing', undefined],
     ['a text', 'text'],

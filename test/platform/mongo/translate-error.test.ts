@@ -33,7 +33,6 @@ describe('an error of the MongoDB driver', () => {
     [262, 'TIMEOUT'],
     [13, 'REFUSED'],
     [64, 'NOT_REPLICATED'],
-    [10_334, 'TOO_LARGE'],
     [89, 'NO_ANSWER'],
   ])('of code %i has the reason %s, a sentence and its cause', (code, reason) => {
     const error = refused(code);
@@ -49,10 +48,18 @@ describe('an error of the MongoDB driver', () => {
     expect(translateError(refused(8, '28: No space left on device'))).toMatchObject({ reason: 'DISK_FULL' });
   });
 
-  it('that nobody has a sentence for keeps its own words', () => {
+  it('that nobody has a sentence for keeps its own words to the log', () => {
     expect(translateError(refused(9, 'cannot parse'))).toMatchObject({
-      message: 'The database refused a command: cannot parse.',
+      message: expect.not.stringContaining('cannot parse'),
+      cause: { message: 'cannot parse' },
     });
+  });
+
+  it('that says that a document is too large is a defect of ours, which trying again does not help', () => {
+    const cause = refused(10_334);
+
+    expect(translateError(cause)).toMatchObject({ message: expect.stringMatching(/a defect/), cause });
+    expect(translateError(cause)).not.toBeInstanceOf(Outage);
   });
 
   it('that is not the driver’s, or was translated before, stays as it is', () => {

@@ -22,7 +22,7 @@ import { chooseIsolation } from '../../../src/platform/local/isolation.ts';
 import { LocalLauncher } from '../../../src/platform/local/launcher.ts';
 import type { Bounds } from '../../../src/platform/local/workspace-save.ts';
 import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
-import { WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
+import { type LogPlace, WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failingAt, type FailingWrites } from '../../support/failing-writes.ts';
@@ -46,12 +46,15 @@ await mongoSuite('a session that moves', (mongo) => {
   let archive: OpenMongoArchive;
   let sessionId: SessionId;
   let logs: string;
+  /** How far the log has come, for saves that no slot asks for. */
+  let logPlace: LogPlace | undefined;
   const running: Hands[] = [];
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-moves-'));
     archive = await openArchive(mongo.uri());
     sessionId = newId('session');
     logs = '';
+    logPlace = undefined;
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((hands) => hands.stop()));
@@ -67,7 +70,14 @@ await mongoSuite('a session that moves', (mongo) => {
     const workspaces = new WorkspaceStore(join(folder, place));
     const kept = await archive.through(options.database ?? archive.database, owner);
     const short = { holderWaitMs: 300, owedRetryMs: 20, bounds: options.bounds };
-    const checkpoints = new Checkpoints({ archive: kept, workspaces, clock, logger, ...short });
+    const checkpoints = new Checkpoints({
+      archive: kept,
+      workspaces,
+      placeOf: async () => logPlace,
+      clock,
+      logger,
+      ...short,
+    });
     const isolation = await chooseIsolation(
       options.isolated === true ? 'bubblewrap' : 'none',
       process.env.PATH,
@@ -159,9 +169,58 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(logs).toContain('what was not saved here is dropped');
   });
 
+  it('goes on from the last checkpoint that was made while its hands lived, and knows how far that reaches', async () => {
+    const [a, b] = [await server('a'), await server('b')];
+    const hands = await a.launcher.launchHands(sessionId);
+    running.push(hands);
+    expect(hands.filesAsOf).toEqual({ kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false });
+    const say = (callId: string, command: string) =>
+      hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
+    await say('c1', 'echo one > f');
+    expect(await a.launcher.checkpoint(sessionId, { seq: 5, turn: 1 })).toBe(true);
+    await say('c2', 'echo two > f');
+    expect(await a.launcher.checkpoint(sessionId, { seq: 9, turn: 2 })).toBe(true);
+    await say('c3', 'echo lost > f');
+    await archive.die('a'); // killed
+
+    const there = await b.launcher.launchHands(sessionId);
+    running.push(there);
+    const { filesAsOf } = there;
+    const place = { seq: 9, turn: 2 };
+    expect(filesAsOf).toEqual({ kind: 'checkpoint', savedAt: expect.any(Number), place, isCut: true });
+    await there.stop();
+    expect(await run(b, 'cat f')).toBe('two');
+    await b.launcher.rest(sessionId, { seq: 20, turn: 3 });
+    const c = await server('c');
+    const after = (await c.checkpoints.open(sessionId)).filesAsOf;
+    expect(after).toMatchObject({ place: { seq: 20, turn: 3 }, isCut: false });
+  });
+
+  it('whose server was killed after such a checkpoint, and is back first, has all its files', async () => {
+    const a = await server('a');
+    const hands = await a.launcher.launchHands(sessionId);
+    running.push(hands);
+    const say = (callId: string, command: string) =>
+      hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
+    await say('c1', 'echo one > f');
+    const marker = join(a.folderOf(sessionId), 'checkpoint.json');
+    const before = readFileSync(marker);
+    await a.launcher.checkpoint(sessionId, { seq: 5, turn: 1 });
+    writeFileSync(marker, before); // it was killed before it had written the new one
+    await say('c2', 'echo newer > f');
+    await archive.die('a');
+
+    const again = await server('again', 'a');
+    const opened = await again.checkpoints.open(sessionId);
+    expect(opened).toMatchObject({ filesAsOf: { kind: 'now' }, resultsAreWhole: true });
+    expect(readFileSync(join(opened.workspace.files, 'f'), 'utf8')).toBe('newer\n');
+    expect(logs).not.toContain('dropped');
+  });
+
   it('is saved by a server that was killed and is back, with no hands started', async () => {
     const a = await server('a');
     await run(a, 'echo kept > f'); // and the server is killed
+    logPlace = { seq: 7, turn: 1 };
     const again = await server('again', 'a');
     const stop = new AbortController();
     const served = again.checkpoints.run(stop.signal);
@@ -170,7 +229,9 @@ await mongoSuite('a session that moves', (mongo) => {
     await eventually('it is saved', () => logs.includes('"workspace saved"'));
     stop.abort();
     await served;
-    expect(await run(await server('b'), 'cat f')).toBe('kept');
+    const b = await server('b');
+    expect((await b.checkpoints.open(sessionId)).filesAsOf).toMatchObject({ place: logPlace });
+    expect(await run(b, 'cat f')).toBe('kept');
   });
 
   it('keeps its files here while the database does not answer, and saves them when it does', async () => {
@@ -265,6 +326,19 @@ await mongoSuite('a session that moves', (mongo) => {
     stop.abort();
     await served;
     expect(await archive.database.db.collection('workspace').countDocuments()).toBe(0);
+    expect(await archive.stored(sessionId)).toEqual([]);
+  });
+
+  it('keeps its folder while it cannot be forgotten, so that the next start finds it', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f'); // and the server is killed
+    const again = await server('again', 'a');
+    expect(await again.launcher.forget(sessionId)).toBe(false);
+    expect(await again.launcher.sessions()).toEqual([sessionId]);
+
+    await archive.die('a'); // known only after a while
+    expect(await again.launcher.forget(sessionId)).toBe(true);
+    expect(await again.launcher.sessions()).toEqual([]);
     expect(await archive.stored(sessionId)).toEqual([]);
   });
 

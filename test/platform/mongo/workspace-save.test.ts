@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -24,7 +25,11 @@ import { HEADER, lineOf } from '../../../src/platform/local/workspace-manifest.t
 import { restore } from '../../../src/platform/local/workspace-restore.ts';
 import { save, type Saved } from '../../../src/platform/local/workspace-save.ts';
 import type { Workspace } from '../../../src/platform/local/workspace-store.ts';
-import { CheckpointDamaged, WorkspaceUnsaved } from '../../../src/supervisor/workspace-archive.ts';
+import {
+  CheckpointDamaged,
+  type WorkspaceClaim,
+  WorkspaceUnsaved,
+} from '../../../src/supervisor/workspace-archive.ts';
 import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { openArchive, type OpenMongoArchive } from '../../support/open-archive.ts';
@@ -110,6 +115,64 @@ await mongoSuite('a workspace', (server) => {
     expect(touched).toMatchObject({ storedBytes: 0 });
     expect(touched.written).toHaveLength(1); // the manifest
     expect(await archive.stored(sessionId)).toHaveLength(stored.length);
+  });
+
+  describe('that is written to while it is saved', () => {
+    /** A claim under which `meanwhile` happens at the first write of a content, once it has begun. */
+    const disturbed = (claim: WorkspaceClaim, meanwhile: () => void): WorkspaceClaim => {
+      let isDone = false;
+      const write: WorkspaceClaim['write'] = (hash, bytes) => claim.write(hash, during(bytes));
+      const during = async function* (bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+        for await (const part of bytes) {
+          if (!isDone) meanwhile();
+          isDone = true;
+          yield part;
+        }
+      };
+      return { ...claim, write };
+    };
+
+    it('is kept with every file as it was at some moment, and nothing from outside', async () => {
+      for (const name of ['a-large', 'large']) writeFileSync(file(name), randomBytes(MIB));
+      for (const name of ['z-gone', 'z-same', 'z-short', 'z-link'])
+        writeFileSync(file(name), name.repeat(100));
+      for (const name of ['y-folder', 'y-gone', 'y-other']) {
+        mkdirSync(file(name));
+        writeFileSync(file(`${name}/f`), 'in it');
+      }
+      symlinkSync('nowhere', file('z-target'));
+      const later = randomBytes(MIB - 1);
+      const claim = disturbed(await (await archive.as('a')).claim(sessionId, 0), () => {
+        writeFileSync(file('a-large'), later);
+        for (const name of ['y-gone', 'y-other', 'z-gone', 'z-target', 'z-link'])
+          rmSync(file(name), { recursive: true });
+        for (const name of ['y-other', 'z-link']) symlinkSync(outside, file(name));
+        truncateSync(file('z-short'), 3);
+      });
+      await save(claim, workspace, BOUNDS, { isLive: true, place: { seq: 5, turn: 1 } });
+      await archive.die('a');
+
+      const kept = treeOf(await restoreAs('b')).filter((line) => line.startsWith('/files/'));
+      const names = kept.map((line) => line.split(' ')[0]);
+      expect(names).toEqual(expect.arrayContaining(['/files/a-large', '/files/large', '/files/z-same']));
+      const hash = createHash('sha256').update(later).digest('hex');
+      expect(kept.find((line) => line.startsWith('/files/a-large'))).toContain(hash);
+      expect(names.filter((name) => /z-gone|secret/.test(name ?? ''))).toEqual([]);
+    });
+
+    it('is saved again after its last processes, without what was known of it before', async () => {
+      writeFileSync(file('mapped'), 'first');
+      writeFileSync(file('other'), 'third');
+      const claim = await (await archive.as('a')).claim(sessionId, 0);
+      const first = await save(claim, workspace, BOUNDS, { isLive: true });
+      const { dev, ino, ctimeNs, size } = lstatSync(file('mapped'), { bigint: true });
+      const wrong = createHash('sha256').update('third').digest('hex'); // what a map may have hidden
+      appendFileSync(`${workspace.hashes}.live`, `${dev}.${ino}.${ctimeNs}.${size} ${wrong}\n`);
+      await save(claim, workspace, BOUNDS, { places: first.places });
+
+      const target = await restoreAs('b');
+      expect(readFileSync(join(target, 'files/mapped'), 'utf8')).toBe('first');
+    });
   });
 
   it('stores one file that changed and no other', async () => {

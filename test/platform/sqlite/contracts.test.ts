@@ -11,6 +11,7 @@ import { keyStoreContract } from '../../contracts/key-store.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { storedJsonContract } from '../../contracts/stored-json.ts';
 
 async function inMemory(options: Omit<SqliteOptions, 'path'> = {}) {
   const store = openSqlite({ ...options, path: ':memory:' });
@@ -52,6 +53,7 @@ for (const platform of [
   journalContract(platform);
   followContract(platform);
   sessionStoreContract(platform);
+  storedJsonContract(platform);
   agentStoreContract(platform);
   credentialStoreContract(platform);
   keyStoreContract(platform);

@@ -8,6 +8,7 @@ import { Outage } from '../../../src/kernel/outage.ts';
 import { LOCK_WAIT_MS } from '../../../src/platform/sqlite/database.ts';
 import { openSqlite, type SqliteStore } from '../../../src/platform/sqlite/store.ts';
 import { translateError } from '../../../src/platform/sqlite/translate-error.ts';
+import { decide } from '../../../src/sessions/lifecycle.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
 
 let folder = '';
@@ -73,6 +74,24 @@ it('a lock that is held too long is an outage for everyone who waits, and nothin
   other.exec('ROLLBACK');
   vi.restoreAllMocks();
   expect(await store.keys.count()).toBe(0);
+  expect(await store.journal.append(id, { decide: appending(spoken('next')) })).toMatchObject({
+    firstSeq: 1,
+  });
+});
+
+it('a commit that fails right after the lock was had is told, and does not stop those that follow', async () => {
+  const { id } = (await store.sessions.create(originOf(), nothing)).session;
+  other.exec('BEGIN IMMEDIATE');
+  const failing = store.journal.append(id, {
+    decide: (session) =>
+      decide(session, { kind: 'send', text: 'a', mode: 'queue', actor: { kind: 'human' } }),
+  });
+  const told = failing.catch((error: unknown) => error);
+  await rounds(3); // it has met the lock
+  other.exec('ALTER TABLE session RENAME TO gone; COMMIT'); // its record cannot be written
+
+  expect(await told).toBeInstanceOf(Error);
+  other.exec('ALTER TABLE gone RENAME TO session');
   expect(await store.journal.append(id, { decide: appending(spoken('next')) })).toMatchObject({
     firstSeq: 1,
   });

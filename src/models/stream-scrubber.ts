@@ -1,0 +1,138 @@
+/**
+ * Takes the key out of a stream of events, also where it is split over several: a service writes its text, its thinking and the
+ * input of a tool in pieces of a few characters.
+ *
+ * S1 Frames without the key go out as they came, byte for byte, in their order.
+ * S2 Frames wait only while the texts in them may end in the middle of the key: until the next piece of that text, the end of its
+ *    block or of the stream, and no more than HELD_BYTES_MAX of them.
+ */
+import type { Frame } from '../kernel/event-stream.ts';
+import type { KeyScrubber, Pieces } from './key-scrubber.ts';
+
+/** Frames that wait: a key in pieces of one character is a few hundred bytes for each; a service that sends more is not waited for. */
+const HELD_BYTES_MAX = 1024 * 1024;
+
+/** Some services write the beginning of a block's text there, and no delta for it. */
+const BEGUN_WITH: ReadonlySet<string> = new Set(['text', 'thinking']);
+
+type Fields = Record<string, string>;
+
+interface Held {
+  readonly frame: Frame;
+  /** Its data. */
+  readonly said: Readonly<Record<string, unknown>> | undefined;
+  /** Its texts by their names, without what is held back of them. */
+  readonly fields: Fields | undefined;
+}
+
+/** One text of one block, of which the last characters are held back. */
+interface Open {
+  readonly block: string;
+  readonly pieces: Pieces;
+  readonly name: string;
+  /** The texts of the frame that it was last in. */
+  fields: Fields;
+}
+
+export class StreamScrubber {
+  readonly #scrubber: KeyScrubber;
+  #held: Held[] = [];
+  #heldBytes = 0;
+  /** By block, in which a text is open. */
+  #open = new Map<string, Open>();
+  /** The key was in the frames that wait: they are written anew. */
+  #found = false;
+
+  constructor(scrubber: KeyScrubber) {
+    this.#scrubber = scrubber;
+  }
+
+  /** What can go out by now. */
+  push(frame: Frame): readonly Buffer[] {
+    const said = frame.data === undefined ? undefined : parsed(frame.data);
+    const type = said?.['type'];
+    const block = String(said?.['index']);
+    if (type !== 'content_block_delta') this.#endOf(type, block);
+    const texts = textsOf(said);
+    const fields: Fields | undefined = texts.length > 0 ? {} : undefined;
+    if (fields !== undefined)
+      for (const [name, text] of texts) fields[name] = this.#piece(block, name, text, fields);
+    this.#held.push({ frame, said, fields });
+    this.#heldBytes += frame.bytes.length;
+    if (this.#heldBytes > HELD_BYTES_MAX) this.#endAll();
+    return this.#open.size > 0 ? [] : this.#release();
+  }
+
+  /** What is left when the stream has ended. */
+  end(): readonly Buffer[] {
+    this.#endAll();
+    return this.#release();
+  }
+
+  #piece(block: string, name: string, text: string, fields: Fields): string {
+    const id = `${block}/${name}`;
+    const known = this.#open.get(id);
+    const pieces = known?.pieces ?? this.#scrubber.pieces(name === 'partial_json' ? 'json' : 'plain');
+    const out = pieces.push(text);
+    this.#found ||= pieces.found;
+    if (pieces.holds) this.#open.set(id, { block, pieces, name, fields });
+    else this.#open.delete(id);
+    return out;
+  }
+
+  /** A block that begins or ends ends its texts, and the end of the answer those of all; a ping does not. */
+  #endOf(type: unknown, block: string): void {
+    if (type === 'content_block_start' || type === 'content_block_stop') this.#endAll(block);
+    else if (type === 'error' || (typeof type === 'string' && type.startsWith('message_'))) this.#endAll();
+  }
+
+  #endAll(ofBlock?: string): void {
+    for (const [id, { block, pieces, name, fields }] of this.#open) {
+      if (ofBlock !== undefined && block !== ofBlock) continue;
+      fields[name] = (fields[name] ?? '') + pieces.end();
+      this.#found ||= pieces.found;
+      this.#open.delete(id);
+    }
+  }
+
+  #release(): readonly Buffer[] {
+    const anew = this.#found;
+    const out = this.#held.map((held) => this.#scrubber.bytes(anew ? written(held) : held.frame.bytes));
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#found = false;
+    return out;
+  }
+}
+
+/** Those that more may follow: all of a delta, and with what a block begins. */
+function textsOf(said: Held['said']): readonly (readonly [name: string, text: string])[] {
+  const where = placeOf(said);
+  const begins = where === 'content_block';
+  return Object.entries(Object(where === undefined ? undefined : said?.[where])).filter(
+    (entry): entry is [string, string] =>
+      typeof entry[1] === 'string' && (begins ? BEGUN_WITH.has(entry[0]) : entry[0] !== 'type'),
+  );
+}
+
+/** Where an event has its texts. */
+function placeOf(said: Held['said']): 'delta' | 'content_block' | undefined {
+  if (said?.['type'] === 'content_block_delta') return 'delta';
+  return said?.['type'] === 'content_block_start' ? 'content_block' : undefined;
+}
+
+function written({ frame, said, fields }: Held): Buffer {
+  const where = placeOf(said);
+  if (fields === undefined || said === undefined || where === undefined) return frame.bytes;
+  const text = JSON.stringify({ ...said, [where]: { ...Object(said[where]), ...fields } });
+  return Buffer.from(`${frame.event === undefined ? '' : `event: ${frame.event}\n`}data: ${text}\n\n`);
+}
+
+function parsed(data: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(data);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined; // just checked
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Says in the session's log that its files are older than it, so that model and user know what is lost. Files are older when a tool has
+ * ended since they were saved, and nobody has said so yet, or when one may have run in hands whose server died.
+ */
+import type { RecordedEvent } from '../journal/event.ts';
+import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
+import type { SessionId } from '../kernel/id.ts';
+import { EpochStale } from '../journal/faults.ts';
+import type { SessionJournal } from '../sessions/session-store.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { LOOKED_BACK_EVENTS_MAX } from './limit.ts';
+import type { FilesAsOf } from './workspace-archive.ts';
+
+const REASON_SAVED =
+  'The server that had the session ended before it had saved the files, which are now as they were saved before.';
+const REASON_NONE =
+  'The server that had the session ended before it had saved any files, or they were removed.';
+
+export class WorkspaceLog {
+  readonly #ports: { sessions: Sessions; journal: SessionJournal; owner: string };
+
+  constructor(ports: { sessions: Sessions; journal: SessionJournal; owner: string }) {
+    this.#ports = ports;
+  }
+
+  /**
+   * When it resolves, the log says what was lost, if anything was. `mayHaveRun`: an earlier brain has asked for the call that is about
+   * to be made. Rejects as the journal does, and with EpochStale when this server has the session no more.
+   */
+  async told(sessionId: SessionId, files: FilesAsOf, mayHaveRun: boolean): Promise<void> {
+    if (files.kind === 'now') return;
+    const { sessions, owner } = this.#ports;
+    const { session, head } = await sessions.get(sessionId);
+    const { savedAt, place, isCut } = files;
+    if (!(isCut && mayHaveRun) && !(await this.#isOlder(sessionId, place.seq, head))) return;
+    const { lease, epoch } = session;
+    if (lease?.owner !== owner) throw new EpochStale(lease?.epoch ?? 0, epoch);
+    const body = {
+      ...(savedAt === undefined ? {} : { savedAt }),
+      ...(place.turn === 0 ? {} : { turn: place.turn }),
+      reason: savedAt === undefined ? REASON_NONE : REASON_SAVED,
+    };
+    const event = {
+      type: 'workspace.reverted',
+      actor: { kind: 'system' },
+      turnId: session.turn?.id,
+      body,
+    } as const;
+    await sessions.supervise(sessionId, { kind: 'record', events: [event] }, epoch);
+  }
+
+  /** What the running turn has asked of the hands so far: nothing, calls that have all ended, or some that have not. */
+  async callsOf(sessionId: SessionId): Promise<'none' | 'ended' | 'open'> {
+    const { session, head } = await this.#ports.sessions.get(sessionId);
+    const { turn } = session;
+    if (turn?.state !== 'running') return 'none';
+    const open = new Set<string>();
+    let calls = 0;
+    await this.#read(sessionId, Math.max(turn.inputFromSeq, head - LOOKED_BACK_EVENTS_MAX), head, (event) => {
+      if (event.type !== 'tool.call' && event.type !== 'tool.result') return;
+      const { callId, tool } = JSON.parse(event.body) as { callId: string; tool: string }; // the catalog's; neither is ever cut
+      if (event.type === 'tool.result') open.delete(callId);
+      else if (tool !== ASK) open.add(callId);
+      calls += tool === ASK ? 0 : 1;
+    });
+    if (open.size > 0) return 'open';
+    return calls > 0 ? 'ended' : 'none';
+  }
+
+  async #isOlder(sessionId: SessionId, seq: number, head: number): Promise<boolean> {
+    let isOlder = false;
+    await this.#read(sessionId, Math.max(seq, head - LOOKED_BACK_EVENTS_MAX), head, (event) => {
+      if (event.type === 'workspace.reverted') isOlder = false;
+      else isOlder ||= isOfTool(event);
+    });
+    return isOlder;
+  }
+
+  async #read(
+    sessionId: SessionId,
+    from: number,
+    head: number,
+    see: (event: RecordedEvent) => void,
+  ): Promise<void> {
+    for (let after = from; after < head; ) {
+      const events = await this.#ports.journal.read(sessionId, { after, limit: PAGE_EVENTS_MAX });
+      for (const event of events) see(event);
+      after = events.at(-1)?.seq ?? head;
+    }
+  }
+}
+
+/** Whether it is the result of a tool that ran in the hands. */
+function isOfTool({ type, body, spilledBytes }: RecordedEvent): boolean {
+  if (type !== 'tool.result') return false;
+  if (spilledBytes !== undefined) return true; // so much output has nothing that did not run
+  const { tool, outcome, durationMs } = JSON.parse(body) as {
+    tool: string;
+    outcome: string;
+    durationMs: number;
+  }; // the catalog's
+  return tool !== ASK && (outcome === 'ok' || durationMs > 0);
+}
+
+/** The one tool that is none of the hands (brain/toolbox.ts). */
+const ASK = 'ask';
