@@ -93,6 +93,10 @@ export class Fleet {
     );
   }
 
+  isClaimLost(sessionId: SessionId): boolean {
+    return this.#archive.get(sessionId)?.isClaimLost === true;
+  }
+
   isUpAs(owner: string): boolean {
     return this.#all.get(owner)?.isOpen === true;
   }

@@ -21,6 +21,10 @@ export const KNOWN_FAULTS = [
   'slot that waits by a wrong clock',
   'lease that nobody ends',
   'cancel replayed',
+  /** Hands that did not start have taken along what was to be told of their files: those started next say that these are of now. */
+  'lost files untold after a failed start',
+  /** A claim whose answer is lost stays with a server that does not know it, until that opens the workspace again or ends. */
+  'workspace claimed unknowingly',
 ] as const;
 export type KnownFault = (typeof KNOWN_FAULTS)[number];
 
@@ -168,17 +172,21 @@ export class Log {
   }
 
   /** B4: a command runs on files that have all that the log says was done, but for what it says is lost. */
-  ranOn(sessionId: SessionId, callId: string, files: ReadonlyMap<string, unknown>): void {
+  ranOn(
+    sessionId: SessionId,
+    callId: string,
+    files: ReadonlyMap<string, unknown>,
+    hadFailedStart: boolean,
+  ): void {
     const events = this.#sessions.get(sessionId)?.events ?? [];
     const told = events.findLastIndex(({ type }) => type === 'workspace.reverted');
     for (const { seq, type, body } of events.slice(told + 1)) {
       if (type !== 'tool.result') continue;
       const result = JSON.parse(body) as { tool: string; callId: string; outcome: string }; // event-catalog.ts
-      if (result.tool === 'bash' && result.outcome === 'ok' && !files.has(result.callId))
-        this.#world.violate(
-          'lost files are told',
-          `${sessionId}: ${callId} runs without what seq ${seq} did`,
-        );
+      if (result.tool !== 'bash' || result.outcome !== 'ok' || files.has(result.callId)) continue;
+      const what = `${sessionId}: ${callId} runs without what seq ${seq} did`;
+      if (hadFailedStart) return this.found('lost files untold after a failed start', what);
+      return this.#world.violate('lost files are told', what);
     }
   }
 

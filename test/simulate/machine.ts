@@ -31,6 +31,7 @@ export type ToolRuns = (
   callId: string,
   hands: SimNode,
   files: ReadonlyMap<string, unknown> | undefined,
+  hadFailedStart: boolean,
 ) => () => void;
 
 export interface LauncherPorts {
@@ -114,8 +115,10 @@ export class SimLauncher implements Launcher {
     const { clock } = this.#here();
     const workspace = await workspaces.open(sessionId, signal);
     await clock.sleep(world.dice.between(10, 300));
-    if (signal?.aborted === true || this.#isBroken)
+    if (signal?.aborted === true || this.#isBroken) {
+      workspaces.startFailed(sessionId);
       throw Object.assign(new Error('no hands'), { code: 'EAGAIN' });
+    }
     this.#launched += 1;
     const hands = new SimHands({
       world,
@@ -125,7 +128,7 @@ export class SimLauncher implements Launcher {
       workspace,
       toolRuns: (callId, node) => {
         const files = workspaces.isHeldHere(sessionId) ? workspace.kept : undefined;
-        return toolRuns(sessionId, callId, node, files);
+        return toolRuns(sessionId, callId, node, files, workspaces.hadFailedStart(sessionId));
       },
     });
     this.hands.add(hands);

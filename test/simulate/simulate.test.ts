@@ -4,7 +4,7 @@ import { type Mutant, runHistory } from './history.ts';
 import { onSqlite } from './store-kinds.ts';
 import { storyOf, Tally } from './tally.ts';
 
-const HISTORIES = 200;
+const HISTORIES = 150;
 /** A mutant that so many histories do not show would hardly be found by chance. */
 const MUTANT_HISTORIES = 60;
 /** On a machine that does much else. */

@@ -4,7 +4,7 @@ import { mongoSuite } from '../support/mongo-suite.ts';
 import { runHistory } from './history.ts';
 import { onMongo, onSqlite } from './store-kinds.ts';
 
-const SEEDS = [2, 3];
+const SEEDS = [3];
 /** Each request is real there, and the machine may do much else. */
 const PATIENCE_MS = 600_000;
 

@@ -43,6 +43,10 @@ interface Archived {
     | undefined;
   /** Something was done that nobody knows of. */
   hasGap: boolean;
+  /** Hands did not start on it once: KNOWN_FAULTS in log.ts. */
+  hadFailedStart: boolean;
+  /** Whoever holds it does not know that it does: KNOWN_FAULTS. */
+  isClaimLost: boolean;
 }
 
 /** A folder and its marker. */
@@ -98,6 +102,15 @@ export class Workspaces implements Service {
     return archived !== undefined && archived.claims === this.#held.get(sessionId)?.claim;
   }
 
+  startFailed(sessionId: SessionId): void {
+    const archived = this.#ports.archive.get(sessionId);
+    if (archived !== undefined) archived.hadFailedStart = true;
+  }
+
+  hadFailedStart(sessionId: SessionId): boolean {
+    return this.#ports.archive.get(sessionId)?.hadFailedStart === true;
+  }
+
   /** Throws WorkspaceHeld, Outage. */
   open(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Workspace> {
     return this.#turns.take(sessionId, async () => {
@@ -108,8 +121,13 @@ export class Workspaces implements Service {
         if (isForgetful) here.files.clear();
         return { kept: here.files, isWhole: held.isWhole, filesAsOf: { kind: 'now' } };
       }
-      const claim = await this.#claim(sessionId, HOLDER_WAIT_MS, signal);
-      const isWhole = await this.#closedGap(sessionId, claim);
+      const claim = await this.#claim(sessionId, HOLDER_WAIT_MS, signal).catch((error: unknown) =>
+        this.#lost(sessionId, error),
+      );
+      const isWhole = await this.#closedGap(sessionId, claim).catch(async (error: unknown) => {
+        await this.#release(sessionId, claim).catch(() => this.#lost(sessionId, error));
+        throw error;
+      });
       const { number, checkpoint } = claim;
       const isLeft = isLeftBy(here, claim);
       const stays = here?.version === checkpoint?.version || (isLeft && checkpoint?.claim === here?.claim);
@@ -190,10 +208,7 @@ export class Workspaces implements Service {
           here.claim = number;
           return await this.#save(sessionId, number, place);
         }
-        await ask('release', async () => {
-          const archived = archive.get(sessionId);
-          if (archived?.claims === number) archived.holder = undefined;
-        });
+        await this.#release(sessionId, claim);
         this.#owed.delete(sessionId);
       } catch (error) {
         unsaved(sessionId, error);
@@ -251,11 +266,28 @@ export class Workspaces implements Service {
     }
   }
 
+  async #release(sessionId: SessionId, { number }: Claim): Promise<void> {
+    const { archive, ask } = this.#ports;
+    await ask('release', async () => {
+      const archived = archive.get(sessionId);
+      if (archived?.claims === number) archived.holder = undefined;
+    });
+  }
+
+  /** What the archive was asked for may have been done all the same. */
+  #lost(sessionId: SessionId, error: unknown): never {
+    const archived = this.#ports.archive.get(sessionId);
+    if (archived?.holder === this.#ports.owner) archived.isClaimLost = true;
+    throw error;
+  }
+
   /** Undefined when somebody else was quicker. */
   #tryClaim(sessionId: SessionId, seen: string | undefined): Claim | undefined {
     const { archive, owner } = this.#ports;
-    const none: Archived = { holder: undefined, claims: 0, checkpoint: undefined, hasGap: false };
-    const archived = archive.get(sessionId) ?? none;
+    const none = { holder: undefined, claims: 0, checkpoint: undefined };
+    const faults = { hasGap: false, hadFailedStart: false, isClaimLost: false };
+    const archived: Archived = archive.get(sessionId) ?? { ...none, ...faults };
+    archived.isClaimLost = false;
     const { holder, hasGap } = archived;
     if (holder !== seen) return undefined;
     const isOver = holder !== undefined && holder !== owner;
