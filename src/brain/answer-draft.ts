@@ -7,17 +7,11 @@ import type { AnswerBlock } from './model.ts';
 export type AnswerEvent = Extract<Event, { type: 'agent.thinking' | 'agent.message' | 'tool.call' }>;
 
 export class AnswerDraft {
-  readonly #toolUseId: (given: string, callId: string) => string;
   #blocks: AnswerBlock[] = [];
   #seqs: number[] = [];
   #tools: ToolCallItem[] = [];
   #messageSeq: number | undefined;
   #cut: Heard | undefined;
-
-  /** `toolUseId` answers the id under which a tool call goes to the service and back. */
-  constructor(toolUseId: (given: string, callId: string) => string) {
-    this.#toolUseId = toolUseId;
-  }
 
   /** What was journalled of an attempt that was cut. */
   get cut(): Heard | undefined {
@@ -68,8 +62,7 @@ export class AnswerDraft {
         ? { kind: 'thinking', text, signature }
         : { kind: 'redacted', data: redacted };
     }
-    const { callId, tool, input, defect } = event.body;
-    const toolUseId = this.#toolUseId(event.body.toolUseId, callId);
+    const { callId, toolUseId, tool, input, defect } = event.body;
     this.#tools.push({ callId, toolUseId, tool, input, defect, seq: event.seq });
     return { kind: 'tool', toolUseId, tool, input, defect };
   }

@@ -10,15 +10,19 @@ import type { Unit } from './unit.ts';
 export class Attempt {
   readonly #callId: string;
   readonly #seen: boolean;
+  readonly #before: Said | undefined;
   #text = '';
 
-  constructor(callId: string) {
+  /** `before`: what the attempts before it have said. */
+  constructor(callId: string, before: Said | undefined) {
     this.#callId = callId;
     this.#seen = purposeOf(callId) === 'answer';
+    this.#before = before?.callId === callId ? before : undefined;
   }
 
+  /** What people see of the call: of the attempt before, as long as this one has said nothing. */
   get said(): Said | undefined {
-    return this.#text === '' ? undefined : { callId: this.#callId, text: this.#text };
+    return this.#text.trim() === '' ? this.#before : { callId: this.#callId, text: this.#text };
   }
 
   /** Asks the model; rejects as Model.answer does. */

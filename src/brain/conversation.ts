@@ -38,6 +38,8 @@ import { Transcript } from './transcript.ts';
 /** Of the turns that end since the service does not take their request, for nothing that could be repaired. */
 const REQUEST_INVALID = 'MODEL_REQUEST_INVALID' satisfies ModelFailureCode;
 
+const REFUSED = 'MODEL_REFUSED' satisfies ModelFailureCode;
+
 export class Conversation {
   readonly #transcript: Transcript;
   readonly #inbox = new Inbox();
@@ -47,13 +49,12 @@ export class Conversation {
   #progress: TurnProgress = NO_PROGRESS;
   /** Of the newest brain.started: this brain's. */
   #brainSeq = 0;
-  readonly #draft: AnswerDraft;
+  readonly #draft = new AnswerDraft();
   #tools: readonly ToolSpec[] | undefined;
   #mayPin = true;
 
   constructor(assignment: Assignment) {
     this.#transcript = new Transcript(assignment.prompt);
-    this.#draft = new AnswerDraft((given, callId) => this.#transcript.toolUseId(given, callId));
     // The fold looks at the state only; the origin holds what a brain knows of it.
     this.#session = newSession({
       id: assignment.sessionId,
@@ -185,7 +186,6 @@ export class Conversation {
       case 'turn.completed':
         this.#end(event);
         return;
-      case 'turn.cancel_requested':
       case 'brain.started':
         this.#brainSeq = event.seq;
         return;
@@ -195,6 +195,7 @@ export class Conversation {
       case 'workspace.reverted':
         this.#transcript.reverted(event.body);
         return;
+      case 'turn.cancel_requested': // of the session (sessions/fold.ts)
       case 'error.runtime':
       case 'brain.lost':
       case 'session.archived':
@@ -227,8 +228,9 @@ export class Conversation {
     this.#tools = (tools as readonly ToolSpec[] | undefined) ?? this.#tools ?? TOOLBOX_BEFORE_PINNING;
     if (purpose === 'compaction') return;
     this.#mayPin = false;
-    // A fallback is asked the same once more.
-    if (last?.stopReason === 'refusal' && model === undefined) this.#transcript.retract();
+    // What the model declined the fallback is asked once more; what the fallback declined stands.
+    const isAskedAgain = model !== undefined && !onFallback;
+    if (last?.stopReason === 'refusal' && !isAskedAgain) this.#transcript.retract('answer');
     if (last !== undefined) this.#transcript.note(continuationOf(last));
     this.#transcript.tellNews();
     this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
@@ -240,7 +242,9 @@ export class Conversation {
     const { open, last } = this.#progress;
     const { cut } = this.#draft;
     if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // C3
-    if (last?.stopReason === 'refusal') this.#transcript.retract();
+    if (last?.stopReason === 'refusal') this.#transcript.retract('answer');
+    // Some services say it as an error. What people have seen of an answer by then stays, and what it answered with it.
+    else if (event.body.errorCode === REFUSED && cut === undefined) this.#transcript.retract('error');
     if (outcome === 'canceled') {
       this.#transcript.say(this.#inbox.take(Infinity));
       this.#transcript.canceled(); // C2

@@ -37,7 +37,7 @@ export class DeltaPost {
     if (this.#silent || text === '') return;
     this.#text += text;
     if (this.#text.length > WAITING_CHARS_MAX) this.#silent = true;
-    else this.#posting ??= this.#run();
+    else if (wholeOf(this.#text) !== '') this.#posting ??= this.#run();
   }
 
   /** Drops what was not told: the attempt is over, and its message is journalled or void. */
@@ -48,9 +48,10 @@ export class DeltaPost {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort;
-    while (this.#text !== '' && !this.#silent && !signal.aborted) {
-      const text = this.#text;
-      this.#text = '';
+    for (;;) {
+      const text = wholeOf(this.#text);
+      if (text === '' || this.#silent || signal.aborted) break;
+      this.#text = this.#text.slice(text.length);
       const kind = this.#kind === 'thinking' ? { kind: this.#kind } : {};
       const delta: UnitDelta = { callId: this.#callId, ...kind, offset: this.#offset, text };
       this.#offset += text.length;
@@ -63,4 +64,10 @@ export class DeltaPost {
     }
     this.#posting = undefined;
   }
+}
+
+/** Without half a character at the end, whose other half is to come: each half alone would be shown as U+FFFD. */
+function wholeOf(text: string): string {
+  const last = text.charCodeAt(text.length - 1); // NaN, of an empty text, is none
+  return last >= 0xd800 && last <= 0xdbff ? text.slice(0, -1) : text;
 }

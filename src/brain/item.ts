@@ -3,7 +3,7 @@ import { type AnswerBlock, PROMPT_TOO_LONG } from './model.ts';
 
 export interface ToolCallItem {
   readonly callId: string;
-  /** Usable and unique in the conversation: the model's own where it is, one of ours where it is not. */
+  /** As the log has it: two calls may have the same, and the adapter of the model sends what can be sent for it. */
   readonly toolUseId: string;
   readonly tool: string;
   readonly input: unknown;

@@ -55,9 +55,11 @@ export function rendered(conversation: Source, options: RenderOptions = {}): Ren
       case 'news':
         pages.ask({ kind: 'text', text: item.text });
         break;
-      case 'aborted':
-        pages.answer([{ block: { kind: 'text', text: item.text.trimEnd() }, seq: item.seq }]);
+      case 'aborted': {
+        const text = repairs.isReplaced(item.seq) ? UNSENDABLE : item.text.trimEnd();
+        pages.answer([{ block: { kind: 'text', text }, seq: item.seq }]);
         break;
+      }
       case 'retracted':
         if (items[index - 1]?.kind !== 'retracted') pages.ask({ kind: 'text', text: RETRACTED });
         break;

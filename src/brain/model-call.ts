@@ -12,7 +12,6 @@ import type { Assignment } from '../sessions/unit-wire.ts';
 import { toolCallId } from './call-id.ts';
 import { compactionMessages, summaryOf, wordsOf } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
-import { REQUEST_REFUSED } from './item.ts';
 import { messagesOf } from './messages.ts';
 import {
   type AnswerBlock,
@@ -21,6 +20,7 @@ import {
   PROMPT_TOO_LONG,
   type ModelAnswer,
   type ModelRequest,
+  TOOL_USE_ID_CHARS_MAX,
 } from './model.ts';
 import { type OpenCall, SUMMARY_INVALID } from './progress.ts';
 import { TOOLBOX } from './toolbox.ts';
@@ -33,7 +33,6 @@ export const RETRY_AFTER_MS_MAX = 60_000;
 const MESSAGE_CHARS_MAX = 500;
 /** The name of a tool as the model wrote it: longer ones are no names, and the service takes none back. */
 const TOOL_NAME_CHARS_MAX = 200;
-const TOOL_USE_ID_CHARS_MAX = 256;
 
 export interface RetryPace {
   readonly firstMs: number;
@@ -43,6 +42,8 @@ export interface RetryPace {
 }
 export const RETRY_PACE: RetryPace = { firstMs: 500, ceilingMs: 20_000 };
 
+type ToolBlock = Extract<AnswerBlock, { kind: 'tool' }>;
+
 const AGENT: Actor = { kind: 'agent' };
 const SYSTEM: Actor = { kind: 'system' };
 
@@ -51,12 +52,6 @@ const NEVER_RETRIED: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
   'MODEL_SPEND_LIMIT',
   'MODEL_NO_CREDIT',
   'MODEL_ACCOUNT_ON_HOLD',
-]);
-/** Of a compaction: there is no summary, whatever the request. */
-const NO_SUMMARY: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
-  'MODEL_REFUSED',
-  'MODEL_ANSWER_INVALID',
-  'MODEL_ANSWER_TOO_LARGE',
 ]);
 
 export function requestOf(
@@ -153,11 +148,8 @@ export function failureEvent(
   const tooLong = failure.type === PROMPT_TOO_LONG || code === 'MODEL_CONTEXT_FULL';
   const compacts = call.purpose === 'compaction';
   if (tooLong && !compacts) return completedEvent(turnId, call.callId, PROMPT_TOO_LONG, idOf(failure));
-  // A compaction that is too long is made again with less, at once; one without a summary in other words.
+  // A compaction that is too long is made again with less, at once.
   if (tooLong) return retriedEvent(turnId, call, failure, 0, PROMPT_TOO_LONG);
-  if (compacts && code === 'MODEL_REQUEST_INVALID')
-    return retriedEvent(turnId, call, failure, 0, REQUEST_REFUSED);
-  if (compacts && NO_SUMMARY.has(code)) return retriedEvent(turnId, call, failure, 0, SUMMARY_INVALID);
   if (!retriable || NEVER_RETRIED.has(code) || failures >= MODEL_ATTEMPTS_MAX)
     return errorEvent(turnId, failure, failure.message);
   if (retryAfterMs > RETRY_AFTER_MS_MAX) {
@@ -199,17 +191,10 @@ export function retriedEvent(
   return { type: 'model.retried', actor: SYSTEM, turnId, body };
 }
 
-/** The key of what failureEvent writes, after the call's id. */
-export function whatOf(event: NewEvent, failures: number): string {
-  if (event.type === 'error.model') return 'failed';
-  return event.type === 'model.completed' ? 'completed' : `retried/${failures}`;
-}
-
-/** What to write instead of an answer that the journal refuses: the same call would be answered and paid again. */
-export function unwritableEvent(turnId: TurnId, reason: string): NewEvent {
+/** Of an answer that the journal refuses: the same call would be answered and paid again. */
+export function unwritable(reason: string): ModelFailure {
   const message = `The answer of the model cannot be kept (${reason}) Ask for it in another form.`;
-  const failure = new ModelFailure('MODEL_ANSWER_INVALID', message, { type: 'unwritable', retriable: true });
-  return errorEvent(turnId, failure, message);
+  return new ModelFailure('MODEL_ANSWER_INVALID', message, { type: 'unwritable', retriable: true });
 }
 
 /** The failure is final. */
@@ -229,12 +214,7 @@ export function completedEvent(
 }
 
 /** A call as it can be kept: one that cannot be made says why, and has that for its result. */
-function toolCall(
-  callId: string,
-  index: number,
-  block: Extract<AnswerBlock, { kind: 'tool' }>,
-  left: number,
-): BodyOf<'tool.call'> {
+function toolCall(callId: string, index: number, block: ToolBlock, left: number): BodyOf<'tool.call'> {
   const body = {
     callId: toolCallId(callId, index),
     modelCallId: callId,
@@ -242,17 +222,24 @@ function toolCall(
     tool: block.tool.slice(0, TOOL_NAME_CHARS_MAX).toWellFormed(),
     input: block.input,
   };
-  const tooMany = `The call was not made: an answer can have at most ${TOOL_CALLS_MAX} calls at once.`;
-  const more = left > 0 ? ` ${left} more of them are not shown here.` : '';
-  const defect =
-    block.defect ??
-    (index >= TOOL_CALLS_MAX ? `${tooMany}${more} Make the rest in the next answer.` : undefined);
+  const defect = defectOf(block, index, left);
   const fault = unkeepable(body);
   if (fault !== undefined) {
     const cut = `The call was not made: its input cannot be kept (${fault}). Make it with a smaller or simpler input.`;
     return { ...body, input: {}, defect: defect ?? cut };
   }
   return defect === undefined ? body : { ...body, defect };
+}
+
+/** Why the call is not made; the last one that is kept tells of those that are `left` out. */
+function defectOf({ defect }: ToolBlock, index: number, left: number): string | undefined {
+  const isTooMany = index >= TOOL_CALLS_MAX;
+  if (defect !== undefined && left === 0) return defect;
+  if (!isTooMany && left === 0) return undefined;
+  const bound = isTooMany ? `${TOOL_CALLS_MAX} calls` : `${APPEND_EVENTS_MAX - 1} parts`;
+  const reason = defect ?? `The call was not made: an answer can have at most ${bound} at once.`;
+  const more = left > 0 ? ` ${left} more calls are not shown here.` : '';
+  return `${reason}${more} Make the rest in the next answer.`;
 }
 
 /** Why the journal would refuse the body of a tool.call. */

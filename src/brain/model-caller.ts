@@ -10,6 +10,7 @@ import type { Turn } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { Attempt } from './attempt.ts';
 import { charsOf, SUMMARY_SHRINKS_MAX, SUMMARY_TRIES_MAX } from './compaction.ts';
+import { lostSummary } from './compaction-failure.ts';
 import type { Conversation } from './conversation.ts';
 import { MODEL_UNAVAILABLE } from './item.ts';
 import {
@@ -21,12 +22,11 @@ import {
   retriedEvent,
   type RetryPace,
   summaryEvents,
-  unwritableEvent,
-  whatOf,
+  unwritable,
 } from './model-call.ts';
 import { messagesOf } from './messages.ts';
 import { ModelFailure, type Model, type ModelFailureCode } from './model.ts';
-import type { OpenCall } from './progress.ts';
+import { type OpenCall, SUMMARY_INVALID } from './progress.ts';
 import { remedyFor } from './repair.ts';
 import { runtimeSummary } from './runtime-summary.ts';
 import type { Unit } from './unit.ts';
@@ -41,7 +41,12 @@ const REFUSED_TURNS_MAX = 2;
 const FALLS_BACK: ReadonlySet<ModelFailureCode> = new Set<ModelFailureCode>([
   'MODEL_UNKNOWN',
   'MODEL_OVERLOADED',
+  'MODEL_RATE_LIMITED',
+  'MODEL_UNAVAILABLE',
+  'MODEL_REFUSED',
 ]);
+/** The service's word for a key that may not use this model, and perhaps another one. */
+const NOT_PERMITTED = 'permission_error';
 
 export interface ModelCallerPorts {
   readonly model: Model;
@@ -50,11 +55,16 @@ export interface ModelCallerPorts {
   readonly logger: Logger;
 }
 
+/** `what`: the key of the append, after the call's id. */
+interface Appended {
+  readonly kind: 'append';
+  readonly what: string;
+  readonly events: readonly NewEvent[];
+}
+
 export type Outcome =
   /** The step was made moot: nothing is to be written for it. */
-  | { readonly kind: 'moot' }
-  | { readonly kind: 'append'; readonly what: string; readonly events: readonly NewEvent[] }
-  | { readonly kind: 'outOfBudget'; readonly message: string };
+  { readonly kind: 'moot' } | Appended | { readonly kind: 'outOfBudget'; readonly message: string };
 
 export class ModelCaller {
   readonly #ports: ModelCallerPorts;
@@ -72,8 +82,8 @@ export class ModelCaller {
 
   /** What people have seen of the open call, when it has not ended: for the append that ends its turn. */
   get said(): Said | undefined {
-    const said = this.#attempt?.said;
-    return said?.callId === this.#conversation.progress.open?.callId ? said : undefined;
+    const { open } = this.#conversation.progress;
+    return open === undefined ? undefined : this.#saidOf(open);
   }
 
   /** Rejects when the unit door refuses, or with what is no failure of a model. */
@@ -88,7 +98,7 @@ export class ModelCaller {
       return this.#summarize(turn, call);
     const { throughSeq } = this.#conversation;
     const request = requestOf(this.#assignment, this.#conversation, call, contextWindow);
-    this.#attempt = new Attempt(call.callId);
+    this.#attempt = new Attempt(call.callId, this.#attempt?.said);
     try {
       const answer = await this.#attempt.make(this.#ports, request, wanted);
       const events =
@@ -104,31 +114,39 @@ export class ModelCaller {
     }
   }
 
-  /** Instead of an answer that the journal refuses. */
-  unwritable(turn: Turn, call: OpenCall, reason: string): readonly NewEvent[] {
-    return this.#final(turn, call, unwritableEvent(turn.id, reason));
+  /** Instead of an answer that the journal refuses; what is no summary for that may be followed by one. */
+  unwritable(turn: Turn, call: OpenCall, reason: string): Appended {
+    const failure = unwritable(reason);
+    if (call.purpose === 'compaction' && call.badSummaries < SUMMARY_TRIES_MAX)
+      return this.#again(turn, call, failure, SUMMARY_INVALID);
+    const events = this.#final(turn, call, errorEvent(turn.id, failure, failure.message));
+    return { kind: 'append', what: 'failed', events };
   }
 
   #failed(turn: Turn, call: OpenCall, failure: ModelFailure): Outcome {
     const { code, message } = failure;
     if (code === 'BUDGET_EXCEEDED') return { kind: 'outOfBudget', message };
-    const retried = `retried/${call.failures + 1}`;
     const remedy = remedyFor(turn.id, call, failure, this.#conversation);
-    if (remedy?.kind === 'again') {
-      const again = retriedEvent(turn.id, call, failure, 0, REPAIRED);
-      return { kind: 'append', what: retried, events: [...remedy.events, again] };
-    }
+    if (remedy?.kind === 'again') return this.#again(turn, call, failure, REPAIRED, remedy.events);
     if (remedy?.kind === 'condense') {
-      const ended = completedEvent(turn.id, call.callId, remedy.stopReason);
-      return { kind: 'append', what: 'completed', events: [...remedy.events, ended] };
+      const ended = this.#final(turn, call, completedEvent(turn.id, call.callId, remedy.stopReason));
+      return { kind: 'append', what: 'completed', events: [...remedy.events, ...ended] };
     }
+    const lost = lostSummary(call, failure, this.#conversation.progress);
+    if (lost !== undefined) return this.#again(turn, call, failure, lost);
     const event = failureEvent(turn.id, call, failure, this.#pace);
-    if (event.type !== 'error.model')
-      return { kind: 'append', what: whatOf(event, call.failures + 1), events: [event] };
+    if (event.type === 'model.retried')
+      return { kind: 'append', what: `retried/${call.failures + 1}`, events: [event] };
+    if (event.type === 'model.completed')
+      return { kind: 'append', what: 'completed', events: this.#final(turn, call, event) };
     const { fallback } = this.#assignment;
-    if (FALLS_BACK.has(code) && fallback !== undefined && call.model === undefined) {
+    if (
+      (FALLS_BACK.has(code) || failure.type === NOT_PERMITTED) &&
+      fallback !== undefined &&
+      call.model === undefined
+    ) {
       const ended = completedEvent(turn.id, call.callId, MODEL_UNAVAILABLE);
-      return { kind: 'append', what: 'completed', events: [ended] };
+      return { kind: 'append', what: 'completed', events: this.#final(turn, call, ended) };
     }
     if (code !== 'MODEL_REQUEST_INVALID' || !this.#conversation.progress.condensed)
       return { kind: 'append', what: 'failed', events: this.#final(turn, call, event) };
@@ -137,11 +155,28 @@ export class ModelCaller {
     return { kind: 'append', what: 'failed', events };
   }
 
-  /** The turn can only end; what people have seen of the last attempt is kept with it. */
+  /** The call is made again at once, after what `first` does to the conversation. */
+  #again(
+    turn: Turn,
+    call: OpenCall,
+    failure: ModelFailure,
+    code: string,
+    first: readonly NewEvent[] = [],
+  ): Appended {
+    const events = [...first, retriedEvent(turn.id, call, failure, 0, code)];
+    return { kind: 'append', what: `retried/${call.failures + 1}`, events };
+  }
+
+  /** The call ends with `event` and without an answer; what people have seen of it is kept before that. */
   #final(turn: Turn, call: OpenCall, event: NewEvent): readonly NewEvent[] {
-    const said = this.#attempt?.said;
-    const aborted = said?.callId === call.callId ? abortedEvent(turn.id, said) : undefined;
+    const said = this.#saidOf(call);
+    const aborted = said === undefined ? undefined : abortedEvent(turn.id, said);
     return aborted === undefined ? [event] : [aborted, event];
+  }
+
+  #saidOf({ callId }: OpenCall): Said | undefined {
+    const said = this.#attempt?.said;
+    return said?.callId === callId ? said : undefined;
   }
 
   /** The model wrote no summary: the runtime does. */

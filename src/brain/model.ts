@@ -6,6 +6,12 @@
 import type { Tool } from '../hands/tool.ts';
 import type { ModelPlan } from '../sessions/model-plan.ts';
 
+/**
+ * Of the id of a tool call, which the log keeps and the service gets back as it is, where it can be sent. The service's own
+ * ids have thirty characters, and it names no bound; some proxies put state of theirs into them.
+ */
+export const TOOL_USE_ID_CHARS_MAX = 1_024;
+
 export type AnswerBlock =
   | { readonly kind: 'thinking'; readonly text: string; readonly signature?: string | undefined }
   /** Encrypted thinking: opaque, given back unchanged. */

@@ -8,6 +8,9 @@ export const CANCELED =
 /** Stands where a refused message of the user was, so that roles stay in turn. */
 export const RETRACTED =
   '[A part of the conversation was left out here: the model service declined to read it.]';
+/** In place of a summary that is declined again and again. */
+export const SUMMARY_RETRACTED =
+  'What was said before this point was left out: the model service declined to read it. Ask the user for what you need.';
 export const WITHHELD = '[Left out: the model service declined to read this result.]';
 export const UNSENDABLE = '[What stood here cannot be sent to the model any more.]';
 
@@ -51,6 +54,6 @@ export function revertedNews({ savedAt }: BodyOf<'workspace.reverted'>): string 
 }
 
 export function sleptNews({ processes = 0 }: BodyOf<'session.hibernated'>): string {
-  const ended = processes === 0 ? '' : ` (${processes} of them)`;
-  return `[The session slept: programs that ran in the background have ended${ended}. The files in /workspace are kept; start again what you need.]`;
+  const ended = processes === 0 ? '' : ` (${processes} have ended)`;
+  return `[The session slept: no program runs in the background any more${ended}, and /tmp is empty. The files in /workspace are kept; start again what you need.]`;
 }

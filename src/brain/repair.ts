@@ -17,11 +17,12 @@ const REPAIRS_MAX = 8;
 /** The reason in the log: enough to see what the service said. */
 const REASON_CHARS_MAX = 500;
 
-const ABOUT_THINKING = /thinking|signature/i;
-const ABOUT_TOOLS = /tool_use|tool_result|tool use/i;
-/** Fields of a request that no condensing changes. */
+/** Blocks are meant, and not the settings that have the same names. */
+const ABOUT_THINKING = /thinking`? blocks?\b|`signature`|(expected|found) `(redacted_)?thinking`/i;
+const ABOUT_TOOLS = /`tool_(use|result)`|tool_(use|result) (ids?|blocks?)\b|\btool_use_id|\btool_calls\b/i;
+/** Fields and features of a request that no condensing changes. */
 const ABOUT_FIELDS =
-  /\b(max_tokens|temperature|top_[pk]|tool_choice|output_config|effort|budget_tokens|anthropic-(version|beta))\b/i;
+  /\b(max_tokens|temperature|top_[pk]|tool_choice|output_config|effort|budget_tokens|anthropic-(version|beta)|thinking\.\w+|adaptive thinking|tools?\.\d|tool use|streaming|request signature|SignatureDoesNotMatch)\b/i;
 
 interface Suspect {
   readonly repair: Repair;
@@ -34,6 +35,17 @@ export type Remedy =
   /** The call ends without an answer, and a compaction is due. */
   | { readonly kind: 'condense'; readonly events: readonly NewEvent[]; readonly stopReason: string };
 
+/** Whether the service says where in the messages it sees the fault, or in what kind of blocks. */
+export function isAboutMessages(failure: ModelFailure): boolean {
+  const { place, message } = failure;
+  if (place !== undefined) return true;
+  return !isAboutFields(failure) && (ABOUT_THINKING.test(message) || ABOUT_TOOLS.test(message));
+}
+
+export function isAboutFields({ message }: ModelFailure): boolean {
+  return ABOUT_FIELDS.test(message);
+}
+
 /** Undefined when the failure is about something else, or all was tried in this turn. */
 export function remedyFor(
   turnId: TurnId,
@@ -45,10 +57,9 @@ export function remedyFor(
   if (failure.code !== 'MODEL_REQUEST_INVALID' || call.purpose !== 'answer' || progress.condensed)
     return undefined;
   const { place, message } = failure;
-  const isNamed = place !== undefined || ABOUT_THINKING.test(message) || ABOUT_TOOLS.test(message);
   // What names nothing is told first; when the next turn meets it too, it is in the conversation, and would be met for ever.
-  if (!isNamed && !(progress.refusedTurns > 0 && conversation.condensable && !ABOUT_FIELDS.test(message)))
-    return undefined;
+  const isMetAgain = progress.refusedTurns > 0 && conversation.condensable && !isAboutFields(failure);
+  if (!isAboutMessages(failure) && !isMetAgain) return undefined;
 
   const reason = message.slice(0, REASON_CHARS_MAX).toWellFormed();
   const repaired = (repair: Repair, repairedSeq?: number): NewEvent => ({

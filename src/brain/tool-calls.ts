@@ -79,9 +79,16 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
 }
 
 /** What is written for a result that the journal refuses. */
-export function unwritableResult(turnId: TurnId, call: ToolCallItem, reason: string): readonly NewEvent[] {
+export function unwritableResult(
+  turnId: TurnId,
+  call: ToolCallItem,
+  refused: ToolResult,
+  reason: string,
+): readonly NewEvent[] {
   const output = `The tool ran, but its result cannot be kept (${reason})`;
-  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs: 0 });
+  // of the result nothing is taken over unchecked: it is what was refused. A tool that ran has a duration (supervisor/workspace-log.ts).
+  const durationMs = Number.isSafeInteger(refused.durationMs) ? Math.max(1, refused.durationMs) : 1;
+  return resultEvents(turnId, call, { outcome: 'failed', output, durationMs });
 }
 
 /** What is written for a call of a turn that was stopped. */

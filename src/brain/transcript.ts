@@ -7,21 +7,16 @@ import type { BodyOf } from '../journal/event.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
 import { ContextSize } from './context-size.ts';
 import type { Heard } from './inbox.ts';
-import type { AnswerItem, Item } from './item.ts';
-import { CANCELED, cutNoteOf, revertedNews, sleptNews } from './notes.ts';
+import { type AnswerItem, type Item, keptBlocks } from './item.ts';
+import { CANCELED, cutNoteOf, revertedNews, sleptNews, SUMMARY_RETRACTED } from './notes.ts';
 import type { ToolEnd } from './progress.ts';
 import { Repairs } from './repairs.ts';
-
-/** What the service takes as the id of a tool call. */
-const TOOL_USE_ID = /^[a-zA-Z0-9_-]{1,128}$/;
 
 export class Transcript {
   readonly repairs = new Repairs();
   readonly size: ContextSize;
   readonly #items: Item[] = [];
   readonly #results = new Map<string, ToolEnd>();
-  /** Of the whole session: an id that comes twice cannot be told apart. */
-  readonly #toolUseIds = new Set<string>();
   /** What the model is told before the next message of the user. */
   #news: string[] = [];
   /** Whether the hands did something since the session last slept. */
@@ -78,17 +73,9 @@ export class Transcript {
     this.#news.push(revertedNews(body));
   }
 
-  /** The id under which a tool call goes to the service and back. */
-  toolUseId(given: string, callId: string): string {
-    const own = `call_${callId.replaceAll('.', '_')}`;
-    const id = TOOL_USE_ID.test(given) && !this.#toolUseIds.has(given) ? given : own;
-    this.#toolUseIds.add(id);
-    return id;
-  }
-
   answer(item: AnswerItem, metered: boolean): void {
     this.#items.push(item);
-    if (item.stopReason !== 'refusal' && item.blocks.length > 0) this.#refusals = 0;
+    if (keptBlocks(item).length > 0) this.#refusals = 0;
     if (!metered) this.size.add(JSON.stringify(item.blocks));
   }
 
@@ -113,23 +100,32 @@ export class Transcript {
    * Takes out what the refused answer was asked with: what was said since the last good answer, and the results of that one's
    * tools. When the next answer is refused too, the answer before goes as well, and so on: a session is not refused for ever.
    */
-  retract(): void {
-    const at = this.#items.findLastIndex((item) => item.kind === 'answer' && item.stopReason === 'refusal');
+  retract(by: 'answer' | 'error'): void {
+    const answer = this.#items.findLastIndex(
+      (item) => item.kind === 'answer' && item.stopReason === 'refusal',
+    );
+    const at = by === 'answer' ? answer : this.#items.length;
     if (at < 0) return;
     this.#refusals += 1;
     let from = at;
     let answers = this.#refusals;
     for (; from > 0; from -= 1) {
       const item = this.#items[from - 1];
-      if (item === undefined || item.kind === 'summary') break;
-      if (item.kind !== 'answer' || item.stopReason === 'refusal') continue;
+      if (item === undefined) break;
+      if (item.kind === 'summary') {
+        // Refused twice with nothing else in common: it is the summary.
+        if (this.#refusals > 1) this.#items[from - 1] = { ...item, text: SUMMARY_RETRACTED };
+        break;
+      }
+      if (item.kind !== 'answer' || keptBlocks(item).length === 0) continue; // one of nothing is no good one
       answers -= 1;
       if (answers > 0) continue;
       for (const { callId } of item.tools) this.#withhold(callId);
       break;
     }
     const news = this.#items.slice(from, at).filter(({ kind }) => kind === 'news');
-    this.#items.splice(from, at - from + 1, { kind: 'retracted' }, ...news);
+    const until = by === 'answer' ? at + 1 : at;
+    if (until > from) this.#items.splice(from, until - from, { kind: 'retracted' }, ...news);
   }
 
   /** The conversation was replaced by `summary`. */

@@ -150,8 +150,8 @@ class TurnLoop {
         } catch (error) {
           if (!isInvalid(error)) throw error;
           this.#ports.logger.warn('answer refused by the journal', { callId: call.callId, error });
-          const events = this.#caller.unwritable(turn, call, error.message);
-          await this.#record(turn, `${call.callId}/failed`, events, signal);
+          const { what, events } = this.#caller.unwritable(turn, call, error.message);
+          await this.#record(turn, `${call.callId}/${what}`, events, signal);
         }
     }
   }
@@ -168,7 +168,7 @@ class TurnLoop {
       } catch (error) {
         if (!isInvalid(error)) throw error;
         this.#ports.logger.warn('tool result refused by the journal', { callId: call.callId, error });
-        await this.#record(turn, key, unwritableResult(turn.id, call, error.message), signal);
+        await this.#record(turn, key, unwritableResult(turn.id, call, result, error.message), signal);
       }
     });
   }

@@ -93,10 +93,11 @@ function plainReading(given: string): string {
   return text.replace(HOME, '/workspace');
 }
 
+/** Of another host there are no files here. */
 function pathOfUrl(url: string): string {
-  const [, path] = /^file:(?:\/\/(?:localhost)?)?(\/[^?#]*)/i.exec(url) ?? [];
+  const [, path] = /^file:(?:\/\/(?:localhost)?(?=\/)|(?!\/\/))(\/[^?#]*)/i.exec(url) ?? [];
   const example = 'a file: URL has three slashes and a path, as in file:///workspace/a.txt';
-  if (path === undefined || /^file:\/\/[^/l]/i.test(url))
+  if (path === undefined)
     throw new FileRefused(`${shownName(cutText(url, GIVEN_CHARS))} is no path: ${example}.`);
   try {
     return decodeURIComponent(path);

@@ -3,6 +3,8 @@
  * that is taken for the other form is lost, and its usage with it. So the first bytes count where they are clear.
  */
 import type { IncomingMessage } from 'node:http';
+import { type Duplex, pipeline, type Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { UpstreamFailure } from './upstream.ts';
 
 /** Blanks and a BOM before the first character that tells; after that many the content-type has the word. */
@@ -34,9 +36,23 @@ export async function formOf(answer: IncomingMessage): Promise<AnswerForm> {
   return { form, chunks: following(read, source) };
 }
 
-/** The bytes as they come; throws UpstreamFailure when the answer is cut. */
+/** What a service may compress with, though it is asked not to (upstream.ts): the key is looked for in the plain bytes. */
+const DECODERS: Readonly<Record<string, () => Duplex>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+function decoded(answer: IncomingMessage): Readable {
+  const decoder = DECODERS[answer.headers['content-encoding']?.trim().toLowerCase() ?? ''];
+  // Errors of either side end the reading of the last one.
+  return decoder === undefined ? answer : pipeline(answer, decoder(), () => undefined);
+}
+
+/** The bytes as they come, plain; throws UpstreamFailure when the answer is cut. */
 export function chunksOf(answer: IncomingMessage): AsyncIterable<Buffer, undefined> {
-  const source: AsyncIterator<Buffer, undefined> = answer[Symbol.asyncIterator](); // no encoding is set, so these are buffers
+  const source: AsyncIterator<Buffer, undefined> = decoded(answer)[Symbol.asyncIterator](); // no encoding is set, so these are buffers
   return {
     [Symbol.asyncIterator]: () => ({
       async next() {

@@ -48,7 +48,8 @@ export class Upstream {
         method: 'POST',
         agent: this.#agent,
         signal,
-        headers: { ...headers, 'content-length': body.length },
+        // What is compressed all the same is decoded (answer-form.ts): the key is looked for in what passes.
+        headers: { ...headers, 'accept-encoding': 'identity', 'content-length': body.length },
       });
       request.setTimeout(this.#idleTimeoutMs, () => {
         request.destroy(

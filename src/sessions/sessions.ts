@@ -170,13 +170,14 @@ export class Sessions {
     await this.#command(sessionId, { kind: 'meter', usage: told }, { key: `usage/${requestKey}` });
   }
 
-  /** What a supervisor writes about the brain it keeps. */
+  /** What a supervisor writes about the brain it keeps. `key` makes it once (J5). */
   supervise(
     sessionId: SessionId,
     command: Extract<Command, { kind: 'takeLease' | 'loseBrain' | 'hibernate' | 'completeTurn' | 'record' }>,
     epoch?: number,
+    key?: string,
   ): Promise<Appended<Session>> {
-    return this.#command(sessionId, command, { epoch });
+    return this.#command(sessionId, command, { epoch, key });
   }
 
   async get(sessionId: SessionId): Promise<SessionEntry> {

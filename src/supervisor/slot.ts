@@ -13,7 +13,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
-import { wantsBrain } from '../sessions/lifecycle.ts';
+import { turnDeadline, wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Brain } from './launcher.ts';
@@ -105,7 +105,7 @@ export class Slot {
 
     const epoch = await this.#takeLease(session.epoch);
     if (epoch === undefined) return 'done';
-    if (session.status === 'running') await this.#ports.workbench.resume(this.sessionId, signal);
+    await this.#resume(signal);
     const assignedAt = clock.now();
     const outcome = await spares.take().then(
       (it) => {
@@ -122,6 +122,27 @@ export class Slot {
     logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - assignedAt });
     await this.#endBrain();
     return this.#settle(outcome, epoch);
+  }
+
+  /** Brings the files of a turn here that others have begun, which may take minutes: as long as that turn is to go on. */
+  async #resume(signal: AbortSignal): Promise<void> {
+    const { sessions, workbench, clock } = this.#ports;
+    const over = new AbortController();
+    let resumed: Promise<void> | undefined;
+    while (!over.signal.aborted && !signal.aborted) {
+      this.#woken = false;
+      const { session } = await sessions.get(this.sessionId);
+      const endBy = turnDeadline(session);
+      if (endBy === undefined || clock.now() >= endBy || stoppingOf(session) !== undefined) break;
+      resumed ??= workbench.resume(this.sessionId, AbortSignal.any([signal, over.signal])).finally(() => {
+        over.abort();
+        this.wake();
+      });
+      resumed.catch(() => undefined); // thrown below, unless the log cannot be read before that
+      if (!this.#woken) await this.#changed(endBy, signal);
+    }
+    over.abort();
+    await resumed;
   }
 
   /**

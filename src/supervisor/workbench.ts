@@ -160,8 +160,9 @@ export class Workbench {
       (hands) => hands.stop(),
       () => undefined,
     );
-    const told = bench.untold === undefined ? place : undefined; // else whoever comes next has to say it
-    if (bench.used) await this.#ports.launcher.rest(sessionId, told); // B3
+    const { untold } = bench;
+    const reached = untold?.kind === 'checkpoint' ? untold.place : place; // the former: whoever comes next has to say it
+    if (bench.used) await this.#ports.launcher.rest(sessionId, reached); // B3
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,7 @@ export interface LogPlace {
 export interface CheckpointAge {
   /** Milliseconds since the epoch. */
   readonly savedAt: number;
-  /** Absent in checkpoints of older versions. */
+  /** Absent when it was not known, or when a server of an older version has made the checkpoint. */
   readonly place?: LogPlace | undefined;
 }
 
@@ -77,7 +77,7 @@ export interface WorkspaceClaim {
   /**
    * Makes `root` the checkpoint (the same root: leaves it as it is), gives the claim back, and removes every content that is
    * not in `contents` (K1, K3). Throws ClaimLost with nothing changed when another owner has taken the claim over (K2). Without `place`
-   * the age keeps the place that it has.
+   * the checkpoint has none: that of an earlier one would say that it is older than it is.
    */
   settle(root: ContentId, contents: ReadonlySet<ContentId>, place?: LogPlace): Promise<Checkpoint>;
   /** The same, and the claim is held on: for a checkpoint while hands live. */

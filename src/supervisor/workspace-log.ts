@@ -2,7 +2,7 @@
  * Says in the session's log that its files are older than it, so that model and user know what is lost. Files are older when a tool has
  * ended since they were saved, and nobody has said so yet, or when one may have run in hands whose server died.
  */
-import type { RecordedEvent } from '../journal/event.ts';
+import type { BodyOf, RecordedEvent } from '../journal/event.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import type { SessionId } from '../kernel/id.ts';
 import { EpochStale } from '../journal/faults.ts';
@@ -46,7 +46,8 @@ export class WorkspaceLog {
       turnId: session.turn?.id,
       body,
     } as const;
-    await sessions.supervise(sessionId, { kind: 'record', events: [event] }, epoch);
+    const key = `reverted/${epoch}`; // hands begin with old files once per epoch, and a lost answer makes it asked again
+    await sessions.supervise(sessionId, { kind: 'record', events: [event] }, epoch, key);
   }
 
   /** What the running turn has asked of the hands so far: nothing, calls that have all ended, or some that have not. */
@@ -90,16 +91,12 @@ export class WorkspaceLog {
   }
 }
 
-/** Whether it is the result of a tool that ran in the hands. */
+/** Whether it is the result of a tool that ran in the hands, or may have: a brain that stops waiting knows no duration. */
 function isOfTool({ type, body, spilledBytes }: RecordedEvent): boolean {
   if (type !== 'tool.result') return false;
   if (spilledBytes !== undefined) return true; // so much output has nothing that did not run
-  const { tool, outcome, durationMs } = JSON.parse(body) as {
-    tool: string;
-    outcome: string;
-    durationMs: number;
-  }; // the catalog's
-  return tool !== ASK && (outcome === 'ok' || durationMs > 0);
+  const { tool, outcome, durationMs, exitCode } = JSON.parse(body) as BodyOf<'tool.result'>; // the catalog's
+  return tool !== ASK && (outcome !== 'failed' || durationMs > 0 || exitCode !== undefined);
 }
 
 /** The one tool that is none of the hands (brain/toolbox.ts). */

@@ -168,6 +168,17 @@ describe('an append', () => {
     expect([await head, await headThen()]).toEqual([3, 4]);
   });
 
+  it('that is refused because a message waits keeps no files as those of a turn that is over', async () => {
+    await ask('POST', '/unit/append', begin);
+    const actor = { kind: 'system' } as const;
+    await apply(sessionId, { kind: 'send', text: 'and this', mode: 'steer', actor });
+    const end = { key: 't1/completed', command: { kind: 'completeTurn', outcome: 'completed' } };
+    const { status, body } = await ask('POST', '/unit/append', end);
+
+    expect([status, body.error?.code]).toEqual([409, 'INPUT_PENDING']);
+    expect(called).toEqual([]);
+  });
+
   it('holds only what brains write, in the right form, in the running turn', async () => {
     await ask('POST', '/unit/append', begin);
     const turn = await turnId();

@@ -1,5 +1,6 @@
 /** What becomes of a turn that its user stopped. */
 import { expect, test } from 'vitest';
+import { Conversation } from '../../src/brain/conversation.ts';
 import { runTools } from '../../src/brain/tool-calls.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { STOP_GRACE_MS } from '../../src/supervisor/limit.ts';
@@ -95,6 +96,30 @@ test('the brain writes the results of canceled tools long before the supervisor 
   expect(unit.canceled).toEqual(['t1m1.0']);
   expect(waits).toHaveLength(1);
   expect(waits[0]).toBeLessThanOrEqual(STOP_GRACE_MS / 2);
+});
+
+test('a call of this brain stays its own when the turn is canceled', async () => {
+  const unit = new UnitDouble({ tool: () => new Promise(() => undefined) });
+  unit.say('go');
+  unit.command({ kind: 'takeLease', owner: 'test' });
+  unit.command({ kind: 'beginTurn' });
+  const turnId = unit.session.turn?.id;
+  const system = { kind: 'system' } as const;
+  const call = { callId: 't1m1.0', modelCallId: 't1m1', toolUseId: 'a', tool: 'bash', input: {} };
+  unit.note({ type: 'model.started', actor: system, turnId, body: { callId: 't1m1', inputToSeq: 1 } });
+  unit.note({ type: 'tool.call', actor: { kind: 'agent' }, turnId, body: call });
+  unit.note({
+    type: 'model.completed',
+    actor: system,
+    turnId,
+    body: { callId: 't1m1', stopReason: 'tool_use' },
+  });
+  const conversation = new Conversation(unit.assignmentNow());
+  unit.command({ kind: 'cancel', actor: { kind: 'human' } });
+
+  for (const event of unit.log) conversation.absorb(event);
+
+  expect(conversation.openTools()).toMatchObject([{ callId: 't1m1.0', inherited: false }]);
 });
 
 function textsOf(model: ModelDouble): readonly string[] {

@@ -231,3 +231,80 @@ test('half a character at the cut, and nothing but spaces, are no text to journa
 
   expect(unit.bodies('agent.message').map(({ text }) => text)).toEqual(['half \ufffd']);
 });
+
+const BUSY = { type: 'overloaded_error', retriable: true };
+const busy = (): ModelFailure => new ModelFailure('MODEL_OVERLOADED', 'Busy.', BUSY);
+
+test('what an attempt had said is kept when all attempts after it fail before they say anything', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel((_, number) => ({
+    ...(number === 1 ? { pieces: SAID } : number === 2 ? { pieces: [' \n'] } : {}),
+    fails: busy(),
+  }));
+  unit.say('tell me');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('agent.message')).toEqual([{ callId: 't1m1', text: 'One two three fo', aborted: true }]);
+  expect(typesOf(unit).slice(-3)).toEqual(['agent.message', 'error.model', 'turn.completed']);
+});
+
+test('what an attempt had said is kept when the turn is canceled while the next one is silent', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel((_, number) => {
+    if (number === 1) return { pieces: SAID, fails: busy() };
+    return { ...speaking(() => unit.command({ kind: 'cancel', actor: { kind: 'human' } })), pieces: [] };
+  });
+  unit.say('tell me');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('agent.message')).toEqual([{ callId: 't1m1', text: 'One two three fo', aborted: true }]);
+});
+
+test('what a model had said stays in the log when its fallback takes over, and is not said by the fallback', async () => {
+  const unit = new UnitDouble({ fallback: 'other' });
+  const model = new PlayedModel(({ plan }, number) => {
+    if (plan.name === 'other') return 'All of it.';
+    return { ...(number === 1 ? { pieces: SAID } : {}), fails: busy() };
+  });
+  unit.say('tell me');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('agent.message').map(({ callId, text }) => [callId, text])).toEqual([
+    ['t1m1', 'One two three fo'],
+    ['t1m2', 'All of it.'],
+  ]);
+  expect(model.shown()).toEqual(['user: tell me']);
+});
+
+test('what was said stays in the log too when the next attempt is too long, or is refused and condensed', async () => {
+  const full = new ModelFailure('MODEL_CONTEXT_FULL', 'Full.', { type: 'prompt_too_long', retriable: false });
+  const place = { message: 1, block: 0 };
+  const refused = new ModelFailure('MODEL_REQUEST_INVALID', 'messages.1: no', {
+    type: 'invalid_request_error',
+    retriable: false,
+    place,
+  });
+  for (const fails of [full, refused]) {
+    const unit = new UnitDouble();
+    const model = new PlayedModel(({ callId }) => {
+      if (callId === 't1m1') return 'Hello to you too, whoever you are.';
+      if (callId !== 't2m1') return 'The user said hello and was greeted.';
+      return unit.bodies('model.retried').length === 0 ? { pieces: SAID, fails: busy() } : { fails };
+    });
+    unit.say('hello');
+    await settle(unit, model);
+    unit.say('tell me');
+
+    await settle(unit, model);
+
+    expect(unit.bodies('agent.message')).toContainEqual({
+      callId: 't2m1',
+      text: 'One two three fo',
+      aborted: true,
+    });
+    expect(unit.session.turn?.outcome).toBe('completed');
+  }
+});

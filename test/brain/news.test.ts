@@ -48,7 +48,7 @@ test('a session that slept is told that its programs have ended', async () => {
   await settle(unit, model);
 
   expect(model.shown().at(-1)).toMatch(
-    /^user: \[The session slept: .* have ended \(2 of them\).*\] \| go on$/,
+    /^user: \[The session slept: .*\(2 have ended\), and \/tmp is empty.*\] \| go on$/,
   );
 });
 

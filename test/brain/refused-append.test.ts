@@ -28,17 +28,27 @@ test('a call whose input the journal refuses is kept without it, and its result 
   expect(unit.session.turn?.outcome).toBe('completed');
 });
 
-test('a tool result that the journal refuses becomes a failed one, and the turn goes on', async () => {
-  const unit = new UnitDouble({ tool: () => Promise.resolve({ ...ok('fine'), exitCode: -1 }) });
-  unit.say('go');
+test.each([
+  ['exitCode', { exitCode: -1, durationMs: 0 }],
+  ['durationMs', { durationMs: -1 }],
+])(
+  'a tool result whose %s the journal refuses becomes a failed one, and the turn goes on',
+  async (field, odd) => {
+    const unit = new UnitDouble({ tool: () => Promise.resolve({ ...ok('fine'), ...odd }) });
+    unit.say('go');
 
-  await settle(unit, new ModelDouble(ONE_TOOL));
+    await settle(unit, new ModelDouble(ONE_TOOL));
 
-  expect(unit.bodies('tool.result')).toMatchObject([
-    { outcome: 'failed', output: expect.stringContaining('cannot be kept (body.exitCode') },
-  ]);
-  expect(unit.session.turn?.outcome).toBe('completed');
-});
+    expect(unit.bodies('tool.result')).toMatchObject([
+      {
+        outcome: 'failed',
+        output: expect.stringContaining(`cannot be kept (body.${field}`),
+        durationMs: 1, // it ran: lost files are told
+      },
+    ]);
+    expect(unit.session.turn?.outcome).toBe('completed');
+  },
+);
 
 test('a tool call that the door refuses becomes a failed result, and the turn goes on', async () => {
   const refusal = new UnitRefusal('INVALID_INPUT', 'input: too much.');

@@ -53,6 +53,26 @@ test('a text that is refused goes on as a note, in this request and all later on
   ]);
 });
 
+test('what had been said of an answer that was cut goes on as a note when it is refused', async () => {
+  const unit = new UnitDouble();
+  const fails = new ModelFailure('MODEL_REFUSED', 'Blocked.', { type: 'blocked', retriable: false });
+  let cut = false;
+  const model = sour('POISON', () => {
+    if (cut) return 'Fine.';
+    cut = true;
+    return { pieces: ['Some POISON'], fails };
+  });
+  unit.say('hello');
+  await settle(unit, model);
+  unit.say('again');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('conversation.repaired')).toMatchObject([{ repair: 'replaced' }]);
+  expect(unit.session.turn?.outcome).toBe('completed');
+  expect(model.shown()[1]).toBe('assistant: [What stood here cannot be sent to the model any more.]');
+});
+
 test('a result that is refused goes on as a note, and its call stays', async () => {
   const unit = new UnitDouble({
     tool: () => Promise.resolve({ outcome: 'ok', output: 'POISON', durationMs: 1 }),
@@ -119,7 +139,9 @@ test('thinking is dropped too when the service names no place', async () => {
   const model = new PlayedModel(({ messages }, number) => {
     if (number === 1)
       return { blocks: [{ kind: 'thinking', text: 't', signature: 's' }, toolBlock('list', {})] };
-    return JSON.stringify(messages).includes('thinking') ? refusing('A signature is wrong.') : 'Done.';
+    return JSON.stringify(messages).includes('thinking')
+      ? refusing('Invalid `signature` in `thinking` block.')
+      : 'Done.';
   });
   unit.say('look');
 
@@ -127,6 +149,30 @@ test('thinking is dropped too when the service names no place', async () => {
 
   expect(unit.bodies('conversation.repaired')).toMatchObject([{ repair: 'dropped' }]);
   expect(unit.session.turn?.outcome).toBe('completed');
+});
+
+test.each([
+  'adaptive thinking is not supported on this model',
+  '`max_tokens` must be greater than `thinking.budget_tokens`.',
+  'thinking.type: Input should be a word of another kind',
+  "This model doesn't support tool use in streaming mode.",
+  'Unexpected value(s) `interleaved-thinking` for the `anthropic-beta` header.',
+  'SignatureDoesNotMatch: the request signature we calculated is another one.',
+])('a refusal of a setting leaves the conversation alone, turn after turn: %s', async (said) => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel((_, number) => {
+    if (number === 1)
+      return { blocks: [{ kind: 'thinking', text: 't', signature: 's' }, toolBlock('list', {})] };
+    return number === 2 ? 'Done.' : refusing(said);
+  });
+  for (const words of ['look', 'on', 'and on', 'and on']) {
+    unit.say(words);
+    await settle(unit, model);
+  }
+
+  expect(unit.session.turn?.failure?.code).toBe('MODEL_REQUEST_INVALID');
+  expect(unit.bodies('conversation.repaired')).toEqual([]);
+  expect(unit.bodies('conversation.compacted')).toEqual([]);
 });
 
 test('a request that is refused also after the repair is condensed without the message, and the turn goes on', async () => {
@@ -229,9 +275,12 @@ test('a refusal that names nothing is told; when the next turn meets it too, the
   expect(unit.bodies('conversation.compacted')[1]?.summary).not.toContain('POISON');
 });
 
-test('a refusal of a field of the request condenses nothing, however often it comes', async () => {
+test.each([
+  'max_tokens: 64000 > 32000, which is the most',
+  '`max_tokens` must be greater than `thinking.budget_tokens`',
+])('a refusal of a field of the request condenses nothing, however often it comes: %s', async (message) => {
   const unit = new UnitDouble();
-  const model = new PlayedModel(() => refusing('max_tokens: 64000 > 32000, which is the most'));
+  const model = new PlayedModel(() => refusing(message));
   for (const words of ['one', 'two', 'three']) {
     unit.say(words);
     await settle(unit, model);

@@ -2,7 +2,14 @@
 import { expect, test } from 'vitest';
 import { purposeOf } from '../../src/brain/call-id.ts';
 import { compactAt, summaryOf } from '../../src/brain/compaction.ts';
-import { type AnswerBlock, ModelFailure, type ModelRequest } from '../../src/brain/model.ts';
+import {
+  type AnswerBlock,
+  type MessagePlace,
+  ModelFailure,
+  type ModelFailureCode,
+  type ModelRequest,
+} from '../../src/brain/model.ts';
+import { UnitRefusal } from '../../src/brain/unit.ts';
 import { type Play, PlayedModel, toolBlock } from './model-double.ts';
 import { settle } from './stage.ts';
 import { UnitDouble } from './unit-double.ts';
@@ -23,6 +30,14 @@ async function condensed(condense: (number: number, request: ModelRequest) => Pl
   return { unit, model, compactions };
 }
 
+function failing(code: ModelFailureCode, type = 'x'): ModelFailure {
+  return new ModelFailure(code, 'No.', { type, retriable: false });
+}
+
+function refusedFor(message: string, place?: MessagePlace): ModelFailure {
+  return new ModelFailure('MODEL_REQUEST_INVALID', message, { type: 'x', retriable: false, place });
+}
+
 const text = (said: string): AnswerBlock[] => [{ kind: 'text', text: said }];
 const LONG = 'The user gave the secret word heron, and wants it kept in mind.';
 
@@ -36,10 +51,10 @@ test.each<[string, Play]>([
   ],
   ['nothing', {}],
   ['a word that is none', { blocks: text('OK.') }],
-  [
-    'a request that is refused',
-    { fails: new ModelFailure('MODEL_REQUEST_INVALID', 'No.', { type: 'x', retriable: false }) },
-  ],
+  ['a request that is refused for something in it', { fails: refusedFor('messages.1: no', { message: 1 }) }],
+  ['a request that is refused for its tools', { fails: refusedFor('tool_use ids were not found') }],
+  ['an answer that is blocked', { fails: failing('MODEL_REFUSED') }],
+  ['an answer that is too large', { fails: failing('MODEL_ANSWER_TOO_LARGE') }],
 ])('%s is no summary: asked for again in other words, then made from the log', async (_, play) => {
   const asked: string[] = [];
   const { unit, compactions } = await condensed((_number, { messages }) => {
@@ -74,7 +89,7 @@ test('a second try keeps the request as it was, so that the cached prefix is rea
     const compactions = model.requests.filter(({ callId }) => purposeOf(callId) === 'compaction');
     return compactions.map(({ messages }) => JSON.stringify(messages.slice(0, 2)));
   };
-  const refused = new ModelFailure('MODEL_REQUEST_INVALID', 'No.', { type: 'x', retriable: false });
+  const refused = refusedFor('messages.1: no', { message: 1 });
 
   const [first, second] = await firsts({ stopReason: 'refusal' });
   const [, plain] = await firsts({ fails: refused });
@@ -133,4 +148,62 @@ test('the room for the answer is taken into account, without condensing all the 
   expect(compactAt(200_000, 32_000)).toBe(150_000);
   expect(compactAt(200_000, 64_000)).toBe(136_000);
   expect(compactAt(128_000, 128_000)).toBe(32_000);
+});
+
+test.each([
+  ['a page of no model service', failing('MODEL_ANSWER_INVALID', 'invalid_answer')],
+  ['a request that is refused for nothing that is named', refusedFor('No.')],
+  ['a field of the request', refusedFor('max_tokens: 64000 > 32000')],
+])(
+  '%s during a compaction ends the turn, and the conversation is whole in the next one',
+  async (_, fails) => {
+    const { unit, model, compactions } = await condensed((number) => (number === 1 ? { fails } : LONG));
+    expect(compactions).toBe(1);
+    expect(unit.bodies('error.model')).toMatchObject([{ code: fails.code }]);
+    expect(unit.bodies('conversation.compacted')).toEqual([]);
+    unit.say('and now?');
+
+    await settle(unit, model);
+
+    expect(unit.session.turn?.outcome).toBe('completed');
+    expect(model.shown().join()).toContain('The secret word is heron');
+  },
+);
+
+test('a compaction that is refused for nothing that is named in two turns is made by the runtime', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel(({ callId }) => {
+    if (purposeOf(callId) === 'compaction') return { fails: refusedFor('No.') };
+    return callId === 't1m1' ? 'Noted, and kept.' : { stopReason: 'model_context_window_exceeded' };
+  });
+  unit.say('The secret word is heron.');
+  await settle(unit, model);
+  for (const words of ['two', 'three']) {
+    unit.say(words);
+    await settle(unit, model);
+  }
+
+  expect(unit.bodies('conversation.compacted')).toMatchObject([{ made: 'runtime' }]);
+});
+
+test('a summary that the journal does not take is none: the next try may succeed', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel(({ callId }) => {
+    if (purposeOf(callId) === 'compaction') return LONG;
+    return callId === 't1m1' ? { stopReason: 'model_context_window_exceeded' } : 'Went on.';
+  });
+  const append = unit.append.bind(unit);
+  let refused = 0;
+  unit.append = (request) => {
+    if (!JSON.stringify(request).includes('conversation.compacted') || refused > 0) return append(request);
+    refused += 1;
+    return Promise.reject(new UnitRefusal('INVALID_INPUT', 'body: too large.'));
+  };
+  unit.say('The secret word is heron.');
+
+  await settle(unit, model);
+
+  expect(unit.bodies('model.retried')).toMatchObject([{ code: 'summary_invalid', waitMs: 0 }]);
+  expect(unit.bodies('conversation.compacted')).toMatchObject([{ summary: LONG }]);
+  expect(unit.session.turn?.outcome).toBe('completed');
 });

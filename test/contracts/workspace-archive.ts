@@ -118,12 +118,25 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       const second = await claim.keep(await write(claim, 'two'), new Set([kept]), { seq: 9, turn: 2 });
       expect(second.version).toBe(first.version + 1);
       expect(await world.stored(sessionId)).toHaveLength(2);
-      expect(await claim.settle(second.root, new Set([kept]))).toEqual(second);
+      const place = { seq: 9, turn: 2 };
+      expect(await claim.settle(second.root, new Set([kept]), place)).toEqual(second);
 
       const next = await b.claim(sessionId, 0);
       expect([next.checkpoint, next.gap]).toEqual([second, 'none']);
       expect(next.age).toMatchObject({ savedAt: expect.any(Number), place: { seq: 9, turn: 2 } });
       expect(await read(next, kept)).toBe('kept');
+    });
+
+    it('knows no place of a checkpoint that was made without one', async () => {
+      const claim = await a.claim(sessionId, 0);
+      await claim.keep(await write(claim, 'one'), new Set(), { seq: 7, turn: 1 });
+      await claim.keep(await write(claim, 'two'), new Set());
+      expect(claim.age?.place).toBeUndefined();
+      await claim.keep(await write(claim, 'three'), new Set(), { seq: 9, turn: 2 });
+      await claim.settle(await write(claim, 'three'), new Set());
+
+      const next = await b.claim(sessionId, 0);
+      expect(next.age).toEqual({ savedAt: expect.any(Number), place: undefined });
     });
 
     it('K3 writes a content again that a checkpoint of the same claim did without', async () => {

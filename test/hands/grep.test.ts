@@ -47,7 +47,45 @@ it('starts nothing for a pattern or a glob that is none', async () => {
     output: '"pattern" is no regular expression that can be taken: unmatched (.',
   });
   expect((await grep('', exited(0), { glob: '' })).output).toContain('"glob" must have');
+  for (const glob of ['[z-a].ts', '[!9-0]', 'src/{a,[z-a]}', '!x[\u{1f602}-\u{1f600}]'])
+    expect(await grep('', exited(0), { glob })).toEqual({
+      ok: false,
+      output: expect.stringContaining('range that goes backwards'),
+    });
   expect(commands).toHaveLength(before);
+});
+
+it('takes every other glob, whatever it is made of', async () => {
+  const parts = [
+    '[',
+    ']',
+    '!',
+    '^',
+    '-',
+    '\\',
+    '{',
+    '}',
+    ',',
+    '*',
+    '?',
+    '(',
+    '|',
+    '$',
+    '.',
+    '/',
+    'a',
+    '\u{1f600}',
+  ];
+  for (const one of parts) {
+    for (const two of parts) {
+      for (const three of parts) {
+        const { ok, output } = await grep('', exited(0), { glob: `[${one}${two}${three}a]${one}` });
+        expect(ok || output.includes('range that goes backwards'), `${one}${two}${three}: ${output}`).toBe(
+          true,
+        );
+      }
+    }
+  }
 });
 
 it.each<[CommandEnd, string, ToolAnswer]>([

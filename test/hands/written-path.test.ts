@@ -84,7 +84,19 @@ describe.each([
   });
 
   it('refuses what is no text and no path', async () => {
-    for (const given of ['a\ud83d', '', 'a\0b', 'file:///workspace/%ff', 'file://src/x', 'file:x'])
+    put('/lib/x', '/LIB/x', '/local/x', '/localhosts/x', '/l/x', '/x', '/localhost');
+    const elsewhere = ['src', 'lib', 'LIB', 'local', 'localhosts', 'localhost:80', 'l', ' '].map(
+      (host) => `file://${host}/x`,
+    );
+    for (const given of [
+      'a\ud83d',
+      '',
+      'a\0b',
+      'file:///workspace/%ff',
+      'file:x',
+      'file://localhost',
+      ...elsewhere,
+    ])
       await expect(place(given)).rejects.toThrow(FileRefused);
   });
 });

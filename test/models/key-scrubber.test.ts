@@ -30,6 +30,9 @@ describe('a key', () => {
     'no key is needed here',
     'ANTHROPIC_API_KEY',
     'gpt4-proxy-v2-test',
+    'localdevelopment',
+    'correcthorse2026',
+    'Mycompanysproxyserver',
   ])('is no secret when it is as good as a word: %s', (key) => {
     expect(isSecret(key)).toBe(false);
     expect(KeyScrubber.of(new Sealed(key))).toBeUndefined();
@@ -43,6 +46,8 @@ describe('a key', () => {
     '550e8400-e29b-41d4-a716-446655440000',
     'd41d8cd98f00b204e9800998ecf8427e',
     'qzjxkvbnmwplkjhgfdsa',
+    'aeqzjxkuobnmwplaieoq',
+    'thisisalongword2a7f9c31',
     'AbCdEfGhIjKlMnOpQrSt',
     '90210481726354908172',
   ])('is a secret when it looks like nothing: %s', (key) => {

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { textOf } from '../../src/brain/unix-http.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
@@ -111,6 +112,27 @@ describe('a stream', () => {
     for (const one of metered)
       expect(one).toMatchObject({ ...USED, usage: { inputTokens: 5, outputTokens: 7, complete: true } });
   });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+  ])(
+    'that is compressed with %s, though nobody asked for it, passes in plain',
+    async (encoding, compress) => {
+      answer = (response, { headers }) => {
+        expect(headers['accept-encoding']).toBe('identity');
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': encoding });
+        response.end(compress(STREAM));
+      };
+
+      const response = await ask();
+
+      expect(await textOf(response, 100_000)).toBe(STREAM);
+      expect(response.headers['content-encoding']).toBeUndefined();
+      expect(metered).toMatchObject([{ ...USED, usage: { outputTokens: 7, complete: true } }]);
+    },
+  );
 
   it.each([
     ['application/json', STREAM],

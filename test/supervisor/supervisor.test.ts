@@ -18,7 +18,7 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
-import type { FilesAsOf, LogPlace } from '../../src/supervisor/workspace-archive.ts';
+import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
 import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
@@ -43,7 +43,16 @@ class Stage implements Launcher {
     };
   }
 
-  async launchHands(): Promise<Hands> {
+  /** The server that has the workspace does not give it back. */
+  isHeld = false;
+  waits = 0;
+
+  async launchHands(_: SessionId, released?: AbortSignal): Promise<Hands> {
+    if (this.isHeld) {
+      this.waits += 1;
+      await new Promise((resolve) => released?.addEventListener('abort', resolve));
+      throw new WorkspaceHeld('other');
+    }
     const { ended, end } = ending();
     const hands = { alive: true, lose: () => end({ code: null, signal: 'SIGKILL', stderr: '' }) };
     void ended.then(() => (hands.alive = false));
@@ -359,7 +368,7 @@ describe('slots', () => {
     const place = { seq: await store.journal.head(id), turn: 0 };
     const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
     const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place, isCut: false };
-    for (const outcome of ['failed', 'unknown', 'canceled'] as const) await ran(id, 'bash', outcome, 0);
+    await ran(id, 'bash', 'failed', 0);
     await ran(id, 'ask', 'ok', 0);
     await log.told(id, files, false);
     expect(await reverted(id)).toEqual([]); // nothing of that has run
@@ -373,10 +382,75 @@ describe('slots', () => {
 
     await log.told(id, files, true);
     expect(await reverted(id)).toHaveLength(1); // its result would be known
-    await log.told(id, { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true }, true);
-    expect((await reverted(id)).at(-1)).toEqual({ turn: 2, reason: expect.stringContaining('any files') });
     const other = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'other' });
     await expect(other.told(id, { ...files, isCut: true }, true)).rejects.toBeInstanceOf(EpochStale);
+  });
+
+  it.each(['unknown', 'canceled'] as const)('say so of a call that may have run: %s', async (outcome) => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const place = { seq: await store.journal.head(id), turn: 2 };
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    await ran(id, 'bash', outcome, 0); // by the brain, which has waited for no result
+    await log.told(id, { kind: 'checkpoint', place, isCut: false }, false);
+
+    expect(await reverted(id)).toEqual([{ turn: 2, reason: expect.stringContaining('any files') }]);
+  });
+
+  it('say it once when the answer to the append was lost', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    const files: FilesAsOf = { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true };
+    await log.told(id, files, true);
+    await log.told(id, files, true);
+
+    expect(await reverted(id)).toHaveLength(1);
+  });
+
+  const stopTurn = (id: SessionId) =>
+    store.journal.append(id, {
+      decide: (session) => decide(session, { kind: 'cancel', actor: { kind: 'human' } }),
+    });
+
+  it('wait for the files of a turn until it is to stop', async () => {
+    stage.isHeld = true;
+    const id = await queued();
+    await begun(id);
+    await ran(id, 'bash', 'ok', 1);
+    supervise();
+    await eventually('the files are waited for', () => stage.waits === 1);
+    expect(stage.brains.flatMap(({ assigned }) => assigned)).toEqual([]);
+    await stopTurn(id);
+
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+  });
+
+  it('wait for no files of a turn that was told to stop', async () => {
+    stage.isHeld = true;
+    const id = await queued();
+    await begun(id);
+    await ran(id, 'bash', 'ok', 1);
+    await stopTurn(id);
+    supervise();
+
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    expect(stage.waits).toBe(0);
+  });
+
+  it('wait for the files of a turn until its deadline', async () => {
+    stage.isHeld = true;
+    const id = await queuedSession(store, { limits: { turnSeconds: 1 } });
+    await begun(id);
+    await ran(id, 'bash', 'ok', 1);
+    supervise();
+
+    const outcome = async () => (await status(id))?.turn?.outcome;
+    await eventually('the turn is over', async () => (await outcome()) === 'deadline_exceeded');
   });
 
   it('start no hands again after they were released', async () => {

@@ -81,7 +81,7 @@ describe('a workspace', () => {
           finish = resolve;
         });
       },
-      rest: async (_, place) => void done.push(`rest ${place?.turn ?? '?'}`),
+      rest: async (_, place) => void done.push(`rest ${place?.turn ?? 'somewhere'}`),
       forget: async () => true,
       sessions: async () => [],
     };
@@ -173,6 +173,6 @@ describe('a workspace', () => {
     expect((await workbench.call(sessionId, CALL)).outcome).toBe('failed');
     await workbench.release(sessionId, { seq: 9, turn: 2 });
 
-    expect(done).toEqual(['rest ?']);
+    expect(done).toEqual(['rest 1']);
   });
 });

@@ -61,8 +61,11 @@ export function spoken(text: string, callId = 'call'): NewEvent {
 }
 
 /** A session with one message that waits, as the door would have started it. */
-export async function queuedSession({ sessions }: Pick<SqliteStore, 'sessions'>): Promise<SessionId> {
-  const origin = originOf({ createdAt: Date.now(), model: 'rehearsal/echo' });
+export async function queuedSession(
+  { sessions }: Pick<SqliteStore, 'sessions'>,
+  given: Partial<SessionOrigin> = {},
+): Promise<SessionId> {
+  const origin = originOf({ createdAt: Date.now(), model: 'rehearsal/echo', ...given });
   const hello: Command = { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } };
   await sessions.create(origin, (session) => decide(session, hello));
   return origin.id;

@@ -27,10 +27,11 @@ import type { Agents } from '../../sessions/agents.ts';
 import { type ContextWindows, planOf } from '../../models/model-table.ts';
 import { parseModel } from '../../sessions/model-name.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
+import { decide } from '../../sessions/lifecycle.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import type { Assignment, UnitAppended, UnitEvents } from '../../sessions/unit-wire.ts';
+import type { Assignment, UnitAppended, UnitCommand, UnitEvents } from '../../sessions/unit-wire.ts';
 import { statusOf } from '../fault-table.ts';
 import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
@@ -106,7 +107,7 @@ async function append(
   response: ServerResponse,
 ): Promise<void> {
   const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // U2
-  if (command.kind === 'completeTurn') await keepFiles(ports, unit, command.outcome);
+  if (command.kind === 'completeTurn') await keepFiles(ports, unit, command);
   const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
     unit.sessionId,
     unit.epoch,
@@ -117,14 +118,15 @@ async function append(
   send(response, 200, appended);
 }
 
+/** Not for a turn that goes on: its files would count as those of a turn that is over. */
 async function keepFiles(
   ports: UnitDoorPorts,
   { sessionId, epoch }: Unit,
-  outcome: TurnOutcome,
+  command: Extract<UnitCommand, { kind: 'completeTurn' }>,
 ): Promise<void> {
   const { session, head } = await ports.sessions.get(sessionId);
-  if (session.epoch !== epoch || session.status !== 'running') return; // the append says so
-  await ports.tools.checkpoint(sessionId, { seq: head, turn: session.turnCount }, outcome);
+  if (session.epoch !== epoch || decide(session, command).kind !== 'append') return; // the append says so
+  await ports.tools.checkpoint(sessionId, { seq: head, turn: session.turnCount }, command.outcome);
 }
 
 async function delta(

@@ -3,7 +3,22 @@
 /** A longer one is a list of files. */
 export const GLOB_CHARS_MAX = 1_024;
 
-/** For paths relative to the folder that is searched; a glob without "/" is matched with the name alone. */
+/** What is wrong with it, for the model; undefined when it can be taken. */
+export function defectOfGlob(glob: string): string | undefined {
+  if (glob === '' || glob.length > GLOB_CHARS_MAX || !glob.isWellFormed())
+    return `"glob" must have 1 to ${GLOB_CHARS_MAX} whole characters, for example *.ts.`;
+  try {
+    globOf(glob);
+    return undefined;
+  } catch (error) {
+    // all else is escaped
+    if (error instanceof SyntaxError)
+      return '"glob" has a range that goes backwards: write the lower character first, for example [a-z].';
+    throw error;
+  }
+}
+
+/** Of a glob without a defect. For paths relative to the folder that is searched; a glob without "/" is matched with the name alone. */
 export function globOf(glob: string): (path: string) => boolean {
   const isNegated = glob.startsWith('!');
   const plain = glob.slice(isNegated ? 1 : 0).replace(/^\.?\//, '');

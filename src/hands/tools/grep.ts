@@ -4,7 +4,7 @@
  */
 import { TOOL_OUTPUT_BYTES_MAX } from '../../kernel/limit.ts';
 import { CappedText } from '../capped-text.ts';
-import { GLOB_CHARS_MAX } from '../search/glob.ts';
+import { defectOfGlob } from '../search/glob.ts';
 import { patternOf } from '../search/pattern.ts';
 import { PatternRefused } from '../search/pattern-escape.ts';
 import { EXIT_REFUSED, type SearchRequest } from '../search/request.ts';
@@ -37,7 +37,8 @@ export const grepTool: Tool = {
     const pattern = textOf(input, 'pattern') ?? '';
     const glob = textOf(input, 'glob');
     const ignoreCase = input['ignore_case'] === true;
-    const defect = defectOfPattern(pattern, ignoreCase) ?? defectOfGlob(glob);
+    const defect =
+      defectOfPattern(pattern, ignoreCase) ?? (glob === undefined ? undefined : defectOfGlob(glob));
     if (defect !== undefined) return { ok: false, output: defect };
     const place = await existingPlace(sandbox, textOf(input, 'path') ?? '.');
     const shown = place.shown === '.' ? '' : place.shown;
@@ -59,12 +60,6 @@ function defectOfPattern(pattern: string, ignoreCase: boolean): string | undefin
       return `"pattern" is no regular expression that can be taken: ${error.message}.`;
     throw error;
   }
-}
-
-function defectOfGlob(glob: string | undefined): string | undefined {
-  if (glob === undefined || (glob !== '' && glob.length <= GLOB_CHARS_MAX && glob.isWellFormed()))
-    return undefined;
-  return `"glob" must have 1 to ${GLOB_CHARS_MAX} whole characters, for example *.ts.`;
 }
 
 function answerOf(said: string, end: CommandEnd): ToolAnswer {

@@ -2,7 +2,7 @@
 import type { MessagePlace, ModelMessage } from '../../brain/model.ts';
 import { type RenderedMessage, rendered } from './message-params.ts';
 
-/** `messages.3.content.1.tool_use.input`, `messages[3].content[1]`, `messages.3`. */
+/** `messages.3.content.1.tool_use.input`, `messages[3].content[1]`, `messages.[3].role`, `messages.3`. */
 const PATH = /\bmessages\.?\[?(\d{1,6})\]?(?:\.content\.?\[?(\d{1,6})\]?)?/;
 /** `messages: … at index 3`. */
 const INDEX = /\bmessages?\b[^.]{0,200}? (?:at )?index (\d{1,6})\b/;

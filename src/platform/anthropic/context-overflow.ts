@@ -11,7 +11,7 @@ const SAID: readonly RegExp[] = [
   /exceed_context_size|context size has been exceeded/, // llama.cpp #15780, LM Studio
   /maximum (context|prompt|model) length/, // OpenAI, vLLM, OpenRouter, DeepSeek, xAI, Mistral
   /(exceeds?|exceeded|exceeding|over|beyond|longer than|larger than|greater than|too long for|too large for)( the| of| this)*( model'?s?)?( maximum| max| configured| available| allowed| total)* ?(input )?(context|n_ctx)( length| size| window| limit)?\b/, // OpenAI, llama.cpp, LM Studio, Ollama, Together
-  /exceeds? (the )?maximum allowed input length/, // Together
+  /exceeds? (the )?maximum (allowed )?input length/, // Together, Databricks
   /context (window|length|size) (exceeds|exceeded|is only|limit)/, // MiniMax, Copilot
   /configured context size is/, // DS4
   /input tokens? (count |length )?(\(?\d[\d,]*\)? )?(exceeds?|is|of)\b.{0,60}(maximum|supports|max model len|limit)/, // Vertex, Gemini, SGLang, OpenAI ("Input tokens exceed the configured limit")
@@ -20,7 +20,11 @@ const SAID: readonly RegExp[] = [
   /reduce the length of (the|your) (messages|prompt|input)/, // Groq, Cerebras
   /range of input length should be/, // DashScope
   /too many (input |prompt )?tokens\b(?!.{0,40}(per|in) )/, // Cohere and others
-  /inputs? tokens \+ .{0,20}max_new_tokens/, // TGI
+  /inputs?[`'"]? tokens \+ .{0,20}max_new_tokens/, // TGI
+  /prompt exceeds max(imum)? length/, // z.ai
+  /trying to keep the first \d+ tokens|context length of only \d+/, // LM Studio
+  /expected maxlength: \d+, actual: \d+/, // Bedrock
+  /input tokens \d+ cannot exceed/, // watsonx
 ];
 /** A limit of the rate, not of one request: Groq says even "Request too large for model … on tokens per minute (TPM)". */
 const RATE = /(per|a|each)[ _-](second|minute|hour|day|month)|\b[tr]p[md]\b|rate[ _-]?limit|quota/;

@@ -118,7 +118,7 @@ const TYPE_BY_STATUS: Readonly<Record<number, string>> = {
 
 /** Messages API: details.error_code, or "You have reached your specified API usage limits. You will regain access on …" (claude-code #2127, #38035). */
 const SPENT =
-  /enforced_spend_limit|reached your (specified |workspace )?api usage limits|(spend|spending|usage) limit (has been |was )?(reached|exceeded)/i;
+  /enforced_spend_limit|reached your (specified |workspace )?api usage limits|(spend|spending|usage) limit (has been |was )?(reached|exceeded)|(exceeded|reached) (your|the) ([a-z]+ )?(spend|spending) limit/i;
 /** Messages API: "Your credit balance is too low"; OpenAI insufficient_quota; DeepSeek "Insufficient Balance"; OpenRouter "requires more credits". */
 const CREDITLESS =
   /credit balance is too low|insufficient[_ ](quota|balance|credits?|funds)|requires more credits|exceeded_current_quota|exceeded your current quota/i;
@@ -127,6 +127,9 @@ const HELD =
   /(organization|account) (has been|is) (disabled|suspended|on hold|deactivated)|organization_on_hold|account_(on_hold|suspended|deactivated)/i;
 /** Messages API: "Output blocked by content filtering policy"; Azure: content_filter. */
 const FILTERED = /blocked by content filter|content[_ ]filter(ing)? policy|\bcontent_filter\b/i;
+/** Bedrock: "The provided model identifier is invalid."; OpenAI and others: "The model `x` does not exist". */
+const MODELLESS =
+  /model identifier is invalid|\bmodel\b.{0,100} (does not exist|not found)|(unknown|invalid) model\b/i;
 /** What is said about a key, a model or the load is about that, whatever its words resemble. */
 const NEVER_TOO_LONG: ReadonlySet<Kind | undefined> = new Set([KEY_REFUSED, NO_CREDIT, UNKNOWN, OVERLOADED]);
 
@@ -145,6 +148,7 @@ export function kindOf(said: Said, status: number | undefined): Kind {
   if (tooLarge && typed === undefined) return speaksOfRate(words) ? RATE_LIMITED : CONTEXT_FULL;
   if (!NEVER_TOO_LONG.has(typed) && isContextOverflow(words)) return CONTEXT_FULL;
   if (given !== undefined) return given;
+  if (status === 400 && MODELLESS.test(words)) return UNKNOWN;
   if (said.type === 'invalid_request_error') return INVALID;
   return status === undefined || status >= 500 ? UNAVAILABLE : INVALID;
 }

@@ -9,12 +9,16 @@ const MESSAGE_CHARS_MAX = 4_000;
 /** A text that is no JSON, as part of a message of ours. */
 const PLAIN_CHARS_MAX = 300;
 const REQUEST_ID_CHARS_MAX = 200;
+/** Of a path into a request: its blocks are five steps down. */
+const PATH_STEPS_MAX = 10;
 
 export interface Said {
   readonly type?: string | undefined;
   /** A word of its own beside the type: `code`, `status`, or the service's `details.error_code`. */
   readonly code?: string | undefined;
   readonly message?: string | undefined;
+  /** Where in the request the fault is, where that is a field of its own: `param` (OpenAI), `loc` (FastAPI). */
+  readonly path?: string | undefined;
   /** An HTTP status inside the body: all that an error in mid-stream has. */
   readonly status?: number | undefined;
   /** What a proxy quotes of the service behind it. */
@@ -59,11 +63,21 @@ export function saidIn(value: unknown): Said | undefined {
     type,
     code,
     message: message === undefined ? undefined : bounded(message),
+    path: pathOf(error),
     status: statusOf(error['code']) ?? statusOf(error['status']),
     quoted: bounded(textOf(objectOf(error['metadata'])?.['raw']) ?? ''),
     appealUrl: textOf(details['appeal_url'])?.slice(0, PLAIN_CHARS_MAX),
     requestId,
   };
+}
+
+function pathOf({ param, loc }: JsonObject): string | undefined {
+  if (Array.isArray(loc))
+    return loc
+      .slice(0, PATH_STEPS_MAX)
+      .map((step) => String(step).slice(0, WORD_CHARS_MAX))
+      .join('.');
+  return word(param);
 }
 
 /** All of its words, to be searched. */

@@ -30,7 +30,7 @@ export function failureOfResponse(
     type: typeOf(said, status, kind),
     retriable,
     retryAfterMs: retryAfterMs(headers),
-    place: kind.code === 'MODEL_REQUEST_INVALID' ? locate(said.message ?? '') : undefined,
+    place: kind.code === 'MODEL_REQUEST_INVALID' ? locate([said.path, said.message].join(' ')) : undefined,
     requestId: requestIdOf(headers, said),
   });
 }

@@ -1,11 +1,10 @@
 /** Names and ids of tool calls as the service takes them back. What a model writes is neither, sometimes. */
+import { TOOL_USE_ID_CHARS_MAX } from '../../brain/model.ts';
 
 /** The service's own bound for the name of a tool. */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 const TOOL_NAME_CHARS_MAX = 128;
 const NAMELESS = 'invalid_tool';
-/** The service's own ids have thirty characters; some proxies put state of theirs into them. */
-const TOOL_ID_CHARS_MAX = 1_024;
 /** The service says a pattern and no length. */
 const TOOL_ID = /^[a-zA-Z0-9_-]+$/;
 /** Of a name or an id, in the form that replaces it: enough to recognise it. */
@@ -39,7 +38,7 @@ export class WireIds {
 
   /** `id`, or where that cannot be sent one that begins with `spare`, which has to be lawful. */
   take(id: string, spare: string): string {
-    if (id.length <= TOOL_ID_CHARS_MAX && TOOL_ID.test(id) && !this.#used.has(id)) {
+    if (id.length <= TOOL_USE_ID_CHARS_MAX && TOOL_ID.test(id) && !this.#used.has(id)) {
       this.#used.add(id);
       return id;
     }

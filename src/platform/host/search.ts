@@ -176,11 +176,22 @@ interface LineHit {
   readonly isOther: boolean;
 }
 
-/** Of a pattern that goes over lines: each line of each match, no line twice. */
+/** Of a pattern that goes over lines: each line of each match in any of the forms, in their order, no line twice. */
 function* hitsInText(texts: readonly string[], expression: RegExp): Generator<LineHit, void> {
-  const text = texts.find((form) => firstHit(form, expression, 0) !== undefined);
-  if (text === undefined) return;
-  const isOther = text !== texts[0];
+  const forms = texts.map((text, index) => hitsInForm(text, expression, index > 0));
+  const next = forms.map((hits) => hits.next().value ?? undefined);
+  for (;;) {
+    const number = Math.min(...next.map((hit) => hit?.number ?? Infinity));
+    const first = next.find((hit) => hit?.number === number);
+    if (first === undefined) return;
+    yield first;
+    for (const [index, hits] of forms.entries()) {
+      if (next[index]?.number === number) next[index] = hits.next().value ?? undefined;
+    }
+  }
+}
+
+function* hitsInForm(text: string, expression: RegExp, isOther: boolean): Generator<LineHit, void> {
   let [number, counted] = [0, 0];
   for (let from = 0; from < text.length; ) {
     const hit = firstHit(text, expression, from);

@@ -10,22 +10,12 @@
  *    nothing of its successor, who refers to what the pointer led to and to what it has written itself, both not on that list.
  * G3 An upload that was cut leaves chunks and no file: it is nowhere referred to, and found by its chunks.
  */
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import {
-  type Collection,
-  type Db,
-  GridFSBucket,
-  MongoGridFSChunkError,
-  MongoRuntimeError,
-  ReadConcern,
-} from 'mongodb';
+import { type Collection, ReadConcern } from 'mongodb';
 import type { Clock } from '../../kernel/clock.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import type { Owners } from '../../supervisor/owners.ts';
 import {
   type Checkpoint,
-  CheckpointDamaged,
   ClaimLost,
   type ContentId,
   type LogPlace,
@@ -34,18 +24,13 @@ import {
   WorkspaceHeld,
 } from '../../supervisor/workspace-archive.ts';
 import type { MongoDatabase } from './database.ts';
-import { isDuplicateKey, translated, translateError } from './translate-error.ts';
+import { isDuplicateKey, translated } from './translate-error.ts';
+import { BUCKET, fileIdOf, WorkspaceContents } from './workspace-contents.ts';
 
-const BUCKET = 'workspace';
-/** One chunk is one round trip: larger than GridFS's 255 KiB, and small enough to be held a few times. */
-const CHUNK_BYTES = 1024 * 1024;
 /** How often a living holder is looked at again while it saves. */
 const HOLDER_LOOK_MS = 200;
 /** An answer that most members must agree to is not waited for longer: without them there is none. */
 const AGREED_MS_MAX = 10_000;
-/** Contents removed by one command. */
-const REMOVED_AT_ONCE = 500;
-const CONTENT = /^\d{1,15}\/[0-9a-f]{64}$/;
 
 interface WorkspaceDocument {
   readonly _id: string;
@@ -58,9 +43,13 @@ interface WorkspaceDocument {
   readonly version: number;
   readonly root?: ContentId;
   readonly savedAt?: Date;
-  /** LogPlace. */
-  readonly seq?: number;
-  readonly turn?: number;
+  readonly place?: PlaceOfCheckpoint;
+}
+
+/** With what was saved at the same time: a server of an older version saves without a place, and leaves the one that it finds. */
+interface PlaceOfCheckpoint extends LogPlace {
+  readonly version: number;
+  readonly savedAt: Date;
 }
 
 interface Claimed {
@@ -80,7 +69,7 @@ export interface MongoWorkspaceArchivePorts {
 export class MongoWorkspaceArchive implements WorkspaceArchive {
   readonly #ports: MongoWorkspaceArchivePorts;
   readonly #workspaces: Collection<WorkspaceDocument>;
-  readonly #contents: Contents;
+  readonly #contents: WorkspaceContents;
 
   constructor(ports: MongoWorkspaceArchivePorts) {
     this.#ports = ports;
@@ -89,7 +78,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     const { client, db } = ports.database;
     const newest = client.db(db.databaseName, { readConcern: new ReadConcern('local') });
     this.#workspaces = newest.collection<WorkspaceDocument>(BUCKET);
-    this.#contents = new Contents(newest);
+    this.#contents = new WorkspaceContents(newest);
   }
 
   async claim(sessionId: SessionId, waitMs: number, signal?: AbortSignal): Promise<WorkspaceClaim> {
@@ -170,13 +159,16 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const keptIds = new Set([next, ...kept].map((content) => fileIdOf(sessionId, content)));
         const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // G2: before
         const version = current.root === next ? current.version : current.version + 1;
-        const pointed = { version, root: next, savedAt: new Date(this.#ports.clock.now()), ...place };
-        if (!(await this.#point(own, pointed, isHeldOn))) {
+        const savedAt = new Date(this.#ports.clock.now());
+        const pointed = { version, root: next, savedAt };
+        const placed = place === undefined ? undefined : { ...place, version, savedAt };
+        if (!(await this.#point(own, pointed, placed, isHeldOn))) {
           // forgotten meanwhile: nobody comes after this one to remove what it wrote since
           if (!(await this.#isThere(sessionId))) await contents.remove([...begun]);
           throw new ClaimLost(); // K2
         }
-        current = { ...current, ...pointed };
+        const { place: _before, ...rest } = current;
+        current = { ...rest, ...pointed, ...(placed === undefined ? {} : { place: placed }) };
         for (const id of garbage) whole.delete(id);
         await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
         return { version, root: next };
@@ -193,9 +185,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         return root === undefined ? undefined : { version, root };
       },
       get age() {
-        const { savedAt, seq, turn } = current;
-        const place = seq === undefined || turn === undefined ? undefined : { seq, turn };
-        return savedAt === undefined ? undefined : { savedAt: savedAt.getTime(), place };
+        const { savedAt } = current;
+        return savedAt === undefined ? undefined : { savedAt: savedAt.getTime(), place: placeIn(current) };
       },
       read: (content) => contents.read(fileIdOf(sessionId, content)),
       async write(sha256, bytes) {
@@ -226,11 +217,17 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
   /** Sets the pointer and gives the claim back, unless it is held on, in one step; false when the claim is lost. */
   async #point(
     own: { _id: string; holder: string; claim: number },
-    pointed: Partial<WorkspaceDocument> & Checkpoint,
+    pointed: Checkpoint & { readonly savedAt: Date },
+    place: PlaceOfCheckpoint | undefined,
     isHeldOn: boolean,
   ): Promise<boolean> {
-    const givesBack = isHeldOn ? {} : { $unset: { holder: '' as const } };
-    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: pointed, ...givesBack });
+    const { matchedCount } = await this.#workspaces.updateOne(own, {
+      $set: { ...pointed, ...(place === undefined ? {} : { place }) },
+      $unset: {
+        ...(isHeldOn ? {} : { holder: '' as const }),
+        ...(place === undefined ? { place: '' as const } : {}),
+      },
+    });
     if (matchedCount > 0) return true;
     if (isHeldOn) return false;
     // the answer of an update that was made may have been lost on the way: then nobody else has claimed it since
@@ -240,72 +237,13 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
   }
 }
 
-/** The GridFS bucket. */
-class Contents {
-  readonly #db: Db;
-  readonly #bucket: GridFSBucket;
-
-  /** GridFS takes no read concern of its own: it reads as its database does. */
-  constructor(db: Db) {
-    this.#db = db;
-    this.#bucket = new GridFSBucket(db, { bucketName: BUCKET, chunkSizeBytes: CHUNK_BYTES });
-  }
-
-  async *read(id: string): AsyncIterable<Uint8Array> {
-    try {
-      yield* this.#bucket.openDownloadStream(id as never); // the driver's types know ObjectIds only
-    } catch (cause) {
-      if (!isMissing(cause)) throw translateError(cause);
-      throw new CheckpointDamaged('a part is missing in the database', cause);
-    }
-  }
-
-  async write(
-    id: string,
-    sessionId: SessionId,
-    bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  ): Promise<void> {
-    const upload = this.#bucket.openUploadStreamWithId(id as never, sessionId); // as above
-    await pipeline(Readable.from(bytes, { objectMode: false }), upload);
-  }
-
-  /** All that there is of a session, what was cut included (G3). */
-  async of(sessionId: SessionId): Promise<string[]> {
-    const db = this.#db;
-    const files = await db
-      .collection<{ _id: string }>(`${BUCKET}.files`)
-      .find({ filename: sessionId }, { projection: { _id: 1 } })
-      .toArray();
-    const range = { $gte: `${sessionId}/`, $lt: `${sessionId}0` }; // '0' comes after '/'
-    const withChunks = await db
-      .collection<{ files_id: string }>(`${BUCKET}.chunks`)
-      .distinct('files_id', { files_id: range });
-    return [...new Set([...files.map(({ _id }) => _id), ...withChunks])];
-  }
-
-  async remove(ids: readonly string[]): Promise<void> {
-    const db = this.#db;
-    for (let from = 0; from < ids.length; from += REMOVED_AT_ONCE) {
-      const some = ids.slice(from, from + REMOVED_AT_ONCE);
-      await db.collection<{ _id: string }>(`${BUCKET}.files`).deleteMany({ _id: { $in: some } });
-      await db.collection<{ files_id: string }>(`${BUCKET}.chunks`).deleteMany({ files_id: { $in: some } });
-    }
-  }
-}
-
-/** Only what a claim's `write` can have answered: a manifest that says anything else leads nowhere (K4). */
-function fileIdOf(sessionId: SessionId, content: ContentId): string {
-  if (!CONTENT.test(content)) throw new CheckpointDamaged('it refers to a part that cannot be');
-  return `${sessionId}/${content}`;
+/** Of the checkpoint; what was left there by an earlier one is none. */
+function placeIn({ version, savedAt, place }: WorkspaceDocument): LogPlace | undefined {
+  if (place?.version !== version || place.savedAt.getTime() !== savedAt?.getTime()) return undefined;
+  return { seq: place.seq, turn: place.turn };
 }
 
 function noneIfHeld(error: unknown): null {
   if (isDuplicateKey(error)) return null;
   throw error;
-}
-
-/** The driver has no class of its own for a file that is not there. */
-function isMissing(error: unknown): boolean {
-  if (error instanceof MongoGridFSChunkError) return true;
-  return error instanceof MongoRuntimeError && error.message.startsWith('FileNotFound');
 }

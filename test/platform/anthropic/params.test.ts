@@ -320,6 +320,8 @@ describe('the place that the service names', () => {
     ['messages.1.content.0: Invalid `signature` in `thinking` block', { message: 1, block: 1 }],
     ['messages.1.content.1.tool_use.input: Input should be a valid dictionary', { message: 1, block: 3 }],
     ['messages[1].content[2].name: no', { message: 1, block: 4 }],
+    ['messages.[2].role no', { message: 2 }],
+    ['body.messages.1.content.2 no', { message: 1, block: 4 }],
     ['messages.2.content.2: text is bad', { message: 2, block: 0 }],
     ['messages.2: all messages must have non-empty content', { message: 2 }],
     ['messages: text content at index 1 is bad', { message: 1 }],

@@ -15,6 +15,16 @@ describe('a request that is longer than the context', () => {
       'input length and `max_tokens` exceed context limit: 188240 + 32000 > 200000, decrease input length or `max_tokens` and try again',
     ],
     ['Messages API', 413, 'Request exceeds the maximum size'],
+    ['TGI', 422, '`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 9000 `inputs` tokens'],
+    ['z.ai', 400, 'Prompt exceeds max length'],
+    [
+      'LM Studio',
+      400,
+      'Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough.',
+    ],
+    ['Bedrock', 400, 'Malformed input request: expected maxLength: 200000, actual: 250000'],
+    ['watsonx', 400, 'the number of input tokens 9000 cannot exceed the total tokens limit 8192'],
+    ['Databricks', 400, 'Prompt length: 9000 exceeds maximum input length 8192'],
     ['Bedrock', 400, 'Input is too long for requested model.'],
     [
       'Bedrock',
@@ -224,6 +234,27 @@ describe('an account that cannot pay', () => {
       expect(failure.message).toContain('2026-12-01 at 00:00 UTC');
     },
   );
+
+  test('has reached a limit of its spending in other words', () => {
+    const said = 'You have exceeded your monthly spend limit for this workspace.';
+    expect(failureOfResponse(429, {}, JSON_OF('rate_limit_error', said))).toMatchObject({
+      code: 'MODEL_SPEND_LIMIT',
+      retriable: false,
+    });
+  });
+
+  test.each([
+    ['param', { error: { message: 'No.', type: 'invalid_request_error', param: 'messages.[3].role' } }],
+    ['loc', { detail: [{ loc: ['body', 'messages', 3, 'role'], msg: 'No.' }] }],
+  ])('says in a field of its own where the fault is: %s', (_, body) => {
+    const places: string[] = [];
+    failureOfResponse(422, {}, JSON.stringify(body), (words) => {
+      places.push(words);
+      return undefined;
+    });
+
+    expect(places[0]).toMatch(/messages\.\[?3\]?\.role/);
+  });
 
   test.each([
     [

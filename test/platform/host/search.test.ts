@@ -76,6 +76,21 @@ it('finds a letter in each of its forms and encodings', () => {
     expect(find(pattern).match(/^\w+(?=:1:)/gm)).toEqual(['composed', 'decomposed', 'latin']);
 });
 
+it('finds matches over lines in each form of a text that has several', () => {
+  put('both', 'caf\u00e9\nx\ny\ncafe\u0301\nx\ncaf\u00e9\nx\n');
+  put('latin', Buffer.from('caf\xe9\nx\ncafe\nx\n', 'latin1'));
+
+  const linesOf = (pattern: string, at: string) =>
+    find(pattern, { at })
+      .match(/(?<=:)\d+(?=:)/g)
+      ?.map(Number);
+  for (const pattern of ['caf\u00e9\\nx', 'cafe\u0301\\nx'])
+    expect(linesOf(pattern, 'both')).toEqual([1, 2, 4, 5, 6, 7]);
+  expect(linesOf('caf.\\nx', 'latin')).toEqual([1, 2, 3, 4]);
+  expect(linesOf('caf[\u00e9\ufffde]\\nx', 'latin')).toEqual([1, 2, 3, 4]);
+  expect(linesOf('caf[\u00e9e]\\nx', 'latin')).toEqual([1, 2, 3, 4]);
+});
+
 it('shows a match in a long line with what is around it, and goes on with the other files', () => {
   put('a.js', `${'x'.repeat(700_000)}needle${'😀'.repeat(300_000)}\n`);
   put('b.js', 'needle\n');

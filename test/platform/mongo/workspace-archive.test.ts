@@ -17,6 +17,24 @@ const WRITES = ['insert', 'update', 'delete', 'findAndModify'];
 await mongoSuite('workspaces in MongoDB', (server) => {
   workspaceArchiveContract({ name: server.name, open: () => openArchive(server.uri()) });
 
+  it('knows no place of a checkpoint that a server of an older version has made', async () => {
+    const world = await openArchive(server.uri());
+    const sessionId = newId('session');
+    const claim = await (await world.as('a')).claim(sessionId, 0);
+    const root = await claim.write('a'.repeat(64), [Buffer.from('root')]);
+    await claim.settle(root, new Set(), { seq: 7, turn: 1 });
+    // as it sets the pointer, with other files and then with the same
+    const workspaces = world.database.db.collection<{ _id: string }>('workspace');
+    for (const version of [2, 1]) {
+      const pointed = { version, root, savedAt: new Date(2 ** 41 + version) };
+      await workspaces.updateOne({ _id: sessionId }, { $set: pointed });
+      const next = await (await world.as('b')).claim(sessionId, 0);
+      expect(next.age).toEqual({ savedAt: 2 ** 41 + version, place: undefined });
+      await next.release();
+    }
+    await world.close();
+  });
+
   it('reads what the primary has, and writes to a majority', async () => {
     const uri = server.uri();
     const world = await openArchive(uri);
