@@ -21,8 +21,8 @@ export const KNOWN_FAULTS = [
   'slot that waits by a wrong clock',
   'lease that nobody ends',
   'cancel replayed',
-  /** Hands that did not start have taken along what was to be told of their files: those started next say that these are of now. */
-  'lost files untold after a failed start',
+  /** Only hands know what is to be told of their files: did they not start, or could nothing be saved, the next ones begin with files of now. */
+  'lost files untold',
   /** A claim whose answer is lost stays with a server that does not know it, until that opens the workspace again or ends. */
   'workspace claimed unknowingly',
 ] as const;
@@ -176,7 +176,7 @@ export class Log {
     sessionId: SessionId,
     callId: string,
     files: ReadonlyMap<string, unknown>,
-    hadFailedStart: boolean,
+    mayBeUntold: boolean,
   ): void {
     const events = this.#sessions.get(sessionId)?.events ?? [];
     const told = events.findLastIndex(({ type }) => type === 'workspace.reverted');
@@ -185,7 +185,7 @@ export class Log {
       const result = JSON.parse(body) as { tool: string; callId: string; outcome: string }; // event-catalog.ts
       if (result.tool !== 'bash' || result.outcome !== 'ok' || files.has(result.callId)) continue;
       const what = `${sessionId}: ${callId} runs without what seq ${seq} did`;
-      if (hadFailedStart) return this.found('lost files untold after a failed start', what);
+      if (mayBeUntold) return this.found('lost files untold', what);
       return this.#world.violate('lost files are told', what);
     }
   }

@@ -31,7 +31,7 @@ export type ToolRuns = (
   callId: string,
   hands: SimNode,
   files: ReadonlyMap<string, unknown> | undefined,
-  hadFailedStart: boolean,
+  mayBeUntold: boolean,
 ) => () => void;
 
 export interface LauncherPorts {
@@ -116,7 +116,7 @@ export class SimLauncher implements Launcher {
     const workspace = await workspaces.open(sessionId, signal);
     await clock.sleep(world.dice.between(10, 300));
     if (signal?.aborted === true || this.#isBroken) {
-      workspaces.startFailed(sessionId);
+      workspaces.failed(sessionId);
       throw Object.assign(new Error('no hands'), { code: 'EAGAIN' });
     }
     this.#launched += 1;
@@ -128,7 +128,7 @@ export class SimLauncher implements Launcher {
       workspace,
       toolRuns: (callId, node) => {
         const files = workspaces.isHeldHere(sessionId) ? workspace.kept : undefined;
-        return toolRuns(sessionId, callId, node, files, workspaces.hadFailedStart(sessionId));
+        return toolRuns(sessionId, callId, node, files, workspaces.mayBeUntold(sessionId));
       },
     });
     this.hands.add(hands);

@@ -43,8 +43,8 @@ interface Archived {
     | undefined;
   /** Something was done that nobody knows of. */
   hasGap: boolean;
-  /** Hands did not start on it once: KNOWN_FAULTS in log.ts. */
-  hadFailedStart: boolean;
+  /** Hands did not start on it once, or what they left was not saved: KNOWN_FAULTS in log.ts. */
+  mayBeUntold: boolean;
   /** Whoever holds it does not know that it does: KNOWN_FAULTS. */
   isClaimLost: boolean;
 }
@@ -102,13 +102,14 @@ export class Workspaces implements Service {
     return archived !== undefined && archived.claims === this.#held.get(sessionId)?.claim;
   }
 
-  startFailed(sessionId: SessionId): void {
+  /** Hands did not start, or what they left is not saved. */
+  failed(sessionId: SessionId): void {
     const archived = this.#ports.archive.get(sessionId);
-    if (archived !== undefined) archived.hadFailedStart = true;
+    if (archived !== undefined) archived.mayBeUntold = true;
   }
 
-  hadFailedStart(sessionId: SessionId): boolean {
-    return this.#ports.archive.get(sessionId)?.hadFailedStart === true;
+  mayBeUntold(sessionId: SessionId): boolean {
+    return this.#ports.archive.get(sessionId)?.mayBeUntold === true;
   }
 
   /** Throws WorkspaceHeld, Outage. */
@@ -223,6 +224,7 @@ export class Workspaces implements Service {
       this.#owed.delete(sessionId);
     } catch (error) {
       this.#ports.unsaved(sessionId, error);
+      this.failed(sessionId);
       if (error instanceof ClaimLost) this.#owed.delete(sessionId);
       else this.#owed.add(sessionId);
     }
@@ -285,7 +287,7 @@ export class Workspaces implements Service {
   #tryClaim(sessionId: SessionId, seen: string | undefined): Claim | undefined {
     const { archive, owner } = this.#ports;
     const none = { holder: undefined, claims: 0, checkpoint: undefined };
-    const faults = { hasGap: false, hadFailedStart: false, isClaimLost: false };
+    const faults = { hasGap: false, mayBeUntold: false, isClaimLost: false };
     const archived: Archived = archive.get(sessionId) ?? { ...none, ...faults };
     archived.isClaimLost = false;
     const { holder, hasGap } = archived;
