@@ -8,10 +8,12 @@ import { Conversation } from './conversation.ts';
 export class LogView {
   readonly conversation: Conversation;
   readonly #listeners = new Set<() => void>();
+  readonly #epoch: number;
   #caughtUp = false;
 
   constructor(assignment: Assignment) {
     this.conversation = new Conversation(assignment);
+    this.#epoch = assignment.epoch;
   }
 
   /** True once everything that was in the log when the brain came has been read. */
@@ -21,7 +23,9 @@ export class LogView {
 
   absorb(batch: UnitEvents): void {
     for (const event of batch.events) this.conversation.absorb(event);
-    if (this.conversation.head >= batch.head) this.#caughtUp = true;
+    // Who reads the log for us may be behind and not know it: our own lease is in it, and was before we came.
+    const { head, session } = this.conversation;
+    if (head >= batch.head && session.epoch >= this.#epoch) this.#caughtUp = true;
     for (const listener of [...this.#listeners]) listener();
   }
 

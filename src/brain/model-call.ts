@@ -37,6 +37,8 @@ const TOOL_NAME_CHARS_MAX = 200;
 export interface RetryPace {
   readonly firstMs: number;
   readonly ceilingMs: number;
+  /** In [0, 1). Default: the system's. */
+  readonly random?: (() => number) | undefined;
 }
 export const RETRY_PACE: RetryPace = { firstMs: 500, ceilingMs: 20_000 };
 
@@ -162,6 +164,7 @@ export function failureEvent(
     firstMs: pace.firstMs * 2 ** call.failures,
     ceilingMs: pace.ceilingMs,
     heldMs: Infinity,
+    random: pace.random,
   });
   const waitMs = retryAfterMs > 0 ? retryAfterMs : backoff.nextMs(0);
   return retriedEvent(turnId, call, failure, waitMs, failure.type);

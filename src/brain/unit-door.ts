@@ -3,6 +3,7 @@
  * being restarted is back by then. Every request may be repeated, so nothing is lost or doubled by that.
  */
 import { Backoff } from '../kernel/backoff.ts';
+import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LINE_BYTES_MAX, type ToolResult } from '../hands/wire.ts';
 import type { Assignment, UnitAppended, UnitEvents } from '../sessions/unit-wire.ts';
@@ -25,11 +26,12 @@ const NEWLINE = 0x0a;
 class DoorFailure extends Error {}
 
 export function unitDoor(
-  ports: { readonly http: Http; readonly clock: Clock },
+  ports: { readonly http: Http; readonly clock: Clock; readonly chance?: Chance | undefined },
   token: string,
   patienceMs = PATIENCE_MS,
 ): Unit {
-  const { http, clock } = ports;
+  const { http, clock, chance } = ports;
+  const backoff = (): Backoff => new Backoff({ ...BACKOFF, random: chance?.random });
   const headers = { authorization: `Bearer ${token}` };
 
   const once = async (request: HttpRequest): Promise<HttpResponse> => {
@@ -38,7 +40,9 @@ export function unitDoor(
     return response;
   };
   const ask = async (request: HttpRequest): Promise<string> =>
-    patiently(clock, patienceMs, request.signal, async () => textOf(await once(request), LINE_BYTES_MAX));
+    patiently(clock, backoff(), patienceMs, request.signal, async () =>
+      textOf(await once(request), LINE_BYTES_MAX),
+    );
   const post = (path: string, body: unknown, signal: AbortSignal): Promise<string> =>
     ask({ method: 'POST', path, body: JSON.stringify(body), signal });
   const tool = (callId: string): string => `/unit/tools/${encodeURIComponent(callId)}`;
@@ -51,7 +55,7 @@ export function unitDoor(
 
     async follow(after, receive, signal) {
       let read = after;
-      await patiently(clock, patienceMs, signal, async (progressed) => {
+      await patiently(clock, backoff(), patienceMs, signal, async (progressed) => {
         const response = await once({ method: 'GET', path: `/unit/events?after=${read}`, signal });
         for await (const line of linesOf(response.body)) {
           const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
@@ -90,11 +94,11 @@ export function unitDoor(
 /** Repeats `work` while it fails to reach the door; returns what it returns, or undefined work when `signal` aborts. */
 async function patiently<T>(
   clock: Clock,
+  backoff: Backoff,
   patienceMs: number,
   signal: AbortSignal,
   work: (progressed: () => void) => Promise<T>,
 ): Promise<T> {
-  const backoff = new Backoff(BACKOFF);
   let failingSince = clock.now();
   for (;;) {
     const startedAt = clock.now();

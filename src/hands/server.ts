@@ -115,14 +115,14 @@ export class HandsServer {
 
   async #run(call: ToolCall, abort: AbortController): Promise<ToolResult> {
     const { clock } = this.#ports;
-    const startedAt = performance.now(); // the wall clock may be set in between
+    const startedAt = clock.monotonicNow(); // the wall clock may be set in between
     const timer = new AbortController();
     void clock.sleep(Math.min(call.timeoutMs, TIMEOUT_MS_MAX), timer.signal).then(() => {
       if (!timer.signal.aborted) abort.abort('timed_out' satisfies Stop);
     });
     const answer = await this.#answer(call, abort.signal);
     timer.abort();
-    const durationMs = Math.max(0, Math.round(performance.now() - startedAt));
+    const durationMs = Math.max(0, Math.round(clock.monotonicNow() - startedAt));
     if (!abort.signal.aborted) {
       const output = capText(answer.output, TOOL_OUTPUT_BYTES_MAX);
       return { outcome: answer.ok ? 'ok' : 'failed', output, exitCode: answer.exitCode, durationMs };

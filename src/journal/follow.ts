@@ -8,9 +8,9 @@
  * it has not taken waits in the log, and of what is being written it gets the text so far in one piece.
  * Throws SessionNotFound at the first step. Ends when `signal` aborts, `return()` is called, or the server's Live closes.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
+import { nextRound } from '../kernel/scheduler.ts';
 import { tail } from '../kernel/tail.ts';
 import { type DeltaFrame, draftKey, frameOf } from './draft.ts';
 import type { RecordedEvent } from './event.ts';
@@ -107,7 +107,7 @@ class Follower {
   /** Lets the event loop go round after each page: an embedded store answers at once, and a long history would hold up everybody. */
   async #history(after: number, limit: number): Promise<readonly RecordedEvent[]> {
     const events = await this.#ports.journal.read(this.#request.sessionId, { after, limit });
-    await setImmediate();
+    await nextRound(this.#ports.live.scheduler);
     return events;
   }
 

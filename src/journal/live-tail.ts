@@ -1,8 +1,8 @@
 /** The live end of one session's log; live.ts says what it promises. */
-import { setImmediate } from 'node:timers/promises';
 import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { nextRound, type Scheduler } from '../kernel/scheduler.ts';
 import { type Delta, type DeltaFrame, Drafts, frameOf } from './draft.ts';
 import type { RecordedEvent } from './event.ts';
 import type { Hint, Journal } from './journal.ts';
@@ -20,6 +20,7 @@ export interface LiveTailPorts {
   readonly sessionId: SessionId;
   readonly journal: Pick<Journal<never>, 'read' | 'head'>;
   readonly logger: Logger;
+  readonly scheduler: Scheduler;
   /** Told how many characters the kept events have grown by. */
   readonly fed: (chars: number) => void;
   /** Told when nobody may need this tail any more. */
@@ -130,7 +131,7 @@ export class LiveTail {
   /** Brings the head to where the journal is. Never rejects: an outage is logged, and the next poll tries again. */
   async #move(): Promise<void> {
     this.#moving = true;
-    const { sessionId, journal, logger } = this.#ports;
+    const { sessionId, journal, logger, scheduler } = this.#ports;
     try {
       // A hint from another process has said how far to read already.
       const isTold = this.#head !== undefined && this.#head < this.#target;
@@ -140,7 +141,7 @@ export class LiveTail {
         const events = await journal.read(sessionId, { after: this.#head, limit: PAGE_EVENTS_MAX });
         if (events.length === 0 || this.#closed) break; // the store that was asked is behind; the next poll sees it
         this.#feed(events);
-        await setImmediate(); // an embedded store answers at once, and a long way would hold up everybody
+        await nextRound(scheduler); // an embedded store answers at once, and a long way would hold up everybody
       }
     } catch (error) {
       if (this.#head === undefined) this.#fail(error);

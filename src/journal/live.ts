@@ -16,6 +16,7 @@
  */
 import type { SessionId } from '../kernel/id.ts';
 import { type Logger, silentLogger } from '../kernel/logger.ts';
+import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
 import type { Delta, Draft, DraftKind } from './draft.ts';
 import type { Hint, Journal } from './journal.ts';
 import { type LiveFrame, LiveTail } from './live-tail.ts';
@@ -36,9 +37,11 @@ export interface LiveOptions {
   readonly wire?: LiveWire | undefined;
   readonly logger?: Logger | undefined;
   readonly pollMs?: number | undefined;
+  readonly scheduler?: Scheduler | undefined;
 }
 
 export class Live {
+  readonly scheduler: Scheduler;
   readonly #journal: LiveOptions['journal'];
   readonly #logger: Logger;
   readonly #pollMs: number;
@@ -50,9 +53,11 @@ export class Live {
   /** Those that have not asked the journal in this round. */
   #unasked: LiveTail[] = [];
   #chars = 0;
-  #poll: NodeJS.Timeout | undefined;
+  #endPoll: (() => void) | undefined;
 
-  constructor({ journal, wire, logger = silentLogger, pollMs = POLL_MS }: LiveOptions) {
+  constructor(options: LiveOptions) {
+    const { journal, wire, logger = silentLogger, pollMs = POLL_MS, scheduler = systemScheduler } = options;
+    this.scheduler = scheduler;
     this.#journal = journal;
     this.#wire = wire;
     this.#logger = logger;
@@ -115,8 +120,8 @@ export class Live {
   close(): void {
     this.#endHints();
     this.#endDeltas?.();
-    clearInterval(this.#poll);
-    this.#poll = undefined;
+    this.#endPoll?.();
+    this.#endPoll = undefined;
     for (const tail of this.#tails.values()) tail.close();
     this.#tails.clear();
     this.#unasked = [];
@@ -130,11 +135,12 @@ export class Live {
       sessionId,
       journal: this.#journal,
       logger: this.#logger,
+      scheduler: this.scheduler,
       fed: (chars) => this.#fed(tail, chars),
       unused: () => this.#drop(tail),
     });
     this.#tails.set(sessionId, tail);
-    this.#poll ??= setInterval(() => this.#pollSome(), this.#pollMs);
+    this.#endPoll ??= this.scheduler.interval(this.#pollMs, () => this.#pollSome());
     return tail;
   }
 
@@ -170,7 +176,7 @@ export class Live {
     this.#tails.delete(tail.sessionId);
     if (this.#tails.size > 0) return;
     this.#unasked = [];
-    clearInterval(this.#poll);
-    this.#poll = undefined;
+    this.#endPoll?.();
+    this.#endPoll = undefined;
   }
 }

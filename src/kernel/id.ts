@@ -2,7 +2,8 @@
  * Identifiers: a prefix naming the kind, an underscore, 24 lower-case hex digits (the form of the v3 wire).
  * They are branded, so a session id cannot be passed where an agent id is meant.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { type Chance, systemChance } from './chance.ts';
 import { InvalidInput } from './fault.ts';
 
 declare const brand: unique symbol;
@@ -30,8 +31,8 @@ const SEQ_DIGITS = 11;
 const PATTERN = /^[0-9a-f]{24}$/;
 
 /** A fresh random id (96 bits). */
-export function newId<K extends IdKind>(kind: K): Id<K> {
-  return `${PREFIX[kind]}_${randomBytes(DIGITS / 2).toString('hex')}` as Id<K>; // brand: made here
+export function newId<K extends IdKind>(kind: K, chance: Chance = systemChance): Id<K> {
+  return `${PREFIX[kind]}_${chance.hex(DIGITS / 2)}` as Id<K>; // brand: made here
 }
 
 /** The id that everyone derives from the same parts; used where a crash must find the same id again. */

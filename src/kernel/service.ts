@@ -3,6 +3,7 @@
  * after everything it started has ended. `supervise` keeps one running: a run that throws is started again after a
  * backoff whose log level rises with the wait.
  */
+import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { Logger } from './logger.ts';
@@ -14,13 +15,15 @@ export interface Service {
 
 const BACKOFF: BackoffOptions = { firstMs: 100, ceilingMs: 30_000, heldMs: 5_000 };
 
+interface ServicePorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly chance?: Chance | undefined;
+}
+
 /** Runs `service` until `signal` aborts or a run returns; never rejects. */
-export async function supervise(
-  service: Service,
-  ports: { clock: Clock; logger: Logger },
-  signal: AbortSignal,
-): Promise<void> {
-  const backoff = new Backoff(BACKOFF);
+export async function supervise(service: Service, ports: ServicePorts, signal: AbortSignal): Promise<void> {
+  const backoff = new Backoff({ ...BACKOFF, random: ports.chance?.random });
   while (!signal.aborted) {
     const startedAt = ports.clock.now();
     try {
@@ -37,10 +40,7 @@ export async function supervise(
 }
 
 /** Starts services together; the returned function stops them and waits for all. */
-export function startServices(
-  services: readonly Service[],
-  ports: { clock: Clock; logger: Logger },
-): () => Promise<void> {
+export function startServices(services: readonly Service[], ports: ServicePorts): () => Promise<void> {
   const abort = new AbortController();
   const running = services.map((service) => supervise(service, ports, abort.signal));
   return async () => {

@@ -2,6 +2,7 @@
  * The use cases of sessions: start, send, cancel, archive, and what a brain and a supervisor may write. Each is one
  * atomic append whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log.
  */
+import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnIdOf } from '../kernel/id.ts';
@@ -74,6 +75,8 @@ export interface SessionPorts {
   readonly agents: Agents;
   readonly credentials: Credentials;
   readonly clock: Clock;
+  /** Default: the system's. */
+  readonly chance?: Chance | undefined;
   /** The providers for which the server holds a key of its own (ANTHROPIC_API_KEY …), for sessions without a credential. */
   readonly serverKeys: ReadonlySet<Provider>;
 }
@@ -87,7 +90,7 @@ export class Sessions {
 
   /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
   async start(request: StartSession): Promise<Started> {
-    const { sessions, agents, clock } = this.#ports;
+    const { sessions, agents, clock, chance } = this.#ports;
     const text = parseText('input', request.input, MESSAGE_BYTES_MAX);
     const key = parseKey('key', request.key);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
@@ -96,7 +99,7 @@ export class Sessions {
     const model = request.model ?? agent.revision.model;
     const credentialId = await this.#credentialFor(agent, model);
     const origin: SessionOrigin = {
-      id: idempotencyKey === undefined ? newId('session') : derivedId('session', idempotencyKey),
+      id: idempotencyKey === undefined ? newId('session', chance) : derivedId('session', idempotencyKey),
       createdAt: clock.now(),
       agentId: agent.id,
       agentRevision: agent.revision.number,

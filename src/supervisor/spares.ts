@@ -2,6 +2,7 @@
  * Brains that are started and loaded before anyone needs them, so that a session's first model call waits for no
  * process start. A spare holds no session, no token and no lease; losing one costs nothing.
  */
+import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
@@ -11,14 +12,21 @@ import { Backoff } from '../kernel/backoff.ts';
 
 const HELD_MS = 5_000;
 
+interface SparesPorts {
+  readonly launcher: Launcher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly chance?: Chance | undefined;
+}
+
 export class Spares implements Service {
   readonly name = 'spares';
-  readonly #ports: { launcher: Launcher; clock: Clock; logger: Logger };
+  readonly #ports: SparesPorts;
   readonly #wanted: number;
   readonly #ready: Brain[] = [];
   #wake: () => void = () => undefined;
 
-  constructor(ports: { launcher: Launcher; clock: Clock; logger: Logger }, wanted: number) {
+  constructor(ports: SparesPorts, wanted: number) {
     this.#ports = ports;
     this.#wanted = wanted;
   }
@@ -32,8 +40,9 @@ export class Spares implements Service {
 
   /** Keeps the pool full until told to stop; then stops the spares. */
   async run(signal: AbortSignal): Promise<void> {
-    const { launcher, clock, logger } = this.#ports;
-    const backoff = new Backoff({ firstMs: RETRY_FIRST_MS, ceilingMs: RETRY_LAST_MS, heldMs: HELD_MS });
+    const { launcher, clock, logger, chance } = this.#ports;
+    const pace = { firstMs: RETRY_FIRST_MS, ceilingMs: RETRY_LAST_MS, heldMs: HELD_MS };
+    const backoff = new Backoff({ ...pace, random: chance?.random });
     while (!signal.aborted) {
       if (this.#ready.length >= this.#wanted) {
         await this.#changed(signal);

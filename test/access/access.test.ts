@@ -15,7 +15,7 @@ beforeEach(() => {
   keys = [];
   access = new Access({
     keys: keyList(),
-    clock: { now: () => now, sleep: async () => undefined },
+    clock: { now: () => now, monotonicNow: () => now, sleep: async () => undefined },
     signingKey: randomBytes(32),
   });
 });

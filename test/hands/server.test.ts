@@ -65,7 +65,11 @@ class World {
       sandbox,
       kept,
       keptIsWhole: this.keptIsWhole,
-      clock: { now: () => this.clock.now(), sleep: (ms, signal) => this.clock.sleep(ms, signal) },
+      clock: {
+        now: () => this.clock.now(),
+        monotonicNow: () => this.clock.monotonicNow(),
+        sleep: (ms, signal) => this.clock.sleep(ms, signal),
+      },
       send: (message) => {
         this.journal.push(message.kind);
         this.sent.push(message);

@@ -94,6 +94,7 @@ describe('a workspace', () => {
     };
     const waiting = {
       now: () => 0,
+      monotonicNow: () => 0,
       sleep: async (ms: number, signal?: AbortSignal) => {
         sleeps.push(ms);
         if (!endWaits) await clock.sleep(60_000, signal);

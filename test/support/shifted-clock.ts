@@ -8,6 +8,10 @@ export class ShiftedClock implements Clock {
     return systemClock.now() + this.#aheadMs;
   }
 
+  monotonicNow(): number {
+    return systemClock.monotonicNow() + this.#aheadMs;
+  }
+
   pass(ms: number): void {
     this.#aheadMs += ms;
   }

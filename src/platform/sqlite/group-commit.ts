@@ -8,6 +8,7 @@
  * G4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  */
 import { type Database, LOCK_RETRY_MS, LOCK_WAIT_MS } from './database.ts';
+import { type Scheduler, systemScheduler } from '../../kernel/scheduler.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { isBusy } from './translate-error.ts';
 
@@ -37,15 +38,17 @@ export interface CommitHooks {
 export class GroupCommit {
   readonly #database: Database;
   readonly #hooks: CommitHooks;
+  readonly #scheduler: Scheduler;
   #waiting: Work[] = [];
-  #scheduled: NodeJS.Immediate | undefined;
+  #cancelScheduled: (() => void) | undefined;
   /** G4: set while the lock is held by another program. */
   #heldUp: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
   #closed = false;
 
-  constructor(database: Database, hooks: CommitHooks) {
+  constructor(database: Database, hooks: CommitHooks, scheduler: Scheduler = systemScheduler) {
     this.#database = database;
     this.#hooks = hooks;
+    this.#scheduler = scheduler;
   }
 
   add(work: Work): void {
@@ -74,14 +77,14 @@ export class GroupCommit {
       this.#failAll(
         new Outage('SQLITE_BUSY', 'The server stopped while another program held the data file.'),
       );
-    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
-    this.#scheduled = undefined;
+    this.#cancelScheduled?.();
+    this.#cancelScheduled = undefined;
   }
 
   #schedule(): void {
     if (this.#heldUp !== undefined) return; // its timer looks again
-    this.#scheduled ??= setImmediate(() => {
-      this.#scheduled = undefined;
+    this.#cancelScheduled ??= this.#scheduler.immediate(() => {
+      this.#cancelScheduled = undefined;
       if (this.#waiting.length > 0) this.#commit();
     });
   }

@@ -6,6 +6,7 @@
  * Readers and hints see memory and rows only between commits (J2).
  */
 import type { Clock } from '../../kernel/clock.ts';
+import type { Scheduler } from '../../kernel/scheduler.ts';
 import type { SessionId, TurnId } from '../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
@@ -35,6 +36,7 @@ export interface SqliteJournalOptions {
   readonly caps: LogCaps;
   /** Sessions kept in memory; fewer only in tests. */
   readonly loadedMax?: number | undefined;
+  readonly scheduler?: Scheduler | undefined;
 }
 
 type Created = SessionEntry & { readonly created: boolean };
@@ -50,17 +52,18 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   /** What the running commit has changed. */
   #touched = new Set<Loaded>();
 
-  constructor({ database, clock, caps, loadedMax }: SqliteJournalOptions) {
+  constructor({ database, clock, caps, loadedMax, scheduler }: SqliteJournalOptions) {
     this.#clock = clock;
     this.#caps = caps;
     this.#sessions = new SessionTable(database);
     this.#events = new EventTable(database);
     this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
-    this.#commits = new GroupCommit(database, {
+    const hooks = {
       beforeCommit: () => this.#saveRecords(),
       committed: () => this.#tell(),
       rolledBack: () => this.#forgetTouched(),
-    });
+    };
+    this.#commits = new GroupCommit(database, hooks, scheduler);
   }
 
   append(sessionId: SessionId, request: AppendRequest<Session>): Promise<Appended<Session>> {

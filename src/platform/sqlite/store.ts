@@ -1,5 +1,6 @@
 /** The embedded default: every record port of Holdfast over one SQLite file, or in memory for tests. */
 import { type Clock, systemClock } from '../../kernel/clock.ts';
+import type { Scheduler } from '../../kernel/scheduler.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
@@ -26,6 +27,8 @@ export interface SqliteOptions {
   readonly loadedMax?: number | undefined;
   /** Receives of a message before it is a dead letter (webhooks/queue.ts, Q6). */
   readonly receiveCountMax?: number | undefined;
+  /** Default: the system's. */
+  readonly scheduler?: Scheduler | undefined;
 }
 
 export interface SqliteStore {
@@ -49,12 +52,14 @@ export function openSqlite({
   caps,
   loadedMax,
   receiveCountMax,
+  scheduler,
 }: SqliteOptions): SqliteStore {
   const database = Database.open(path);
   const journal = new SqliteJournal({
     database,
     clock,
     loadedMax,
+    scheduler,
     caps: { eventsMax: LOG_EVENTS_MAX, bytesMax: LOG_BYTES_MAX, ...caps },
   });
   return {

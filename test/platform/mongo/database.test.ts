@@ -406,7 +406,11 @@ await mongoSuite('a MongoDB database', (server) => {
       throw new MongoNetworkTimeoutError('no answer');
     };
 
-    const opening = open({ uri: server.uri(), steps: [endless], clock: { now: () => time, sleep } });
+    const opening = open({
+      uri: server.uri(),
+      steps: [endless],
+      clock: { now: () => time, monotonicNow: () => time, sleep },
+    });
 
     await expect(opening).rejects.toThrow(/has not finished a step of its schema for 15 minutes/);
     await expect(opening).rejects.toBeInstanceOf(DatabaseUnusable);
@@ -432,7 +436,7 @@ await mongoSuite('a MongoDB database', (server) => {
     });
     // It looks, and never beats.
     const sleep: Clock['sleep'] = (ms, signal) => systemClock.sleep(ms < 1_000 ? ms : 600_000, signal);
-    const unbeating: Clock = { now: () => 0, sleep };
+    const unbeating: Clock = { now: () => 0, monotonicNow: () => 0, sleep };
     const slow = open({ uri, clock: unbeating, steps: [async () => untilTakenOver] });
     const lock = await schema(uri);
     await eventually('it holds the lock', async () => (await lock.findOne())?.['lock'] !== undefined);
@@ -453,6 +457,7 @@ function fastClock(): Clock {
   const FASTER = 20;
   return {
     now: () => Date.now() * FASTER,
+    monotonicNow: () => systemClock.monotonicNow() * FASTER,
     sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal),
   };
 }
