@@ -35,10 +35,12 @@ await onEachStore((store) => {
 
 /**
  * A command that ran when the whole machine part died may be told as unknown; then the model's answers, which quote it,
- * differ. Everything else is the same.
+ * differ, and so may it be told that files are lost: nobody knows what that command did to them. Everything else is the same.
  */
 function withoutUnknown(lines: readonly string[]): readonly string[] {
-  return lines.map((line) =>
-    line.startsWith('tool.result') || line.startsWith('agent.message') ? (line.split(' ')[0] ?? '') : line,
-  );
+  return lines
+    .filter((line) => !line.startsWith('workspace.reverted'))
+    .map((line) =>
+      line.startsWith('tool.result') || line.startsWith('agent.message') ? (line.split(' ')[0] ?? '') : line,
+    );
 }

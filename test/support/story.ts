@@ -33,6 +33,7 @@ function tell({ type, body }: LogEvent): string {
     resultEventId: ____,
     toolUseId: _____,
     signature: ______,
+    requestId: _______,
     ...rest
   } = body;
   return `${type} ${JSON.stringify(rest)}`;
