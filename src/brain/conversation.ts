@@ -154,8 +154,7 @@ export class Conversation {
     this.#head = recorded.seq;
     const event = parsedEvent(recorded);
     this.#session = fold(this.#session, event) ?? this.#session; // a type of a later version folds to nothing
-    const isBefore = event.seq < this.#beginsSeq && event.type !== 'user.message';
-    if (!isBefore || event.type === 'brain.started') this.#apply(event);
+    if (event.seq >= this.#beginsSeq || event.type === 'user.message') this.#apply(event);
   }
 
   // oxlint-disable-next-line max-lines-per-function -- one case per event type: the switch is the table
@@ -187,7 +186,6 @@ export class Conversation {
         this.#progress = { ...this.#progress, last: undefined };
         this.#pinned.compacted();
         this.#compactedSeq = event.seq;
-        this.#throughSeq = event.body.throughSeq;
         return;
       case 'conversation.repaired': {
         this.#transcript.repairs.apply(event.body);
@@ -255,8 +253,7 @@ export class Conversation {
     if (purpose === 'compaction') return;
     // What the model declined the fallback is asked once more; what the fallback declined stands.
     const isAskedAgain = model !== undefined && !onFallback;
-    if (last?.stopReason === 'refusal' && !isAskedAgain && this.saysTools)
-      this.#transcript.retract('answer');
+    if (last?.stopReason === 'refusal' && !isAskedAgain && this.saysTools) this.#transcript.retract('answer');
     if (last !== undefined && (this.saysTools || cutOff(last))) this.#transcript.note(continuationOf(last));
     if (this.saysTools) this.#transcript.tellNews();
     else this.#transcript.dropNews(); // C5

@@ -90,7 +90,7 @@ export class WakeSearch {
         break;
       case 'turn.started':
         this.#turn = placeOf(event);
-        if (this.#answered && this.#worked && this.#ended) return true;
+        if (this.#worked && this.#ended) return true;
         break;
       default:
     }

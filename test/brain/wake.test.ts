@@ -9,6 +9,7 @@ import { requestOf } from '../../src/brain/model-call.ts';
 import { type AnswerBlock, ModelFailure } from '../../src/brain/model.ts';
 import type { OpenCall } from '../../src/brain/progress.ts';
 import { nextStep } from '../../src/brain/resume.ts';
+import type { BodyOf } from '../../src/journal/event.ts';
 import { randomOf } from '../support/random.ts';
 import { forever, type Play, PlayedModel, toolBlock } from './model-double.ts';
 import { settle } from './stage.ts';
@@ -27,6 +28,7 @@ async function live(seed: number): Promise<UnitDouble> {
   const random = randomOf(seed);
   const chance = (share: number): boolean => random.below(1_000) < share * 1_000;
   let calls = 0;
+  let isRefusing = false;
   const unit = new UnitDouble({ tool: () => Promise.resolve(ok(`result ${calls}`)) });
   const model = new PlayedModel(({ callId }): Play | string => {
     calls += 1;
@@ -34,6 +36,8 @@ async function live(seed: number): Promise<UnitDouble> {
       return chance(0.8) ? `The summary of all that was before call ${calls}.` : { stopReason: 'refusal' };
     if (chance(0.15)) unit.say(`steered ${calls}`);
     if (chance(0.05)) unit.say(`queued ${calls}`, 'queue');
+    if (isRefusing)
+      return { fails: new ModelFailure('MODEL_REQUEST_INVALID', 'No.', { type: 'x', retriable: false }) };
     if (chance(0.15)) return { stopReason: 'model_context_window_exceeded' };
     if (chance(0.08)) return { blocks: [{ kind: 'text', text: 'no' }], stopReason: 'refusal' };
     if (chance(0.1)) {
@@ -70,12 +74,20 @@ async function live(seed: number): Promise<UnitDouble> {
     if (chance(0.4)) unit.note({ type: 'session.hibernated', actor: SYSTEM, body: { epoch: 1 } });
     if (chance(0.2))
       unit.note({ type: 'workspace.reverted', actor: SYSTEM, body: { reason: 'x', savedAt: turn } });
+    if (chance(0.3)) unit.command({ kind: 'meter', usage: fullContext(`t${unit.session.turnCount}m1`) });
+    isRefusing = chance(isRefusing ? 0.6 : 0.15);
     unit.say(`say ${turn}`);
     if (chance(0.1))
       unit.command({ kind: 'cancel', actor: HUMAN }); // before it was begun
     else await settle(unit, model);
   }
   return unit;
+}
+
+/** So that the next turn begins with a compaction. */
+function fullContext(callId: string): BodyOf<'model.usage'> {
+  const none = { outputTokens: 0, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+  return { callId, model: 'echo', inputTokens: 160_000, ...none, complete: true };
 }
 
 /** All that comes of a conversation: the next step, and what is sent for it or would be. */
