@@ -7,7 +7,7 @@ import type { ModelAnswer, ModelMessage } from './model.ts';
 const COMPACT_AT_SHARE = 0.75;
 /**
  * However small the conversation is: with so many events since the last compaction, reading them again would be what a wake waits for
- * (docs/adr/0018). Two thousand short turns; services take no more than some ten thousand messages either.
+ * (docs/adr/0018). Two thousand short turns. A request has a bound of that kind, too: 100,000 messages (Messages API reference).
  */
 export const COMPACT_AT_EVENTS = 20_000;
 /** What a compaction may send: the window less one summary, which services count with the request. */

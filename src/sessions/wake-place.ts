@@ -8,13 +8,12 @@
  * WAKE-3 The place is a function of the last compaction and what is before it: brains that come later begin at the same one, so the
  *    prefix of their requests is the same.
  */
-import type { RecordedEvent } from '../journal/event.ts';
-import type { BodyOf } from '../journal/event.ts';
+import type { BodyOf, RecordedEvent } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import { nextRound, type Scheduler } from '../kernel/scheduler.ts';
 import { compacts } from './call-turn.ts';
+import type { Session } from './session.ts';
 
 export interface WakePlace {
   /** Up to here the beginning of the log is read first: it has the tools of the session, and what it is all about. */
@@ -24,6 +23,8 @@ export interface WakePlace {
   /** The turn.started that comes first. What stands between `after` and it counts only as far as it is said for that turn. */
   readonly turnSeq: number;
 }
+
+type TurnPlace = Pick<WakePlace, 'after' | 'turnSeq'>;
 
 /** Events read back for the last compaction: the brain condenses a conversation long before (brain/compaction.ts), and what a real one
  * has in so many is beyond any context. They take a second. */
@@ -40,6 +41,7 @@ const REQUEST_INVALID = 'MODEL_REQUEST_INVALID';
 
 /** Looks for the place: is shown the events of a log from its end on, one by one, until it has seen enough. */
 export class WakeSearch {
+  #seq = 0;
   #events = 0;
   #chars = 0;
   #compactedAfter: number | undefined;
@@ -50,20 +52,26 @@ export class WakeSearch {
   /** How the turns before ended. */
   #ended = false;
   #refused = 0;
-  #turn: Pick<WakePlace, 'after' | 'turnSeq'> | undefined;
+  #turn: TurnPlace | undefined;
 
   /** Whether a compaction was found: else the place is one where the conversation is cut. */
   get isCompacted(): boolean {
     return this.#compactedAfter !== undefined;
   }
 
-  /** Undefined when the log is to be read from event 1. */
-  get turn(): Pick<WakePlace, 'after' | 'turnSeq'> | undefined {
+  /** The best place so far. */
+  get turn(): TurnPlace | undefined {
     return this.#turn;
+  }
+
+  /** Of the event that was seen last. */
+  get seq(): number {
+    return this.#seq;
   }
 
   /** Answers whether it has seen enough. */
   see(event: RecordedEvent): boolean {
+    this.#seq = event.seq;
     this.#events += 1;
     this.#chars += event.body.length;
     if (this.#compactedAfter !== undefined) return this.#seeBefore(event, this.#compactedAfter);
@@ -101,19 +109,29 @@ export class WakeSearch {
 /** Undefined: the log is read from event 1, as a short one is. */
 export async function wakePlace(
   ports: { readonly journal: Pick<Journal<never>, 'read'>; readonly scheduler: Scheduler },
-  sessionId: SessionId,
-  head: number,
+  { session, head }: { readonly session: Pick<Session, 'id' | 'turn' | 'pending'>; readonly head: number },
 ): Promise<WakePlace | undefined> {
   const read = async (after: number, to: number): Promise<readonly RecordedEvent[]> => {
-    const events = await ports.journal.read(sessionId, { after, limit: to - after });
+    const events = await ports.journal.read(session.id, { after, limit: to - after });
     await nextRound(ports.scheduler); // an embedded store answers at once, and others are waiting
     return events;
   };
   const search = await searched(read, head);
-  if (search?.turn === undefined) return undefined;
-  const { after, turnSeq } = search.turn;
+  const place = search?.turn ?? (search === undefined ? undefined : betweenTurns(session, search.seq));
+  if (search === undefined || place === undefined) return undefined;
+  const { after, turnSeq } = place;
   const beginningTo = search.isCompacted ? await firstCall(read, after) : BEGINNING_EVENTS_MAX;
   return after <= beginningTo ? undefined : { beginningTo, after, turnSeq };
+}
+
+/** In very many events no turn was begun: what waits now is what there is to know, unless one still runs. */
+function betweenTurns(
+  { turn, pending }: Pick<Session, 'turn' | 'pending'>,
+  seq: number,
+): TurnPlace | undefined {
+  if (turn?.state === 'running') return undefined;
+  const turnSeq = Math.min(seq, pending?.fromSeq ?? seq);
+  return { turnSeq, after: turnSeq - 1 };
 }
 
 type Read = (after: number, to: number) => Promise<readonly RecordedEvent[]>;
@@ -153,7 +171,7 @@ async function firstCall(read: Read, before: number): Promise<number> {
   return to;
 }
 
-function placeOf(event: RecordedEvent): Pick<WakePlace, 'after' | 'turnSeq'> {
+function placeOf(event: RecordedEvent): TurnPlace {
   const { inputFromSeq } = bodyOf<'turn.started'>(event);
   return { turnSeq: event.seq, after: Math.max(0, Math.min(inputFromSeq, event.seq) - 1) };
 }

@@ -196,7 +196,8 @@ export class UnitDouble implements Unit {
   /** As sessions/wake-place.ts finds it in a log that is read. */
   #wakePlace(): WakePlace | undefined {
     const search = new WakeSearch();
-    if (!this.log.toReversed().some((event) => search.see(event)) || search.turn === undefined) return undefined;
+    if (!this.log.toReversed().some((event) => search.see(event)) || search.turn === undefined)
+      return undefined;
     const beginningTo = this.log.findIndex(({ type }) => type === 'model.started') + 1;
     return search.turn.after <= beginningTo ? undefined : { beginningTo, ...search.turn };
   }

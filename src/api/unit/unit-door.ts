@@ -243,7 +243,7 @@ async function assignment(
     plan: planOf(wireNameOf(session.model), settings, ports.contextWindows),
     fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth, ports.contextWindows) : undefined,
     limits: session.limits,
-    wake: await wakePlace({ journal, scheduler: live.scheduler }, session.id, head),
+    wake: await wakePlace({ journal, scheduler: live.scheduler }, { session, head }),
   };
 }
 
