@@ -4,7 +4,7 @@
  */
 import type { SessionId } from '../kernel/id.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
-import type { FilesAsOf, LogPlace } from './workspace-archive.ts';
+import type { FilesAsOf, LogPlace } from '../hands/workspace-archive.ts';
 
 /** How a process ended; `null` where the other one is set. */
 export interface Ended {

@@ -24,7 +24,7 @@ import { logPlaceOf } from './log-place.ts';
 import type { Spares } from './spares.ts';
 import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
-import type { LogPlace } from './workspace-archive.ts';
+import type { LogPlace } from '../hands/workspace-archive.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;

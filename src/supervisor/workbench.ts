@@ -18,7 +18,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { once } from '../kernel/tail.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
-import { type FilesAsOf, type LogPlace, WorkspaceHeld } from './workspace-archive.ts';
+import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../hands/workspace-archive.ts';
 import type { WorkspaceLog } from './workspace-log.ts';
 
 interface Bench {

@@ -1,4 +1,4 @@
-/** What every WorkspaceArchive must keep (src/supervisor/workspace-archive.ts K1-K5). */
+/** What every WorkspaceArchive must keep (src/hands/workspace-archive.ts K1-K5). */
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
@@ -9,7 +9,7 @@ import {
   type WorkspaceArchive,
   type WorkspaceClaim,
   WorkspaceHeld,
-} from '../../src/supervisor/workspace-archive.ts';
+} from '../../src/hands/workspace-archive.ts';
 
 export interface OpenArchive {
   /** The archive as the server of that owner has it, who lives from now on. */

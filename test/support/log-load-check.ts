@@ -9,7 +9,7 @@ import {
   type Page,
   type PageDocument,
   type SessionDocument,
-} from '../../src/platform/mongo/session-document.ts';
+} from '../../src/platform/mongo/journal/session-document.ts';
 import { openMongo } from '../../src/platform/mongo/store.ts';
 import type { LoadSession, LogLoad } from './log-load.ts';
 

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/kernel/logger.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { MongoJournal } from '../../../src/platform/mongo/journal.ts';
+import { MongoJournal } from '../../../src/platform/mongo/journal/journal.ts';
 import { TurnOver } from '../../../src/sessions/faults.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
