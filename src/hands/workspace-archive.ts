@@ -4,13 +4,13 @@
  * The archive knows contents and which of them are the checkpoint; what they mean (platform/host/workspace/workspace-manifest.ts) it
  * does not. A store without an archive leaves workspaces in the folder they are in. Contract: test/contracts/workspace-archive.ts.
  *
- * K1 A checkpoint is there whole or not at all: `keep` and `settle` change one document by compare-and-set, and only after its contents
+ * ARCHIVE-1 A checkpoint is there whole or not at all: `keep` and `settle` change one document by compare-and-set, and only after its contents
  *    are durable. Whatever ends before that leaves the checkpoint before it untouched.
- * K2 One holder at a time: whoever has a claim whose owner lives is waited for; the claim of an owner that is dead is taken over,
+ * ARCHIVE-2 One holder at a time: whoever has a claim whose owner lives is waited for; the claim of an owner that is dead is taken over,
  *    and then nothing that the old holder does reaches the checkpoint.
- * K3 What a checkpoint does not refer to is removed by the next `keep` or `settle` or by `forget`, wherever a crash left it.
- * K4 A content belongs to one session: no id leads to another's, and forgetting one session touches no other.
- * K5 When the claim of an owner that died is taken over, what its hands have done since the checkpoint is known to nobody else: the
+ * ARCHIVE-3 What a checkpoint does not refer to is removed by the next `keep` or `settle` or by `forget`, wherever a crash left it.
+ * ARCHIVE-4 A content belongs to one session: no id leads to another's, and forgetting one session touches no other.
+ * ARCHIVE-5 When the claim of an owner that died is taken over, what its hands have done since the checkpoint is known to nobody else: the
  *    session has a gap from then on, for good, unless the new claim turns out to be of the server that was killed (closeGap).
  */
 import { Fault } from '../kernel/fault.ts';
@@ -52,14 +52,14 @@ export type FilesAsOf =
       /** Absent when nothing was ever saved. */
       readonly savedAt?: number | undefined;
       readonly place: LogPlace;
-      /** Hands had them since, whose server died: what these have done is not in the log either (K5). */
+      /** Hands had them since, whose server died: what these have done is not in the log either (ARCHIVE-5). */
       readonly isCut: boolean;
     };
 
 export interface WorkspaceClaim {
   /** Counts the claims of the session: with the one before it, nobody was in between. */
   readonly number: number;
-  /** K5. `fresh`: since this very claim. */
+  /** ARCHIVE-5. `fresh`: since this very claim. */
   readonly gap: 'none' | 'fresh' | 'old';
   /** For a fresh gap: the files here are those that the dead owner left, with all that its hands remembered. */
   closeGap(): Promise<void>;
@@ -76,7 +76,7 @@ export interface WorkspaceClaim {
   write(sha256: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<ContentId>;
   /**
    * Makes `root` the checkpoint (the same root: leaves it as it is), gives the claim back, and removes every content that is
-   * not in `contents` (K1, K3). Throws ClaimLost with nothing changed when another owner has taken the claim over (K2). Without `place`
+   * not in `contents` (ARCHIVE-1, ARCHIVE-3). Throws ClaimLost with nothing changed when another owner has taken the claim over (ARCHIVE-2). Without `place`
    * the checkpoint has none: that of an earlier one would say that it is older than it is.
    */
   settle(root: ContentId, contents: ReadonlySet<ContentId>, place?: LogPlace): Promise<Checkpoint>;

@@ -24,7 +24,7 @@ export interface Brain {
   stop(): Promise<void>;
 }
 
-/** The hands of one session. Results are kept by call id over restarts (hands/wire.ts W1). */
+/** The hands of one session. Results are kept by call id over restarts (hands/wire.ts HANDS-1). */
 export interface Hands {
   readonly pid: number;
   readonly ended: Promise<Ended>;

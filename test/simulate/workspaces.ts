@@ -1,5 +1,5 @@
 /**
- * Workspaces as servers on one database share them (hands/workspace-archive.ts K1-K5, platform/local/workspace/checkpoints.ts C1-C5), with
+ * Workspaces as servers on one database share them (hands/workspace-archive.ts ARCHIVE-1 to ARCHIVE-5, platform/local/workspace/checkpoints.ts CHECKPOINT-1 to CHECKPOINT-5), with
  * kept results for files: a copy on each machine's disk, a checkpoint after each turn and when a session rests, one holder at a time.
  */
 import type { Kept } from '../../src/hands/kept-results.ts';

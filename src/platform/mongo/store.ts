@@ -20,7 +20,7 @@ export interface MongoOptions {
   readonly uri: string;
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
-  /** J6; smaller in tests. */
+  /** JOURNAL-6; smaller in tests. */
   readonly caps?: Partial<LogCaps> | undefined;
 }
 

@@ -76,7 +76,7 @@ await mongoSuite('after an election', (server) => {
     return { database, lagging, one: journal(), other: journal(), origin: originOf() };
   }
 
-  it('J4 J5 nothing is refused because of a record that is older than what was acknowledged', async () => {
+  it('JOURNAL-4 JOURNAL-5 nothing is refused because of a record that is older than what was acknowledged', async () => {
     const { database, lagging, one, other, origin } = await begin();
     const refuse = () => ({ kind: 'refuse', fault: new TurnOver() }) as const;
     const lease = {

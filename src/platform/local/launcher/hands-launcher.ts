@@ -39,7 +39,7 @@ export interface HandsOptions {
   /** Owns the workspace; it matters where the control plane is root. */
   readonly uid: number;
   readonly limits: HandsLimits;
-  /** Whether the results folder has every call that was ever started (hands/wire.ts W1). */
+  /** Whether the results folder has every call that was ever started (hands/wire.ts HANDS-1). */
   readonly resultsAreWhole: boolean;
   readonly filesAsOf: FilesAsOf;
   /** For commands that run in the open; the isolated ones see the programs of the system. */

@@ -2,13 +2,13 @@
  * Keeps the workspaces of this machine and their checkpoints in the archive together: the folder here is a copy that is used as
  * long as it stems from the newest checkpoint, and replaced when it does not.
  *
- * C1 A workspace is opened only under a claim, which is held until the checkpoint after its hands is made: no two servers work on one.
- * C2 What hands have written here is never lost to a failure of the archive: the folder stays, marked as changed, the claim with it,
+ * CHECKPOINT-1 A workspace is opened only under a claim, which is held until the checkpoint after its hands is made: no two servers work on one.
+ * CHECKPOINT-2 What hands have written here is never lost to a failure of the archive: the folder stays, marked as changed, the claim with it,
  *    and the checkpoint is tried again in the background and after the next hands. So also after a crash, if this server is back
  *    before another one has gone on from the checkpoint.
- * C3 What is done to one session's workspace is done one after the other.
- * C4 What is here of a session that was forgotten while this server was away is removed, and never saved again.
- * C5 Whoever opens a workspace is told how far into the log its files reach (FilesAsOf).
+ * CHECKPOINT-3 What is done to one session's workspace is done one after the other.
+ * CHECKPOINT-4 What is here of a session that was forgotten while this server was away is removed, and never saved again.
+ * CHECKPOINT-5 Whoever opens a workspace is told how far into the log its files reach (FilesAsOf).
  */
 import { WORKSPACE_BYTES_MAX, WORKSPACE_ENTRIES_MAX } from '../../../hands/limit.ts';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -68,7 +68,7 @@ export interface CheckpointsPorts {
 
 export interface OpenedWorkspace {
   readonly workspace: Workspace;
-  /** Whether the results folder has every call that was ever started (hands/wire.ts W1). */
+  /** Whether the results folder has every call that was ever started (hands/wire.ts HANDS-1). */
   readonly resultsAreWhole: boolean;
   readonly filesAsOf: FilesAsOf;
 }
@@ -86,7 +86,7 @@ export class Checkpoints implements Service {
   readonly #claims = new Map<SessionId, Held>();
   /** Sessions that rest and whose files here are newer than their checkpoint. */
   readonly #owed = new Set<SessionId>();
-  readonly #turns = new SessionTurns(); // C3
+  readonly #turns = new SessionTurns(); // CHECKPOINT-3
 
   constructor(ports: CheckpointsPorts) {
     this.#ports = ports;
@@ -108,7 +108,7 @@ export class Checkpoints implements Service {
         const { checkpoint, number } = claim;
         await forgetLiveHashes(workspace);
         await writeMarker(workspace.marker, { checkpoint, isDirty: true, claim: number }); // before any hands
-        this.#claims.set(sessionId, { claim, resultsAreWhole }); // C1
+        this.#claims.set(sessionId, { claim, resultsAreWhole }); // CHECKPOINT-1
         this.#owed.delete(sessionId);
         return { workspace, resultsAreWhole, filesAsOf };
       } catch (error) {
@@ -118,7 +118,7 @@ export class Checkpoints implements Service {
     });
   }
 
-  /** Makes a checkpoint of a session while its hands live, if it has any. Never rejects (C2); false when it could not be made. */
+  /** Makes a checkpoint of a session while its hands live, if it has any. Never rejects (CHECKPOINT-2); false when it could not be made. */
   checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {
     return this.#turns.take(sessionId, async () => {
       const held = this.#claims.get(sessionId);
@@ -126,7 +126,7 @@ export class Checkpoints implements Service {
     });
   }
 
-  /** Makes the checkpoint of a session whose hands have ended, if it had any. Never rejects (C2). */
+  /** Makes the checkpoint of a session whose hands have ended, if it had any. Never rejects (CHECKPOINT-2). */
   rest(sessionId: SessionId, place?: LogPlace): Promise<void> {
     return this.#turns.take(sessionId, async () => {
       const held = this.#claims.get(sessionId);
@@ -163,7 +163,7 @@ export class Checkpoints implements Service {
     }
   }
 
-  /** C4: looks at each of `copies` and takes it off the list, unless the archive did not answer. */
+  /** CHECKPOINT-4: looks at each of `copies` and takes it off the list, unless the archive did not answer. */
   async #dropForgotten(copies: Set<SessionId>, signal: AbortSignal): Promise<void> {
     const looking = new FewAtOnce(LOOKED_AT_ONCE);
     const look = (sessionId: SessionId): Promise<void> =>
@@ -182,7 +182,7 @@ export class Checkpoints implements Service {
     await looking.finish();
   }
 
-  /** C4; false when it was not forgotten, or when nothing is known about what is here. */
+  /** CHECKPOINT-4; false when it was not forgotten, or when nothing is known about what is here. */
   async #dropIfForgotten(sessionId: SessionId): Promise<boolean> {
     const { archive, workspaces } = this.#ports;
     const marker = await readMarker(workspaces.of(sessionId).marker);
@@ -198,7 +198,7 @@ export class Checkpoints implements Service {
     logger.info('workspace removed: its session was archived elsewhere', { sessionId });
   }
 
-  /** Whether every call that hands of the session have started is known here (K5 of the archive). */
+  /** Whether every call that hands of the session have started is known here (ARCHIVE-5 of the archive). */
   async #closedGap(sessionId: SessionId, claim: WorkspaceClaim): Promise<boolean> {
     if (claim.gap !== 'fresh') return claim.gap === 'none';
     const marker = await readMarker(this.#ports.workspaces.of(sessionId).marker);

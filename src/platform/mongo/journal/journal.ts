@@ -86,7 +86,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
     const drafted = await this.#draftOf(origin, decide);
     const { created, document } = await this.#sessions.create(drafted.document);
     if (created && document.head > 0) this.#landed(document._id, document.head, drafted.events);
-    if (created && document.full) throw new LogFull(document._id); // J6
+    if (created && document.full) throw new LogFull(document._id); // JOURNAL-6
     return { session: sessionOf(document), head: document.head, created };
   }
 

@@ -1,5 +1,5 @@
 /**
- * J5 for the pages that are no longer in a session's document: which append keys they used. Pages never change, so what is known
+ * Which append keys (JOURNAL-5) the pages used that are no longer in a session's document. Pages never change, so what is known
  * of them stays true, whatever other writers do.
  *
  * The keys of a short log are kept in mind, so that its appends need no look-up; those of a long one are looked up.

@@ -33,7 +33,7 @@ interface WholeBody {
 export interface PageDraftOptions {
   readonly now: number;
   readonly caps: LogCaps;
-  /** J5: keys that were used before, by their ids. Grows by those of the draft. */
+  /** JOURNAL-5: keys that were used before, by their ids. Grows by those of the draft. */
   readonly used: Map<string, StoredKey>;
   readonly writeId: string;
 }
@@ -108,14 +108,14 @@ export class PageDraft {
     return true;
   }
 
-  /** The order matters: a replay of one's own step succeeds whatever happened since (J5), and only then the epoch counts. */
+  /** The order matters: a replay of one's own step succeeds whatever happened since (JOURNAL-5), and only then the epoch counts. */
   #append({ key, epoch, decide }: AppendRequest<Session>): Appended<Session> | 'does not fit' {
     assertKey(key);
     const { session, head } = this.standing;
     const before = key === undefined ? undefined : this.#options.used.get(keyIdOf(session.id, key));
     if (before !== undefined)
       return { firstSeq: before.firstSeq, lastSeq: before.lastSeq, replayed: true, state: session };
-    if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // J4
+    if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // JOURNAL-4
     const decision = decide(session);
     if (decision.kind === 'refuse') throw decision.fault;
     if (decision.kind === 'nothing' || decision.events.length === 0)
@@ -123,7 +123,7 @@ export class PageDraft {
     const plan = planAppend(this.standing, decision.events, this.#options.now, this.#options.caps);
     if (!this.isEmpty && this.#events.length + plan.events.length > APPEND_EVENTS_MAX) return 'does not fit';
     this.#apply(plan, key);
-    if (plan.full) throw new LogFull(session.id); // J6
+    if (plan.full) throw new LogFull(session.id); // JOURNAL-6
     return { firstSeq: head + 1, lastSeq: this.standing.head, replayed: false, state: this.standing.session };
   }
 

@@ -88,7 +88,7 @@ export class SessionCollection {
 
   /**
    * The head as the primary has it, a majority or not: never behind anything that was acknowledged, which what a majority has can be
-   * after an election. For deciding, not for showing (J2).
+   * after an election. For deciding, not for showing (JOURNAL-2).
    */
   async newestHead(id: SessionId): Promise<number | undefined> {
     return (await this.#newestHead.add(id))?.head;

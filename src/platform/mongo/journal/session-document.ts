@@ -1,6 +1,6 @@
 /**
  * How a session lies in MongoDB (docs/adr/0011-mongo-layout.md): its document holds the record and the newest appends; older
- * appends are pages of their own. Everything that one append changes is in the one document, so it lands whole or not at all (J3).
+ * appends are pages of their own. Everything that one append changes is in the one document, so it lands whole or not at all (JOURNAL-3).
  */
 import type { Level } from '../../../journal/event-catalog.ts';
 import type { Actor, EventType, RecordedEvent } from '../../../journal/event.ts';
@@ -30,7 +30,7 @@ export interface StoredEvent {
   readonly whole?: { readonly id: string; readonly bytes: number } | undefined;
 }
 
-/** J5: `id` is "<session>/<append key>". */
+/** JOURNAL-5: `id` is "<session>/<append key>". */
 export interface StoredKey {
   readonly id: string;
   readonly firstSeq: number;
@@ -69,11 +69,11 @@ export interface SessionDocument {
   readonly wantedSince?: number | undefined;
   readonly state: SessionState;
   readonly head: number;
-  /** Of all bodies, spilled ones whole (J6). */
+  /** Of all bodies, spilled ones whole (JOURNAL-6). */
   readonly bytes: number;
   /** Of the last event. */
   readonly at: number;
-  /** J6: log.limit_reached is the last event. */
+  /** JOURNAL-6: log.limit_reached is the last event. */
   readonly full: boolean;
   /** The newest pages, ascending, up to the head. Those before the first of them are in `page`. */
   readonly tail: readonly Page[];

@@ -2,13 +2,13 @@
  * The appends of one session from this process, one write at a time. What arrives while a write is under way goes together into
  * the next one.
  *
- * A1 Every write is one update of the session's document that names the head it was decided on: of two writers who saw the same
- *    head one is refused, reads again and decides again (J1, J3, J4). A refusal, which writes nothing, counts only when the
+ * WRITER-1 Every write is one update of the session's document that names the head it was decided on: of two writers who saw the same
+ *    head one is refused, reads again and decides again (JOURNAL-1, JOURNAL-3, JOURNAL-4). A refusal, which writes nothing, counts only when the
  *    head it was decided on is the one in the database at that time.
- * A2 A write whose outcome nobody told is looked up by its id before anything else happens, and tried again under the same id,
- *    so that it lands at most once (J5).
- * A3 A page leaves the session's document only once it lies in `page` (tail.ts T1).
- * A4 Callers and hints hear of a write when a majority has it on disk (J2).
+ * WRITER-2 A write whose outcome nobody told is looked up by its id before anything else happens, and tried again under the same id,
+ *    so that it lands at most once (JOURNAL-5).
+ * WRITER-3 A page leaves the session's document only once it lies in `page` (tail.ts PAGE-1).
+ * WRITER-4 Callers and hints hear of a write when a majority has it on disk (JOURNAL-2).
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordedEvent } from '../../../journal/event.ts';
@@ -34,7 +34,7 @@ export interface WriterPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly caps: LogCaps;
-  /** Called after each write (A4). */
+  /** Called after each write (WRITER-4). */
   readonly landed: (sessionId: SessionId, head: number, events: readonly RecordedEvent[]) => void;
 }
 
@@ -105,7 +105,7 @@ export class SessionWriter {
       const draft = await this.#draft(known, waiting);
       const left = draft.take(waiting);
       const newest = draft.isEmpty ? await this.#ports.sessions.newestHead(this.#sessionId) : undefined;
-      const isDone = draft.isEmpty // A1: what writes nothing counts only on the newest head
+      const isDone = draft.isEmpty // WRITER-1: what writes nothing counts only on the newest head
         ? newest === known.standing.head
         : await this.#land(known, draft, patience);
       if (isDone) {
@@ -151,7 +151,7 @@ export class SessionWriter {
     return true;
   }
 
-  /** A2. */
+  /** WRITER-2. */
   async #moved(known: Known, page: Page, after: Standing, patience: Patience): Promise<boolean> {
     for (;;) {
       try {
@@ -185,7 +185,7 @@ export class SessionWriter {
       },
       unwanted: !wantsBrain(session),
       page,
-      keep: tail.keep + 1, // A3
+      keep: tail.keep + 1, // WRITER-3
       bytes: bytesOf(page) + RECORD_BYTES,
     };
   }

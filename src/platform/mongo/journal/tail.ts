@@ -2,7 +2,7 @@
  * The newest pages of one session, as they lie in its document: they are read with it, written with it, and stored as pages of
  * their own when there are many.
  *
- * T1 Only what is known to lie in `page` is let go of. What is stored twice is the same, since a page never changes.
+ * PAGE-1 Only what is known to lie in `page` is let go of. What is stored twice is the same, since a page never changes.
  */
 import type { SessionId } from '../../../kernel/id.ts';
 import type { OlderKeys } from './older-keys.ts';
@@ -64,11 +64,11 @@ export class Tail {
   /** The page has been written into the document. */
   add(page: Page): void {
     for (const held of this.#held) if (held.isStored) this.#older.add(held.page);
-    this.#held = [...this.#unstored(), { page, bytes: bytesOf(page), isStored: false }]; // T1
+    this.#held = [...this.#unstored(), { page, bytes: bytesOf(page), isStored: false }]; // PAGE-1
     this.#logged = (this.#held[0]?.page.firstSeq ?? page.firstSeq) - 1;
   }
 
-  /** J5: which of these keys were used in the session, by their ids, and by which append. */
+  /** JOURNAL-5: which of these keys were used in the session, by their ids, and by which append. */
   async usedKeys(keys: readonly string[]): Promise<Map<string, StoredKey>> {
     const used = new Map(this.#held.flatMap(({ page }) => (page.keys ?? []).map((key) => [key.id, key])));
     const others = keys.map((key) => keyIdOf(this.#sessionId, key)).filter((id) => !used.has(id));

@@ -4,14 +4,14 @@
  * Each process has one document in the collection `live` and replaces it with what it has to tell; one change stream per process
  * brings it what the others replaced. It holds one connection, whatever the number of sessions.
  *
- * H1 Everything here may be lost, doubled or late. Correctness never depends on it: follow reads the journal, and asks by itself.
- * H2 hint() and post() neither wait nor throw. One write is in flight at a time and one begins every BATCH_MS at most, without
+ * CHANNEL-1 Everything here may be lost, doubled or late. Correctness never depends on it: follow reads the journal, and asks by itself.
+ * CHANNEL-2 hint() and post() neither wait nor throw. One write is in flight at a time and one begins every BATCH_MS at most, without
  *    waiting for a majority or for a disk; what cannot be sent waits within bounds (live-outbox.ts).
- * H3 What this process wrote itself is not sent to it. Nothing from before the start is heard.
- * H4 Hearing goes on by itself after any failure: over a short one the driver resumes where it was, after a longer one it begins
+ * CHANNEL-3 What this process wrote itself is not sent to it. Nothing from before the start is heard.
+ * CHANNEL-4 Hearing goes on by itself after any failure: over a short one the driver resumes where it was, after a longer one it begins
  *    anew. What was missed then is found by the readers themselves, within the second in which they ask anyway (journal/live.ts);
  *    asking for all of them at once would only press a server that has just come back.
- * H5 What is not understood is ignored.
+ * CHANNEL-5 What is not understood is ignored.
  */
 import { randomBytes } from 'node:crypto';
 import type { ChangeStream, ChangeStreamDocument, Collection } from 'mongodb';
@@ -60,7 +60,7 @@ export class LiveChannel implements LiveWire {
   /** Begins at once; ends by close(). */
   constructor({ database, logger = silentLogger, clock = systemClock, origin }: LiveChannelOptions) {
     this.origin = origin ?? randomBytes(12).toString('hex');
-    this.#collection = database.db.collection('live', { writeConcern: { w: 1, journal: false } }); // H2
+    this.#collection = database.db.collection('live', { writeConcern: { w: 1, journal: false } }); // CHANNEL-2
     this.#logger = logger;
     this.#clock = clock;
     this.#running = Promise.all([this.#tell(this.#stop.signal), this.#hear(this.#stop.signal)]);
@@ -97,7 +97,7 @@ export class LiveChannel implements LiveWire {
     return () => void this.#deltaListeners.delete(entry);
   }
 
-  /** To be called before the database is closed. What was not sent yet is dropped (H1). */
+  /** To be called before the database is closed. What was not sent yet is dropped (CHANNEL-1). */
   async close(): Promise<void> {
     this.#stop.abort();
     const waited = new AbortController();
@@ -137,7 +137,7 @@ export class LiveChannel implements LiveWire {
     };
   }
 
-  /** H4. */
+  /** CHANNEL-4. */
   async #hear(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(BACKOFF);
     while (!signal.aborted) {
@@ -156,7 +156,7 @@ export class LiveChannel implements LiveWire {
   async #hearUntilItFails(signal: AbortSignal): Promise<void> {
     const others = {
       operationType: { $in: ['insert', 'replace'] },
-      'documentKey._id': { $ne: this.origin }, // H3
+      'documentKey._id': { $ne: this.origin }, // CHANNEL-3
     };
     const stream = this.#collection.watch([{ $match: others }], { maxAwaitTimeMS: AWAIT_MS });
     const hearing = (): void => {
@@ -177,7 +177,7 @@ export class LiveChannel implements LiveWire {
 
   #take(change: ChangeStreamDocument<LiveDocument>): void {
     if (change.operationType !== 'insert' && change.operationType !== 'replace') return;
-    const { hints, deltas } = batchOf(change.fullDocument); // H5
+    const { hints, deltas } = batchOf(change.fullDocument); // CHANNEL-5
     for (const { sessionId, ...delta } of deltas) {
       for (const { call } of this.#deltaListeners) call(sessionId, delta);
     }

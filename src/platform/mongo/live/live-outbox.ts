@@ -1,10 +1,10 @@
 /**
  * What this process has to tell the others and has not sent yet, and the document it is sent in.
  *
- * O1 Of a session only the newest head waits; deltas of one message, or of one call's thinking, that continue each other wait as one text.
- * O2 What waits is bounded, and so is its document: less than a MiB. Deltas that do not fit are dropped, and so are deltas that
+ * OUTBOX-1 Of a session only the newest head waits; deltas of one message, or of one call's thinking, that continue each other wait as one text.
+ * OUTBOX-2 What waits is bounded, and so is its document: less than a MiB. Deltas that do not fit are dropped, and so are deltas that
  *    have waited long: their message may have landed meanwhile. Hints have room of their own, so deltas never push one out.
- * O3 What stands in the collection may be by another version or by anyone: what is not understood is left out.
+ * OUTBOX-3 What stands in the collection may be by another version or by anyone: what is not understood is left out.
  */
 import { type Delta, draftKey } from '../../../journal/draft.ts';
 import type { Hint } from '../../../journal/journal.ts';
@@ -29,7 +29,7 @@ export interface LiveBatch {
 }
 
 export class LiveOutbox {
-  /** O1, the longest waiting first. */
+  /** OUTBOX-1, the longest waiting first. */
   readonly #hints = new Map<SessionId, number>();
   /** By session and draftKey. */
   readonly #deltas = new Map<string, SessionDelta>();
@@ -55,7 +55,7 @@ export class LiveOutbox {
     const waiting = this.#deltas.get(key);
     const joined = joinedOf(waiting, delta);
     const chars = this.#chars - (waiting?.text.length ?? 0) + joined.text.length;
-    if (chars > DELTA_CHARS_MAX || (waiting === undefined && this.#deltas.size >= DELTAS_MAX)) return; // O2
+    if (chars > DELTA_CHARS_MAX || (waiting === undefined && this.#deltas.size >= DELTAS_MAX)) return; // OUTBOX-2
     if (this.#deltas.size === 0) this.#deltasSince = now;
     this.#deltas.set(key, { sessionId, ...joined });
     this.#chars = chars;
@@ -63,7 +63,7 @@ export class LiveOutbox {
 
   /** All that waits; it waits no longer. */
   take(now: number): LiveBatch {
-    const isLate = now - this.#deltasSince > DELTA_AGE_MS_MAX; // O2
+    const isLate = now - this.#deltasSince > DELTA_AGE_MS_MAX; // OUTBOX-2
     const batch: LiveBatch = {
       hints: Array.from(this.#hints, ([sessionId, head]) => ({ sessionId, head })),
       deltas: isLate ? [] : [...this.#deltas.values()],
@@ -83,7 +83,7 @@ export class LiveOutbox {
   }
 }
 
-/** O1. A text from offset 0 starts the message again; one after a gap is of no use to anyone, what waits before the gap is. */
+/** OUTBOX-1. A text from offset 0 starts the message again; one after a gap is of no use to anyone, what waits before the gap is. */
 function joinedOf(waiting: Delta | undefined, delta: Delta): Delta {
   if (waiting === undefined || delta.offset === 0) return delta;
   const known = delta.offset - waiting.offset;
@@ -117,7 +117,7 @@ export function documentOf(batch: LiveBatch, number: number, now: number): Omit<
   return { format: FORMAT, at: new Date(now), number, hints, deltas, thinking };
 }
 
-/** O3. */
+/** OUTBOX-3. */
 export function batchOf(document: unknown): LiveBatch {
   const { format, hints, deltas, thinking } = recordOf(document);
   if (format !== FORMAT) return { hints: [], deltas: [] };

@@ -1,5 +1,5 @@
 /**
- * One document per message of the queue, with its id as `_id`, so that it is known once (Q5) in whatever state it is. A message
+ * One document per message of the queue, with its id as `_id`, so that it is known once (QUEUE-5) in whatever state it is. A message
  * changes its state by one write: it is live, dead or deleted, never two of them and never none.
  *
  * `fence` is the version of the claim (queue-groups.ts) that received it last. A receiver that was overtaken comes with a lower
@@ -71,7 +71,7 @@ export class QueueMessages {
     }
   }
 
-  /** The head of the claimed group after the claim has taken it, or killed it (Q6), or left it as it was. */
+  /** The head of the claimed group after the claim has taken it, or killed it (QUEUE-6), or left it as it was. */
   async takeHead({ group, version }: Claim, now: number): Promise<MessageDocument | undefined> {
     const isAhead = { $lt: ['$fence', version] };
     const isSpent = { $gte: ['$receiveCount', this.#receiveCountMax] };

@@ -1,9 +1,9 @@
 /**
  * The queue (webhooks/queue.ts) for those who run without SQS (docs/adr/0014-queue.md). A send is three writes: a place in its
- * group, the message, a word to the group that it is there. A receive claims a group that is due (Q4) and takes its head (Q3).
+ * group, the message, a word to the group that it is there. A receive claims a group that is due (QUEUE-4) and takes its head (QUEUE-3).
  *
  * A crash between any two writes leaves: a place that nobody has, which is passed over; a message that was not acknowledged,
- * which is received or is sent again (Q5); a claimed group, which is due again when the visibility ends (Q2).
+ * which is received or is sent again (QUEUE-5); a claimed group, which is due again when the visibility ends (QUEUE-2).
  */
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { LongPoll } from '../../../webhooks/long-poll.ts';
@@ -88,7 +88,7 @@ export class MongoQueue implements Queue {
     const receipt = receiptOf(text);
     if (receipt === undefined) return false;
     const until = this.#clock.now() + visibilityMs;
-    const changed = await translated(() => this.#groups.hold(receipt, until)); // Q7
+    const changed = await translated(() => this.#groups.hold(receipt, until)); // QUEUE-7
     if (changed && visibilityMs === 0) this.#poll.ring();
     return changed;
   }
@@ -133,7 +133,7 @@ export class MongoQueue implements Queue {
       this.#messages.bury(receipt.id, receipt, now),
       this.#messages.nextAt(receipt.group, receipt.id),
     ]);
-    if (!buried) return false; // Q7
+    if (!buried) return false; // QUEUE-7
     await this.#groups.release(receipt, nextAt, now);
     this.#poll.ring(); // the next of its group may be waited for
     return true;
@@ -162,7 +162,7 @@ export class MongoQueue implements Queue {
     const more = await Promise.allSettled(Array.from({ length: request.max - 1 }, () => this.#take(request)));
     // A failure among them does not take back what the others hold; it meets the next receive as well.
     const taken = [first, ...more.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []))];
-    // Q4: what took longer than its own visibility is lost, and may be in other hands.
+    // QUEUE-4: what took longer than its own visibility is lost, and may be in other hands.
     const now = this.#clock.now();
     return taken.filter(({ until }) => now < until).map(({ message }) => message);
   }
@@ -182,7 +182,7 @@ export class MongoQueue implements Queue {
   async #takeFrom(claim: Claim, now: number): Promise<ReceivedMessage | undefined> {
     for (;;) {
       const head = await this.#messages.takeHead(claim, now);
-      if (head?.state === 'dead') continue; // Q6: the next one
+      if (head?.state === 'dead') continue; // QUEUE-6: the next one
       if (head?.fence === claim.version) {
         const { _id: id, group, body, receiveCount, sentAt } = head;
         return { id, group, body, receipt: textOf({ ...claim, id }), receiveCount, sentAt };

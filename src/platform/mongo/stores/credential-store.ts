@@ -2,13 +2,13 @@
  * Credentials as records (secrets/credential-store.ts); the keys themselves are in the secret store. No transaction: every
  * change takes effect with the write of one document.
  *
- * C1 Who becomes a provider's default takes a number, larger than all before, and writes it into its own document as its
+ * DEFAULT-1 Who becomes a provider's default takes a number, larger than all before, and writes it into its own document as its
  *    `claim`. The credential with the largest claim is the default: a new one ends the old one without touching it, and two
  *    processes cannot both have written the largest. A number taken by someone who then crashed is never seen.
- * C2 Giving the default up keeps the claim and marks it `waived`: otherwise the one before would be the default again.
- * C3 Before a credential with a claim is deleted, its provider's `floor` is raised to the claim: claims up to the floor do
+ * DEFAULT-2 Giving the default up keeps the claim and marks it `waived`: otherwise the one before would be the default again.
+ * DEFAULT-3 Before a credential with a claim is deleted, its provider's `floor` is raised to the claim: claims up to the floor do
  *    not count. After a crash between the two the credential is there and is not the default; deleting it again ends it.
- * C4 The floor is read after the largest claim, so one who reads during a deletion does not see an older default rise.
+ * DEFAULT-4 The floor is read after the largest claim, so one who reads during a deletion does not see an older default rise.
  */
 import type { Collection, Db } from 'mongodb';
 import { assert } from '../../../kernel/assert.ts';
@@ -27,13 +27,13 @@ interface CredentialDocument extends Omit<Credential, 'id' | 'isDefault'> {
   readonly _id: CredentialId;
   /** Raised by every change: what compare-and-set compares. */
   readonly version: number;
-  /** C1; absent: never was the default. */
+  /** DEFAULT-1; absent: never was the default. */
   readonly claim?: number | undefined;
-  /** C2. */
+  /** DEFAULT-2. */
   readonly waived?: true | undefined;
 }
 
-/** C3. */
+/** DEFAULT-3. */
 interface FloorDocument {
   readonly _id: Provider;
   readonly floor: number;
@@ -58,7 +58,7 @@ export class MongoCredentialStore implements CredentialStore {
   ): Promise<{ readonly created: boolean; readonly credential: Credential }> {
     return translated(async () => {
       const find = () => this.#credentials.findOne({ _id: credential.id });
-      const claim = credential.isDefault ? await this.#nextClaim() : undefined; // C1
+      const claim = credential.isDefault ? await this.#nextClaim() : undefined; // DEFAULT-1
       const made = await insertOnce(this.#credentials, documentOf(credential, { version: 1, claim }), find);
       if (made.inserted) return { created: true, credential };
       return { created: false, credential: await this.#told(made.there) };
@@ -116,7 +116,7 @@ export class MongoCredentialStore implements CredentialStore {
         const found = await this.#credentials.findOne({ _id: id });
         if (found === null) return { done: undefined };
         const told = await this.#told(found);
-        if (found.claim !== undefined) await this.#raiseFloor(found.provider, found.claim); // C3
+        if (found.claim !== undefined) await this.#raiseFloor(found.provider, found.claim); // DEFAULT-3
         const { deletedCount } = await this.#credentials.deleteOne({ _id: id, version: found.version });
         return deletedCount === 1 ? { done: told } : 'again';
       }),
@@ -129,8 +129,8 @@ export class MongoCredentialStore implements CredentialStore {
     isDefault: boolean,
     shallBe: boolean,
   ): Promise<Pick<CredentialDocument, 'claim' | 'waived'>> {
-    if (shallBe && !isDefault) return { claim: await this.#nextClaim() }; // C1
-    return isDefault && !shallBe ? { claim, waived: true } : { claim, waived }; // C2
+    if (shallBe && !isDefault) return { claim: await this.#nextClaim() }; // DEFAULT-1
+    return isDefault && !shallBe ? { claim, waived: true } : { claim, waived }; // DEFAULT-2
   }
 
   async #told(found: CredentialDocument): Promise<Credential> {
@@ -139,7 +139,7 @@ export class MongoCredentialStore implements CredentialStore {
     return credentialOf(found, standing?._id === found._id && standing.claim === found.claim);
   }
 
-  /** C1, C2, C4. */
+  /** DEFAULT-1, DEFAULT-2, DEFAULT-4. */
   async #defaultOf(provider: Provider): Promise<CredentialDocument | undefined> {
     const [largest] = await this.#credentials
       .find({ provider, claim: { $gt: 0 } })

@@ -3,12 +3,12 @@
  * files of the GridFS bucket of the same name. No transaction: a pointer is compared and set, everything else is only added
  * before and removed after.
  *
- * G1 A file's `_id` is `<session>/<claim>/<sha256>`. The number of the claim is in it so that a holder that lost its claim without
+ * GRIDFS-1 A file's `_id` is `<session>/<claim>/<sha256>`. The number of the claim is in it so that a holder that lost its claim without
  *    knowing never writes to an id that its successor writes to. Its `filename` is the session: the index that GridFS has anyway
  *    finds all files of one.
- * G2 What is to be removed is listed before the pointer is set and removed after. So a holder that is overtaken in between removes
+ * GRIDFS-2 What is to be removed is listed before the pointer is set and removed after. So a holder that is overtaken in between removes
  *    nothing of its successor, who refers to what the pointer led to and to what it has written itself, both not on that list.
- * G3 An upload that was cut leaves chunks and no file: it is nowhere referred to, and found by its chunks.
+ * GRIDFS-3 An upload that was cut leaves chunks and no file: it is nowhere referred to, and found by its chunks.
  */
 import { type Collection, ReadConcern } from 'mongodb';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -38,7 +38,7 @@ interface WorkspaceDocument {
   readonly holder?: string;
   /** Counts the claims: two holders never have the same. */
   readonly claim: number;
-  /** K5. */
+  /** ARCHIVE-5. */
   readonly hasGap?: boolean;
   readonly version: number;
   readonly root?: ContentId;
@@ -135,7 +135,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       const taken = await this.#workspaces.findOneAndUpdate({ _id: sessionId, holder, claim }, over, {
         returnDocument: 'after',
       });
-      // K2, K5
+      // ARCHIVE-2, ARCHIVE-5
       if (taken !== null)
         return { kind: 'claimed', workspace: taken, gap: held.hasGap === true ? 'old' : 'fresh' };
     }
@@ -157,7 +157,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     ) =>
       translated(async () => {
         const keptIds = new Set([next, ...kept].map((content) => fileIdOf(sessionId, content)));
-        const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // G2: before
+        const garbage = (await contents.of(sessionId)).filter((id) => !keptIds.has(id)); // GRIDFS-2: before
         const version = current.root === next ? current.version : current.version + 1;
         const savedAt = new Date(this.#ports.clock.now());
         const pointed = { version, root: next, savedAt };
@@ -165,12 +165,12 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         if (!(await this.#point(own, pointed, placed, isHeldOn))) {
           // forgotten meanwhile: nobody comes after this one to remove what it wrote since
           if (!(await this.#isThere(sessionId))) await contents.remove([...begun]);
-          throw new ClaimLost(); // K2
+          throw new ClaimLost(); // ARCHIVE-2
         }
         const { place: _before, ...rest } = current;
         current = { ...rest, ...pointed, ...(placed === undefined ? {} : { place: placed }) };
         for (const id of garbage) whole.delete(id);
-        await contents.remove(garbage).catch(() => undefined); // G2: after; what is left, the next one removes (K3)
+        await contents.remove(garbage).catch(() => undefined); // GRIDFS-2: after; what is left, the next one removes (ARCHIVE-3)
         return { version, root: next };
       });
     return {
@@ -190,7 +190,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       },
       read: (content) => contents.read(fileIdOf(sessionId, content)),
       async write(sha256, bytes) {
-        const content = `${claim}/${sha256}`; // G1
+        const content = `${claim}/${sha256}`; // GRIDFS-1
         const id = fileIdOf(sessionId, content);
         if (whole.has(id)) return content; // a save that begins anew
         await translated(async () => {

@@ -1,4 +1,4 @@
-/** The contents of checkpoints as files of a GridFS bucket (workspace-archive.ts G1-G3). */
+/** The contents of checkpoints as files of a GridFS bucket (workspace-archive.ts GRIDFS-1 to GRIDFS-3). */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Db, GridFSBucket, MongoGridFSChunkError, MongoRuntimeError } from 'mongodb';
@@ -41,7 +41,7 @@ export class WorkspaceContents {
     await pipeline(Readable.from(bytes, { objectMode: false }), upload);
   }
 
-  /** All that there is of a session, what was cut included (G3). */
+  /** All that there is of a session, what was cut included (GRIDFS-3). */
   async of(sessionId: SessionId): Promise<string[]> {
     const db = this.#db;
     const files = await db
@@ -65,7 +65,7 @@ export class WorkspaceContents {
   }
 }
 
-/** Only what a claim's `write` can have answered: a manifest that says anything else leads nowhere (K4). */
+/** Only what a claim's `write` can have answered: a manifest that says anything else leads nowhere (ARCHIVE-4). */
 export function fileIdOf(sessionId: SessionId, content: ContentId): string {
   if (!CONTENT.test(content)) throw new CheckpointDamaged('it refers to a part that cannot be');
   return `${sessionId}/${content}`;
