@@ -11,6 +11,7 @@
 import { type Db, type DbOptions, type Document, MongoClient, ReadConcern } from 'mongodb';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
+import { patchDriver } from './driver-patch.ts';
 import { DatabaseUnusable } from './faults.ts';
 import { STEPS, type Step } from './migrations.ts';
 import { migrate } from './schema.ts';
@@ -110,6 +111,7 @@ function durably({ options }: MongoClient): DbOptions {
 }
 
 function clientOf(uri: string): MongoClient {
+  patchDriver();
   const wait = <T extends string>(name: T, ms: number) => (isGiven(uri, name) ? {} : { [name]: ms });
   try {
     return new MongoClient(uri, {
