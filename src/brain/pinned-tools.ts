@@ -1,6 +1,4 @@
-/**
- * C4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
- */
+/** The tools that the model is offered: those of the log, whatever this version has (CONVERSATION-4). */
 import type { BodyOf } from '../journal/event.ts';
 import type { Purpose } from './call-id.ts';
 import type { ToolSpec } from './model.ts';
@@ -16,7 +14,7 @@ export class PinnedTools {
     return this.#specs;
   }
 
-  /** C5: whether a call has said them. */
+  /** CONVERSATION-5: whether a call has said them. */
   get isSaid(): boolean {
     return this.#isSaid;
   }

@@ -26,8 +26,10 @@ export interface WakePlace {
 
 type TurnPlace = Pick<WakePlace, 'after' | 'turnSeq'>;
 
-/** Events read back for the last compaction: the brain condenses a conversation long before (brain/compaction.ts), and what a real one
- * has in so many is beyond any context. They take a second. */
+/**
+ * Events read back for the last compaction, in about a second: the brain condenses a conversation long before (COMPACT_AT_EVENTS in
+ * brain/compaction.ts), and what a real one has in so many is beyond any context.
+ */
 const BACK_EVENTS_MAX = 100_000;
 /** And characters of their bodies: several times the largest context. */
 const BACK_CHARS_MAX = 32 * 1024 * 1024;
@@ -35,8 +37,8 @@ const BACK_CHARS_MAX = 32 * 1024 * 1024;
 const BEFORE_EVENTS_MAX = 50_000;
 /** Events in which the first model call is looked for, and what is read of the beginning of a log without a compaction. */
 const BEGINNING_EVENTS_MAX = 1_000;
-/** Refused turns in a row that make a difference (brain/model-caller.ts). */
-const REFUSED_TURNS = 2;
+/** Refused turns in a row that make a difference (REFUSED_TURNS_MAX in brain/model-caller.ts). */
+const REFUSED_TURNS_MAX = 2;
 const REQUEST_INVALID = 'MODEL_REQUEST_INVALID';
 
 /** Looks for the place: is shown the events of a log from its end on, one by one, until it has seen enough. */
@@ -94,7 +96,7 @@ export class WakeSearch {
       case 'turn.completed':
         this.#refused += 1;
         this.#ended ||=
-          bodyOf<'turn.completed'>(event).errorCode !== REQUEST_INVALID || this.#refused >= REFUSED_TURNS;
+          bodyOf<'turn.completed'>(event).errorCode !== REQUEST_INVALID || this.#refused >= REFUSED_TURNS_MAX;
         break;
       case 'turn.started':
         this.#turn = placeOf(event);
