@@ -4,7 +4,7 @@ import { type Collection, type Document, MongoError, MongoNetworkError } from 'm
 import { afterEach, expect, it, vi } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { LiveChannel } from '../../../src/platform/mongo/live-channel.ts';
+import { LiveChannel } from '../../../src/platform/mongo/live/live-channel.ts';
 import { eventually } from '../../support/eventually.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
