@@ -1,10 +1,10 @@
-/** A connection that closes while a command is written to it: the command fails or is done again, and the pool goes on. Proves WRITE-1. */
+/** A connection that closes while a command is written to it: the command fails or is done again, and the pool goes on. */
 import { Socket } from 'node:net';
 import { type Collection, type Document, MongoError, MongoNetworkError } from 'mongodb';
 import { afterEach, expect, it, vi } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { LiveChannel } from '../../../src/platform/mongo/live-channel.ts';
+import { LiveChannel } from '../../../src/platform/mongo/live/live-channel.ts';
 import { eventually } from '../../support/eventually.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
@@ -57,6 +57,7 @@ function named(command: string): (message: Buffer) => boolean {
   return (message) => message.toString('latin1', NAME_AT, NAME_AT + command.length + 1) === `${command}\0`;
 }
 
+// proves WRITE-1
 await mongoSuite('a connection closes as', (server) => {
   it.each([
     ['find', (items: Collection<Item>) => items.findOne({ _id: 'a' })],
@@ -134,6 +135,7 @@ await mongoSuite('a connection closes as', (server) => {
   });
 });
 
+// proves WRITE-1
 await mongoSuite('a command that its connection takes no more of', (server) => {
   /** Fills the connection, which the server does not read from, and waits for room. */
   async function filling(more = '') {
