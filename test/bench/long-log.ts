@@ -26,7 +26,7 @@ export async function growLog(path: string, sessionId: SessionId, length: number
     }
     return head;
   } finally {
-    await store.close();
+    store.close();
   }
 }
 
