@@ -30,7 +30,7 @@ export class LogView {
       const absorb = ({ events }: UnitEvents): void => {
         for (const event of events) conversation.absorb(event);
       };
-      await unit.read(0, wake.beginningTo, absorb, signal);
+      if (wake.beginningTo > 0) await unit.read(0, wake.beginningTo, absorb, signal);
       conversation.begin(wake, this.#assignment);
     }
     await unit.follow(conversation.head, (batch) => this.absorb(batch), signal);

@@ -16,7 +16,10 @@ import { compacts } from './call-turn.ts';
 import type { Session } from './session.ts';
 
 export interface WakePlace {
-  /** Up to here the beginning of the log is read first: it has the tools of the session, and what it is all about. */
+  /**
+   * Up to here the beginning of the log is read first: the tools of a session that have not been said again, and in a log without a
+   * compaction what it is all about. 0: it has nothing that counts.
+   */
   readonly beginningTo: number;
   /** Then the events after this one. */
   readonly after: number;
@@ -47,6 +50,7 @@ export class WakeSearch {
   #events = 0;
   #chars = 0;
   #compactedAfter: number | undefined;
+  #saysTools = false;
   /** A model call that took up what had been said and happened before it. */
   #answered = false;
   /** Before that: whether tools had been used since the session slept. */
@@ -59,6 +63,11 @@ export class WakeSearch {
   /** Whether a compaction was found: else the place is one where the conversation is cut. */
   get isCompacted(): boolean {
     return this.#compactedAfter !== undefined;
+  }
+
+  /** Whether a call after the compaction says the tools: versions before said them once. */
+  get saysTools(): boolean {
+    return this.#saysTools;
   }
 
   /** The best place so far. */
@@ -80,6 +89,8 @@ export class WakeSearch {
     if (event.type === 'conversation.compacted') {
       this.#compactedAfter = this.#events;
       this.#turn = undefined;
+    } else if (event.type === 'model.started') {
+      this.#saysTools ||= bodyOf<'model.started'>(event).tools !== undefined;
     } else if (event.type === 'turn.started') this.#turn = placeOf(event);
     return this.#events >= BACK_EVENTS_MAX || this.#chars >= BACK_CHARS_MAX;
   }
@@ -122,8 +133,13 @@ export async function wakePlace(
   const place = search?.turn ?? (search === undefined ? undefined : betweenTurns(session, search.seq));
   if (search === undefined || place === undefined) return undefined;
   const { after, turnSeq } = place;
-  const beginningTo = search.isCompacted ? await firstCall(read, after) : BEGINNING_EVENTS_MAX;
+  const beginningTo = await beginningOf(search, read, after);
   return after <= beginningTo ? undefined : { beginningTo, after, turnSeq };
+}
+
+async function beginningOf(search: WakeSearch, read: Read, after: number): Promise<number> {
+  if (!search.isCompacted) return BEGINNING_EVENTS_MAX;
+  return search.saysTools ? 0 : firstCall(read, after);
 }
 
 /** In very many events no turn was begun: what waits now is what there is to know, unless one still runs. */

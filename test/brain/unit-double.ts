@@ -198,7 +198,8 @@ export class UnitDouble implements Unit {
     const search = new WakeSearch();
     if (!this.log.toReversed().some((event) => search.see(event)) || search.turn === undefined)
       return undefined;
-    const beginningTo = this.log.findIndex(({ type }) => type === 'model.started') + 1;
+    const firstCall = this.log.findIndex(({ type }) => type === 'model.started') + 1;
+    const beginningTo = search.saysTools ? 0 : firstCall;
     return search.turn.after <= beginningTo ? undefined : { beginningTo, ...search.turn };
   }
 

@@ -140,9 +140,9 @@ test(`wherever a brain wakes in ${COUNT} random lives, it goes on as one that ha
       for (const conversation of awake.values()) conversation.absorb(event);
       if (event.type === 'conversation.compacted') compactedSeq = head;
       const { conversation, from } = woken(unit, head);
+      if (from === 0) continue;
       expect(placeOf.get(compactedSeq) ?? from, `SEED=${seed}, head ${head}`).toBe(from);
       placeOf.set(compactedSeq, from);
-      if (from === 0) continue;
       if (!awake.has(from)) awake.set(from, conversation);
       wakes += 1;
       const expected = outcomeOf(unit, whole);
@@ -167,6 +167,33 @@ test('a conversation that has become long is condensed at the next call, however
 
   expect(model.requests.map(({ callId }) => callId)).toEqual(['t1m1', 't2c1', 't2m2']);
   expect(unit.bodies('model.started').map(({ tools }) => tools !== undefined)).toEqual([true, false, true]);
+});
+
+test('a session that was condensed by a version before goes on with the tools of its first call', async () => {
+  const unit = new UnitDouble();
+  const model = new PlayedModel(({ callId }) =>
+    callId === 't4m1'
+      ? { stopReason: 'model_context_window_exceeded' }
+      : 'Here is what I know: nothing more.',
+  );
+  for (const words of ['one', 'two', 'three', 'four', 'five']) {
+    unit.note({ type: 'session.hibernated', actor: SYSTEM, body: { epoch: 1 } });
+    unit.say(words);
+    await settle(unit, model);
+  }
+  const asItWas = [{ name: 'bash', description: 'As it was.', schema: { type: 'object' } }];
+  const starts = unit.log.filter(({ type }) => type === 'model.started');
+  for (const [index, event] of starts.entries()) {
+    const { tools: _now, ...body } = JSON.parse(event.body) as Record<string, unknown>;
+    const before = JSON.stringify(index === 0 ? { ...body, tools: asItWas } : body);
+    unit.log[event.seq - 1] = { ...event, body: before };
+  }
+
+  const { conversation, from } = woken(unit, unit.log.length);
+
+  expect(from).toBeGreaterThan(starts[0]?.seq ?? 0);
+  expect(conversation.tools).toEqual(asItWas);
+  expect(conversation.saysTools).toBe(true);
 });
 
 test('a log of which a part is left out is told so and condensed at the next call', async () => {

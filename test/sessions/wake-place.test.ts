@@ -82,11 +82,22 @@ test('what is read to find the last compaction does not depend on what is before
     const place = await log.place();
     reads.push(log.read);
     distances.push(log.head - (place?.after ?? 0));
-    expect(place?.beginningTo).toBe(3); // the first model.started
+    expect(place?.beginningTo).toBe(3); // the first model.started, since none after the compaction says the tools
     expect(log.events[(place?.turnSeq ?? 0) - 1]?.type).toBe('turn.started');
   }
   expect(new Set(distances).size).toBe(1);
   expect(Math.max(...reads)).toBeLessThan(21 * TURN_EVENTS + 4 * PAGE_EVENTS_MAX);
+});
+
+test('the beginning is not read where the tools are said again', async () => {
+  const log = logOf(50, 40);
+  const compactedSeq = log.events.findIndex(({ type }) => type === 'conversation.compacted') + 1;
+  const answer = log.events[compactedSeq];
+  if (answer?.type !== 'model.started') throw new Error('the call after the compaction is not where it was');
+  log.events[compactedSeq] = { ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), tools: [] }) };
+
+  expect((await log.place())?.beginningTo).toBe(0);
+  expect((await log.place(compactedSeq))?.beginningTo).toBe(3);
 });
 
 test('the place stays while the log grows, until the next compaction (proves WAKE-3)', async () => {
