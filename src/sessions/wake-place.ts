@@ -92,7 +92,7 @@ export class WakeSearch {
     } else if (event.type === 'model.started') {
       this.#saysTools ||= bodyOf<'model.started'>(event).tools !== undefined;
     } else if (event.type === 'turn.started') this.#turn = placeOf(event);
-    return this.#events >= BACK_EVENTS_MAX || this.#chars >= BACK_CHARS_MAX;
+    return this.#events >= BACK_EVENTS_MAX || this.#chars >= BACK_CHARS_MAX; // WAKE-2
   }
 
   #seeBefore(event: RecordedEvent, compactedAfter: number): boolean {
@@ -111,11 +111,11 @@ export class WakeSearch {
         break;
       case 'turn.started':
         this.#turn = placeOf(event);
-        if (this.#worked && this.#ended) return true;
+        if (this.#worked && this.#ended) return true; // WAKE-1
         break;
       default:
     }
-    return this.#events - compactedAfter >= BEFORE_EVENTS_MAX;
+    return this.#events - compactedAfter >= BEFORE_EVENTS_MAX; // WAKE-3: counted from the compaction, not from the head
   }
 }
 

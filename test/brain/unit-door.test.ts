@@ -43,6 +43,32 @@ test('a line of many megabytes is read whole', async () => {
   expect(read).toBe(body.length);
 });
 
+test('a part of the log is asked for again from where the connection ended, and only so far', async () => {
+  const paths: string[] = [];
+  const answers = [[4, 5], [], [6, 7]];
+  const http: Http = ({ path }) => {
+    paths.push(path);
+    const events = (answers.shift() ?? []).map((seq) => ({ seq, body: '{}' }));
+    return Promise.resolve({
+      status: 200,
+      headers: {},
+      body: inPieces(`${JSON.stringify({ events, head: 9 })}\n`),
+    });
+  };
+  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  const seqs: number[] = [];
+
+  await unit.read(
+    3,
+    7,
+    ({ events }) => seqs.push(...events.map(({ seq }) => seq)),
+    new AbortController().signal,
+  );
+
+  expect(seqs).toEqual([4, 5, 6, 7]);
+  expect(paths).toEqual([3, 5, 5].map((after) => `/unit/events?after=${after}&to=7`));
+});
+
 async function* endless(): AsyncGenerator<Uint8Array, void> {
   const piece = Buffer.alloc(MIB, 'x');
   for (;;) yield piece;

@@ -123,6 +123,20 @@ test('a very long log without a compaction is cut at a turn, and begins with wha
   expect(place?.beginningTo).toBe(1_000);
 });
 
+test('a log of large bodies is cut before it is held as a whole (proves WAKE-2)', async () => {
+  const log = new Log();
+  const output = 'x'.repeat(30_000);
+  for (let number = 1; number <= 2_000; number += 1) {
+    log.turn(number);
+    log.put('tool.result', { callId: `t${number}m1.1`, outcome: 'ok', output }, number);
+  }
+
+  const place = await log.place();
+
+  expect(log.read).toBeLessThan(1_200 * (TURN_EVENTS + 1) + PAGE_EVENTS_MAX);
+  expect(place?.after).toBeGreaterThan(log.head / 3);
+});
+
 test('very many events that belong to no turn are passed over, but for what waits (proves WAKE-2)', async () => {
   const log = new Log();
   log.turn(1);
