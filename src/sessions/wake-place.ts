@@ -46,6 +46,7 @@ const REQUEST_INVALID = 'MODEL_REQUEST_INVALID';
 
 /** Looks for the place: is shown the events of a log from its end on, one by one, until it has seen enough. */
 export class WakeSearch {
+  readonly #inTurn: boolean;
   #seq = 0;
   #events = 0;
   #chars = 0;
@@ -59,6 +60,11 @@ export class WakeSearch {
   #ended = false;
   #refused = 0;
   #turn: TurnPlace | undefined;
+
+  /** `inTurn`: a turn runs, and what it has tried is known from its beginning only. */
+  constructor(inTurn = false) {
+    this.#inTurn = inTurn;
+  }
 
   /** Whether a compaction was found: else the place is one where the conversation is cut. */
   get isCompacted(): boolean {
@@ -92,7 +98,7 @@ export class WakeSearch {
     } else if (event.type === 'model.started') {
       this.#saysTools ||= bodyOf<'model.started'>(event).tools !== undefined;
     } else if (event.type === 'turn.started') this.#turn = placeOf(event);
-    return this.#events >= BACK_EVENTS_MAX || this.#chars >= BACK_CHARS_MAX; // WAKE-2
+    return this.#suffices && (this.#events >= BACK_EVENTS_MAX || this.#chars >= BACK_CHARS_MAX); // WAKE-2
   }
 
   #seeBefore(event: RecordedEvent, compactedAfter: number): boolean {
@@ -115,7 +121,11 @@ export class WakeSearch {
         break;
       default:
     }
-    return this.#events - compactedAfter >= BEFORE_EVENTS_MAX; // WAKE-3: counted from the compaction, not from the head
+    return this.#suffices && this.#events - compactedAfter >= BEFORE_EVENTS_MAX; // WAKE-3: not counted from the head
+  }
+
+  get #suffices(): boolean {
+    return !this.#inTurn || this.#turn !== undefined;
   }
 }
 
@@ -129,10 +139,9 @@ export async function wakePlace(
     await nextRound(ports.scheduler); // an embedded store answers at once, and others are waiting
     return events;
   };
-  const search = await searched(read, head);
-  const place = search?.turn ?? (search === undefined ? undefined : betweenTurns(session, search.seq));
-  if (search === undefined || place === undefined) return undefined;
-  const { after, turnSeq } = place;
+  const search = await searched(read, head, session.turn?.state === 'running');
+  if (search === undefined) return undefined;
+  const { after, turnSeq } = search.turn ?? betweenTurns(session, search.seq);
   const beginningTo = await beginningOf(search, read, after);
   return after <= beginningTo ? undefined : { beginningTo, after, turnSeq };
 }
@@ -142,12 +151,8 @@ async function beginningOf(search: WakeSearch, read: Read, after: number): Promi
   return search.saysTools ? 0 : firstCall(read, after);
 }
 
-/** In very many events no turn was begun: what waits now is what there is to know, unless one still runs. */
-function betweenTurns(
-  { turn, pending }: Pick<Session, 'turn' | 'pending'>,
-  seq: number,
-): TurnPlace | undefined {
-  if (turn?.state === 'running') return undefined;
+/** In very many events no turn was begun, and none runs: what waits now is what there is to know. */
+function betweenTurns({ pending }: Pick<Session, 'pending'>, seq: number): TurnPlace {
   const turnSeq = Math.min(seq, pending?.fromSeq ?? seq);
   return { turnSeq, after: turnSeq - 1 };
 }
@@ -155,8 +160,8 @@ function betweenTurns(
 type Read = (after: number, to: number) => Promise<readonly RecordedEvent[]>;
 
 /** Undefined when the log has ended before enough was seen. */
-async function searched(read: Read, head: number): Promise<WakeSearch | undefined> {
-  const search = new WakeSearch();
+async function searched(read: Read, head: number, inTurn: boolean): Promise<WakeSearch | undefined> {
+  const search = new WakeSearch(inTurn);
   for (let last = head; last > 0; last -= PAGE_EVENTS_MAX) {
     const page = await whole(read, Math.max(0, last - PAGE_EVENTS_MAX), last);
     for (const event of page.toReversed()) if (search.see(event)) return search;

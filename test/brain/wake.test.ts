@@ -15,7 +15,7 @@ import { forever, type Play, PlayedModel, toolBlock } from './model-double.ts';
 import { settle } from './stage.ts';
 import { Crash, ok, UnitDouble } from './unit-double.ts';
 
-const LIVES = 20;
+const LIVES = 12;
 const TURNS = 14;
 const WINDOW = 100_000;
 const FIRST = Number(process.env['SEED'] ?? 1);
