@@ -6,6 +6,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
 import { Checkpoints } from '../platform/local/checkpoints.ts';
 import { chooseIsolation } from '../platform/local/isolation.ts';
+import { launchMark } from '../platform/local/isolation/orphans.ts';
 import { LocalLauncher } from '../platform/local/launcher.ts';
 import { WorkspaceStore } from '../platform/local/workspace-store.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
@@ -24,10 +25,12 @@ export interface ChosenLauncher {
 export async function createLauncher(
   config: Config,
   {
+    owner,
     archive,
     store,
     ...ports
   }: {
+    owner: string;
     unitSocket: string;
     archive: WorkspaceArchive | undefined;
     store: SessionStore;
@@ -36,7 +39,7 @@ export async function createLauncher(
   },
 ): Promise<ChosenLauncher> {
   const { searchPath, dataFolder } = config;
-  const isolation = await chooseIsolation(config.isolation, searchPath);
+  const isolation = await chooseIsolation(config.isolation, launchMark(owner), searchPath);
   if (isolation.kind === 'none') {
     ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
   }

@@ -19,6 +19,7 @@ import { newId, type SessionId } from '../../../src/kernel/id.ts';
 import { jsonLogger } from '../../../src/kernel/logger.ts';
 import { Checkpoints } from '../../../src/platform/local/checkpoints.ts';
 import { chooseIsolation } from '../../../src/platform/local/isolation.ts';
+import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 import { LocalLauncher } from '../../../src/platform/local/launcher.ts';
 import type { Bounds } from '../../../src/platform/local/workspace-save.ts';
 import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
@@ -80,6 +81,7 @@ await mongoSuite('a session that moves', (mongo) => {
     });
     const isolation = await chooseIsolation(
       options.isolated === true ? 'bubblewrap' : 'none',
+      launchMark('test'),
       process.env.PATH,
     );
     const unitSocket = join(folder, 'unit.sock');
