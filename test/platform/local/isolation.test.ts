@@ -7,7 +7,7 @@ import {
   chooseIsolation,
   IsolationImpossible,
   probeIsolation,
-} from '../../../src/platform/local/isolation.ts';
+} from '../../../src/platform/local/isolation/isolation.ts';
 import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 
 const MARK = launchMark('test');

@@ -21,10 +21,10 @@ const SOURCE = join(import.meta.dirname, '../../../src');
 const OWNER = 'c0ffee';
 /** Launches a few hands, says so, and waits to be killed; the first has a running command when it says `ready`. */
 const PROGRAM = `
-import { chooseIsolation } from '${SOURCE}/platform/local/isolation.ts';
+import { chooseIsolation } from '${SOURCE}/platform/local/isolation/isolation.ts';
+import { LocalLauncher } from '${SOURCE}/platform/local/launcher/launcher.ts';
+import { WorkspaceStore } from '${SOURCE}/platform/host/workspace/workspace-store.ts';
 import { launchMark } from '${SOURCE}/platform/local/isolation/orphans.ts';
-import { LocalLauncher } from '${SOURCE}/platform/local/launcher.ts';
-import { WorkspaceStore } from '${SOURCE}/platform/local/workspace-store.ts';
 import { newId } from '${SOURCE}/kernel/id.ts';
 import { silentLogger } from '${SOURCE}/kernel/logger.ts';
 const [wanted, folder, count, program] = process.argv.slice(1);

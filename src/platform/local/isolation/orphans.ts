@@ -10,7 +10,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
-import { isUserOfSandbox } from '../user-slots.ts';
+import { isUserOfSandbox } from './user-slots.ts';
 
 /** Where a process in the open has the mark. */
 export const MARK_VARIABLE = 'HOLDFAST_LAUNCHED_BY';
@@ -83,7 +83,7 @@ export function orphansOf(owner: string): readonly Orphan[] {
 
 function isLeft(entry: ProcessEntry, owner: string, all: ReadonlyMap<number, ProcessEntry>): boolean {
   const server = serverOf(entry.pid, owner);
-  if (server === undefined || !isOurs(entry.pid)) return false;
+  if (server === undefined || !isOurs(entry.pid)) return false; // ORPHAN-2
   if (all.has(entry.session) && serverOf(entry.session, owner) === undefined) return false;
   for (let at: ProcessEntry | undefined = entry; at !== undefined; at = all.get(at.parent))
     if (at.parent === server) return false;
