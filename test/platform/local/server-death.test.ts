@@ -61,7 +61,7 @@ afterEach(async () => {
   for (const { pid, exitCode, signalCode } of started.splice(0))
     if (exitCode === null && signalCode === null) kill(pid);
   for (const { pid } of orphansOf(OWNER)) kill(pid);
-  for (const pid of left.splice(0)) for (const it of [...descendants(pid), pid]) kill(it);
+  for (const pid of left.splice(0).flatMap((root) => [...descendants(root), root])) kill(pid);
   await rm(folder, { recursive: true, force: true });
 });
 

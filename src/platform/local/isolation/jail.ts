@@ -126,6 +126,7 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
   const staged = asRoot ? jail.binds.map((bind, n) => ({ ...bind, source: `${STAGE}/${n}` })) : jail.binds;
   const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...jail.limits, '--', ...jail.argv];
   const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
+  // ORPHAN-1
   const stage = [...CONTAINED, '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
   const [file, args, env] = asRoot
     ? [
