@@ -1,10 +1,10 @@
 /**
  * One session that runs: takes the lease, gives a brain its session, watches it, and decides what its end means.
  *
- * S1 A brain gets its token only after the lease event is durable, so every older brain is fenced (J4).
- * S2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead.
- * S3 What the slot writes about its brain carries the brain's epoch: a slot that was replaced writes nothing.
- * S4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
+ * SLOT-1 A brain gets its token only after the lease event is durable, so every older brain is fenced (JOURNAL-4).
+ * SLOT-2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead.
+ * SLOT-3 What the slot writes about its brain carries the brain's epoch: a slot that was replaced writes nothing.
+ * SLOT-4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
  */
 import type { Access } from '../access/access.ts';
 import { once } from '../kernel/tail.ts';
@@ -24,7 +24,7 @@ import { logPlaceOf } from './log-place.ts';
 import type { Spares } from './spares.ts';
 import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
-import type { LogPlace } from './workspace-archive.ts';
+import type { LogPlace } from '../hands/workspace-archive.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;
@@ -92,7 +92,7 @@ export class Slot {
       this.#idleSince = undefined;
       await this.#endBrain();
       const place = await this.#place().catch(() => undefined); // the store does not answer: the age of the files stays as it is
-      await this.#ports.workbench.release(this.sessionId, place); // S4
+      await this.#ports.workbench.release(this.sessionId, place); // SLOT-4
     }
   }
 
@@ -110,7 +110,7 @@ export class Slot {
     const outcome = await spares.take().then(
       (it) => {
         this.#brain = it;
-        it.assign(access.mintUnitToken(this.sessionId, epoch)); // S1
+        it.assign(access.mintUnitToken(this.sessionId, epoch)); // SLOT-1
         logger.info('brain assigned', { epoch, pid: it.pid });
         return this.#watch(it, epoch, signal);
       },
@@ -147,7 +147,7 @@ export class Slot {
 
   /**
    * The epoch of the lease; undefined when the session wants no brain any more. Of two supervisors that saw the session free
-   * at the same time one gets it: the other one's `seen` epoch is stale (J4).
+   * at the same time one gets it: the other one's `seen` epoch is stale (JOURNAL-4).
    */
   async #takeLease(seen: number): Promise<number | undefined> {
     const { sessions, owner } = this.#ports;
@@ -156,7 +156,7 @@ export class Slot {
     return firstSeq > lastSeq ? undefined : state.epoch;
   }
 
-  /** Writes what the end of the brain means (S3). */
+  /** Writes what the end of the brain means (SLOT-3). */
   async #settle(outcome: Outcome, epoch: number): Promise<'again' | 'done'> {
     switch (outcome.kind) {
       case 'lost':
