@@ -31,7 +31,14 @@ import { decide } from '../../sessions/lifecycle.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import type { Assignment, UnitAppended, UnitCommand, UnitEvents } from '../../sessions/unit-wire.ts';
+import {
+  type Assignment,
+  DOOR_REFUSAL,
+  REFUSAL_HEADER,
+  type UnitAppended,
+  type UnitCommand,
+  type UnitEvents,
+} from '../../sessions/unit-wire.ts';
 import { statusOf } from '../fault-table.ts';
 import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
@@ -97,7 +104,7 @@ async function answer(
     if (url === '/unit/deltas') return delta(ports, unit, request, response);
     if (url.startsWith('/unit/tools/')) return tool(ports, unit, request, response);
   }
-  send(response, 404, { error: { code: 'NOT_FOUND', message: 'The unit door has no such path.' } });
+  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit door has no such path.' });
 }
 
 async function append(
@@ -276,7 +283,16 @@ function refuse(logger: Logger, request: IncomingMessage, response: ServerRespon
     return;
   }
   const shown = error instanceof Fault ? error : { code: 'INTERNAL', message: 'The control plane failed.' };
-  send(response, status, { error: { code: shown.code, message: shown.message } });
+  sendRefusal(response, status, shown);
+}
+
+function sendRefusal(
+  response: ServerResponse,
+  status: number,
+  { code, message }: { readonly code: string; readonly message: string },
+): void {
+  response.setHeader(REFUSAL_HEADER, DOOR_REFUSAL); // WIRE-1
+  send(response, status, { error: { code, message } });
 }
 
 function drained(response: ServerResponse): Promise<void> {
