@@ -2,15 +2,15 @@
  * The fold of a session's log into all that the brain decides by: where the session stands (sessions/fold.ts, the same
  * fold that the control plane uses), the conversation with the model (transcript.ts), and the calls of the running turn.
  *
- * C1 Everything here comes from the log: two brains that have read the same events hold the same conversation.
- * C2 A message of a user takes its place in the conversation at the first model.started that saw it (inputToSeq), so a
+ * CONVERSATION-1 Everything here comes from the log: two brains that have read the same events hold the same conversation.
+ * CONVERSATION-2 A message of a user takes its place in the conversation at the first model.started that saw it (inputToSeq), so a
  *    request that is made again after a crash is the same request. So do the words of the runtime (notes.ts).
  *    A turn that is canceled takes what it was told with it, marked as stopped: the model must not act on it as if it
  *    had just been said, and has to know it when the user comes back to it.
- * C3 An answer is in the conversation only once its model.completed is in the log. What was journalled of one that was cut
+ * CONVERSATION-3 An answer is in the conversation only once its model.completed is in the log. What was journalled of one that was cut
  *    (`aborted`) is in it when the turn ended there; when the call was made again and completed, it was said anew.
- * C4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
- * C5 What stands in the log before the first tools is of a version that told no news, left nothing out after a refusal, and
+ * CONVERSATION-4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
+ * CONVERSATION-5 What stands in the log before the first tools is of a version that told no news, left nothing out after a refusal, and
  *    asked no silent model to go on. It is read as that version did, so that what the service has cached is found.
  */
 import type { Event, RecordedEvent } from '../journal/event.ts';
@@ -92,12 +92,12 @@ export class Conversation {
     return this.#progress;
   }
 
-  /** C4; undefined before the first model call. */
+  /** CONVERSATION-4; undefined before the first model call. */
   get tools(): readonly ToolSpec[] | undefined {
     return this.#tools;
   }
 
-  /** C5: whether a call has said its tools. */
+  /** CONVERSATION-5: whether a call has said its tools. */
   get saysTools(): boolean {
     return this.#saysTools;
   }
@@ -244,8 +244,8 @@ export class Conversation {
       this.#transcript.retract('answer');
     if (last !== undefined && (this.#saysTools || cutOff(last))) this.#transcript.note(continuationOf(last));
     if (this.#saysTools) this.#transcript.tellNews();
-    else this.#transcript.dropNews(); // C5
-    this.#transcript.say(this.#inbox.take(inputToSeq)); // C2
+    else this.#transcript.dropNews(); // CONVERSATION-5
+    this.#transcript.say(this.#inbox.take(inputToSeq)); // CONVERSATION-2
     this.#throughSeq = event.seq;
   }
 
@@ -253,11 +253,11 @@ export class Conversation {
     const { outcome } = event.body;
     const { open } = this.#progress;
     const { cut } = this.#draft;
-    if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // C3
+    if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // CONVERSATION-3
     if (this.#saysTools) this.#retract(event, cut !== undefined);
     if (outcome === 'canceled') {
       this.#transcript.say(this.#inbox.take(Infinity));
-      this.#transcript.canceled(); // C2
+      this.#transcript.canceled(); // CONVERSATION-2
     }
     const refused = event.body.errorCode === REQUEST_INVALID;
     this.#progress = { ...NO_PROGRESS, refusedTurns: refused ? this.#progress.refusedTurns + 1 : 0 };
@@ -292,7 +292,7 @@ export class Conversation {
       return;
     }
     this.#progress = answered(this.#progress, answer);
-    this.#transcript.answer(answer, callId); // C3
+    this.#transcript.answer(answer, callId); // CONVERSATION-3
     this.#throughSeq = event.seq;
   }
 

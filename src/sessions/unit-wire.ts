@@ -42,7 +42,7 @@ export interface UnitEvents {
 export type UnitCommand = Extract<Command, { kind: 'beginTurn' | 'record' | 'completeTurn' }>;
 
 export interface UnitAppend {
-  /** J5: derived from the step, so that a brain that comes back appends it once. */
+  /** JOURNAL-5: derived from the step, so that a brain that comes back appends it once. */
   readonly key: string;
   readonly command: UnitCommand;
 }

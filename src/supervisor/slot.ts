@@ -1,9 +1,9 @@
 /**
  * One session that runs: takes the lease, gives a brain its session, watches it, and decides what its end means.
  *
- * S1 A brain gets its token only after the lease event is durable, so every older brain is fenced (J4).
- * S2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead (settlement.ts).
- * S4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
+ * SLOT-1 A brain gets its token only after the lease event is durable, so every older brain is fenced (JOURNAL-4).
+ * SLOT-2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead (settlement.ts).
+ * SLOT-4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
  */
 import type { Access } from '../access/access.ts';
 import { once } from '../kernel/tail.ts';
@@ -91,7 +91,7 @@ export class Slot {
         .get(this.sessionId)
         .then(logPlaceOf)
         .catch(() => undefined); // the store does not answer: the age of the files stays as it is
-      await workbench.release(this.sessionId, place); // S4
+      await workbench.release(this.sessionId, place); // SLOT-4
     }
   }
 
@@ -109,7 +109,7 @@ export class Slot {
     const outcome = await spares.take().then(
       (it) => {
         this.#brain = it;
-        it.assign(access.mintUnitToken(this.sessionId, epoch)); // S1
+        it.assign(access.mintUnitToken(this.sessionId, epoch)); // SLOT-1
         logger.info('brain assigned', { epoch, pid: it.pid });
         return this.#watch(it, epoch, signal);
       },
@@ -146,7 +146,7 @@ export class Slot {
 
   /**
    * The epoch of the lease; undefined when the session wants no brain any more. Of two supervisors that saw the session free
-   * at the same time one gets it: the other one's `seen` epoch is stale (J4).
+   * at the same time one gets it: the other one's `seen` epoch is stale (JOURNAL-4).
    */
   async #takeLease(seen: number): Promise<number | undefined> {
     const { sessions, owner } = this.#ports;

@@ -2,9 +2,9 @@
  * Reconciles what the log wants with what runs: every session that is queued or running has a slot, as far as there
  * are slots. Hints make it quick; a sweep of the store every SWEEP_MS makes it right (also with hints switched off).
  *
- * V1 A session has at most one slot here; across supervisors the lease's epoch decides (J4).
- * V2 A session leased by another owner that lives is left alone.
- * V3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
+ * SUPERVISOR-1 A session has at most one slot here; across supervisors the lease's epoch decides (JOURNAL-4).
+ * SUPERVISOR-2 A session leased by another owner that lives is left alone.
+ * SUPERVISOR-3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
  *    wait in status queued, oldest first.
  */
 import type { SessionId } from '../kernel/id.ts';
@@ -77,7 +77,7 @@ export class Supervisor implements Service {
   }
 
   async #reconcile(candidates: readonly SessionId[], signal: AbortSignal): Promise<void> {
-    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // V1
+    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // SUPERVISOR-1
     if (missing.length === 0) return;
     const { owners, clock, store, owner, slotsMax } = this.#ports;
     let waiting = 0;
@@ -90,11 +90,11 @@ export class Supervisor implements Service {
       if (entry.session.status === 'archived') this.#removals.start(sessionId, entry);
       if (!wantsBrain(entry.session) || this.#mustWait(sessionId)) continue;
       const holder = entry.session.lease?.owner;
-      if (holder !== undefined && holder !== owner && alive.has(holder)) continue; // V2
+      if (holder !== undefined && holder !== owner && alive.has(holder)) continue; // SUPERVISOR-2
       if (this.#slots.size >= slotsMax) waiting += 1;
       else this.#open(sessionId, signal);
     }
-    this.#evictIdle(waiting); // V3: they wait; the end of a slot makes us look again
+    this.#evictIdle(waiting); // SUPERVISOR-3: they wait; the end of a slot makes us look again
   }
 
   #open(sessionId: SessionId, signal: AbortSignal): void {

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import type { ToolResult } from '../../src/hands/wire.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
-import { HANDS_LIMITS, type HandsLimits } from '../../src/platform/local/hands-launcher.ts';
-import { chooseIsolation } from '../../src/platform/local/isolation.ts';
-import { LocalLauncher } from '../../src/platform/local/launcher.ts';
-import { WorkspaceStore } from '../../src/platform/local/workspace-store.ts';
+import { HANDS_LIMITS, type HandsLimits } from '../../src/platform/local/launcher/hands-launcher.ts';
+import { chooseIsolation } from '../../src/platform/local/isolation/isolation.ts';
+import { LocalLauncher } from '../../src/platform/local/launcher/launcher.ts';
+import { WorkspaceStore } from '../../src/platform/host/workspace/workspace-store.ts';
 import type { Hands } from '../../src/supervisor/launcher.ts';
 
 const MIB = 1024 * 1024;

@@ -1,11 +1,11 @@
 /**
  * The unit door (sessions/unit-wire.ts): what brains may ask of the control plane, over HTTP.
  *
- * U1 The token alone names session and epoch; every write carries that epoch into the journal (J4), and everything else is
+ * UNIT-1 The token alone names session and epoch; every write carries that epoch into the journal (JOURNAL-4), and everything else is
  *    refused when the epoch is not the current one: a brain that was replaced makes no model call and reads no more.
- * U2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table. What it writes is well-formed
+ * UNIT-2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table. What it writes is well-formed
  *    text, whatever the model wrote: what is in the log once goes to the model for ever.
- * U3 A closed tool request does not stop the tool; only `cancel` does.
+ * UNIT-3 A closed tool request does not stop the tool; only `cancel` does.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
@@ -86,7 +86,7 @@ async function answer(
   const url = request.url ?? '';
   if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
   const { session } = await ports.sessions.get(unit.sessionId);
-  if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // U1
+  if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // UNIT-1
   if (request.method === 'GET') {
     if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, session));
     if (url.startsWith('/unit/events')) return stream(ports, unit, request, response);
@@ -106,14 +106,14 @@ async function append(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // U2
+  const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // UNIT-2
   if (command.kind === 'completeTurn') await keepFiles(ports, unit, command);
   const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
     unit.sessionId,
     unit.epoch,
     key,
     command,
-  ); // U1
+  ); // UNIT-1
   const appended: UnitAppended = { firstSeq, lastSeq, replayed };
   send(response, 200, appended);
 }
@@ -152,7 +152,7 @@ async function tool(
     return;
   }
   const call = parseToolCall(callId, parseJson(await readText(request), parseWellFormedJson));
-  send(response, 200, await ports.tools.call(unit.sessionId, call)); // U3
+  send(response, 200, await ports.tools.call(unit.sessionId, call)); // UNIT-3
 }
 
 /** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached. */

@@ -10,7 +10,7 @@ import { parseId } from '../../kernel/id.ts';
 import { type Said, SAID_CHARS_MAX } from '../../sessions/turn-events.ts';
 import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
 
-/** U2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
+/** UNIT-2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
 const BRAIN_WRITES: ReadonlySet<string> = new Set<EventType>([
   'model.started',
   'model.retried',

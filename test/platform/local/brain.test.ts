@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type BrainOptions, launchBrain } from '../../../src/platform/local/brain-launcher.ts';
-import type { BrainProcess } from '../../../src/platform/local/brain-process.ts';
-import { chooseIsolation, type Isolation } from '../../../src/platform/local/isolation.ts';
-import { LaunchFailed } from '../../../src/platform/local/launch.ts';
+import { type BrainOptions, launchBrain } from '../../../src/platform/local/launcher/brain-launcher.ts';
+import type { BrainProcess } from '../../../src/platform/local/launcher/brain-process.ts';
+import { chooseIsolation, type Isolation } from '../../../src/platform/local/isolation/isolation.ts';
+import { LaunchFailed } from '../../../src/platform/local/launcher/launch.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive } from '../../support/processes.ts';
 

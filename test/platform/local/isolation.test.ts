@@ -7,7 +7,7 @@ import {
   chooseIsolation,
   IsolationImpossible,
   probeIsolation,
-} from '../../../src/platform/local/isolation.ts';
+} from '../../../src/platform/local/isolation/isolation.ts';
 
 it('is possible on a machine that runs these tests', async () => {
   expect(await probeIsolation(process.env['PATH'])).toMatchObject({ kind: 'possible' });

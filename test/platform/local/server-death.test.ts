@@ -12,9 +12,9 @@ import { descendants, isAlive, kill } from '../../support/processes.ts';
 const SOURCE = join(import.meta.dirname, '../../../src');
 /** Launches hands with a running command, says so, and waits to be killed. */
 const PROGRAM = `
-import { chooseIsolation } from '${SOURCE}/platform/local/isolation.ts';
-import { LocalLauncher } from '${SOURCE}/platform/local/launcher.ts';
-import { WorkspaceStore } from '${SOURCE}/platform/local/workspace-store.ts';
+import { chooseIsolation } from '${SOURCE}/platform/local/isolation/isolation.ts';
+import { LocalLauncher } from '${SOURCE}/platform/local/launcher/launcher.ts';
+import { WorkspaceStore } from '${SOURCE}/platform/host/workspace/workspace-store.ts';
 import { newId } from '${SOURCE}/kernel/id.ts';
 import { silentLogger } from '${SOURCE}/kernel/logger.ts';
 const [wanted, folder] = process.argv.slice(1);
