@@ -50,9 +50,10 @@ export interface WorkbenchPorts {
   readonly logger: Logger;
 }
 
+/** Nobody has asked for the end of the call: where the session goes on, it is asked for again. */
 const RELEASED: ToolResult = {
-  outcome: 'canceled',
-  output: 'The session has stopped working on this.',
+  outcome: 'unknown',
+  output: 'The session stopped here before this call had a result: look before you do it again.',
   durationMs: 0,
 };
 
