@@ -67,8 +67,6 @@ export class Log {
   turnEnded: (sessionId: SessionId, number: number) => void = () => undefined;
   /** Clocks of the servers disagree. */
   isSkewed = false;
-  /** Turns that ended while a tool call had no result, because the supervisor or an archive ended them. */
-  turnsCutOff = 0;
   appends = 0;
 
   constructor(world: World, known: ReadonlySet<KnownFault>, eventsMax: number) {
@@ -211,7 +209,6 @@ export class Log {
     const rules = new TurnRules({
       violate: (rule, what) => this.#world.violate(rule, `${sessionId} ${what}`),
       turnIdOf: (number) => turnIdOf(sessionId, number),
-      cutOff: () => (this.turnsCutOff += 1),
       ended: (number) => this.turnEnded(sessionId, number),
       turnMs: this.isSkewed ? undefined : (origin.limits.turnSeconds ?? TURN_SECONDS_MAX) * 1_000,
       turnsMax: origin.limits.turns ?? Infinity,
