@@ -1,6 +1,6 @@
 /** One attempt of one model call, with what people see of it while it goes on. */
 import type { Clock } from '../kernel/clock.ts';
-import { type Said, SAID_CHARS_MAX } from '../sessions/lifecycle.ts';
+import { type Said, SAID_CHARS_MAX } from '../sessions/turn-events.ts';
 import { purposeOf } from './call-id.ts';
 import { DeltaPost } from './delta-post.ts';
 import type { AnswerSink, Model, ModelAnswer, ModelRequest } from './model.ts';

@@ -221,6 +221,7 @@ export class Conversation {
         this.#transcript.reverted(event.body);
         return;
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)
+      case 'turn.cancel_ignored':
       case 'error.runtime':
       case 'brain.lost':
       case 'session.archived':

@@ -5,7 +5,7 @@
 import type { NewEvent } from '../journal/event.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { abortedEvent, type Said } from '../sessions/lifecycle.ts';
+import { abortedEvent, type Said } from '../sessions/turn-events.ts';
 import type { Turn } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { Attempt } from './attempt.ts';

@@ -32,8 +32,8 @@ export interface HandsPorts {
 /** A longer wait than a turn may last makes no sense, and setTimeout would overflow (kernel/limit.ts TURN_SECONDS_MAX). */
 const TIMEOUT_MS_MAX = 24 * 3_600_000;
 
-/** Why a running call was stopped. */
-type Stop = 'timed_out' | 'canceled';
+/** Why a running call was stopped; the last one because its hands were, at the end of their server say. */
+type Stop = 'timed_out' | 'canceled' | 'ended';
 
 interface Running {
   readonly abort: AbortController;
@@ -70,7 +70,7 @@ export class HandsServer {
   async close(): Promise<void> {
     const running = [...this.#running.values()];
     const closed = this.#ports.sandbox.close(); // commands and what was left behind together: one grace for all
-    for (const { abort } of running) abort.abort('canceled' satisfies Stop);
+    for (const { abort } of running) abort.abort('ended' satisfies Stop);
     await Promise.all([closed, ...running.map(({ result }) => result)]);
   }
 
@@ -127,8 +127,9 @@ export class HandsServer {
       const output = capText(answer.output, TOOL_OUTPUT_BYTES_MAX);
       return { outcome: answer.ok ? 'ok' : 'failed', output, exitCode: answer.exitCode, durationMs };
     }
-    const stop: Stop = abort.signal.reason === 'timed_out' ? 'timed_out' : 'canceled';
-    return { outcome: stop, output: stopped(answer.output, stop, call.timeoutMs), durationMs };
+    const stop = abort.signal.reason as Stop; // nothing else aborts it
+    const outcome = stop === 'ended' ? 'unknown' : stop;
+    return { outcome, output: stopped(answer.output, stop, call.timeoutMs), durationMs };
   }
 
   /** What the tool says, or what is to be said of it; never rejects. */
@@ -164,10 +165,12 @@ export class HandsServer {
 }
 
 function stopped(output: string, stop: Stop, timeoutMs: number): string {
-  const why =
-    stop === 'timed_out'
-      ? `[timed out after ${timeoutMs} ms: it was ended with everything it had started]`
-      : '[canceled: it was ended with everything it had started]';
+  const why = {
+    timed_out: `[timed out after ${timeoutMs} ms: it was ended with everything it had started]`,
+    canceled: '[canceled: it was ended with everything it had started]',
+    ended:
+      '[cut off: the server stopped, and this was ended with everything it had started. It may have taken effect in part: look before you do it again]',
+  }[stop];
   const room = TOOL_OUTPUT_BYTES_MAX - Buffer.byteLength(why) - 1;
   const text = capText(output, room);
   return text === '' || text.endsWith('\n') ? `${text}${why}` : `${text}\n${why}`;

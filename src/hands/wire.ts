@@ -7,7 +7,7 @@
  *    their machine) answer `unknown` to an inherited call that they do not know.
  * HANDS-2 Calls run in parallel; results come in any order, one per call sent.
  * HANDS-3 `cancel` ends a running call with the outcome `canceled`; for any other id it does nothing.
- * HANDS-4 When stdin ends, everything that runs is ended and the process exits.
+ * HANDS-4 When stdin ends, everything that runs is ended with the outcome `unknown`, since nobody has asked for its end, and the process exits.
  * HANDS-5 `background` is answered with how many processes run that commands have left behind.
  */
 

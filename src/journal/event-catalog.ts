@@ -62,6 +62,12 @@ export const EVENTS = {
     description: 'Somebody asked to stop the running turn; turn.completed follows with the outcome canceled.',
     body: {},
   },
+  'turn.cancel_ignored': {
+    level: 'internal',
+    description:
+      'Somebody asked to stop a turn, with an idempotency key, when none was running or it was ending already: nothing was done, and the same key cancels no later turn.',
+    body: {},
+  },
   'turn.completed': {
     level: 'user',
     description: 'The turn is over: the one reliable done signal.',

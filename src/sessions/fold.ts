@@ -4,7 +4,7 @@
  * writes the record only when there is something to write.
  */
 import type { Event, EventType } from '../journal/event.ts';
-import { NO_USAGE, type Session, type SessionStatus, type Turn, type Usage } from './session.ts';
+import { ASK, NO_USAGE, type Session, type SessionStatus, type Turn, type Usage } from './session.ts';
 
 type Typed<T extends EventType> = Extract<Event, { type: T }>;
 /** What the fold needs of an event: an adapter has no more at hand before the write. */
@@ -27,7 +27,7 @@ export function fold(session: Session, event: FoldEvent): Session {
         turn: started(event),
       };
     case 'turn.cancel_requested':
-      return withTurn(session, { stopping: 'canceled' });
+      return stopped(session, 'canceled');
     case 'turn.completed':
       return completed(session, event);
     case 'model.started':
@@ -57,8 +57,10 @@ export function fold(session: Session, event: FoldEvent): Session {
           ? withTurn(session, { openCallId: undefined })
           : session,
       );
+    case 'tool.call':
+      return called(session, event);
     case 'tool.result':
-      return progressed(session);
+      return progressed(answered(session, event.body.callId));
     case 'error.model':
     case 'error.runtime': // no call is made again: what was said is in the log by now
       return {
@@ -90,10 +92,10 @@ export function fold(session: Session, event: FoldEvent): Session {
       return closed(cutOff(session, event.at), event.at);
     case 'agent.thinking':
     case 'agent.message':
-    case 'tool.call':
     case 'conversation.compacted':
     case 'conversation.repaired':
     case 'workspace.reverted':
+    case 'turn.cancel_ignored':
       return session;
   }
 }
@@ -103,6 +105,19 @@ function progressed(session: Session): Session {
   return session.losses === 0 && session.retry === undefined
     ? session
     : { ...session, losses: 0, retryAt: undefined, retry: undefined };
+}
+
+function called(session: Session, { body }: Extract<FoldEvent, { type: 'tool.call' }>): Session {
+  const { callId, tool, defect } = body;
+  const open = { callId, tool, mayRun: tool !== ASK && defect === undefined };
+  return withTurn(session, { openTools: [...(session.turn?.openTools ?? []), open] });
+}
+
+function answered(session: Session, callId: string): Session {
+  const open = session.turn?.openTools;
+  const left = open?.filter((call) => call.callId !== callId);
+  if (left === undefined || left.length === open?.length) return session;
+  return withTurn(session, { openTools: left.length === 0 ? undefined : left });
 }
 
 function messaged(session: Session, event: Extract<FoldEvent, { type: 'user.message' }>): Session {
@@ -115,8 +130,13 @@ function messaged(session: Session, event: Extract<FoldEvent, { type: 'user.mess
     toSeq: event.seq,
   };
   if (running === undefined) return { ...moved(session, 'queued', event.at), pending };
-  const stopped = event.body.mode === 'interrupt' ? withTurn(session, { stopping: 'interrupted' }) : session;
-  return { ...stopped, pending };
+  const after = event.body.mode === 'interrupt' ? stopped(session, 'interrupted') : session;
+  return { ...after, pending };
+}
+
+/** The first to ask decides the outcome: turn.cancel_requested has promised it. */
+function stopped(session: Session, outcome: NonNullable<Turn['stopping']>): Session {
+  return withTurn(session, { stopping: session.turn?.stopping ?? outcome });
 }
 
 function started(event: Extract<FoldEvent, { type: 'turn.started' }>): Turn {
@@ -146,6 +166,7 @@ function completed(session: Session, event: Extract<FoldEvent, { type: 'turn.com
     failure,
     stopping: undefined,
     openCallId: undefined,
+    openTools: undefined,
   });
   const status = session.pending !== undefined ? 'queued' : statusAfter(outcome);
   return { ...moved(ended, status, event.at), retry: undefined, losses: 0, retryAt: undefined };
@@ -172,6 +193,7 @@ function cutOff(session: Session, at: number): Session {
       failure,
       stopping: undefined,
       openCallId: undefined,
+      openTools: undefined,
     }),
     failure,
   };

@@ -9,21 +9,26 @@
  * failed          The turn ended with an error. As idle; a message tries again, once the cause is mended.
  * archived        Closed, read only, for ever: after `archive`, or when the log is full.
  */
-import type { Level, MessageMode, TurnOutcome } from '../journal/event-catalog.ts';
+import type { MessageMode, TurnOutcome } from '../journal/event-catalog.ts';
 import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
-import { seqOfEventId, type TurnId, turnIdOf } from '../kernel/id.ts';
+import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
+import { type EndTurn, endTurn, type LoseBrain, loseBrain } from './brain-end.ts';
 import { turnOfCall } from './call-turn.ts';
 import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
 import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
-
-/** What a model call had said when it was cut: people have seen it. Journalled only while that call is open. */
-export interface Said {
-  readonly callId: string;
-  readonly text: string;
-}
+import {
+  abortedEvents,
+  completedEvent,
+  hibernatedEvent,
+  nextTurn,
+  resultEvents,
+  type Said,
+  startedEvent,
+  SYSTEM,
+} from './turn-events.ts';
 
 export type Command =
   | {
@@ -33,17 +38,16 @@ export type Command =
       readonly actor: Actor;
       readonly raw?: unknown;
     }
-  | { readonly kind: 'cancel'; readonly actor: Actor }
+  /** `isKeyed`: the request has an idempotency key, and leaves it in the log also when there is nothing to do. */
+  | { readonly kind: 'cancel'; readonly actor: Actor; readonly isKeyed?: boolean | undefined }
   | { readonly kind: 'archive'; readonly actor: Actor }
   /** The brain takes up the waiting messages. */
   | { readonly kind: 'beginTurn' }
   /** The brain writes what happened in the running turn. */
   | { readonly kind: 'record'; readonly events: readonly NewEvent[] }
-  /** The brain, or the supervisor for it, ends the running turn. */
+  /** The brain ends the running turn. */
   | {
       readonly kind: 'completeTurn';
-      /** Nothing happens when another turn runs by now; absent: the running one. */
-      readonly number?: number | undefined;
       readonly outcome: TurnOutcome;
       readonly resultEventId?: string | undefined;
       readonly failure?: Failure | undefined;
@@ -52,19 +56,13 @@ export type Command =
   /** The gateway counts what a model call used, also of a call whose turn is over by now. */
   | { readonly kind: 'meter'; readonly usage: BodyOf<'model.usage'> }
   | { readonly kind: 'takeLease'; readonly owner: string }
-  | {
-      readonly kind: 'loseBrain';
-      readonly reason: string;
-      readonly attemptMax: number;
-      readonly retryInMs: number;
-      readonly said?: Said | undefined;
-    }
+  /** The supervisor, once the brain has ended: brain-end.ts. */
+  | EndTurn
+  | LoseBrain
   /** `processes`: what still runs in the background and ends with the hands. */
   | { readonly kind: 'hibernate'; readonly processes?: number | undefined };
 
-/** Of a message that was cut: as much as is shown of one that is being written, and far below one event's bound. */
-export const SAID_CHARS_MAX = 512 * 1024;
-
+type CancelCommand = Extract<Command, { kind: 'cancel' }>;
 type Verdict = 'yes' | 'nothing' | 'refuse';
 
 /** What each command means in each status: decide by it, do nothing (and that is fine), or refuse. */
@@ -78,16 +76,16 @@ export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionSt
   completeTurn: { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
   meter:        { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
   takeLease:    { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
+  endTurn:      { idle: 'yes',     queued: 'nothing', running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
   loseBrain:    { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
   hibernate:    { idle: 'yes',     queued: 'nothing', running: 'nothing', awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
 };
 
-const SYSTEM: Actor = { kind: 'system' };
 const NOTHING: Decision = { kind: 'nothing' };
 
 export function decide(session: Session, command: Command): Decision {
   const verdict = VERDICT[command.kind][session.status];
-  if (verdict === 'nothing') return NOTHING;
+  if (verdict === 'nothing') return command.kind === 'cancel' ? nothingToCancel(session, command) : NOTHING;
   if (verdict === 'refuse') {
     const fault = session.status === 'archived' ? new SessionArchived(session.id) : new TurnOver();
     return { kind: 'refuse', fault };
@@ -96,13 +94,9 @@ export function decide(session: Session, command: Command): Decision {
     case 'send':
       return send(session, command);
     case 'cancel':
-      return cancel(session, command.actor);
+      return cancel(session, command);
     case 'archive':
-      return append(...(session.status === 'running' ? [completedEvent(session, 'canceled')] : []), {
-        type: 'session.archived',
-        actor: command.actor,
-        body: {},
-      });
+      return archive(session, command.actor);
     case 'beginTurn':
       return beginTurn(session);
     case 'record':
@@ -122,6 +116,8 @@ export function decide(session: Session, command: Command): Decision {
         actor: SYSTEM,
         body: { epoch: session.epoch + 1, owner: command.owner },
       });
+    case 'endTurn':
+      return endTurn(session, command);
     case 'loseBrain':
       return loseBrain(session, command);
     case 'hibernate':
@@ -157,11 +153,25 @@ function send(session: Session, command: Extract<Command, { kind: 'send' }>): De
   });
 }
 
-function cancel(session: Session, actor: Actor): Decision {
+function cancel(session: Session, command: CancelCommand): Decision {
+  const { actor } = command;
   if (session.status === 'queued')
     return append(startedEvent(session), completedEvent(session, 'canceled', nextTurn(session)));
-  if (session.turn?.stopping !== undefined) return NOTHING;
+  if (session.turn?.stopping !== undefined) return nothingToCancel(session, command);
   return append({ type: 'turn.cancel_requested', actor, turnId: session.turn?.id, body: {} });
+}
+
+/** REPLAY-2: asked again with the same key it finds that, and not a later turn. An archived session has no later turn. */
+function nothingToCancel(session: Session, { actor, isKeyed }: CancelCommand): Decision {
+  if (isKeyed !== true || session.status === 'archived') return NOTHING;
+  return append({ type: 'turn.cancel_ignored', actor, turnId: session.turn?.id, body: {} });
+}
+
+/** A turn that runs ends first, with what its tools do. */
+function archive(session: Session, actor: Actor): Decision {
+  const archived: NewEvent = { type: 'session.archived', actor, body: {} };
+  if (session.status !== 'running') return append(archived);
+  return append(...resultEvents(session), completedEvent(session, 'canceled'), archived);
 }
 
 function beginTurn(session: Session): Decision {
@@ -187,8 +197,7 @@ function record(session: Session, events: readonly NewEvent[]): Decision {
 }
 
 function completeTurn(session: Session, command: Extract<Command, { kind: 'completeTurn' }>): Decision {
-  const { outcome, resultEventId, failure, number = session.turnCount } = command;
-  if (number !== session.turnCount) return NOTHING;
+  const { outcome, resultEventId, failure, said } = command;
   if (resultEventId !== undefined && seqOfEventId(resultEventId, session.id) === undefined) {
     return { kind: 'refuse', fault: new InvalidInput('resultEventId', 'expected an event of this session.') };
   }
@@ -198,68 +207,10 @@ function completeTurn(session: Session, command: Extract<Command, { kind: 'compl
     return { kind: 'refuse', fault: new InputPending() };
   }
   return append(
-    ...abortedEvents(session, command.said),
+    ...abortedEvents(session, said),
+    ...resultEvents(session),
     completedEvent(session, outcome, session.turnCount, resultEventId, failure),
   );
-}
-
-function loseBrain(session: Session, command: Extract<Command, { kind: 'loseBrain' }>): Decision {
-  const { reason, attemptMax, retryInMs } = command;
-  if (session.lease === undefined) return NOTHING;
-  const body = { epoch: session.epoch, reason, attempt: session.losses + 1, attemptMax, retryInMs };
-  return append(...abortedEvents(session, command.said), { type: 'brain.lost', actor: SYSTEM, body });
-}
-
-/** What was being said, as a message: unless its call has ended by now, and the whole answer is in the log. */
-function abortedEvents(session: Session, said: Said | undefined): readonly NewEvent[] {
-  const { turn } = session;
-  if (said === undefined || turn?.state !== 'running' || turn.openCallId !== said.callId) return [];
-  const event = abortedEvent(turn.id, said);
-  return event === undefined ? [] : [event];
-}
-
-/** Undefined when there is nothing to see. */
-export function abortedEvent(turnId: TurnId, { callId, text }: Said): NewEvent | undefined {
-  if (text.trim() === '') return undefined;
-  // A cut may go through a character of two units; half of one cannot be sent back.
-  const body = { callId, text: text.slice(0, SAID_CHARS_MAX).toWellFormed(), aborted: true };
-  return { type: 'agent.message', actor: { kind: 'agent' }, turnId, body };
-}
-
-function hibernatedEvent({ epoch }: Session, processes: number): NewEvent {
-  const body = processes === 0 ? { epoch } : { epoch, processes };
-  return { type: 'session.hibernated', actor: SYSTEM, body };
-}
-
-function nextTurn(session: Session): number {
-  return session.turnCount + 1;
-}
-
-function startedEvent(session: Session): NewEvent {
-  const number = nextTurn(session);
-  const body = {
-    number,
-    inputFromSeq: session.pending?.fromSeq ?? 0,
-    inputToSeq: session.pending?.toSeq ?? 0,
-  };
-  return { type: 'turn.started', actor: SYSTEM, turnId: turnIdOf(session.id, number), body };
-}
-
-function completedEvent(
-  session: Session,
-  outcome: TurnOutcome,
-  number: number = session.turnCount,
-  resultEventId?: string,
-  failure?: Failure,
-): NewEvent {
-  const level: Level = 'user';
-  const body = {
-    number,
-    outcome,
-    ...(resultEventId === undefined ? {} : { resultEventId }),
-    ...(failure === undefined ? {} : { errorCode: failure.code, errorMessage: failure.message }),
-  };
-  return { type: 'turn.completed', actor: SYSTEM, level, turnId: turnIdOf(session.id, number), body };
 }
 
 function append(...events: readonly NewEvent[]): Decision {

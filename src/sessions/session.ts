@@ -70,6 +70,17 @@ export interface Failure {
   readonly message: string;
 }
 
+/** The one tool that is none of the hands: it asks the user, whose answer is the next message (brain/toolbox.ts). */
+export const ASK = 'ask';
+
+/** A tool call that has no result yet. */
+export interface OpenTool {
+  readonly callId: string;
+  readonly tool: string;
+  /** False: no hands are asked for it, so that it has no effect, whatever becomes of its turn. */
+  readonly mayRun: boolean;
+}
+
 export interface Turn {
   readonly id: TurnId;
   readonly number: number;
@@ -83,6 +94,8 @@ export interface Turn {
   readonly modelCalls: number;
   /** The model call that has started and not ended: what it was saying can still be journalled (lifecycle.ts). */
   readonly openCallId?: string | undefined;
+  /** Whoever ends the turn answers them (turn-events.ts). */
+  readonly openTools?: readonly OpenTool[] | undefined;
   /** Set when somebody asked to end this turn; the outcome it will have. */
   readonly stopping?: 'canceled' | 'interrupted' | undefined;
   readonly usage: Usage;

@@ -12,8 +12,9 @@
  *   POST /unit/tools/<callId>/cancel   -> 204
  *   POST /v1/messages                  -> the model gateway; header x-holdfast-call names the model call
  *
- * A refusal of a model call has the form that the model service uses, and the header x-holdfast-refusal.
  * A refusal is `{ error: { code, message } }` with the fault's status (401 unauthenticated, 409 lifecycle and epoch).
+ * WIRE-1 Whose refusal an answer to a model call is, the header x-holdfast-refusal alone says: `door`, in that form; `gateway`, in the form
+ *        that the model service uses; absent, the service itself said it, whatever it said.
  */
 import type { RecordedEvent } from '../journal/event.ts';
 import type { SessionId } from '../kernel/id.ts';
@@ -77,8 +78,10 @@ export interface UnitDelta {
 /** The header that ties a gateway request to its model call, for metering. */
 export const CALL_HEADER = 'x-holdfast-call';
 
-/** On answers to model calls: set on what the gateway refuses itself, absent on what the model service says. */
+/** WIRE-1. The gateway passes on no header of this name that a model service sends (GATEWAY-4). */
 export const REFUSAL_HEADER = 'x-holdfast-refusal';
+export const DOOR_REFUSAL = 'door';
+export const GATEWAY_REFUSAL = 'gateway';
 
 /** The line on a brain's stdin that gives a spare its session. The token is never in its arguments or environment. */
 export interface Assign {

@@ -2,29 +2,25 @@
  * One session that runs: takes the lease, gives a brain its session, watches it, and decides what its end means.
  *
  * SLOT-1 A brain gets its token only after the lease event is durable, so every older brain is fenced (JOURNAL-4).
- * SLOT-2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead.
- * SLOT-3 What the slot writes about its brain carries the brain's epoch: a slot that was replaced writes nothing.
+ * SLOT-2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead (settlement.ts).
  * SLOT-4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
  */
 import type { Access } from '../access/access.ts';
 import { once } from '../kernel/tail.ts';
-import { never } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
-import type { TurnOutcome } from '../journal/event-catalog.ts';
 import { turnDeadline, wantsBrain } from '../sessions/lifecycle.ts';
-import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Brain } from './launcher.ts';
-import { type Judgement, judge, stoppingOf } from './judgement.ts';
-import { BACKGROUND_LOOK_MS, LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
-import { describe, isOver } from './slot-end.ts';
+import { judge, stoppingOf } from './judgement.ts';
+import { BACKGROUND_LOOK_MS } from './limit.ts';
 import { logPlaceOf } from './log-place.ts';
+import { type Outcome, Settlement } from './settlement.ts';
+import { describe, isOver } from './slot-end.ts';
 import type { Spares } from './spares.ts';
-import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
+import type { DraftOf } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
-import type { LogPlace } from '../hands/workspace-archive.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;
@@ -40,12 +36,10 @@ export interface SlotPorts {
   readonly backgroundMs: number;
 }
 
-/** Why the watch over a brain ended. */
-type Outcome = Exclude<Judgement, { kind: 'wait' | 'idle' }> | { readonly kind: 'hibernated' };
-
 export class Slot {
   readonly sessionId: SessionId;
   readonly #ports: SlotPorts;
+  readonly #settlement: Settlement;
   readonly #wakers = new Set<() => void>();
   #brain: Brain | undefined;
   #woken = false;
@@ -56,6 +50,7 @@ export class Slot {
   constructor(sessionId: SessionId, ports: SlotPorts) {
     this.sessionId = sessionId;
     this.#ports = { ...ports, logger: ports.logger.with({ sessionId }) };
+    this.#settlement = new Settlement(sessionId, this.#ports);
   }
 
   /** Set while the session has nothing to do and the slot may be asked to give way. */
@@ -82,7 +77,8 @@ export class Slot {
 
   /** Returns when the session needs no brain here any more, or on `signal`. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#ports.workbench.open(this.sessionId);
+    const { sessions, workbench } = this.#ports;
+    workbench.open(this.sessionId);
     try {
       while (!signal.aborted && (await this.#serve(signal)) === 'again');
     } catch (error) {
@@ -91,8 +87,11 @@ export class Slot {
     } finally {
       this.#idleSince = undefined;
       await this.#endBrain();
-      const place = await this.#place().catch(() => undefined); // the store does not answer: the age of the files stays as it is
-      await this.#ports.workbench.release(this.sessionId, place); // SLOT-4
+      const place = await sessions
+        .get(this.sessionId)
+        .then(logPlaceOf)
+        .catch(() => undefined); // the store does not answer: the age of the files stays as it is
+      await workbench.release(this.sessionId, place); // SLOT-4
     }
   }
 
@@ -121,7 +120,7 @@ export class Slot {
     );
     logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - assignedAt });
     await this.#endBrain();
-    return this.#settle(outcome, epoch);
+    return this.#settlement.settle(outcome, epoch);
   }
 
   /** Brings the files of a turn here that others have begun, which may take minutes: as long as that turn is to go on. */
@@ -156,97 +155,6 @@ export class Slot {
     return firstSeq > lastSeq ? undefined : state.epoch;
   }
 
-  /** Writes what the end of the brain means (SLOT-3). */
-  async #settle(outcome: Outcome, epoch: number): Promise<'again' | 'done'> {
-    switch (outcome.kind) {
-      case 'lost':
-        return this.#lose(outcome.how, epoch);
-      case 'deadline':
-        await this.#endTurn(outcome.turn, 'deadline_exceeded', epoch);
-        return 'again';
-      case 'stopOverdue':
-        await this.#endTurn(outcome.turn, outcome.outcome, epoch);
-        return 'again';
-      case 'shutdown':
-        await this.#keepDraft(epoch);
-        return 'done';
-      case 'hibernated':
-      case 'replaced':
-        return 'done';
-      default:
-        return never(outcome);
-    }
-  }
-
-  async #lose(how: string, epoch: number): Promise<'again' | 'done'> {
-    const { sessions, logger, draftOf } = this.#ports;
-    const { session } = await sessions.get(this.sessionId);
-    if (!wantsBrain(session)) {
-      await this.#hibernate(epoch); // nothing was lost: it had nothing to do
-      return 'again';
-    }
-    const attempt = session.losses + 1;
-    const retryInMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** session.losses);
-    logger.warn('brain lost', { epoch, how, attempt, retryInMs });
-    const said = unfinishedIn(session, draftOf);
-    const lost = { kind: 'loseBrain', reason: how, attemptMax: LOSSES_MAX, retryInMs, said } as const;
-    await sessions.supervise(this.sessionId, lost, epoch);
-    if (attempt >= LOSSES_MAX) await this.#fail(session, epoch, how);
-    return 'again';
-  }
-
-  /** Ends a turn for its brain, and what its tools still do; nothing when another turn runs by now. */
-  async #endTurn(number: number, outcome: TurnOutcome, epoch: number): Promise<void> {
-    const { sessions, workbench, draftOf } = this.#ports;
-    await workbench.cancelAll(this.sessionId);
-    await workbench.checkpoint(this.sessionId, await this.#place(number), outcome);
-    const said = unfinishedIn((await sessions.get(this.sessionId)).session, draftOf);
-    await sessions.supervise(this.sessionId, { kind: 'completeTurn', number, outcome, said }, epoch);
-  }
-
-  /** The server ends in the middle of a message. */
-  async #keepDraft(epoch: number): Promise<void> {
-    const { sessions, draftOf } = this.#ports;
-    const events = unfinishedEvents((await sessions.get(this.sessionId)).session, draftOf);
-    if (events.length > 0) await sessions.supervise(this.sessionId, { kind: 'record', events }, epoch);
-  }
-
-  /** How far the log has come. `turn` is about to be over. */
-  async #place(turn?: number): Promise<LogPlace> {
-    return logPlaceOf(await this.#ports.sessions.get(this.sessionId), turn);
-  }
-
-  /** Brains keep dying: the turn ends with an error, and the next message tries again. */
-  async #fail(session: Session, epoch: number, how: string): Promise<void> {
-    const { sessions, workbench } = this.#ports;
-    const code = 'BRAIN_LOST';
-    const message = `The brain ended ${LOSSES_MAX} times without progress (${how}). Send a message to try again.`;
-    if (session.status === 'queued')
-      await sessions.write(this.sessionId, epoch, undefined, { kind: 'beginTurn' });
-    const { session: now } = await sessions.get(this.sessionId);
-    await sessions.supervise(
-      this.sessionId,
-      {
-        kind: 'record',
-        events: [
-          {
-            type: 'error.runtime',
-            actor: { kind: 'system' },
-            turnId: now.turn?.id,
-            body: { code, message, retriable: true },
-          },
-        ],
-      },
-      epoch,
-    );
-    await workbench.checkpoint(this.sessionId, await this.#place(now.turnCount), 'error');
-    await sessions.supervise(
-      this.sessionId,
-      { kind: 'completeTurn', outcome: 'error', failure: { code, message } },
-      epoch,
-    );
-  }
-
   /** Waits until the log, the clock or the process means that the brain must end (judgement.ts). */
   async #watch(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
     const { sessions, clock, idleMs, logger } = this.#ports;
@@ -270,10 +178,7 @@ export class Slot {
       const judgement = judge(session, { ...known, evicted, busyUntil, idleMs }, now);
       if (judgement.kind === 'idle') {
         if (!evicted && (await this.#isBusyAt(now, session.statusAt + idleMs))) continue;
-        if (await this.#hibernate(epoch)) return { kind: 'hibernated' };
-      } else if (judgement.kind === 'shutdown' && !wantsBrain(session) && this.#busyUntil > 0) {
-        await this.#hibernate(epoch); // so that the model is told what has ended
-        return judgement;
+        if (await this.#settlement.hibernate(epoch)) return { kind: 'hibernated' };
       } else if (judgement.kind !== 'wait') return judgement;
       else if (!this.#woken) await this.#changed(judgement.until, signal);
     }
@@ -286,15 +191,6 @@ export class Slot {
     const isBusy = now < mayUntil && (await workbench.background(this.sessionId)) > 0;
     this.#busyUntil = isBusy ? Math.min(now + BACKGROUND_LOOK_MS, mayUntil) : 0;
     return isBusy;
-  }
-
-  /** False when a message came in between: the brain stays. */
-  async #hibernate(epoch: number): Promise<boolean> {
-    const { sessions, workbench } = this.#ports;
-    const processes = await workbench.background(this.sessionId);
-    const command = { kind: 'hibernate', processes } as const;
-    const { firstSeq, lastSeq } = await sessions.supervise(this.sessionId, command, epoch);
-    return lastSeq >= firstSeq;
   }
 
   /** Until `wake`, `signal`, or the time `until` (ms since the epoch), whichever is first. */

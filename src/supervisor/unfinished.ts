@@ -1,7 +1,7 @@
 /** What the model was saying when its turn or its brain ended: people have seen it, and only the live drafts know it. */
 import type { NewEvent } from '../journal/event.ts';
 import type { SessionId } from '../kernel/id.ts';
-import { abortedEvent, type Said } from '../sessions/lifecycle.ts';
+import { abortedEvent, type Said } from '../sessions/turn-events.ts';
 import type { Session } from '../sessions/session.ts';
 
 /** What people have seen of the message that a model call is writing; undefined when it is nothing. */

@@ -16,6 +16,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { once } from '../kernel/tail.ts';
+import type { ToolEnd } from '../sessions/turn-events.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
 import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../hands/workspace-archive.ts';
@@ -23,11 +24,13 @@ import type { WorkspaceLog } from './workspace-log.ts';
 
 interface Bench {
   hands: Promise<Hands> | undefined;
+  /** Of these, once they serve. */
+  serving: Hands | undefined;
   /** Hands were started, or it was tried. */
   used: boolean;
   /** Aborted by `release`. */
   readonly released: AbortController;
-  readonly running: Map<string, Promise<unknown>>;
+  readonly running: Map<string, Promise<ToolResult>>;
   /** With which files the first hands began; undefined once the log says what there is to say (WORKBENCH-4). */
   untold: FilesAsOf | undefined;
   telling: Promise<void> | undefined;
@@ -47,9 +50,10 @@ export interface WorkbenchPorts {
   readonly logger: Logger;
 }
 
+/** Nobody has asked for the end of the call: where the session goes on, it is asked for again. */
 const RELEASED: ToolResult = {
-  outcome: 'canceled',
-  output: 'The session has stopped working on this.',
+  outcome: 'unknown',
+  output: 'The session stopped here before this call had a result: look before you do it again.',
   durationMs: 0,
 };
 
@@ -65,6 +69,7 @@ export class Workbench {
   open(sessionId: SessionId): void {
     this.#benches.set(sessionId, {
       hands: undefined,
+      serving: undefined,
       used: false,
       released: new AbortController(),
       running: new Map(),
@@ -119,11 +124,18 @@ export class Workbench {
     );
   }
 
-  /** For a turn that was ended without its brain: what still runs must not go on into the next turn. Waits for its end, for a while. */
-  async cancelAll(sessionId: SessionId): Promise<void> {
-    const running = [...(this.#benches.get(sessionId)?.running ?? [])];
-    for (const [callId] of running) this.cancel(sessionId, callId);
-    await this.#within(Promise.all(running.map(([, end]) => end)), END_MS_MAX);
+  /**
+   * For a turn that is ended without its brain: what still runs must not go on into the next turn. Waits for its end, for a while, and
+   * answers the results of what has ended.
+   */
+  async cancelAll(sessionId: SessionId): Promise<readonly ToolEnd[]> {
+    const ended: ToolEnd[] = [];
+    const ends = [...(this.#benches.get(sessionId)?.running ?? [])].map(([callId, running]) => {
+      this.cancel(sessionId, callId);
+      return running.then((result) => void ended.push({ callId, ...result }));
+    });
+    await this.#within(Promise.all(ends), END_MS_MAX);
+    return [...ended];
   }
 
   /**
@@ -140,14 +152,9 @@ export class Workbench {
       this.#ports.logger.warn('the turn ends before its files are saved', { sessionId, ...place });
   }
 
-  /** How many processes run in the background that the session's commands have left behind. */
+  /** How many processes run in the background that the session's commands have left behind; hands that are still to come have none. */
   async background(sessionId: SessionId): Promise<number> {
-    const hands = this.#benches.get(sessionId)?.hands;
-    if (hands === undefined) return 0;
-    return hands.then(
-      (it) => it.background(),
-      () => 0,
-    );
+    return (await this.#benches.get(sessionId)?.serving?.background()) ?? 0;
   }
 
   /** Stops the session's hands, if it has any, and lets the workspace rest. `place` is how far the log has come, when that is known. */
@@ -195,13 +202,16 @@ export class Workbench {
     if (bench.hands !== undefined) return bench.hands;
     bench.used = true;
     const launching = this.#ports.launcher.launchHands(sessionId, bench.released.signal).then((hands) => {
+      bench.serving = hands;
       if (hands.filesAsOf.kind !== 'now') bench.untold = hands.filesAsOf;
       this.#ports.logger.info('hands started', { sessionId, pid: hands.pid });
       return hands;
     });
     bench.hands = launching;
     const forget = (): void => {
-      if (bench.hands === launching) bench.hands = undefined;
+      if (bench.hands !== launching) return;
+      bench.hands = undefined;
+      bench.serving = undefined;
     };
     launching.then((hands) => void hands.ended.then(forget), forget);
     return launching;

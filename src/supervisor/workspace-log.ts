@@ -6,6 +6,7 @@ import type { BodyOf, RecordedEvent } from '../journal/event.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import type { SessionId } from '../kernel/id.ts';
 import { EpochStale } from '../journal/faults.ts';
+import { ASK } from '../sessions/session.ts';
 import type { SessionJournal } from '../sessions/session-store.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { LOOKED_BACK_EVENTS_MAX } from './limit.ts';
@@ -98,6 +99,3 @@ function isOfTool({ type, body, spilledBytes }: RecordedEvent): boolean {
   const { tool, outcome, durationMs, exitCode } = JSON.parse(body) as BodyOf<'tool.result'>; // the catalog's
   return tool !== ASK && (outcome !== 'failed' || durationMs > 0 || exitCode !== undefined);
 }
-
-/** The one tool that is none of the hands (brain/toolbox.ts). */
-const ASK = 'ask';

@@ -90,6 +90,8 @@ const apply = (id: SessionId, command: Command) =>
 
 interface Answer {
   readonly status: number;
+  /** Whose refusal it is (unit-wire.ts). */
+  readonly refusal: unknown;
   readonly body: { readonly error?: { code: string; message: string }; readonly [name: string]: unknown };
 }
 
@@ -109,7 +111,11 @@ function ask(
           text += chunk.toString();
         });
         response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, body: text === '' ? {} : JSON.parse(text) }),
+          resolve({
+            status: response.statusCode ?? 0,
+            refusal: response.headers['x-holdfast-refusal'],
+            body: text === '' ? {} : JSON.parse(text),
+          }),
         );
       },
     );
@@ -278,8 +284,8 @@ describe('a brain that was replaced', () => {
       ask('POST', '/v1/messages', {}),
     ]);
 
-    expect(answers.map(({ status, body }) => [status, body.error?.code])).toEqual(
-      answers.map(() => [409, 'EPOCH_STALE']),
+    expect(answers.map(({ status, body, refusal }) => [status, body.error?.code, refusal])).toEqual(
+      answers.map(() => [409, 'EPOCH_STALE', 'door']),
     );
     expect(called).toEqual([]);
   });

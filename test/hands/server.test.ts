@@ -216,11 +216,23 @@ it('says a duration in whole milliseconds, also when the wall clock is set back 
   expect(Number.isSafeInteger(durationMs)).toBe(true);
 });
 
-it('HANDS-4: close ends what runs and keeps its result', async () => {
+it('HANDS-4: close ends what runs and keeps its result as unknown, for nobody has canceled it', async () => {
   const world = new World();
   world.tool = untilAborted;
   world.call('a');
   await eventually('it runs', () => world.runs === 1);
+  await world.server.close();
+
+  const output = expect.stringMatching(/^so far\n\[cut off: the server stopped/);
+  expect(world.kept.get('a')).toMatchObject({ kind: 'done', result: { outcome: 'unknown', output } });
+});
+
+it('HANDS-4: what was canceled or late before the hands end stays that', async () => {
+  const world = new World();
+  world.tool = untilAborted;
+  world.call('a');
+  await eventually('it runs', () => world.runs === 1);
+  world.server.receive('{"kind":"cancel","callId":"a"}');
   await world.server.close();
 
   expect(world.kept.get('a')).toMatchObject({ kind: 'done', result: { outcome: 'canceled' } });

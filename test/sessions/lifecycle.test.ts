@@ -107,6 +107,7 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
     },
   },
   takeLease: { kind: 'takeLease', owner: 'me' },
+  endTurn: { kind: 'endTurn', number: 1, outcome: 'canceled' },
   loseBrain: { kind: 'loseBrain', reason: 'test', attemptMax: 5, retryInMs: 1 },
   hibernate: { kind: 'hibernate' },
 };
@@ -224,6 +225,32 @@ describe('limits', () => {
 });
 
 describe('stopping', () => {
+  it('is by who asks first: the outcome that a cancel promised stands when somebody interrupts, and the other way round', () => {
+    const canceled = new Life();
+    REACH.running(canceled);
+    canceled.do({ kind: 'cancel', actor: HUMAN });
+    canceled.send('interrupt');
+    const interrupted = new Life();
+    REACH.running(interrupted);
+    interrupted.send('interrupt');
+
+    expect(interrupted.do({ kind: 'cancel', actor: HUMAN })).toBe('nothing');
+    expect(canceled.session).toMatchObject({ turn: { stopping: 'canceled' }, pending: { count: 1 } });
+    expect(interrupted.session.turn?.stopping).toBe('interrupted');
+  });
+
+  it.each(['idle', 'awaiting_input', 'failed'] as const)(
+    'REPLAY-2: a cancel with a key that finds a session %s leaves an event that changes nothing',
+    (status) => {
+      const life = new Life();
+      REACH[status](life);
+      const before = life.session;
+
+      expect(life.do({ kind: 'cancel', actor: HUMAN, isKeyed: true })).toEqual(['turn.cancel_ignored']);
+      expect(life.session).toBe(before);
+    },
+  );
+
   it('cancel of a waiting message ends its turn before it ran', () => {
     const life = new Life();
     life.send();
@@ -239,6 +266,129 @@ describe('stopping', () => {
     expect(life.do({ kind: 'archive', actor: HUMAN })).toEqual(['turn.completed', 'session.archived']);
     expect(life.send()).toBe('SESSION_ARCHIVED');
     expect(life.session.lease).toBeUndefined();
+  });
+});
+
+describe('the end of a brain', () => {
+  /** A turn with calls that are open: one of the hands, a question, and one that cannot be made. */
+  const working = (): Life => {
+    const life = new Life();
+    REACH.running(life);
+    seen(life);
+    const call = { modelCallId: 'c', toolUseId: 'u', input: {} };
+    life.record(
+      { type: 'tool.call', body: { ...call, callId: 'c.0', tool: 'bash' } },
+      { type: 'tool.call', body: { ...call, callId: 'c.1', tool: 'ask' } },
+      { type: 'tool.call', body: { ...call, callId: 'c.2', tool: 'bash', defect: 'no JSON' } },
+      { type: 'tool.call', body: { ...call, callId: 'c.3', tool: 'bash' } },
+      { type: 'model.completed', body: { callId: 'c', stopReason: 'tool_use' } },
+    );
+    const result = { callId: 'c.3', tool: 'bash', outcome: 'ok', output: '', durationMs: 1 } as const;
+    life.record({ type: 'tool.result', body: result });
+    return life;
+  };
+  const outcomes = ({ events }: Life): readonly string[] =>
+    events.flatMap(({ type, body }) =>
+      type === 'tool.result' && 'outcome' in body ? `${body.callId} ${body.outcome}` : [],
+    );
+  const lost = { kind: 'loseBrain', reason: 'test', attemptMax: 2, retryInMs: 1 } as const;
+
+  it('leaves no call of an ended turn without a result: proves ENDS-2', () => {
+    const life = working();
+    const end = { kind: 'endTurn', number: 1, outcome: 'deadline_exceeded' } as const;
+    expect(life.do(end)).toEqual([
+      ...['tool.result', 'tool.result', 'tool.result', 'turn.completed', 'session.hibernated'],
+    ]);
+    expect(outcomes(life)).toEqual(['c.3 ok', 'c.0 unknown', 'c.1 canceled', 'c.2 canceled']);
+    expect(life.session.turn?.openTools).toBeUndefined();
+  });
+
+  it('takes the result that is known for what it is', () => {
+    const life = working();
+    const known = { callId: 'c.0', outcome: 'canceled', output: 'half \ud83d', durationMs: 7 } as const;
+    life.do({ kind: 'endTurn', number: 1, outcome: 'canceled', results: [known] });
+
+    expect(outcomes(life)).toContain('c.0 canceled');
+    const written = life.events.findLast(({ body }) => 'callId' in body && body.callId === 'c.0');
+    expect(written?.body).toMatchObject({ output: 'half \ufffd', durationMs: 7 });
+  });
+
+  it('has results also when a person archives or the brain itself ends the turn', () => {
+    const [archived, finished] = [working(), working()];
+    archived.do({ kind: 'archive', actor: HUMAN });
+    finished.do({ kind: 'completeTurn', outcome: 'budget_exceeded' });
+
+    for (const life of [archived, finished])
+      expect(outcomes(life).slice(1)).toEqual(['c.0 unknown', 'c.1 canceled', 'c.2 canceled']);
+  });
+
+  it('ends the turn with an error when brains keep dying, in the append that says so: proves ENDS-1', () => {
+    const life = working();
+    expect(life.do(lost)).toEqual(['brain.lost']);
+    life.do({ kind: 'takeLease', owner: 'me' });
+    expect(life.do(lost)).toEqual([
+      'brain.lost',
+      ...['tool.result', 'tool.result', 'tool.result'],
+      'error.runtime',
+      'turn.completed',
+      'session.hibernated',
+    ]);
+
+    expect(life.session).toMatchObject({
+      status: 'failed',
+      failure: { code: 'BRAIN_LOST' },
+      losses: 0,
+      retryAt: undefined,
+      lease: undefined,
+    });
+  });
+
+  it('begins the turn that it ends when brains die before they have', () => {
+    const life = new Life();
+    life.send();
+    life.do({ kind: 'takeLease', owner: 'me' });
+    const last = { ...lost, attemptMax: 1 };
+
+    expect(life.do(last)).toEqual([
+      'brain.lost',
+      'turn.started',
+      'error.runtime',
+      'turn.completed',
+      'session.hibernated',
+    ]);
+    expect(life.session).toMatchObject({ status: 'failed', turnCount: 1, pending: undefined });
+  });
+
+  it('holds the session awake while a message waits', () => {
+    const life = working();
+    life.send('queue');
+    life.do({ kind: 'endTurn', number: 1, outcome: 'deadline_exceeded' });
+
+    expect(life.session).toMatchObject({ status: 'queued', hibernated: false });
+  });
+
+  it('is the end of its lease when the turn had ended by itself meanwhile, and touches no later turn', () => {
+    const life = working();
+    life.do({ kind: 'completeTurn', outcome: 'canceled' });
+    const end = { kind: 'endTurn', number: 1, outcome: 'deadline_exceeded', processes: 2 } as const;
+    expect(life.do(end)).toEqual(['session.hibernated']);
+    expect(life.events.at(-1)?.body).toEqual({ epoch: 1, processes: 2 });
+    expect(life.session.lease).toBeUndefined();
+    expect(life.do(end)).toBe('nothing');
+
+    life.send();
+    expect(life.do(end)).toBe('nothing');
+    life.do({ kind: 'takeLease', owner: 'me' });
+    life.do({ kind: 'beginTurn' });
+    expect(life.do(end)).toBe('nothing');
+  });
+
+  it('is no loss when it had nothing to do', () => {
+    const life = working();
+    life.do({ kind: 'completeTurn', outcome: 'canceled' });
+
+    expect(life.do(lost)).toEqual(['session.hibernated']);
+    expect(life.session.losses).toBe(0);
   });
 });
 

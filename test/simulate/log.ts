@@ -20,7 +20,6 @@ export const KNOWN_FAULTS = [
   /** A slot sleeps until retryAt, which another clock has written, and keeps its hands meanwhile. */
   'slot that waits by a wrong clock',
   'lease that nobody ends',
-  'cancel replayed',
   /** Only hands know what is to be told of their files: did they not start, or could nothing be saved, the next ones begin with files of now. */
   'lost files untold',
   /** A claim whose answer is lost stays with a server that does not know it, until that opens the workspace again or ends. */
@@ -68,8 +67,6 @@ export class Log {
   turnEnded: (sessionId: SessionId, number: number) => void = () => undefined;
   /** Clocks of the servers disagree. */
   isSkewed = false;
-  /** Turns that ended while a tool call had no result, because the supervisor or an archive ended them. */
-  turnsCutOff = 0;
   appends = 0;
 
   constructor(world: World, known: ReadonlySet<KnownFault>, eventsMax: number) {
@@ -157,16 +154,16 @@ export class Log {
       );
   }
 
-  /** A cancel with a key is about the turn that it met first, whatever comes of it: asked again it touches no other. */
-  decided(sessionId: SessionId, key: string, request: object, session: Session, writes: boolean): void {
+  /** REPLAY-2: a cancel with a key is about the turn that it met first, whatever comes of it: asked again it touches no other. */
+  decided(sessionId: SessionId, key: string, request: object, session: Session, stops: boolean): void {
     const cancels = this.#sessions.get(sessionId)?.cancels;
     if (cancels === undefined || !key.startsWith('cancel/')) return;
     const turn = session.turnCount + (session.status === 'queued' ? 1 : 0);
     const first = cancels.get(key);
     if (first === undefined || first.request === request) cancels.set(key, { request, turn });
-    else if (writes && first.turn !== turn)
-      this.found(
-        'cancel replayed',
+    else if (stops && first.turn !== turn)
+      this.#world.violate(
+        'REPLAY-2: a cancel that is asked for again cancels no later turn',
         `${sessionId}: ${key} was about turn ${first.turn} and cancels turn ${turn}`,
       );
   }
@@ -212,7 +209,6 @@ export class Log {
     const rules = new TurnRules({
       violate: (rule, what) => this.#world.violate(rule, `${sessionId} ${what}`),
       turnIdOf: (number) => turnIdOf(sessionId, number),
-      cutOff: () => (this.turnsCutOff += 1),
       ended: (number) => this.turnEnded(sessionId, number),
       turnMs: this.isSkewed ? undefined : (origin.limits.turnSeconds ?? TURN_SECONDS_MAX) * 1_000,
       turnsMax: origin.limits.turns ?? Infinity,

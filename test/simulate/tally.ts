@@ -20,7 +20,6 @@ export class Tally {
     this.#count('sessions', sessions);
     this.#count('events', events);
     this.#count('tools run', toolRuns);
-    this.#count('turns ended over a tool call without a result', log.turnsCutOff);
     for (const [fault, times] of log.seen) this.known.set(fault, (this.known.get(fault) ?? 0) + times);
     if (world.violation === undefined) return;
     const { rule } = world.violation;

@@ -1,6 +1,6 @@
 /**
  * The grammar of one session's log: turns follow each other and end once, each message is in exactly one, each tool call has
- * at most one result, and has it when its turn ends as it should. Told event by event.
+ * at most one result, and has it when its turn ends. Told event by event.
  */
 import type { RecordedEvent } from '../../src/journal/event.ts';
 import type { TurnId } from '../../src/kernel/id.ts';
@@ -8,8 +8,6 @@ import type { TurnId } from '../../src/kernel/id.ts';
 interface Ports {
   violate(rule: string, what: string): void;
   turnIdOf(number: number): TurnId;
-  /** A turn was ended over a tool call that had no result. */
-  cutOff(): void;
   /** Told after each turn. */
   ended(number: number): void;
   /** Milliseconds that a turn has; undefined where clocks disagree, so that nobody can say. */
@@ -33,8 +31,6 @@ interface Running {
 
 /** Model calls of one turn (kernel/limit.ts). */
 const MODEL_CALLS_MAX = 200;
-/** Outcomes that a brain writes once everything it began has ended. */
-const IN_ORDER = new Set(['completed', 'needs_input', 'max_turns']);
 /** Of a turn that ends while it runs, the brain's own words. */
 const OF_A_TURN = new Set([
   'model.started',
@@ -166,10 +162,7 @@ export class TurnRules {
     if (running === undefined || of['number'] !== running.number)
       return this.#violate('a turn ends once', event);
     const outcome = String(of['outcome']);
-    if (running.openTools.size > 0) {
-      if (IN_ORDER.has(outcome)) this.#violate('a turn ends after its tool calls', event);
-      this.#ports.cutOff();
-    }
+    if (running.openTools.size > 0) this.#violate('a turn ends after its tool calls', event);
     const isSeen = running.joined <= running.consumed;
     if ((outcome === 'completed' || outcome === 'needs_input') && !isSeen && running.asked.size === 0)
       this.#violate('what joined a turn was seen by the model', event);

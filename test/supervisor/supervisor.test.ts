@@ -463,7 +463,7 @@ describe('slots', () => {
       decide(session, { kind: 'archive', actor: { kind: 'human' } });
     await store.journal.append(id, { decide: archive });
 
-    await expect(call).resolves.toMatchObject({ outcome: 'canceled' });
+    await expect(call).resolves.toMatchObject({ outcome: 'unknown' });
     await eventually('the workspace is removed', () => stage.forgotten.includes(id));
     expect(stage.hands).toHaveLength(1);
     expect(stage.rested).toEqual([id]);

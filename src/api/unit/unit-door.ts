@@ -17,12 +17,9 @@ import { Fault, InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { nextRound } from '../../kernel/scheduler.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import type { TurnOutcome } from '../../journal/event-catalog.ts';
-import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale } from '../../journal/faults.ts';
-import { follow } from '../../journal/follow.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
 import { type ContextWindows, planOf } from '../../models/model-table.ts';
@@ -31,13 +28,18 @@ import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import type { Assignment, UnitAppended, UnitCommand, UnitEvents } from '../../sessions/unit-wire.ts';
+import {
+  type Assignment,
+  DOOR_REFUSAL,
+  REFUSAL_HEADER,
+  type UnitAppended,
+  type UnitCommand,
+} from '../../sessions/unit-wire.ts';
 import { wakePlace } from '../../sessions/wake-place.ts';
 import { statusOf } from '../fault-table.ts';
-import { parseAppend, parseDelta, parseSeq, parseToolCall } from './unit-request.ts';
+import { sendEvents } from './unit-events.ts';
+import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
-/** Bodies in one line of events; a single body may be larger, up to BODY_BYTES_MAX. */
-const LINE_CHARS_MAX = 4 * 1024 * 1024;
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
 const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
 
@@ -91,7 +93,7 @@ async function answer(
   if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // UNIT-1
   if (request.method === 'GET') {
     if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, entry));
-    if (url.startsWith('/unit/events')) return stream(ports, unit, request, response);
+    if (url.startsWith('/unit/events')) return sendEvents(ports, unit.sessionId, request, response);
   }
   if (request.method === 'POST') {
     if (session.status === 'archived') throw new SessionArchived(session.id);
@@ -99,7 +101,7 @@ async function answer(
     if (url === '/unit/deltas') return delta(ports, unit, request, response);
     if (url.startsWith('/unit/tools/')) return tool(ports, unit, request, response);
   }
-  send(response, 404, { error: { code: 'NOT_FOUND', message: 'The unit door has no such path.' } });
+  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit door has no such path.' });
 }
 
 async function append(
@@ -155,76 +157,6 @@ async function tool(
   }
   const call = parseToolCall(callId, parseJson(await readText(request), parseWellFormedJson));
   send(response, 200, await ports.tools.call(unit.sessionId, call)); // UNIT-3
-}
-
-/** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached; up to `to`, where that is given. */
-async function stream(
-  ports: UnitDoorPorts,
-  unit: Unit,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const query = new URL(request.url ?? '', 'http://unit').searchParams;
-  const after = parseSeq(query, 'after') ?? 0;
-  const to = parseSeq(query, 'to');
-  const { sessionId } = unit;
-  await ports.journal.head(sessionId); // an unknown session is refused before the answer begins
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  if (to !== undefined) return history(ports, response, { sessionId, after, to }, gone.signal);
-  for await (const frame of follow(ports, { sessionId, after, deltas: false }, gone.signal)) {
-    if (frame.kind === 'caughtUp') await writeLine(response, { events: [], head: frame.seq });
-    if (frame.kind !== 'events') continue;
-    for await (const part of wholeParts(ports.journal, frame.events)) {
-      await writeLine(response, { events: part, head: frame.head });
-    }
-  }
-  response.end();
-}
-
-/** As far as the log goes: the reader sees when it was shorter. */
-async function history(
-  { journal, live }: UnitDoorPorts,
-  response: ServerResponse,
-  { sessionId, after, to }: { readonly sessionId: SessionId; readonly after: number; readonly to: number },
-  gone: AbortSignal,
-): Promise<void> {
-  const head = await journal.head(sessionId);
-  for (let read = after; read < Math.min(to, head) && !gone.aborted; ) {
-    const events = await journal.read(sessionId, { after: read, limit: to - read });
-    for await (const part of wholeParts(journal, events)) await writeLine(response, { events: part, head });
-    read = events.at(-1)?.seq ?? head;
-    await nextRound(live.scheduler);
-  }
-  response.end();
-}
-
-/** The events with their whole bodies, in parts that fit into a line. */
-async function* wholeParts(
-  journal: SessionJournal,
-  events: readonly RecordedEvent[],
-): AsyncGenerator<readonly RecordedEvent[]> {
-  let part: RecordedEvent[] = [];
-  let chars = 0;
-  for (const event of events) {
-    const spilled =
-      event.spilledBytes === undefined ? undefined : await journal.readBody(event.sessionId, event.seq);
-    const body = spilled ?? event.body;
-    if (part.length > 0 && chars + body.length > LINE_CHARS_MAX) {
-      yield part;
-      part = [];
-      chars = 0;
-    }
-    part.push({ ...event, body });
-    chars += body.length;
-  }
-  yield part;
-}
-
-async function writeLine(response: ServerResponse, line: UnitEvents): Promise<void> {
-  response.write(`${JSON.stringify(line)}\n`);
-  if (response.writableNeedDrain) await drained(response);
 }
 
 async function assignment(
@@ -303,12 +235,14 @@ function refuse(logger: Logger, request: IncomingMessage, response: ServerRespon
     return;
   }
   const shown = error instanceof Fault ? error : { code: 'INTERNAL', message: 'The control plane failed.' };
-  send(response, status, { error: { code: shown.code, message: shown.message } });
+  sendRefusal(response, status, shown);
 }
 
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
-  });
+function sendRefusal(
+  response: ServerResponse,
+  status: number,
+  { code, message }: { readonly code: string; readonly message: string },
+): void {
+  response.setHeader(REFUSAL_HEADER, DOOR_REFUSAL); // WIRE-1
+  send(response, status, { error: { code, message } });
 }

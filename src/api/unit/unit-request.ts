@@ -7,7 +7,7 @@ import { type EventType, type NewEvent } from '../../journal/event.ts';
 import { CALL_ID, type ToolCall } from '../../hands/wire.ts';
 import type { TurnId } from '../../kernel/id.ts';
 import { parseId } from '../../kernel/id.ts';
-import { type Said, SAID_CHARS_MAX } from '../../sessions/lifecycle.ts';
+import { type Said, SAID_CHARS_MAX } from '../../sessions/turn-events.ts';
 import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
 
 /** UNIT-2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */

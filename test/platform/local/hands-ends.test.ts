@@ -171,7 +171,7 @@ describe('hands that were killed', () => {
 });
 
 describe('hands that are stopped', () => {
-  it('kill what runs, keep its result as canceled, and exit well', async () => {
+  it('kill what runs, keep its result as unknown, and exit well', async () => {
     const call = bashCall('running', FAMILY);
     const running = hands.call(call).catch(() => undefined);
     await eventually('the command runs', () => existsSync(inWorkspace('begun')));
@@ -182,7 +182,7 @@ describe('hands that are stopped', () => {
     expect(await hands.ended).toMatchObject({ code: 0, signal: null });
     await eventually('all have ended', () => family.every((pid) => !isAlive(pid)));
     hands = await bench.hands(sessionId);
-    expect(await hands.call(call)).toMatchObject({ outcome: 'canceled' });
+    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
   });
 
   it('ask everything to end that was left in the background, with and without its environment, in time', async () => {
