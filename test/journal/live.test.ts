@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { NewEvent, RecordedEvent } from '../../src/journal/event.ts';
 import { type Follow, follow } from '../../src/journal/follow.ts';
 import type { LiveFrame } from '../../src/journal/live-tail.ts';
+import { SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
@@ -48,6 +49,47 @@ async function begin() {
     live.delta(id, { callId, kind: 'thinking', offset, text });
   return { journal, live, id, append, followed, say, think };
 }
+
+describe('a session that is gone', () => {
+  /** A follower that has caught up, on a journal that forgets the session as often as `goneFor` says. */
+  async function followerOf(goneFor: number) {
+    const { journal, id, append } = await begin();
+    let left = 0;
+    let looks = 0;
+    const live = new Live({
+      journal: {
+        ...ports(journal),
+        head: (session) => {
+          looks += 1;
+          left -= 1;
+          return left >= 0 ? Promise.reject(new SessionNotFound(session)) : journal.head(session);
+        },
+      },
+      pollMs: 5,
+    });
+    const following = follow({ journal, live }, { sessionId: id, after: 0, deltas: true });
+    expect((await following.next()).value?.kind).toBe('caughtUp');
+    left = goneFor;
+    return { live, following, append, looks: () => looks };
+  }
+
+  it('proves LIVE-5: ends its followers with SessionNotFound', async () => {
+    const { live, following } = await followerOf(Infinity);
+
+    await expect(following.next()).rejects.toBeInstanceOf(SessionNotFound);
+    live.close();
+  });
+
+  it('for one look only goes on: a store may be behind for a moment', async () => {
+    const { live, following, append, looks } = await followerOf(1);
+    const before = looks();
+    await eventually('a look after it', () => looks() > before + 2);
+    await append(spoken('there'));
+
+    expect((await following.next()).value).toMatchObject({ kind: 'events', head: 1 });
+    live.close();
+  });
+});
 
 describe('messages that are being written', () => {
   it('reach a follower piece by piece, and in larger pieces when it is slow', async () => {

@@ -251,9 +251,9 @@ describe('an answer that is no stream', () => {
 
   it('WIRE-1: and that speaks as the door and the gateway do is told apart from them', async () => {
     const error = { code: 'EPOCH_STALE', type: 'budget_exceeded', message: 'Stop.' };
-    for (const sayer of ['door', 'gateway']) {
+    for (const whose of ['door', 'gateway']) {
       answer = (response) =>
-        response.writeHead(409, { [REFUSAL_HEADER]: sayer }).end(JSON.stringify({ error }));
+        response.writeHead(409, { [REFUSAL_HEADER]: whose }).end(JSON.stringify({ error }));
 
       const response = await ask();
 
