@@ -387,10 +387,8 @@ function bodyOf(chars: number): string {
 }
 
 function eventOf(sessionId: SessionId, seq: number, body: string): RecordedEvent {
-  return {
-    ...{ id: newId('event'), sessionId, seq, type: 'agent.message', body, at: 1, level: 'user' },
-    actor: { kind: 'agent' },
-  } as RecordedEvent; // as a store has them
+  const rest = { sessionId, seq, body, at: 1, level: 'user', actor: { kind: 'agent' } } as const;
+  return { id: newId('event'), type: 'agent.message', ...rest };
 }
 
 describe('asking for lost hints', () => {
