@@ -187,7 +187,7 @@ describe('followers', () => {
     );
   });
 
-  it('that join while events are written get each once and in order', async () => {
+  it('that join while events are written get each once and in order (GROUP-1)', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const client = clientOf();
@@ -245,7 +245,7 @@ describe('followers', () => {
     }
   });
 
-  it('that do not read are told so and leave, while the others go on', async () => {
+  it('that do not read are told so and leave, while the others go on (GROUP-2)', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const slow = new WebSocket(door.socketUrl, 'graphql-transport-ws');
@@ -336,7 +336,7 @@ describe('a follower that cannot be served', () => {
 });
 
 describe('nothing is left behind', () => {
-  it('when clients complete, and when their sockets break, while the session is quiet', async () => {
+  it('when clients complete, and when their sockets break, while the session is quiet (GROUP-3)', async () => {
     const id = await door.session();
     for (let round = 0; round < 5; round += 1) {
       const sockets = Array.from({ length: 5 }, () => clientOf());

@@ -30,7 +30,7 @@ await mongoSuite('two servers on one database', (server) => {
 
   describe('the log', () => {
     const random = randomOf(Number(process.env['SEED'] ?? Date.now() % 1_000_000_000));
-    it(`J1 JOURNAL-5 stays dense and has each key once when both append at once, and answers each append with its own events (SEED=${random.seed})`, async () => {
+    it(`JOURNAL-1 JOURNAL-5 stays dense and has each key once when both append at once, and answers each append with its own events (SEED=${random.seed})`, async () => {
       const { one, other, id } = await two();
       const answers = new Map<string, Set<string>>();
       const told: { text: string; firstSeq: number }[] = [];

@@ -96,7 +96,7 @@ describe('opening a data file', () => {
 });
 
 describe('a failed commit', () => {
-  it('is told to everyone in it, leaves nothing in memory, and the next one goes on', async () => {
+  it('is told to everyone in it, leaves nothing in memory, and the next one goes on (COMMIT-1)', async () => {
     const { journal, sessions, close } = openSqlite({ path });
     const { id } = (await sessions.create(originOf(), nothing)).session;
     await journal.append(id, {

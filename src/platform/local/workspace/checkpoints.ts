@@ -110,7 +110,7 @@ export class Checkpoints implements Service {
         await writeMarker(workspace.marker, { checkpoint, isDirty: true, claim: number }); // before any hands
         this.#claims.set(sessionId, { claim, resultsAreWhole }); // CHECKPOINT-1
         this.#owed.delete(sessionId);
-        return { workspace, resultsAreWhole, filesAsOf };
+        return { workspace, resultsAreWhole, filesAsOf }; // CHECKPOINT-5
       } catch (error) {
         await claim.release().catch(() => undefined); // what failed is thrown; this server can claim it again anyway
         throw error;
@@ -251,7 +251,7 @@ export class Checkpoints implements Service {
       logger.warn('workspace not saved: its files are on this server only', { sessionId, error });
       // for these, trying again without other files or another claim is no use
       if (error instanceof ClaimLost || error instanceof WorkspaceUnsaved) this.#owed.delete(sessionId);
-      else this.#owed.add(sessionId);
+      else this.#owed.add(sessionId); // CHECKPOINT-2
     }
   }
 
