@@ -5,11 +5,17 @@ import type { Logger } from '../../kernel/logger.ts';
 import { DOOR_REFUSAL, REFUSAL_HEADER } from '../../sessions/unit-wire.ts';
 import { statusOf } from '../fault-table.ts';
 
-export function send(response: ServerResponse, status: number, body: unknown): void {
+export function send(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  more: Readonly<Record<string, string>> = {},
+): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
+    ...more,
   });
   response.end(text);
 }
@@ -35,6 +41,5 @@ export function sendRefusal(
   status: number,
   { code, message }: { readonly code: string; readonly message: string },
 ): void {
-  response.setHeader(REFUSAL_HEADER, DOOR_REFUSAL); // WIRE-1
-  send(response, status, { error: { code, message } });
+  send(response, status, { error: { code, message } }, { [REFUSAL_HEADER]: DOOR_REFUSAL }); // WIRE-1
 }
