@@ -120,7 +120,7 @@ export class Slot {
       },
     );
     logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - assignedAt });
-    await this.#endBrain();
+    await this.#endBrain(); // SLOT-2
     return this.#settle(outcome, epoch);
   }
 
