@@ -29,18 +29,12 @@ class Stage implements Launcher {
   readonly hands: { alive: boolean; lose: () => void }[] = [];
   readonly forgotten: SessionId[] = [];
 
-  /** What happens while a brain is being ended. */
-  onStop: () => Promise<unknown> = async () => undefined;
-
   async launchBrain(): Promise<Brain> {
     const { ended, end } = ending();
     const brain = { assigned: [] as string[], alive: true, end };
     void ended.then(() => (brain.alive = false));
     this.brains.push(brain);
-    const stop = async (): Promise<void> => {
-      await this.onStop();
-      end({ code: 0, signal: null, stderr: '' });
-    };
+    const stop = async (): Promise<void> => end({ code: 0, signal: null, stderr: '' });
     return {
       pid: 1_000 + this.brains.length,
       ended,
@@ -133,7 +127,6 @@ beforeEach(() => {
   stop = new AbortController();
   logs = '';
   broken = { wanted: false, append: false };
-  running = Promise.resolve();
 });
 
 afterEach(async () => {
@@ -144,7 +137,7 @@ afterEach(async () => {
   assert(!stage.hands.some(({ alive }) => alive), 'no hands outlive their supervisor');
 });
 
-function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000, owner = 'me' } = {}): void {
+function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}): void {
   const logger = jsonLogger('debug', (line) => {
     logs += line;
   });
@@ -171,7 +164,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000, owner
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
   theSessions = sessions;
-  const log = new WorkspaceLog({ sessions, journal, owner });
+  const log = new WorkspaceLog({ sessions, journal, owner: 'me' });
   workbench = new Workbench({ launcher: stage, log, clock, logger });
   const ports = {
     sessions,
@@ -187,13 +180,13 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000, owner
   };
   const supervisor = new Supervisor({
     ...ports,
-    owner,
+    owner: 'me',
     idleMs,
     backgroundMs,
     slotsMax,
     draftOf: () => undefined,
   });
-  running = Promise.all([running, supervisor.run(stop.signal)]);
+  running = supervisor.run(stop.signal);
 }
 
 /** The methods of an adapter as an object that can be spread. */
@@ -458,127 +451,6 @@ describe('slots', () => {
 
     const outcome = async () => (await status(id))?.turn?.outcome;
     await eventually('the turn is over', async () => (await outcome()) === 'deadline_exceeded');
-  });
-
-  const isServed = async (id: SessionId) => (await status(id))?.lease !== undefined;
-  const leaseBy = (id: SessionId, owner: string) =>
-    store.journal.append(id, { decide: (session) => decide(session, { kind: 'takeLease', owner }) });
-  const typesOf = async (id: SessionId) =>
-    (await store.journal.read(id, { after: 0, limit: 100 })).map(({ type }) => type);
-  /** So that what happens next has a later time. */
-  const later = async (id: SessionId): Promise<void> => {
-    const { statusAt = 0 } = (await status(id)) ?? {};
-    await eventually('time has passed', () => clock.now() > statusAt);
-  };
-
-  it('end the turn of a brain only once that is dead (SLOT-2)', async () => {
-    const alive: number[] = [];
-    const unsubscribe = store.journal.onHint(({ events = [] }) => {
-      if (events.some(({ type }) => type === 'turn.completed')) alive.push(stage.aliveBrains);
-    });
-    supervise();
-    const id = await queuedSession(store, { limits: { turnSeconds: 1 } });
-    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
-    await begun(id);
-
-    await eventually('the turn is over', () => alive.length > 0);
-    expect(alive).toEqual([0]);
-    unsubscribe();
-  });
-
-  it('write nothing of their brain once they were replaced (SLOT-3)', async () => {
-    supervise();
-    const id = await queued();
-    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
-    await store.owners.beat('other', clock.now() + 60_000);
-    stage.onStop = () => leaseBy(id, 'other');
-    stage.brains[0]?.end({ code: 1, signal: null, stderr: '' });
-
-    await eventually('the slot has ended', () => logs.includes('slot ended'));
-    expect(await typesOf(id)).toEqual(['user.message', 'brain.started', 'brain.started']);
-    expect((await status(id))?.lease?.owner).toBe('other');
-  });
-
-  it('are one for each session, however often it is looked for (SUPERVISOR-1)', async () => {
-    supervise();
-    const [id, closed] = [await queued(), await queued()];
-    await eventually('both are served', async () => (await isServed(id)) && isServed(closed));
-    await store.journal.append(closed, {
-      decide: (session) => decide(session, { kind: 'archive', actor: { kind: 'human' } }),
-    });
-    await eventually('every session was looked for', () => stage.forgotten.includes(closed));
-    const next = await queued();
-
-    await eventually('the next is served', () => isServed(next));
-    expect((await status(id))?.epoch).toBe(1);
-    expect(await typesOf(id)).toEqual(['user.message', 'brain.started']);
-  });
-
-  it('of two servers that see a session free at once take one lease (SUPERVISOR-1)', async () => {
-    for (const owner of ['me', 'you']) {
-      await store.owners.beat(owner, clock.now() + 60_000);
-      supervise(4, { owner });
-    }
-    const ids = [await queued(), await queued(), await queued()];
-
-    for (const id of ids) await eventually('it is served', () => isServed(id));
-    await eventually('brains', () => stage.brains.filter(({ assigned }) => assigned.length > 0).length === 3);
-    for (const id of ids) expect(await typesOf(id)).toEqual(['user.message', 'brain.started']);
-  });
-
-  it('are not opened for a session of another server that lives (SUPERVISOR-2)', async () => {
-    const id = await queued();
-    await leaseBy(id, 'other');
-    await store.owners.beat('other', clock.now() + 60_000);
-    supervise();
-    const next = await queued();
-    await eventually('the next is served', () => isServed(next));
-    expect((await status(id))?.lease?.owner).toBe('other');
-    await store.owners.retire('other');
-
-    await eventually('it is taken over', async () => (await status(id))?.lease?.owner === 'me');
-  });
-
-  it('give way in the order in which they became idle (SUPERVISOR-3)', async () => {
-    supervise(2);
-    const [last, first] = [await queued(), await queued()];
-    await eventually('both are served', async () => (await isServed(last)) && isServed(first));
-    await stopTurn(first);
-    await later(first);
-    await stopTurn(last);
-    const next = await queued();
-
-    await eventually('the next is served', () => isServed(next));
-    expect(await hibernated(first)).toBeDefined();
-    expect(await hibernated(last)).toBeUndefined();
-  });
-
-  it('give way last when commands run in the background (SUPERVISOR-3)', async () => {
-    supervise(2, { idleMs: 1_000 });
-    const busy = await inBackground();
-    await eventually('it was asked for', () => stage.asked >= 1);
-    const idle = await queued();
-    await eventually('it is served', () => isServed(idle));
-    await stopTurn(idle);
-    const next = await queued();
-
-    await eventually('the next is served', () => isServed(next));
-    expect(await hibernated(idle)).toBeDefined();
-    expect(await hibernated(busy)).toBeUndefined();
-  });
-
-  it('go to the session that has waited longest (SUPERVISOR-3)', async () => {
-    supervise(1);
-    const first = await queued();
-    await eventually('the first is served', () => isServed(first));
-    const older = await queued();
-    await later(older);
-    const newer = await queued();
-    await stopTurn(first);
-
-    await eventually('one of them is served', async () => (await isServed(older)) || isServed(newer));
-    expect([await isServed(older), await isServed(newer)]).toEqual([true, false]);
-    expect((await status(newer))?.status).toBe('queued');
   });
 
   it('start no hands again after they were released (SLOT-4, WORKBENCH-1, WORKBENCH-2)', async () => {
