@@ -81,7 +81,7 @@ export const EVENTS = {
       inputToSeq: count('Seq of the last message that the model sees in this call.'),
       tools: optional(
         json(
-          'The tools that the model is offered from this call on, as name, description and schema: set at the first call of a session, or the first that a version makes which journals them, and after a compaction where they have changed.',
+          'The tools that the model is offered from this call on, as name, description and schema: set at the first call of a session, or the first that a version makes which journals them, and at the first after each compaction.',
         ),
       ),
       model: optional(
