@@ -24,7 +24,7 @@ const WORK = {
   ],
 };
 
-test('a turn with tools is told as one story: call, answer, tools, results, answer, done (TURN-2)', async () => {
+test('a turn with tools is told as one story: call, answer, tools, results, answer, done', async () => {
   const unit = new UnitDouble();
   unit.say('write two files');
 
@@ -79,7 +79,7 @@ test('a brain that crashes at any append, before or after it lands, leaves the s
   }
 });
 
-test('an append has the same key whichever brain makes it, and no other has it (TURN-1)', async () => {
+test('an append has the same key whichever brain makes it, once, and no other has it (TURN-1, TURN-2)', async () => {
   const whole = new UnitDouble();
   whole.say('write two files');
   await settle(whole, new ModelDouble(WORK));

@@ -49,7 +49,9 @@ function textsIn(stream: string): Readonly<Record<string, string>> {
 describe('a stream', () => {
   it('goes out as it came, frame by frame, when the key is not in it (STREAM-1)', () => {
     const odd = 'data: no JSON\n\n: a comment\n\ndata:{"type":"content_block_delta","delta":7}\r\n\r\n';
-    const writings = [frame({ type: 'message_start' }), text('Hello'), PING, odd, stop()];
+    const spelled =
+      'data: {"delta": {"text": "Gr\\u00fc\\u00dfe", "type": "text_delta"}, "index": 0, "type": "content_block_delta"}\n\n';
+    const writings = [frame({ type: 'message_start' }), text('Hello'), PING, spelled, odd, stop()];
 
     expect(sent(...writings)).toEqual([...writings, '']);
   });
