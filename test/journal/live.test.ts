@@ -430,7 +430,7 @@ function bodyOf(chars: number): string {
 
 function eventOf(sessionId: SessionId, seq: number, body: string): RecordedEvent {
   const rest = { sessionId, seq, body, at: 1, level: 'user', actor: { kind: 'agent' } } as const;
-  return { id: newId('event'), type: 'agent.message', ...rest };
+  return { type: 'agent.message', ...rest };
 }
 
 describe('asking for lost hints', () => {

@@ -126,7 +126,6 @@ interface Outlet {
 
 class DoorResponse {
   headersSent = false;
-  readonly #headers: Record<string, string> = {};
   readonly writableNeedDrain = false;
   readonly #gone: EventEmitter;
   readonly #outlet: Outlet;
@@ -146,14 +145,9 @@ class DoorResponse {
     return this;
   }
 
-  setHeader(name: string, value: string): this {
-    this.#headers[name] = value;
-    return this;
-  }
-
-  writeHead(status: number): this {
+  writeHead(status: number, headers: Readonly<Record<string, string>> = {}): this {
     this.headersSent = true;
-    this.#outlet.head(status, this.#headers);
+    this.#outlet.head(status, headers);
     return this;
   }
 

@@ -50,6 +50,7 @@ describe('a workspace', () => {
   let endWaits: boolean;
   let workbench: Workbench;
   let calls: 'none' | 'ended' | 'open';
+  let resting: Promise<void> | undefined;
   const never = new AbortController().signal;
   beforeEach(() => {
     done = [];
@@ -58,6 +59,7 @@ describe('a workspace', () => {
     sleeps = [];
     endWaits = false;
     calls = 'none';
+    resting = undefined;
     const hands: Hands = {
       pid: 1,
       ended: new Promise(() => undefined),
@@ -81,7 +83,10 @@ describe('a workspace', () => {
           finish = resolve;
         });
       },
-      rest: async (_, place) => void done.push(`rest ${place?.turn ?? 'somewhere'}`),
+      rest: async (_, place) => {
+        await resting;
+        done.push(`rest ${place?.turn ?? 'somewhere'}`);
+      },
       forget: async () => true,
       sessions: async () => [],
     };
@@ -146,7 +151,7 @@ describe('a workspace', () => {
     await second;
   });
 
-  it('with files that are older than the log has no call before the log says so', async () => {
+  it('with files that are older than the log has no call before the log says so (WORKBENCH-4)', async () => {
     filesAsOf = REVERTED;
     const both = ['c1', 'c2'].map((callId) => workbench.call(sessionId, { ...CALL, callId }));
     await Promise.all(both);
@@ -155,7 +160,7 @@ describe('a workspace', () => {
     expect(done).toEqual(['told', 'c1', 'c2', 'rest 2']);
   });
 
-  it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing', async () => {
+  it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing (WORKBENCH-4)', async () => {
     filesAsOf = REVERTED;
     await workbench.resume(sessionId, never);
     expect(done).toEqual([]); // it has used none
@@ -167,7 +172,19 @@ describe('a workspace', () => {
     expect(done).toEqual(['told', 'c1']);
   });
 
-  it('of which the log cannot be told has no call, and keeps the age that it has', async () => {
+  it('rests before its release is over (WORKBENCH-3)', async () => {
+    const rested = Promise.withResolvers<void>();
+    resting = rested.promise;
+    await workbench.call(sessionId, CALL);
+    const released = workbench.release(sessionId).then(() => done.push('released'));
+    await new Promise(setImmediate); // whatever waits for nothing is done by now
+    rested.resolve();
+    await released;
+
+    expect(done).toEqual(['c1', 'rest somewhere', 'released']);
+  });
+
+  it('of which the log cannot be told has no call, and keeps the age that it has (WORKBENCH-4)', async () => {
     filesAsOf = REVERTED;
     told = () => Promise.reject(new Error('no answer'));
     expect((await workbench.call(sessionId, CALL)).outcome).toBe('failed');

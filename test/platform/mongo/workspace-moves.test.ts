@@ -331,7 +331,7 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(await archive.stored(sessionId)).toEqual([]);
   });
 
-  it('keeps its folder while it cannot be forgotten, so that the next start finds it', async () => {
+  it('keeps its folder while it cannot be forgotten, so that the next start finds it (REMOVAL-2)', async () => {
     const a = await server('a');
     await run(a, 'echo one > f'); // and the server is killed
     const again = await server('again', 'a');

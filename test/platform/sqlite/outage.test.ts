@@ -31,7 +31,7 @@ async function rounds(count: number): Promise<void> {
   for (let round = 0; round < count; round += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-it('appends wait for the lock of another program, in order, while everything else goes on (COMMIT-3, COMMIT-4)', async () => {
+it('appends wait for the lock of another program, in order, while everything else goes on (COMMIT-3, COMMIT-4, SQLITE-4)', async () => {
   const { id } = (await store.sessions.create(originOf(), nothing)).session;
   other.exec('BEGIN IMMEDIATE');
 
