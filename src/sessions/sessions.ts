@@ -173,7 +173,10 @@ export class Sessions {
   /** What a supervisor writes about the brain it keeps. `key` makes it once (J5). */
   supervise(
     sessionId: SessionId,
-    command: Extract<Command, { kind: 'takeLease' | 'loseBrain' | 'hibernate' | 'completeTurn' | 'record' }>,
+    command: Extract<
+      Command,
+      { kind: 'takeLease' | 'loseBrain' | 'releaseLease' | 'hibernate' | 'completeTurn' | 'record' }
+    >,
     epoch?: number,
     key?: string,
   ): Promise<Appended<Session>> {

@@ -109,6 +109,7 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
   takeLease: { kind: 'takeLease', owner: 'me' },
   loseBrain: { kind: 'loseBrain', reason: 'test', attemptMax: 5, retryInMs: 1 },
   hibernate: { kind: 'hibernate' },
+  releaseLease: { kind: 'releaseLease', owner: 'me' },
 };
 
 describe('the lifecycle table', () => {
