@@ -82,8 +82,27 @@ describe('a lease', () => {
     await eventually('it is taken', async () => (await record(id)).lease?.owner === 'me');
   });
 
+  it('of an owner who has come since this server last looked is left alone', async () => {
+    let id: SessionId | undefined;
+    const server = await serve('me', {
+      hints: 'bare',
+      before: async (question) => {
+        if (question !== 'get' || id === undefined || (await record(id)).lease !== undefined) return;
+        await store.owners.beat('new');
+        await command(id, { kind: 'takeLease', owner: 'new' });
+      },
+    });
+    await swept(server);
+    id = await queuedSession(store);
+    await eventually('the new one has it', async () => (await record(id as SessionId)).epoch > 0); // it was made
+    await swept(server);
+
+    expect(await record(id)).toMatchObject({ epoch: 1, lease: { owner: 'new' } });
+  });
+
   it('stays with its server when a brain dies, since the files are there', async () => {
-    const [home] = [await serve('home'), await serve('other')];
+    await serve('home');
+    await serve('other');
     const id = await queuedSession(store);
     await eventually('a brain', () => servers.some(({ brains }) => brains.length === 1));
     const owner = (await record(id)).lease?.owner;
@@ -92,7 +111,6 @@ describe('a lease', () => {
 
     expect((await record(id)).lease?.owner).toBe(owner);
     expect(await record(id)).toMatchObject({ losses: 1 });
-    expect(home).toBeDefined();
   });
 
   it('is not taken by a server whose own heartbeat the store does not take', async () => {
