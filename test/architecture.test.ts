@@ -20,7 +20,8 @@ const FLOOR_PLAN: readonly (readonly [folder: string, mayImport: string])[] = [
   ['brain', 'kernel, journal, sessions, hands'],
   ['rehearsal', 'kernel'],
   ['webhooks', 'kernel, journal, secrets'],
-  ['platform/*', 'all of the above'], // never a sibling: each platform is a folder of its own
+  ['platform/host', 'kernel, hands'], // runs where the hands are, on this machine or another
+  ['platform/*', 'all of the above'], // never another sibling: each platform is a folder of its own
   ['api, schema', 'kernel, journal, access, hands, secrets, sessions, models'], // and each other
   ['client', ''],
   ['cli', 'client, kernel'],
@@ -197,7 +198,7 @@ function rowOf(folder: string): string {
 function mayImport(from: string, to: string): boolean {
   if (rowOf(from) === rowOf(to)) return true;
   const row = FLOOR_PLAN.findIndex(([folder]) =>
-    foldersOf(folder).includes(from.replace(/^platform\/.*/, 'platform/*')),
+    foldersOf(folder).includes(from.replace(/^platform\/(?!host$).*/, 'platform/*')),
   );
   const allowed = FLOOR_PLAN[row]?.[1];
   if (allowed === 'everything')

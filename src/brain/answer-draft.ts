@@ -1,4 +1,4 @@
-/** The answer that the log is telling: its blocks as they are read, until model.completed makes it an item (C3). */
+/** The answer that the log is telling: its blocks as they are read, until model.completed makes it an item (CONVERSATION-3). */
 import type { BodyOf, Event } from '../journal/event.ts';
 import type { Heard } from './inbox.ts';
 import type { AnswerItem, ToolCallItem } from './item.ts';

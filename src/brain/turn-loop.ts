@@ -1,12 +1,12 @@
 /**
  * The brain: reads the log, asks brain/resume.ts for the next step, performs it, waits until the log shows it, asks again.
  *
- * T1 Every step ends in one append under a key that is derived from the step, so a step that is performed again after a
- *    crash writes nothing new (J5).
- * T2 No decision is taken before the log has been read to where it was when the brain came, and none after an append
+ * TURN-1 Every step ends in one append under a key that is derived from the step, so a step that is performed again after a
+ *    crash writes nothing new (JOURNAL-5).
+ * TURN-2 No decision is taken before the log has been read to where it was when the brain came, and none after an append
  *    before that append has been read back.
- * T3 A step that the log makes pointless (the turn was stopped or ended elsewhere) is aborted at once.
- * T4 A brain that was replaced, or whose session is closed, ends without a word.
+ * TURN-3 A step that the log makes pointless (the turn was stopped or ended elsewhere) is aborted at once.
+ * TURN-4 A brain that was replaced, or whose session is closed, ends without a word.
  */
 import type { NewEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
@@ -49,12 +49,12 @@ export async function runBrain(
     if (!all.aborted) failed ??= { error };
     stop.abort();
   };
-  const following = ports.unit.follow(0, (batch) => view.absorb(batch), all).catch(fail);
+  const following = view.read(ports.unit, all).catch(fail);
   await new TurnLoop(ports, assignment, view, options).run(all).catch(fail);
   stop.abort();
   await following;
   if (failed === undefined) return signal.aborted ? 'stopped' : 'replaced';
-  if (failed.error instanceof UnitRefusal && failed.error.final) return 'replaced'; // T4
+  if (failed.error instanceof UnitRefusal && failed.error.final) return 'replaced'; // TURN-4
   throw failed.error;
 }
 
@@ -73,7 +73,7 @@ class TurnLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await this.#view.until(() => this.#view.caughtUp, signal); // T2
+    await this.#view.until(() => this.#view.caughtUp, signal); // TURN-2
     while (!signal.aborted) {
       const { outputTokensMax } = this.#plan;
       const fallback = this.#assignment.fallback?.name;
@@ -214,13 +214,13 @@ class TurnLoop {
   }
 
   async #append(key: string, command: UnitCommand, signal: AbortSignal): Promise<void> {
-    const { firstSeq, lastSeq } = await this.#ports.unit.append({ key, command }, signal); // T1
+    const { firstSeq, lastSeq } = await this.#ports.unit.append({ key, command }, signal); // TURN-1
     if (firstSeq <= lastSeq)
-      await this.#view.until(() => this.#view.conversation.head >= lastSeq, signal); // T2
+      await this.#view.until(() => this.#view.conversation.head >= lastSeq, signal); // TURN-2
     else assert(command.kind === 'beginTurn', `append ${key} writes something`);
   }
 
-  /** Runs `step` with a signal that aborts when the turn is stopped or over (T3). */
+  /** Runs `step` with a signal that aborts when the turn is stopped or over (TURN-3). */
   async #whileWanted(
     turn: Turn,
     signal: AbortSignal,

@@ -47,25 +47,35 @@ export function unitDoor(
     ask({ method: 'POST', path, body: JSON.stringify(body), signal });
   const tool = (callId: string): string => `/unit/tools/${encodeURIComponent(callId)}`;
 
+  const events = async (
+    after: number,
+    to: number,
+    receive: (batch: UnitEvents) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    let read = after;
+    const bound = to === Infinity ? '' : `&to=${to}`;
+    await patiently(clock, backoff(), patienceMs, signal, async (progressed) => {
+      if (read >= to) return;
+      const response = await once({ method: 'GET', path: `/unit/events?after=${read}${bound}`, signal });
+      for await (const line of linesOf(response.body)) {
+        const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
+        receive(batch);
+        read = batch.events.at(-1)?.seq ?? read;
+        progressed();
+      }
+      if (read < to) throw new DoorFailure('The event stream ended.');
+    });
+  };
+
   return {
     async assignment(signal) {
       const text = await ask({ method: 'GET', path: '/unit/assignment', signal });
       return JSON.parse(text) as Assignment; // the control plane is trusted
     },
 
-    async follow(after, receive, signal) {
-      let read = after;
-      await patiently(clock, backoff(), patienceMs, signal, async (progressed) => {
-        const response = await once({ method: 'GET', path: `/unit/events?after=${read}`, signal });
-        for await (const line of linesOf(response.body)) {
-          const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
-          receive(batch);
-          read = batch.events.at(-1)?.seq ?? read;
-          progressed();
-        }
-        throw new DoorFailure('The event stream ended.');
-      });
-    },
+    follow: (after, receive, signal) => events(after, Infinity, receive, signal),
+    read: (after, to, receive, signal) => events(after, to, receive, signal),
 
     async append(request, signal) {
       return JSON.parse(await post('/unit/append', request, signal)) as UnitAppended; // the control plane is trusted

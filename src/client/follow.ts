@@ -2,9 +2,9 @@
  * Following one session across sockets: subscribe from the cursor, keep what comes until it is taken, and when the socket
  * drops, wait a little longer each time and subscribe again from the last cursor.
  *
- * C1 The cursor moves with each batch that is kept, so no event is given twice and none is left out.
- * C2 What is kept is bounded: a consumer that does not take is unsubscribed, and resumed once it has taken.
- * C3 `return()` answers at once, also while `next()` waits.
+ * CLIENT-1 The cursor moves with each batch that is kept, so no event is given twice and none is left out.
+ * CLIENT-2 What is kept is bounded: a consumer that does not take is unsubscribed, and resumed once it has taken.
+ * CLIENT-3 `return()` answers at once, also while `next()` waits.
  */
 import type { Client as SocketClient } from 'graphql-ws';
 import {
@@ -61,7 +61,7 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
   next(): Promise<Result> {
     const frame = this.#kept.shift();
     if (frame !== undefined) {
-      if (this.#kept.length === 0) this.#subscribe(); // C2
+      if (this.#kept.length === 0) this.#subscribe(); // CLIENT-2
       return Promise.resolve({ done: false, value: frame });
     }
     if (this.#failure !== undefined) {
@@ -77,7 +77,7 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
 
   return(): Promise<Result> {
     this.#kept.length = 0;
-    this.#end(); // C3
+    this.#end(); // CLIENT-3
     return Promise.resolve(DONE);
   }
 
@@ -116,7 +116,7 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
     this.#failures = 0;
     switch (frame.__typename) {
       case 'EventBatch':
-        this.#cursor = frame.cursor; // C1
+        this.#cursor = frame.cursor; // CLIENT-1
         if (frame.events.length > 0) this.#give(frame);
         return;
       case 'CaughtUp':
@@ -144,7 +144,7 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
       return;
     }
     this.#kept.push(frame);
-    if (this.#kept.length >= KEPT_FRAMES_MAX) this.#unsubscribe?.(); // C2
+    if (this.#kept.length >= KEPT_FRAMES_MAX) this.#unsubscribe?.(); // CLIENT-2
   }
 
   #dropped(error: unknown): void {

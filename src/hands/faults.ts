@@ -1,7 +1,7 @@
 /** What a caller of the hands must expect. */
 import { Fault } from '../kernel/fault.ts';
 
-/** The hands ended before the result came. Call the same id again on new hands: it is not run twice (wire.ts W1). */
+/** The hands ended before the result came. Call the same id again on new hands: it is not run twice (wire.ts HANDS-1). */
 export class HandsLost extends Fault {
   readonly code = 'HANDS_LOST';
 

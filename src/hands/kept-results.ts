@@ -1,5 +1,5 @@
 /**
- * What the hands remember over their own death (wire.ts W1). `start` is durable before the tool runs and `settle` before
+ * What the hands remember over their own death (wire.ts HANDS-1). `start` is durable before the tool runs and `settle` before
  * its result is told, so whatever a crash leaves behind says the truth: nothing, started, or done.
  */
 import type { ToolResult } from './wire.ts';

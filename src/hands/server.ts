@@ -1,5 +1,5 @@
 /**
- * The hands' side of the wire (wire.ts W1-W4), without the process around it: lines in, lines out.
+ * The hands' side of the wire (wire.ts HANDS-1 to HANDS-4), without the process around it: lines in, lines out.
  *
  * Every call that is sent gets exactly one result, whatever the tool does. A call's life is: received, marked as started
  * (durable), run, kept (durable), answered; a call that was marked and not kept is never run again.
@@ -21,7 +21,7 @@ export interface HandsPorts {
   readonly tools: readonly Tool[];
   readonly sandbox: Sandbox;
   readonly kept: KeptResults;
-  /** Whether `kept` has every call of the session that was ever started; W1. */
+  /** Whether `kept` has every call of the session that was ever started; HANDS-1. */
   readonly keptIsWhole: boolean;
   readonly clock: Clock;
   send(message: FromHands): void;
@@ -55,18 +55,18 @@ export class HandsServer {
   receive(line: string): void {
     const message = parse(line);
     if (message.kind === 'background') {
-      this.#ports.send({ kind: 'background', count: this.#ports.sandbox.background() }); // W5
+      this.#ports.send({ kind: 'background', count: this.#ports.sandbox.background() }); // HANDS-5
       return;
     }
     if (message.kind === 'cancel') {
-      this.#running.get(message.callId)?.abort.abort('canceled' satisfies Stop); // W3
+      this.#running.get(message.callId)?.abort.abort('canceled' satisfies Stop); // HANDS-3
       return;
     }
     const { callId } = message;
     void this.#resultOf(message).then((result) => this.#ports.send({ kind: 'result', callId, result }));
   }
 
-  /** W4: ends what runs and waits for it; the results are kept. */
+  /** HANDS-4: ends what runs and waits for it; the results are kept. */
   async close(): Promise<void> {
     const running = [...this.#running.values()];
     const closed = this.#ports.sandbox.close(); // commands and what was left behind together: one grace for all
@@ -77,9 +77,9 @@ export class HandsServer {
   /** Never rejects. */
   #resultOf(call: ToolCall): Promise<ToolResult> {
     const running = this.#running.get(call.callId);
-    if (running !== undefined) return running.result; // W1: joins
+    if (running !== undefined) return running.result; // HANDS-1: joins
     const known = this.#results.get(call.callId);
-    if (known !== undefined) return Promise.resolve(known); // W1: kept
+    if (known !== undefined) return Promise.resolve(known); // HANDS-1: kept
     if (this.#running.size >= CALLS_RUNNING_MAX) {
       return Promise.resolve(
         failed(`${CALLS_RUNNING_MAX} calls run already: wait for one, then call again.`),
@@ -102,9 +102,9 @@ export class HandsServer {
   async #perform(call: ToolCall, abort: AbortController): Promise<ToolResult> {
     const { kept, keptIsWhole, complain } = this.#ports;
     const found = await kept.find(call.callId);
-    if (found.kind === 'done') return this.#remember(call.callId, found.result); // W1: kept
-    if (found.kind === 'started') return LOST; // W1: never twice
-    if (call.inherited === true && !keptIsWhole) return LOST; // W1
+    if (found.kind === 'done') return this.#remember(call.callId, found.result); // HANDS-1: kept
+    if (found.kind === 'started') return LOST; // HANDS-1: never twice
+    if (call.inherited === true && !keptIsWhole) return LOST; // HANDS-1
     await kept.start(call.callId);
     const result = await this.#run(call, abort);
     await kept.settle(call.callId, result).catch((error: unknown) => {

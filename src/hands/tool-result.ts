@@ -8,7 +8,7 @@ import type { ToolOutcome, ToolResult } from './wire.ts';
 
 const OUTCOMES: readonly ToolOutcome[] = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'];
 
-/** For a call that may have been started by hands that can no longer be asked (wire.ts W1). */
+/** For a call that may have been started by hands that can no longer be asked (wire.ts HANDS-1). */
 export const LOST: ToolResult = {
   outcome: 'unknown',
   output:

@@ -1,14 +1,14 @@
 /**
  * The whole conversation between the control plane and one hands process: JSON lines over its stdin and stdout.
  *
- * W1 A call's result is kept by its id, in memory and in the session's results folder. Calling an id again answers the
+ * HANDS-1 A call's result is kept by its id, in memory and in the session's results folder. Calling an id again answers the
  *    kept result, joins the running call, or, when the call was started and its hands died, answers `unknown`: it is
  *    never run twice. Hands whose results folder may lack calls that other hands have run (those died together with
  *    their machine) answer `unknown` to an inherited call that they do not know.
- * W2 Calls run in parallel; results come in any order, one per call sent.
- * W3 `cancel` ends a running call with the outcome `canceled`; for any other id it does nothing.
- * W4 When stdin ends, everything that runs is ended and the process exits.
- * W5 `background` is answered with how many processes run that commands have left behind.
+ * HANDS-2 Calls run in parallel; results come in any order, one per call sent.
+ * HANDS-3 `cancel` ends a running call with the outcome `canceled`; for any other id it does nothing.
+ * HANDS-4 When stdin ends, everything that runs is ended and the process exits.
+ * HANDS-5 `background` is answered with how many processes run that commands have left behind.
  */
 
 /** How a tool call ended; the same words as the event tool.result has. */

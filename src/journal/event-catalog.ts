@@ -81,7 +81,7 @@ export const EVENTS = {
       inputToSeq: count('Seq of the last message that the model sees in this call.'),
       tools: optional(
         json(
-          'The tools that the model is offered from this call on, as name, description and schema: set at the first call of a session, or the first that a version makes which journals them, and after a compaction where they have changed.',
+          'The tools that the model is offered from this call on, as name, description and schema: set at the first call of a session, or the first that a version makes which journals them, and at the first after each compaction.',
         ),
       ),
       model: optional(
@@ -259,7 +259,7 @@ export const EVENTS = {
   'session.hibernated': {
     level: 'internal',
     description:
-      'Nothing to do for a while: brain and hands stopped, the workspace is kept. A message wakes the session.',
+      'Brain and hands stopped, and no server has the session: there is nothing to do for now, or its server has no room. The workspace is kept; what waits, or the next message, wakes the session.',
     body: {
       epoch: count('The epoch that was given up.'),
       processes: optional(count('Commands that were still running in the background and were ended.')),
@@ -286,7 +286,7 @@ export const EVENTS = {
   },
   'log.limit_reached': {
     level: 'user',
-    description: 'The log is full (J6): the last event of this session, which is archived by it.',
+    description: 'The log is full (JOURNAL-6): the last event of this session, which is archived by it.',
     body: { limit: choice('LogLimit', ['events', 'bytes'], 'Which limit was reached.') },
   },
 } as const satisfies Record<

@@ -13,7 +13,7 @@ export class SessionNotFound extends Fault {
   }
 }
 
-/** J4: the writer's epoch is not the current one; another brain has taken over. The writer must stop. */
+/** JOURNAL-4: the writer's epoch is not the current one; another brain has taken over. The writer must stop. */
 export class EpochStale extends Fault {
   readonly code = 'EPOCH_STALE';
   readonly epoch: number;
@@ -26,7 +26,7 @@ export class EpochStale extends Fault {
   }
 }
 
-/** J6: the log reached its cap and ends with log.limit_reached. */
+/** JOURNAL-6: the log reached its cap and ends with log.limit_reached. */
 export class LogFull extends Fault {
   readonly code = 'LOG_FULL';
   readonly sessionId: SessionId;

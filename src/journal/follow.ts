@@ -1,7 +1,7 @@
 /**
  * Follow: a session's log from a cursor on, history first, then live, without an end.
  *
- * J7 Every event after the cursor comes exactly once and in order. The seam between history and live is the position alone: the
+ * FOLLOW-1 Every event after the cursor comes exactly once and in order. The seam between history and live is the position alone: the
  *    next event is always the one after it, from the shared tail where that reaches back far enough, else from the store.
  *
  * `caughtUp` comes once, when the position first reaches the head. A reader that is slow gets larger steps, never a queue: what
@@ -93,7 +93,7 @@ class Follower {
     return this.#request.deltas ? this.#delta(live) : undefined;
   }
 
-  /** J7. Never beyond the tail's head, so that position and tail can be compared (live.ts, fan-out). */
+  /** FOLLOW-1. Never beyond the tail's head, so that position and tail can be compared (live.ts, fan-out). */
   async #events(live: LiveTail, head: number): Promise<Follow | undefined> {
     const after = this.#position;
     const limit = Math.min(PAGE_EVENTS_MAX, head - after);

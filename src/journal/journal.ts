@@ -2,13 +2,14 @@
  * The port of the log: one ordered durable sequence of events per session, and the session's record, which is the
  * fold of its events. Every part meets the others here and nowhere else.
  *
- * J1 dense      the seqs of a session are 1..head, without gaps, never reused.
- * J2 durable    no reader sees an event that a crash could take back.
- * J3 atomic     the events of one append and the record after them land together or not at all.
- * J4 fenced     an append that names an epoch is refused when it is not the record's (EpochStale).
- * J5 idempotent an append with a key that was used before in the session writes nothing and answers the first seqs.
- * J6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull.
- * J7 complete   journal/follow.ts: a follower gets every event after its cursor exactly once, in order.
+ * JOURNAL-1 dense      the seqs of a session are 1..head, without gaps, never reused.
+ * JOURNAL-2 durable    no reader sees an event that a crash could take back.
+ * JOURNAL-3 atomic     the events of one append and the record after them land together or not at all.
+ * JOURNAL-4 fenced     an append that names an epoch is refused when it is not the record's (EpochStale).
+ * JOURNAL-5 idempotent an append with a key that was used before in the session writes nothing and answers the first seqs.
+ * JOURNAL-6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull.
+ *
+ * That a follower gets every event after its cursor exactly once and in order is FOLLOW-1 (journal/follow.ts).
  *
  * Adapters: platform/sqlite, platform/mongo. Contract: test/contracts/journal.ts.
  */
@@ -24,9 +25,9 @@ export type Decision =
   | { readonly kind: 'refuse'; readonly fault: Fault };
 
 export interface AppendRequest<State> {
-  /** J4. Absent for writers that need no lease: the doors. */
+  /** JOURNAL-4. Absent for writers that need no lease: the doors. */
   readonly epoch?: number | undefined;
-  /** J5. At most APPEND_KEY_CHARS_MAX characters; unique per session. */
+  /** JOURNAL-5. At most APPEND_KEY_CHARS_MAX characters; unique per session. */
   readonly key?: string | undefined;
   /** Pure, quick, and possibly called more than once (an adapter may race and decide again). */
   decide(state: State): Decision;
@@ -36,7 +37,7 @@ export interface Appended<State> {
   /** Seqs of the events of this append; `firstSeq > lastSeq` when nothing was written. */
   readonly firstSeq: number;
   readonly lastSeq: number;
-  /** True when the key was used before: nothing was written now (J5). */
+  /** True when the key was used before: nothing was written now (JOURNAL-5). */
   readonly replayed: boolean;
   /** The record after this append; when replayed, as it is now. */
   readonly state: State;
@@ -57,7 +58,7 @@ export interface Hint {
   readonly head: number;
   /** Whom the record that it leaves concerns; absent where the writer does not say: everybody who looks after sessions. */
   readonly concerns?: Concern | undefined;
-  /** The events themselves where the writer is in this process; they are durable already (J2). */
+  /** The events themselves where the writer is in this process; they are durable already (JOURNAL-2). */
   readonly events?: readonly RecordedEvent[] | undefined;
 }
 
@@ -78,7 +79,7 @@ export interface Journal<State> {
   head(sessionId: SessionId): Promise<number>;
 
   /**
-   * Calls back after each durable append (J2). Only a hint: it may be lost, doubled or late, and a reader that acts
+   * Calls back after each durable append (JOURNAL-2). Only a hint: it may be lost, doubled or late, and a reader that acts
    * on it reads again. Answers the function that ends it.
    */
   onHint(listener: (hint: Hint) => void): () => void;

@@ -44,7 +44,7 @@ export class LiveTail {
   #target = 0;
   #moving = false;
   #closed = false;
-  /** Whether the drafts are written through this process; L4. */
+  /** Whether the drafts are written through this process; LIVE-4. */
   #writtenHere = false;
 
   constructor(ports: LiveTailPorts) {
@@ -85,7 +85,7 @@ export class LiveTail {
   }
 
   hinted({ head, events }: Hint): void {
-    if (events !== undefined) this.drafts.landed(events); // L3, also when it is no news for the head
+    if (events !== undefined) this.drafts.landed(events); // LIVE-3, also when it is no news for the head
     this.#target = Math.max(this.#target, head);
     if (this.#head !== undefined && !this.#moving && head > this.#head) {
       if (events?.at(-1)?.seq === head && continues(this.#head, events)) this.#feed(events);
@@ -163,19 +163,19 @@ export class LiveTail {
     this.#wakeReaders();
   }
 
-  /** L1: `given` reaches beyond the head and leaves no gap. */
+  /** LIVE-1: `given` reaches beyond the head and leaves no gap. */
   #feed(given: readonly RecordedEvent[]): void {
     const head = this.#head ?? 0;
     const events = given[0]?.seq === head + 1 ? given : given.filter(({ seq }) => seq > head);
     const last = events.at(-1);
     if (last === undefined) return;
-    this.drafts.landed(events); // L3
+    this.drafts.landed(events); // LIVE-3
     this.#head = last.seq;
     this.#keep(events);
     this.#changed({ kind: 'events', events, head: last.seq });
   }
 
-  /** L2 of this tail. */
+  /** LIVE-2 of this tail. */
   #keep(events: readonly RecordedEvent[]): void {
     const before = this.#keptChars;
     for (const event of events) {

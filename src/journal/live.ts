@@ -4,10 +4,10 @@
  * A session has a tail here as long as somebody reads it or its agent is writing a message. The tail knows a head, keeps the
  * last events up to it, and moves on when the journal hints (or, hints being only hints, when it asks at intervals).
  *
- * L1 A tail's head moves over every event once, in order: a hint that does not continue it makes the tail read the journal.
- * L2 Memory is bounded: per tail, and over all tails (then the longest unfed one forgets its events, not its head).
- * L3 Deltas are ephemeral; a draft is forgotten once its message is in the log (draft.ts).
- * L4 A delta from another process (live-wire.ts) is shown to those who read its session here, and to nobody else: it neither
+ * LIVE-1 A tail's head moves over every event once, in order: a hint that does not continue it makes the tail read the journal.
+ * LIVE-2 Memory is bounded: per tail, and over all tails (then the longest unfed one forgets its events, not its head).
+ * LIVE-3 Deltas are ephemeral; a draft is forgotten once its message is in the log (draft.ts).
+ * LIVE-4 A delta from another process (live-wire.ts) is shown to those who read its session here, and to nobody else: it neither
  *    makes a tail nor keeps one, so a session that nobody here reads costs this process nothing, wherever its brain talks.
  *
  * For a fan-out that serves many subscribers by one stream: let each catch up with `follow` on its own, and in the very turn of
@@ -63,7 +63,7 @@ export class Live {
     this.#logger = logger;
     this.#pollMs = pollMs;
     this.#endHints = journal.onHint((hint) => this.#hinted(hint));
-    this.#endDeltas = wire?.onDelta((sessionId, delta) => this.#tails.get(sessionId)?.overhear(delta)); // L4
+    this.#endDeltas = wire?.onDelta((sessionId, delta) => this.#tails.get(sessionId)?.overhear(delta)); // LIVE-4
   }
 
   /** Holds the session's tail for one reader, until `tail.release(reader)`; `reader` is called after each change. */
@@ -156,7 +156,7 @@ export class Live {
     }
   }
 
-  /** L2 over all tails. */
+  /** LIVE-2 over all tails. */
   #fed(tail: LiveTail, chars: number): void {
     if (this.#tails.get(tail.sessionId) !== tail) return;
     this.#chars += chars;

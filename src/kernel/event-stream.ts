@@ -2,10 +2,10 @@
  * Server-sent events from bytes, as the specification says (html.spec.whatwg.org, "Event stream interpretation"): lines end
  * with LF, CR LF or CR, a BOM may stand first, comments are passed over, `data:` may lack its space and come before `event:`.
  *
- * E1 However the bytes are cut into chunks, the same frames have the same `event` and `data`.
- * E2 The `bytes` of all frames, with the one of `end`, are the bytes that came, in order: who only passes a stream on can do
+ * SSE-1 However the bytes are cut into chunks, the same frames have the same `event` and `data`.
+ * SSE-2 The `bytes` of all frames, with the one of `end`, are the bytes that came, in order: who only passes a stream on can do
  *    so frame by frame. A comment, or the second half of a CR LF that came late, is a frame without data.
- * E3 A frame is given out with the byte that ends it, and never waits for the next one.
+ * SSE-3 A frame is given out with the byte that ends it, and never waits for the next one.
  */
 const LF = 0x0a;
 const CR = 0x0d;
@@ -61,7 +61,7 @@ export class EventStreamDecoder {
         this.#next += 1;
         const alone = this.#frame === this.#line;
         this.#line = this.#next;
-        if (alone) yield this.#take(); // E3: the frame was given out with the CR
+        if (alone) yield this.#take(); // SSE-3: the frame was given out with the CR
         this.#afterCr = false;
         continue;
       }

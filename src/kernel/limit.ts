@@ -5,15 +5,15 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** J6: events in one session's log. A busy turn writes some hundred events; this is years of turns. */
+/** JOURNAL-6: events in one session's log. A busy turn writes some hundred events; this is years of turns. */
 export const LOG_EVENTS_MAX = 2_000_000;
-/** J6: bytes of bodies in one session's log, spilled ones included. */
+/** JOURNAL-6: bytes of bodies in one session's log, spilled ones included. */
 export const LOG_BYTES_MAX = 2 * 1024 * MIB;
 /** A larger body is stored beside the event and referenced (the v3 contract's figure). */
 export const BODY_INLINE_BYTES_MAX = 32 * KIB;
 /** One event's body at all: a written file or a long message fits, a disk image does not. */
 export const BODY_BYTES_MAX = 4 * MIB;
-/** One append: a model answer with all its tool calls, atomically (J3). All of it inline still fits one document of MongoDB. */
+/** One append: a model answer with all its tool calls, atomically (JOURNAL-3). All of it inline still fits one document of MongoDB. */
 export const APPEND_EVENTS_MAX = 256;
 /** Text of one message from outside; the prompt of an agent has the same bound (v3 contract). */
 export const MESSAGE_BYTES_MAX = 256 * KIB;
@@ -24,7 +24,7 @@ export const METADATA_BYTES_MAX = 16 * KIB;
 export const NAME_CHARS_MAX = 128;
 /** Idempotency keys and session keys: indexed, so bounded. */
 export const KEY_CHARS_MAX = 255;
-/** A key of an append (J5): a caller's, with what the use case puts before it. */
+/** A key of an append (JOURNAL-5): a caller's, with what the use case puts before it. */
 export const APPEND_KEY_CHARS_MAX = KEY_CHARS_MAX + 32;
 /** Levels of JSON that callers pass through us: what walks it must not run out of stack. */
 export const JSON_DEPTH_MAX = 64;

@@ -5,8 +5,9 @@
  * `return()` on every Complete and every closed socket, so one reader would leak per departed client.
  * Here `return()` aborts the signal that `pull` waits on, and answers at once.
  *
- * Promises: T1 `pull` is never called twice at the same time. T2 after `return()` every `next()`, parked or
- * later, answers done. T3 `release` runs exactly once, whichever way the tail ends.
+ * TAIL-1 `pull` is never called twice at the same time.
+ * TAIL-2 After `return()` every `next()`, parked or later, answers done.
+ * TAIL-3 `release` runs exactly once, whichever way the tail ends.
  */
 export interface TailSource<T> {
   /** The next value, or undefined at the end. Must settle soon after `signal` aborts. */
@@ -24,7 +25,7 @@ export function tail<T>(source: TailSource<T>, outer?: AbortSignal): AsyncIterab
     ended = true;
     outer?.removeEventListener('abort', end);
     abort.abort();
-    source.release?.(); // T3
+    source.release?.(); // TAIL-3
   };
   if (outer?.aborted === true) end();
   else outer?.addEventListener('abort', end, { once: true });
@@ -33,7 +34,7 @@ export function tail<T>(source: TailSource<T>, outer?: AbortSignal): AsyncIterab
     if (ended) return { done: true, value: undefined };
     try {
       const value = await source.pull(abort.signal);
-      if (ended) return { done: true, value: undefined }; // T2
+      if (ended) return { done: true, value: undefined }; // TAIL-2
       if (value !== undefined) return { done: false, value };
     } catch (error) {
       if (ended) return { done: true, value: undefined };
@@ -46,7 +47,7 @@ export function tail<T>(source: TailSource<T>, outer?: AbortSignal): AsyncIterab
 
   return {
     next() {
-      const result = turn.then(pull); // T1
+      const result = turn.then(pull); // TAIL-1
       turn = result.catch(() => undefined);
       return result;
     },

@@ -2,12 +2,12 @@
  * The model gateway: Anthropic-compatible, behind the unit door. It finds the session's key, puts it into the request,
  * streams the answer back untouched but for that key, and counts what was used.
  *
- * G1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
+ * GATEWAY-1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
  *    and no error, also when the service repeats it in pieces (key-scrubber.ts). That holds for keys that are secrets.
- * G2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
+ * GATEWAY-2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
  *    the usage before the brain can act on the answer.
- * G3 A call that was cut, by either side, is metered with what is known, `complete: false`.
- * G4 Only the headers on a list pass, in both directions.
+ * GATEWAY-3 A call that was cut, by either side, is metered with what is known, `complete: false`.
+ * GATEWAY-4 Only the headers on a list pass, in both directions.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
@@ -93,7 +93,7 @@ export class Gateway {
     try {
       const body = await this.#admit(request);
       const key = await this.#keyOf(request.sessionId);
-      const headers = withAuth(only(request.headers, REQUEST_HEADERS), this.#auth(key.open())); // G1
+      const headers = withAuth(only(request.headers, REQUEST_HEADERS), this.#auth(key.open())); // GATEWAY-1
       const answer = await this.#upstream.send({ path: PATH, headers, body }, departed.signal);
       const { sessionId, callId } = request;
       await pass(
@@ -102,7 +102,7 @@ export class Gateway {
         response,
         this.#ports,
         KeyScrubber.of(key),
-      ); // G1
+      ); // GATEWAY-1
     } catch (error) {
       this.#refuse(error, request, response, departed.signal);
     } finally {
@@ -178,7 +178,7 @@ function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<st
   const kept: Record<string, string> = {};
   for (const name of names) {
     const value = headers[name];
-    if (typeof value === 'string') kept[name] = value; // G4
+    if (typeof value === 'string') kept[name] = value; // GATEWAY-4
   }
   return kept;
 }

@@ -1,10 +1,10 @@
 /**
- * Takes a model key out of texts in which a service repeats it (gateway.ts G1): errors, headers, whole answers, and texts that come
+ * Takes a model key out of texts in which a service repeats it (gateway.ts GATEWAY-1): errors, headers, whole answers, and texts that come
  * in pieces.
  *
- * K1 A text without the key comes back as it was.
- * K2 Most of a key is as good as the key: what has been read of it counts from MATCH_PART on, also when the rest is missing.
- * K3 Of pieces, only what may be the beginning of the key is held back: less than a key's length, until the next piece or the end.
+ * SCRUB-1 A text without the key comes back as it was.
+ * SCRUB-2 Most of a key is as good as the key: what has been read of it counts from MATCH_PART on, also when the rest is missing.
+ * SCRUB-3 Of pieces, only what may be the beginning of the key is held back: less than a key's length, until the next piece or the end.
  */
 import type { Sealed } from '../kernel/sealed.ts';
 import { isSecret } from '../secrets/secret-key.ts';
@@ -38,7 +38,7 @@ export class KeyScrubber {
     return new Pieces(spelling, this.#key, this.#back, this.#enough, this.#shown);
   }
 
-  /** A whole text, whether it is JSON or not; the same one when the key is not in it (K1). */
+  /** A whole text, whether it is JSON or not; the same one when the key is not in it (SCRUB-1). */
   text(text: string): string {
     if (!text.includes('\\') && !text.includes(this.#key.slice(0, this.#enough))) return text;
     const pieces = this.pieces('json');
@@ -122,7 +122,7 @@ export class Pieces {
     if (this.#held.length === this.#key.length) this.#letGo(out);
   }
 
-  /** K2. */
+  /** SCRUB-2. */
   #letGo(out: string[]): void {
     if (this.#held.length >= this.#enough) {
       this.found = true;

@@ -1,7 +1,7 @@
 /**
- * Passes an answer on, byte for byte but for the key, which a service may repeat in what it says (G1), and reads its
+ * Passes an answer on, byte for byte but for the key, which a service may repeat in what it says (GATEWAY-1), and reads its
  * usage on the way. A stream goes frame by frame: a frame is sent as
- * soon as it is whole, and only message_stop waits, until the usage is durable (G2).
+ * soon as it is whole, and only message_stop waits, until the usage is durable (GATEWAY-2).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
@@ -35,7 +35,7 @@ export interface Call {
   readonly model: string;
 }
 
-/** Rejects when either side is cut; what is known of the usage is metered all the same (G3). `scrubber` is undefined when the key is no secret. */
+/** Rejects when either side is cut; what is known of the usage is metered all the same (GATEWAY-3). `scrubber` is undefined when the key is no secret. */
 export async function pass(
   call: Call,
   answer: IncomingMessage,
@@ -99,7 +99,7 @@ async function passStream(
     if (isEnd) {
       ready.push(...frames.end());
       await send();
-      await meter(usage.known(true)); // G2
+      await meter(usage.known(true)); // GATEWAY-2
     }
     ready.push(...frames.push(frame));
   };
@@ -117,7 +117,7 @@ async function passStream(
     await writeOut(response, [...ready, ...frames.end()]);
     throw error;
   } finally {
-    await meter(usage.known(false)); // G3; does nothing after message_stop
+    await meter(usage.known(false)); // GATEWAY-3; does nothing after message_stop
   }
   response.end();
 }
@@ -144,7 +144,7 @@ async function passWhole(
     parts.push(chunk);
   }
   const whole = Buffer.concat(parts);
-  await meter?.(UsageReader.ofMessage(whole.toString('utf8'))); // G2
+  await meter?.(UsageReader.ofMessage(whole.toString('utf8'))); // GATEWAY-2
   const body = scrubber?.bytes(whole) ?? whole;
   response.setHeader('content-length', body.length);
   response.end(body);

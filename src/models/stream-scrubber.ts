@@ -2,8 +2,8 @@
  * Takes the key out of a stream of events, also where it is split over several: a service writes its text, its thinking and the
  * input of a tool in pieces of a few characters.
  *
- * S1 Frames without the key go out as they came, byte for byte, in their order.
- * S2 Frames wait only while the texts in them may end in the middle of the key: until the next piece of that text, the end of its
+ * STREAM-1 Frames without the key go out as they came, byte for byte, in their order.
+ * STREAM-2 Frames wait only while the texts in them may end in the middle of the key: until the next piece of that text, the end of its
  *    block or of the stream, and no more than HELD_BYTES_MAX of them.
  */
 import type { Frame } from '../kernel/event-stream.ts';

@@ -1,8 +1,8 @@
 /**
  * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps> <alone|among>`:
- * whether the results folder has every call that was ever started (hands/wire.ts W1), and whether all processes that it sees are its own.
+ * whether the results folder has every call that was ever started (hands/wire.ts HANDS-1), and whether all processes that it sees are its own.
  * Speaks hands/wire.ts on stdin and stdout, complains on stderr, holds no secret, and reaches no third-party package.
- * It ends when stdin ends (W4), and not by a signal that a command in the same process namespace sends to everyone.
+ * It ends when stdin ends (HANDS-4), and not by a signal that a command in the same process namespace sends to everyone.
  */
 import { writeFileSync } from 'node:fs';
 import { Lines } from '../hands/lines.ts';

@@ -4,14 +4,15 @@ import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
-import { Checkpoints } from '../platform/local/checkpoints.ts';
-import { chooseIsolation } from '../platform/local/isolation.ts';
-import { LocalLauncher } from '../platform/local/launcher.ts';
-import { WorkspaceStore } from '../platform/local/workspace-store.ts';
+import { Checkpoints } from '../platform/local/workspace/checkpoints.ts';
+import { chooseIsolation } from '../platform/local/isolation/isolation.ts';
+import { LocalLauncher } from '../platform/local/launcher/launcher.ts';
+import { WorkspaceStore } from '../platform/host/workspace/workspace-store.ts';
+import { launchMark } from '../platform/local/isolation/orphans.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import type { Launcher } from '../supervisor/launcher.ts';
 import { logPlaceOf } from '../supervisor/log-place.ts';
-import type { LogPlace, WorkspaceArchive } from '../supervisor/workspace-archive.ts';
+import type { LogPlace, WorkspaceArchive } from '../hands/workspace-archive.ts';
 import type { Config } from './config.ts';
 
 export interface ChosenLauncher {
@@ -24,10 +25,12 @@ export interface ChosenLauncher {
 export async function createLauncher(
   config: Config,
   {
+    owner,
     archive,
     store,
     ...ports
   }: {
+    owner: string;
     unitSocket: string;
     archive: WorkspaceArchive | undefined;
     store: SessionStore;
@@ -36,7 +39,7 @@ export async function createLauncher(
   },
 ): Promise<ChosenLauncher> {
   const { searchPath, dataFolder } = config;
-  const isolation = await chooseIsolation(config.isolation, searchPath);
+  const isolation = await chooseIsolation(config.isolation, launchMark(owner), searchPath);
   if (isolation.kind === 'none') {
     ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
   }

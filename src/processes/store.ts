@@ -5,16 +5,16 @@ import type { LiveWire } from '../journal/live-wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
-import { firstWord } from '../platform/mongo/first-word.ts';
+import { firstWord } from '../platform/mongo/stores/first-word.ts';
 import { openMongo } from '../platform/mongo/store.ts';
-import { MongoWorkspaceArchive } from '../platform/mongo/workspace-archive.ts';
+import { MongoWorkspaceArchive } from '../platform/mongo/workspace/workspace-archive.ts';
 import { openSqlite } from '../platform/sqlite/store.ts';
 import type { CredentialStore } from '../secrets/credential-store.ts';
 import type { AgentStore } from '../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
 import type { Owners } from '../supervisor/owners.ts';
-import type { WorkspaceArchive } from '../supervisor/workspace-archive.ts';
+import type { WorkspaceArchive } from '../hands/workspace-archive.ts';
 import type { DatabaseChoice } from './config.ts';
 
 export interface Store {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseScript, type Script } from './script.ts';
 
 /** The scripts that come with Holdfast. */
-export const OWN_SCRIPTS = fileURLToPath(new URL('./scripts/', import.meta.url));
+export const OWN_SCRIPTS = fileURLToPath(new URL('./scripts', import.meta.url));
 
 /** Throws ScriptInvalid naming the file and the place in it. */
 export async function loadScripts(folder: string): Promise<readonly Script[]> {

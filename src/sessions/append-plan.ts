@@ -26,11 +26,11 @@ export interface Standing {
   readonly bytes: number;
   /** Of the last event, ms since the epoch: time does not go backwards in a log. */
   readonly at: number;
-  /** J6: the log has ended. */
+  /** JOURNAL-6: the log has ended. */
   readonly full: boolean;
 }
 
-/** J6, per session. */
+/** JOURNAL-6, per session. */
 export interface LogCaps {
   readonly eventsMax: number;
   readonly bytesMax: number;
@@ -57,7 +57,7 @@ export interface Plan {
   /** Turns that changed, as they are after. */
   readonly turns: readonly Turn[];
   readonly lateUsage: readonly LateUsage[];
-  /** J6: the events are not the caller's but log.limit_reached. */
+  /** JOURNAL-6: the events are not the caller's but log.limit_reached. */
   readonly full: boolean;
 }
 
@@ -80,7 +80,7 @@ export function planAppend(
   now: number,
   caps: LogCaps,
 ): Plan {
-  if (standing.full) throw new LogFull(standing.session.id); // J6
+  if (standing.full) throw new LogFull(standing.session.id); // JOURNAL-6
   if (events.length > APPEND_EVENTS_MAX) {
     throw new InvalidInput(
       'events',
@@ -93,7 +93,7 @@ export function planAppend(
   const limit = limitReached(standing.head + events.length, bytes, caps);
   if (limit === undefined) return planned(standing, events, printed, now, false);
   const last: NewEvent = { type: 'log.limit_reached', actor: SYSTEM, body: { limit } };
-  return planned(standing, [last], [print(last)], now, true); // J6
+  return planned(standing, [last], [print(last)], now, true); // JOURNAL-6
 }
 
 function limitReached(head: number, bytes: number, caps: LogCaps): 'events' | 'bytes' | undefined {

@@ -1,6 +1,6 @@
 /**
  * The port for sessions as records; their logs are behind journal/journal.ts, and one adapter implements both over one
- * database, since an append changes both (J3). Contract: test/contracts/session-store.ts.
+ * database, since an append changes both (JOURNAL-3). Contract: test/contracts/session-store.ts.
  */
 import type { AgentId, SessionId, TurnId } from '../kernel/id.ts';
 import type { Decision, Journal } from '../journal/journal.ts';
@@ -35,7 +35,7 @@ export interface SupervisorWish {
 
 export interface SessionStore {
   /**
-   * Creates the session and the first events of its log, atomically (J3). When a session with this id or key is there
+   * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id or key is there
    * already, writes nothing and answers that one with `created: false`.
    */
   create(

@@ -103,7 +103,7 @@ export interface SessionState {
   readonly status: SessionStatus;
   /** When the status last changed. */
   readonly statusAt: number;
-  /** J4: grows with each lease. */
+  /** JOURNAL-4: grows with each lease. */
   readonly epoch: number;
   readonly lease?: Lease | undefined;
   readonly hibernated: boolean;

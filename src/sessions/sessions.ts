@@ -164,13 +164,13 @@ export class Sessions {
     return this.#command(sessionId, command, { epoch, key });
   }
 
-  /** What the gateway writes: what one request to a model service used. `requestKey` makes it once (J5). */
+  /** What the gateway writes: what one request to a model service used. `requestKey` makes it once (JOURNAL-5). */
   async meter(sessionId: SessionId, requestKey: string, usage: BodyOf<'model.usage'>): Promise<void> {
     const told = { ...usage, model: usage.model.toWellFormed() }; // the model service's own word
     await this.#command(sessionId, { kind: 'meter', usage: told }, { key: `usage/${requestKey}` });
   }
 
-  /** What a supervisor writes about the brain it keeps. `key` makes it once (J5). */
+  /** What a supervisor writes about the brain it keeps. `key` makes it once (JOURNAL-5). */
   supervise(
     sessionId: SessionId,
     command: Extract<

@@ -4,6 +4,7 @@
  *
  *   GET  /unit/assignment              -> Assignment
  *   GET  /unit/events?after=<seq>      -> JSON lines of UnitEvents, history then live, until closed
+ *   GET  /unit/events?after=<seq>&to=<seq>  -> the same, up to `to`, and the end
  *   POST /unit/append   UnitAppend     -> UnitAppended              (idempotent by key)
  *   POST /unit/deltas   UnitDelta      -> 204                       (ephemeral, never journalled)
  *   POST /unit/tools/<callId> UnitToolCall -> ToolResult            (idempotent by callId; waits for the result;
@@ -19,6 +20,7 @@ import type { SessionId } from '../kernel/id.ts';
 import type { Command } from './lifecycle.ts';
 import type { ModelPlan } from './model-plan.ts';
 import type { Limits } from './session.ts';
+import type { WakePlace } from './wake-place.ts';
 
 /** What a brain is told when it starts. */
 export interface Assignment {
@@ -30,6 +32,8 @@ export interface Assignment {
   /** Another model of the same provider, for when that one is not to be had or declines. */
   readonly fallback?: ModelPlan | undefined;
   readonly limits: Limits;
+  /** Where it begins to read; absent: at event 1. */
+  readonly wake?: WakePlace | undefined;
 }
 
 /** Events with their whole bodies, spilled ones too. `head` says how far the log went when the line was sent. */
@@ -42,7 +46,7 @@ export interface UnitEvents {
 export type UnitCommand = Extract<Command, { kind: 'beginTurn' | 'record' | 'completeTurn' }>;
 
 export interface UnitAppend {
-  /** J5: derived from the step, so that a brain that comes back appends it once. */
+  /** JOURNAL-5: derived from the step, so that a brain that comes back appends it once. */
   readonly key: string;
   readonly command: UnitCommand;
 }

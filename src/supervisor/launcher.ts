@@ -4,7 +4,7 @@
  */
 import type { SessionId } from '../kernel/id.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
-import type { FilesAsOf, LogPlace } from './workspace-archive.ts';
+import type { FilesAsOf, LogPlace } from '../hands/workspace-archive.ts';
 
 /** How a process ended; `null` where the other one is set. */
 export interface Ended {
@@ -24,7 +24,7 @@ export interface Brain {
   stop(): Promise<void>;
 }
 
-/** The hands of one session. Results are kept by call id over restarts (hands/wire.ts W1). */
+/** The hands of one session. Results are kept by call id over restarts (hands/wire.ts HANDS-1). */
 export interface Hands {
   readonly pid: number;
   readonly ended: Promise<Ended>;

@@ -1,8 +1,8 @@
 /**
  * Removes what closed sessions have left: their workspaces, here and wherever they were kept.
  *
- * R1 Only a person who archives a session ends its files. A log that is full closes the session too, and its files stay.
- * R2 What was not removed to its end (the server was killed, another one still has the files) is removed later, by this server or by
+ * REMOVAL-1 Only a person who archives a session ends its files. A log that is full closes the session too, and its files stay.
+ * REMOVAL-2 What was not removed to its end (the server was killed, another one still has the files) is removed later, by this server or by
  *    its next start: the folder here goes last.
  */
 import type { Clock } from '../kernel/clock.ts';
@@ -70,7 +70,7 @@ export class Removals {
     const { launcher, journal, logger } = this.#ports;
     try {
       const [last] = await journal.read(sessionId, { after: head - 1, limit: 1 });
-      const isRemoved = last?.type !== 'session.archived' || (await launcher.forget(sessionId)); // R1
+      const isRemoved = last?.type !== 'session.archived' || (await launcher.forget(sessionId)); // REMOVAL-1
       if (isRemoved) this.#owed.delete(sessionId);
       else this.#owe(sessionId);
     } catch (error) {
@@ -79,7 +79,7 @@ export class Removals {
     }
   }
 
-  /** R2. Beyond the limit the next start finds them. */
+  /** REMOVAL-2. Beyond the limit the next start finds them. */
   #owe(sessionId: SessionId): void {
     if (this.#owed.size < REMOVALS_MAX) this.#owed.add(sessionId);
   }

@@ -1,8 +1,8 @@
 /**
  * How a slot gets its session: the wait after a loss, and the lease.
  *
- * LEASE-2 A lease is taken at the epoch that was read when the session was seen free, and this epoch is never read again: of two
- *         supervisors that saw the session free at the same time one gets it, the other one's epoch is stale (J4).
+ * LEASE-1 A lease is taken at the epoch that was read when the session was seen free, and this epoch is never read again: of two
+ *         supervisors that saw the session free at the same time one gets it, the other one's epoch is stale (JOURNAL-4).
  */
 import { jittered } from '../kernel/backoff.ts';
 import { type Chance, systemChance } from '../kernel/chance.ts';
@@ -41,7 +41,7 @@ export class SlotStart {
     this.#waitMs = 0;
     if (signal.aborted) return undefined;
     const command = { kind: 'takeLease', owner } as const;
-    const { state, firstSeq, lastSeq } = await sessions.supervise(this.#sessionId, command, this.#epoch); // LEASE-2
+    const { state, firstSeq, lastSeq } = await sessions.supervise(this.#sessionId, command, this.#epoch); // LEASE-1
     if (firstSeq > lastSeq) return undefined;
     this.#epoch = state.epoch;
     return state.epoch;

@@ -1,10 +1,10 @@
 /**
  * One session that runs: takes the lease, gives a brain its session, watches it, and decides what its end means.
  *
- * S1 A brain gets its token only after the lease event is durable, so every older brain is fenced (J4).
- * S2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead.
- * S3 What the slot writes about its brain carries the brain's epoch: a slot that was replaced writes nothing.
- * S4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
+ * SLOT-1 A brain gets its token only after the lease event is durable, so every older brain is fenced (JOURNAL-4).
+ * SLOT-2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead.
+ * SLOT-3 What the slot writes about its brain carries the brain's epoch: a slot that was replaced writes nothing.
+ * SLOT-4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
  */
 import type { Access } from '../access/access.ts';
 import { once } from '../kernel/tail.ts';
@@ -27,7 +27,7 @@ import { SlotStart } from './slot-start.ts';
 import type { Spares } from './spares.ts';
 import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
-import type { LogPlace } from './workspace-archive.ts';
+import type { LogPlace } from '../hands/workspace-archive.ts';
 
 export interface SlotPorts {
   readonly sessions: Sessions;
@@ -100,7 +100,7 @@ export class Slot {
       this.#idleSince = undefined;
       await this.#endBrain();
       const place = await this.#place().catch(() => undefined); // the store does not answer: the age of the files stays as it is
-      await this.#ports.workbench.release(this.sessionId, place); // S4
+      await this.#ports.workbench.release(this.sessionId, place); // SLOT-4
     }
   }
 
@@ -113,7 +113,7 @@ export class Slot {
     const outcome = await spares.take().then(
       (it) => {
         this.#brain = it;
-        it.assign(access.mintUnitToken(this.sessionId, epoch)); // S1
+        it.assign(access.mintUnitToken(this.sessionId, epoch)); // SLOT-1
         logger.info('brain assigned', { epoch, pid: it.pid });
         return this.#watch(it, epoch, signal);
       },
@@ -149,7 +149,7 @@ export class Slot {
     await resumed;
   }
 
-  /** Writes what the end of the brain means (S3). */
+  /** Writes what the end of the brain means (SLOT-3). */
   async #settle(outcome: Outcome, epoch: number): Promise<'again' | 'done'> {
     switch (outcome.kind) {
       case 'lost':

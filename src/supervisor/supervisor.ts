@@ -2,14 +2,13 @@
  * Reconciles what the log wants with what runs: every session that is queued or running has a slot, as far as there
  * are slots. Hints make it quick; a sweep of the store every SWEEP_MS makes it right (also with hints switched off).
  *
- * V1 A session has at most one slot here; across supervisors the lease's epoch decides (J4): a slot takes it at the epoch that was read
- *    when the session was seen free (LEASE-2), so of those that saw it free one gets it.
- * V2 A session leased by another owner that lives is left alone, also between two of its brains: its files are there.
- * LEASE-3 Whoever holds a lease without a slot gives it up: when the session rests, or when there is no room here. The lease of a dead
+ * SUPERVISOR-1 A session has at most one slot here; across supervisors the lease's epoch decides (JOURNAL-4, LEASE-1).
+ * SUPERVISOR-2 A session leased by another owner that lives is left alone, also between two of its brains: its files are there.
+ * LEASE-2 Whoever holds a lease without a slot gives it up: when the session rests, or when there is no room here. The lease of a dead
  *    owner is ended by whoever sees it.
  * SWEEP-1 A sweep asks for what others who live do not look after, so whatever they run hides no session that waits.
  * HINT-1 For the appends of sessions that others look after, or that rest, nothing is read here: the hint says whom it concerns.
- * V3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
+ * SUPERVISOR-3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
  *    wait in status queued, oldest first.
  */
 import type { SessionId } from '../kernel/id.ts';
@@ -95,21 +94,21 @@ export class Supervisor implements Service {
     const waiting: Session[] = [];
     const unattended: Session[] = [];
     for (const { session } of await this.#free(candidates)) {
-      if (this.#slots.has(session.id)) continue; // V1
+      if (this.#slots.has(session.id)) continue; // SUPERVISOR-1
       if (!wantsBrain(session)) unattended.push(session);
       else if (this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
       else if (this.#slots.size >= this.#ports.slotsMax) waiting.push(session);
       else this.#open(session, signal);
     }
-    const evicted = this.#evictIdle(waiting.length); // V3: they wait; the end of a slot makes us look again
+    const evicted = this.#evictIdle(waiting.length); // SUPERVISOR-3: they wait; the end of a slot makes us look again
     const own = waiting.slice(evicted).filter(({ lease }) => lease?.owner === this.#ports.owner);
     for (const session of [...unattended, ...own]) await this.#endLease(session);
   }
 
-  /** Of these sessions without a slot here, those that no other owner who lives has (V2). Begins to remove what closed ones have left. */
+  /** Of these sessions without a slot here, those that no other owner who lives has (SUPERVISOR-2). Begins to remove what closed ones have left. */
   async #free(candidates: readonly SessionId[]): Promise<readonly SessionEntry[]> {
     const { owners, store, owner } = this.#ports;
-    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // V1
+    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // SUPERVISOR-1
     // Together: a shared store answers many in one question.
     const entries = (await Promise.all(missing.map((sessionId) => store.get(sessionId)))).filter(
       (entry) => entry !== undefined,
@@ -124,7 +123,7 @@ export class Supervisor implements Service {
     return entries.filter((entry) => !(isOther(entry) && owners.lives(entry.session.lease?.owner ?? '')));
   }
 
-  /** LEASE-3. Nothing of the session runs here. What fails now is found again by the next sweep. */
+  /** LEASE-2. Nothing of the session runs here. What fails now is found again by the next sweep. */
   async #endLease({ id: sessionId, lease, epoch }: Session): Promise<void> {
     const { sessions, logger } = this.#ports;
     if (lease === undefined) return;
@@ -136,7 +135,7 @@ export class Supervisor implements Service {
     }
   }
 
-  /** `free`: as it was when it was seen that nobody else has it (LEASE-2). */
+  /** `free`: as it was when it was seen that nobody else has it (LEASE-1). */
   #open(free: Session, signal: AbortSignal): void {
     const { logger, clock, chance = systemChance } = this.#ports;
     const sessionId = free.id;

@@ -1,12 +1,12 @@
 /**
  * The hands of the running sessions: started at a session's first tool call, kept until its slot releases them, started
  * again when they die. A call whose hands died is asked again of new hands under the same id, which answer the kept
- * result or `unknown`; it is never run twice (hands/wire.ts W1).
+ * result or `unknown`; it is never run twice (hands/wire.ts HANDS-1).
  *
- * B1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
- * B2 After `release` no call of that bench starts hands again, whatever was under way.
- * B3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
- * B4 No call runs on files that are older than the log before the log says so, and no turn goes on here that has used tools elsewhere.
+ * WORKBENCH-1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
+ * WORKBENCH-2 After `release` no call of that bench starts hands again, whatever was under way.
+ * WORKBENCH-3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
+ * WORKBENCH-4 No call runs on files that are older than the log before the log says so, and no turn goes on here that has used tools elsewhere.
  */
 import { HandsLost } from '../hands/faults.ts';
 import { LOST } from '../hands/tool-result.ts';
@@ -18,7 +18,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { once } from '../kernel/tail.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
-import { type FilesAsOf, type LogPlace, WorkspaceHeld } from './workspace-archive.ts';
+import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../hands/workspace-archive.ts';
 import type { WorkspaceLog } from './workspace-log.ts';
 
 interface Bench {
@@ -28,7 +28,7 @@ interface Bench {
   /** Aborted by `release`. */
   readonly released: AbortController;
   readonly running: Map<string, Promise<unknown>>;
-  /** With which files the first hands began; undefined once the log says what there is to say (B4). */
+  /** With which files the first hands began; undefined once the log says what there is to say (WORKBENCH-4). */
   untold: FilesAsOf | undefined;
   telling: Promise<void> | undefined;
   /** Calls were made since the last checkpoint was begun. */
@@ -96,7 +96,7 @@ export class Workbench {
 
   /**
    * Before a turn goes on that others have begun: when it has used tools, its files are brought here and the log is told what is missing
-   * (B4). A workspace that cannot be had is no hindrance: its calls say so.
+   * (WORKBENCH-4). A workspace that cannot be had is no hindrance: its calls say so.
    */
   async resume(sessionId: SessionId, signal: AbortSignal): Promise<void> {
     const bench = this.#benches.get(sessionId);
@@ -155,14 +155,14 @@ export class Workbench {
     const bench = this.#benches.get(sessionId);
     if (bench === undefined) return;
     this.#benches.delete(sessionId);
-    bench.released.abort(); // B2
+    bench.released.abort(); // WORKBENCH-2
     await bench.hands?.then(
       (hands) => hands.stop(),
       () => undefined,
     );
     const { untold } = bench;
     const reached = untold?.kind === 'checkpoint' ? untold.place : place; // the former: whoever comes next has to say it
-    if (bench.used) await this.#ports.launcher.rest(sessionId, reached); // B3
+    if (bench.used) await this.#ports.launcher.rest(sessionId, reached); // WORKBENCH-3
   }
 
   async close(): Promise<void> {
@@ -207,7 +207,7 @@ export class Workbench {
     return launching;
   }
 
-  /** B4. Calls that come at the same time wait for the one that tells. */
+  /** WORKBENCH-4. Calls that come at the same time wait for the one that tells. */
   async #tell(sessionId: SessionId, bench: Bench, mayHaveRun: boolean): Promise<void> {
     const { untold } = bench;
     if (untold === undefined) return;

@@ -9,7 +9,7 @@ import { EpochStale } from '../journal/faults.ts';
 import type { SessionJournal } from '../sessions/session-store.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { LOOKED_BACK_EVENTS_MAX } from './limit.ts';
-import type { FilesAsOf } from './workspace-archive.ts';
+import type { FilesAsOf } from '../hands/workspace-archive.ts';
 
 const REASON_SAVED =
   'The server that had the session ended before it had saved the files, which are now as they were saved before.';

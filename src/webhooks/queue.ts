@@ -2,16 +2,16 @@
  * The port of the queue between the relay and the courier, in the words of SQS FIFO. What is waited on may take days:
  * a queue lasts like the journal does.
  *
- * Q1 durable   `send` and `redrive` answer when a crash cannot take the message back.
- * Q2 at least once   a message is received again, with a count one higher, when its visibility ends before it is deleted.
- * Q3 in order  messages of a group, sent one after the other was acknowledged, are received in that order. Sends at the
+ * QUEUE-1 durable   `send` and `redrive` answer when a crash cannot take the message back.
+ * QUEUE-2 at least once   a message is received again, with a count one higher, when its visibility ends before it is deleted.
+ * QUEUE-3 in order  messages of a group, sent one after the other was acknowledged, are received in that order. Sends at the
  *    same time are in some order; a redriven message goes to the end. A delayed message holds back those after it.
- * Q4 one hand  a group with a message in flight gives no other until that one is deleted, dead or visible again; groups
+ * QUEUE-4 one hand  a group with a message in flight gives no other until that one is deleted, dead or visible again; groups
  *    do not wait for each other. Processes whose clocks differ see a visibility end that much earlier or later.
- * Q5 once      an id that is sent again is one message: as long as the message waits or is in flight, and for
+ * QUEUE-5 once      an id that is sent again is one message: as long as the message waits or is in flight, and for
  *    QUEUE_DEDUPE_MS after the send. Our adapters know it longer: also dead, and QUEUE_DEDUPE_MS after the delete.
- * Q6 dead      a message that was received `receiveCountMax` times is a dead letter at the next receive, and holds nobody up.
- * Q7 current   a receipt counts until the message is received again; after that it changes nothing and answers false.
+ * QUEUE-6 dead      a message that was received `receiveCountMax` times is a dead letter at the next receive, and holds nobody up.
+ * QUEUE-7 current   a receipt counts until the message is received again; after that it changes nothing and answers false.
  *
  * Adapters: platform/sqlite, platform/mongo. Contract: test/contracts/queue.ts.
  */
@@ -35,9 +35,9 @@ export const QUEUE_VISIBILITY_MS_MAX = 12 * HOUR_MS;
 export const QUEUE_DELAY_MS_MAX = 15 * MINUTE_MS;
 /** Longest poll (SQS's figure): proxies and failovers end longer ones anyway. */
 export const QUEUE_WAIT_MS_MAX = 20 * SECOND_MS;
-/** Q5: how long an id is known at least (SQS's figure): a sender that is not sure tries again sooner than that. */
+/** QUEUE-5: how long an id is known at least (SQS's figure): a sender that is not sure tries again sooner than that. */
 export const QUEUE_DEDUPE_MS = 5 * MINUTE_MS;
-/** Q6 where nobody says otherwise: a retry schedule of some days fits in. */
+/** QUEUE-6 where nobody says otherwise: a retry schedule of some days fits in. */
 export const QUEUE_RECEIVE_COUNT_MAX = 12;
 /** Dead letters of one page and of one redrive. */
 export const QUEUE_PAGE_MAX = 100;
@@ -49,9 +49,9 @@ const NAME = /^[!-~]+$/;
 const UNSENDABLE = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/;
 
 export interface QueueMessage {
-  /** Q5. The sender's name for it, the same when it tries again. */
+  /** QUEUE-5. The sender's name for it, the same when it tries again. */
   readonly id: string;
-  /** Q3, Q4. */
+  /** QUEUE-3, QUEUE-4. */
   readonly group: string;
   readonly body: string;
   /** Not received before this many milliseconds have passed. */
@@ -59,7 +59,7 @@ export interface QueueMessage {
 }
 
 export interface Sent {
-  /** True when the id was known: nothing was sent now (Q5). */
+  /** True when the id was known: nothing was sent now (QUEUE-5). */
   readonly duplicate: boolean;
 }
 
@@ -78,7 +78,7 @@ export interface ReceivedMessage {
   readonly id: string;
   readonly group: string;
   readonly body: string;
-  /** Names this receive (Q7); opaque. */
+  /** Names this receive (QUEUE-7); opaque. */
   readonly receipt: string;
   /** 1 at the first time. */
   readonly receiveCount: number;
@@ -95,7 +95,7 @@ export interface DeadLetterPlace {
 export interface DeadLetter extends DeadLetterPlace {
   readonly group: string;
   readonly body: string;
-  /** Q6 is the only way there; a word all the same, for whoever reads the list. */
+  /** QUEUE-6 is the only way there; a word all the same, for whoever reads the list. */
   readonly reason: 'received-too-often';
   readonly receiveCount: number;
   readonly sentAt: number;
@@ -123,10 +123,10 @@ export interface Queue {
   /** Those that have waited longest for their turn first. Empty when there was nothing in all of `waitMs`. */
   receive(request: ReceiveRequest): Promise<readonly ReceivedMessage[]>;
 
-  /** False when the receipt is not current (Q7). True again when it is said twice. */
+  /** False when the receipt is not current (QUEUE-7). True again when it is said twice. */
   delete(receipt: string): Promise<boolean>;
 
-  /** Visible again after so many milliseconds from now; 0 gives it back. False when the receipt is not current (Q7). */
+  /** Visible again after so many milliseconds from now; 0 gives it back. False when the receipt is not current (QUEUE-7). */
   changeVisibility(receipt: string, visibilityMs: number): Promise<boolean>;
 
   /** Oldest death first. */

@@ -105,7 +105,7 @@ test('every prefix of the log of a finished turn is gone on with to the same sto
   await settle(whole, new ModelDouble(WORK));
 
   for (let length = 1; length < whole.log.length; length += 1) {
-    // A prefix that ends inside an append cannot be: an append lands whole (J3).
+    // A prefix that ends inside an append cannot be: an append lands whole (JOURNAL-3).
     if (insideAnswer(whole, length)) continue;
     const unit = UnitDouble.resumed(whole, length);
 

@@ -1,4 +1,4 @@
-/** J7 over every Journal: whatever readers, writers and hints do, a follower gets every event after its cursor once and in order. */
+/** FOLLOW-1 over every Journal: whatever readers, writers and hints do, a follower gets every event after its cursor once and in order. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { follow } from '../../src/journal/follow.ts';
 import { Live } from '../../src/journal/live.ts';

@@ -1,4 +1,4 @@
-/** What every Journal must keep at its ends: J5 (the same append again), J6 (a full log), large bodies, a new start. */
+/** What every Journal must keep at its ends: JOURNAL-5 (the same append again), JOURNAL-6 (a full log), large bodies, a new start. */
 import { describe, expect, it } from 'vitest';
 import { parseBody } from '../../src/journal/codec.ts';
 import { LogFull } from '../../src/journal/faults.ts';
@@ -11,7 +11,7 @@ export function journalEndsContract(platform: JournalPlatform): void {
   describe(`the journal contract at its ends on ${platform.name}`, () => {
     const { begin } = journals(platform);
 
-    it('J5 answers a repeated key with the first seqs, also after the epoch and the record have moved on', async () => {
+    it('JOURNAL-5 answers a repeated key with the first seqs, also after the epoch and the record have moved on', async () => {
       const { journal, id } = await begin();
       const refusing = () => ({ kind: 'refuse', fault: new TurnOver() }) as const;
       await journal.append(id, { decide: appending(spoken('before')) });
@@ -30,7 +30,7 @@ export function journalEndsContract(platform: JournalPlatform): void {
       expect(await journal.head(id)).toBe(4);
     });
 
-    it('J5 writes once when the same key arrives many times at once; a refused key may be used again', async () => {
+    it('JOURNAL-5 writes once when the same key arrives many times at once; a refused key may be used again', async () => {
       const { journal, sessions, id } = await begin();
       const other = (await sessions.create(originOf(), nothing)).session.id;
       const fault = new TurnOver();
@@ -54,7 +54,7 @@ export function journalEndsContract(platform: JournalPlatform): void {
       expect(await journal.head(id)).toBe(1);
     });
 
-    it('J6 ends a log at its number of events with log.limit_reached, and refuses from then on', async () => {
+    it('JOURNAL-6 ends a log at its number of events with log.limit_reached, and refuses from then on', async () => {
       const { journal, sessions, id } = await begin({ eventsMax: 4 });
       await journal.append(id, { decide: appending(spoken('1'), spoken('2'), spoken('3')) });
 
@@ -74,7 +74,7 @@ export function journalEndsContract(platform: JournalPlatform): void {
       expect((await sessions.get(id))?.session.status).toBe('archived');
     });
 
-    it('J6 ends a log at its bytes, counting whole bodies', async () => {
+    it('JOURNAL-6 ends a log at its bytes, counting whole bodies', async () => {
       const { journal, id } = await begin({ bytesMax: 100_000 });
       await journal.append(id, { decide: appending(spoken('x'.repeat(60_000))) });
 

@@ -1,4 +1,4 @@
-/** What every Journal must keep: J1 to J4 of journal/journal.ts here, J5 and J6 in journal-ends.ts. */
+/** What every Journal must keep: JOURNAL-1 to JOURNAL-4 of journal/journal.ts here, JOURNAL-5 and JOURNAL-6 in journal-ends.ts. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { EpochStale, SessionNotFound } from '../../src/journal/faults.ts';
 import type { Hint } from '../../src/journal/journal.ts';
@@ -29,7 +29,7 @@ export interface JournalPlatform {
   readonly name: string;
   /** Whether `reopen` is there: the data outlives its process. */
   readonly lasting: boolean;
-  /** An empty one; `caps` are those of J6. */
+  /** An empty one; `caps` are those of JOURNAL-6. */
   open(options: {
     readonly clock: ManualClock;
     readonly caps?: { readonly eventsMax?: number; readonly bytesMax?: number };
@@ -68,7 +68,7 @@ export function journalContract(platform: JournalPlatform): void {
   describe(`the journal contract on ${platform.name}`, () => {
     const { begin, clock } = journals(platform);
 
-    it('J1 numbers the events of a session from 1 without gaps', async () => {
+    it('JOURNAL-1 numbers the events of a session from 1 without gaps', async () => {
       const { journal, id } = await begin();
 
       const first = await journal.append(id, { decide: appending(spoken('a'), spoken('b')) });
@@ -85,7 +85,7 @@ export function journalContract(platform: JournalPlatform): void {
       expect(await journal.head(id)).toBe(3);
     });
 
-    it('J1 stays dense when 200 appends to 20 sessions arrive at once, and each gets its own seqs', async () => {
+    it('JOURNAL-1 stays dense when 200 appends to 20 sessions arrive at once, and each gets its own seqs', async () => {
       const { journal, sessions } = await begin();
       const ids = await Promise.all(
         Array.from({ length: 20 }, async () => (await sessions.create(originOf(), nothing)).session.id),
@@ -110,7 +110,7 @@ export function journalContract(platform: JournalPlatform): void {
       }
     });
 
-    it('J1 answers each append of a crowd that is larger than any one commit', async () => {
+    it('JOURNAL-1 answers each append of a crowd that is larger than any one commit', async () => {
       const { journal, id } = await begin();
 
       const all = await Promise.all(
@@ -146,7 +146,7 @@ export function journalContract(platform: JournalPlatform): void {
       expect(concerns).toEqual(['everybody', mine, mine, mine, { kind: 'nobody' }, 'everybody']);
     });
 
-    it('J2 hints each durable append once, with its events, which can be read by then', async () => {
+    it('JOURNAL-2 hints each durable append once, with its events, which can be read by then', async () => {
       const { journal, id } = await begin();
       const hints: Hint[] = [];
       const reads: Promise<unknown>[] = [];
@@ -168,7 +168,7 @@ export function journalContract(platform: JournalPlatform): void {
         expect(hints[0].events).toEqual(await journal.read(id, { after: 0, limit: 1 }));
     });
 
-    it('J3 lands the events and the record together', async () => {
+    it('JOURNAL-3 lands the events and the record together', async () => {
       const { journal, sessions, id } = await begin();
 
       const { state } = await journal.append(id, {
@@ -180,7 +180,7 @@ export function journalContract(platform: JournalPlatform): void {
       expect(await sessions.get(id)).toEqual({ session: state, head: 1 });
     });
 
-    it('J3 writes nothing of an append that is refused, and its neighbours land', async () => {
+    it('JOURNAL-3 writes nothing of an append that is refused, and its neighbours land', async () => {
       const { journal, id } = await begin();
 
       const results = await Promise.allSettled([
@@ -244,7 +244,7 @@ export function journalContract(platform: JournalPlatform): void {
       );
     });
 
-    it('J4 refuses a writer whose epoch has been replaced, and writes nothing', async () => {
+    it('JOURNAL-4 refuses a writer whose epoch has been replaced, and writes nothing', async () => {
       const { journal, id } = await begin();
       const lease = (epoch: number) =>
         appending({ type: 'brain.started', actor: { kind: 'system' }, body: { epoch, owner: 'owner' } });

@@ -1,4 +1,4 @@
-/** What every Queue must keep (webhooks/queue.ts, Q1 to Q7). */
+/** What every Queue must keep (webhooks/queue.ts, QUEUE-1 to QUEUE-7). */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { InvalidInput } from '../../src/kernel/fault.ts';
@@ -32,7 +32,7 @@ export interface OpenQueue {
 export interface QueuePlatform {
   readonly name: string;
   readonly lasting: boolean;
-  /** Q5: whether it knows an id for longer than the port asks for. */
+  /** QUEUE-5: whether it knows an id for longer than the port asks for. */
   readonly knowsLonger: boolean;
   /** A smaller load where the server is slow by nature. */
   readonly load?: { readonly groups: number; readonly messagesEach: number } | undefined;
@@ -83,7 +83,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect(await queue.counts()).toEqual({ waiting: 0, inFlight: 0, dead: 0 });
     });
 
-    it('gives a message again when its visibility ends, with a count one higher (Q2)', async () => {
+    it('gives a message again when its visibility ends, with a count one higher (QUEUE-2)', async () => {
       const queue = await beginAlone();
       await queue.send(messageOf('a'));
       const first = await one(queue);
@@ -111,7 +111,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect(await queue.delete(second.receipt)).toBe(true);
     });
 
-    it('keeps the order of a group, one message at a time (Q3, Q4)', async () => {
+    it('keeps the order of a group, one message at a time (QUEUE-3, QUEUE-4)', async () => {
       const queue = await beginAlone();
       for (const id of ['a', 'b', 'c']) await queue.send(messageOf(id));
 
@@ -155,7 +155,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect((await received(queue)).map(({ id }) => id)).toEqual(['b']);
     });
 
-    it('knows an id that was sent before, and forgets it after the window (Q5)', async () => {
+    it('knows an id that was sent before, and forgets it after the window (QUEUE-5)', async () => {
       const queue = await beginAlone();
       const again = { ...messageOf('a'), body: 'another text' };
       await queue.send(messageOf('a'));
@@ -200,7 +200,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect(await received(queue)).toEqual([]);
     });
 
-    it('makes a message that was received too often a dead letter, which holds nobody up (Q6)', async () => {
+    it('makes a message that was received too often a dead letter, which holds nobody up (QUEUE-6)', async () => {
       const queue = await beginAlone();
       await queue.send(messageOf('a'));
       await queue.send(messageOf('b'));
@@ -283,7 +283,7 @@ export function queueContract(platform: QueuePlatform): void {
       ]);
     });
 
-    it('lets nobody act on a receipt that is not current (Q7)', async () => {
+    it('lets nobody act on a receipt that is not current (QUEUE-7)', async () => {
       const queue = await beginAlone();
       await queue.send(messageOf('a'));
       const stale = await one(queue);

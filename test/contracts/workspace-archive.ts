@@ -1,4 +1,4 @@
-/** What every WorkspaceArchive must keep (src/supervisor/workspace-archive.ts K1-K5). */
+/** What every WorkspaceArchive must keep (src/hands/workspace-archive.ts ARCHIVE-1 to ARCHIVE-5). */
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
@@ -9,7 +9,7 @@ import {
   type WorkspaceArchive,
   type WorkspaceClaim,
   WorkspaceHeld,
-} from '../../src/supervisor/workspace-archive.ts';
+} from '../../src/hands/workspace-archive.ts';
 
 export interface OpenArchive {
   /** The archive as the server of that owner has it, who lives from now on. */
@@ -56,7 +56,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       await second.release();
     });
 
-    it('K5 has a gap after an owner that died, for good, unless the next claim is of the one that was killed', async () => {
+    it('ARCHIVE-5 has a gap after an owner that died, for good, unless the next claim is of the one that was killed', async () => {
       const first = await a.claim(sessionId, 0);
       expect([first.number, first.gap]).toEqual([1, 'none']);
       await first.settle(await write(first, 'root'), new Set());
@@ -139,7 +139,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       expect(next.age).toEqual({ savedAt: expect.any(Number), place: undefined });
     });
 
-    it('K3 writes a content again that a checkpoint of the same claim did without', async () => {
+    it('ARCHIVE-3 writes a content again that a checkpoint of the same claim did without', async () => {
       const claim = await a.claim(sessionId, 0);
       const content = await write(claim, 'back and forth');
       await claim.keep(await write(claim, 'with'), new Set([content]));
@@ -165,7 +165,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       expect(await read(claim, root)).toBe('whole');
     });
 
-    it('K2, K5 keeps nothing of a holder that was overtaken, and has a gap after one that had kept', async () => {
+    it('ARCHIVE-2, ARCHIVE-5 keeps nothing of a holder that was overtaken, and has a gap after one that had kept', async () => {
       const stale = await a.claim(sessionId, 0);
       const before = await stale.keep(await write(stale, 'before'), new Set(), { seq: 3, turn: 1 });
       await world.die('a');

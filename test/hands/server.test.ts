@@ -1,4 +1,4 @@
-/** The wire's promises W1-W4 without processes: a tool that the test holds, results kept in a map. */
+/** The wire's promises HANDS-1 to HANDS-4 without processes: a tool that the test holds, results kept in a map. */
 import { expect, it } from 'vitest';
 import type { Kept, KeptResults } from '../../src/hands/kept-results.ts';
 import { RESULTS_IN_MEMORY_MAX } from '../../src/hands/limit.ts';
@@ -109,7 +109,7 @@ it('marks a call before it runs and keeps the result before it tells it', async 
   expect(world.journal).toEqual(['ready', 'start', 'run', 'settle', 'result']);
 });
 
-it('W1: a call asked again while it runs joins it, and later gets the kept result', async () => {
+it('HANDS-1: a call asked again while it runs joins it, and later gets the kept result', async () => {
   const world = new World();
   world.call('a');
   world.call('a');
@@ -121,7 +121,7 @@ it('W1: a call asked again while it runs joins it, and later gets the kept resul
   expect(new Set(world.results('a').map((result) => JSON.stringify(result))).size).toBe(1);
 });
 
-it('W1: hands that may not know every call run what a brain asks for the first time, and no inherited one', async () => {
+it('HANDS-1: hands that may not know every call run what a brain asks for the first time, and no inherited one', async () => {
   const world = new World();
   world.kept.set('known', { kind: 'done', result: { outcome: 'ok', output: 'before', durationMs: 1 } });
   world.keptIsWhole = false;
@@ -141,7 +141,7 @@ it('W1: hands that may not know every call run what a brain asks for the first t
   expect(await world.result('other')).toMatchObject({ outcome: 'ok' });
 });
 
-it('W1: new hands answer what was kept, and unknown for what was only started', async () => {
+it('HANDS-1: new hands answer what was kept, and unknown for what was only started', async () => {
   const world = new World();
   world.call('done');
   await world.result('done');
@@ -158,7 +158,7 @@ it('W1: new hands answer what was kept, and unknown for what was only started', 
   expect(world.runs).toBe(2);
 });
 
-it('W1: results that memory has let go are answered from where they were kept', async () => {
+it('HANDS-1: results that memory has let go are answered from where they were kept', async () => {
   const world = new World();
   world.call('first');
   await world.result('first');
@@ -172,7 +172,7 @@ it('W1: results that memory has let go are answered from where they were kept', 
   expect(world.runs).toBe(RESULTS_IN_MEMORY_MAX + 2);
 });
 
-it('W2: calls run side by side and are answered as they end', async () => {
+it('HANDS-2: calls run side by side and are answered as they end', async () => {
   const world = new World();
   world.tool = untilAborted;
   world.call('slow');
@@ -184,7 +184,7 @@ it('W2: calls run side by side and are answered as they end', async () => {
   expect(world.results('slow')).toEqual([]);
 });
 
-it('W3: cancel ends the call it names, also when it comes right behind it', async () => {
+it('HANDS-3: cancel ends the call it names, also when it comes right behind it', async () => {
   const world = new World();
   world.tool = untilAborted;
   world.call('a');
@@ -216,7 +216,7 @@ it('says a duration in whole milliseconds, also when the wall clock is set back 
   expect(Number.isSafeInteger(durationMs)).toBe(true);
 });
 
-it('W4: close ends what runs and keeps its result', async () => {
+it('HANDS-4: close ends what runs and keeps its result', async () => {
   const world = new World();
   world.tool = untilAborted;
   world.call('a');

@@ -1,4 +1,4 @@
-/** What a follower is told and when it ends; that it misses nothing (J7) is test/contracts/follow.ts. */
+/** What a follower is told and when it ends; that it misses nothing (FOLLOW-1) is test/contracts/follow.ts. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Follow, follow } from '../../src/journal/follow.ts';
 import { Live } from '../../src/journal/live.ts';

@@ -27,7 +27,7 @@ function parked(): {
 }
 
 describe('tail', () => {
-  it('answers a parked next() with done when it is returned (T2)', async () => {
+  it('answers a parked next() with done when it is returned (TAIL-2)', async () => {
     const { source, released, listeners } = parked();
     const reader = tail(source);
     const next = reader.next();
@@ -39,7 +39,7 @@ describe('tail', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('never pulls twice at the same time (T1)', async () => {
+  it('never pulls twice at the same time (TAIL-1)', async () => {
     let pulling = 0;
     let most = 0;
     const reader = tail<number>({
@@ -58,7 +58,7 @@ describe('tail', () => {
     await reader.return?.();
   });
 
-  it('releases once, whichever way it ends (T3)', async () => {
+  it('releases once, whichever way it ends (TAIL-3)', async () => {
     const abort = new AbortController();
     const { source, released } = parked();
     const reader = tail(source, abort.signal);

@@ -48,7 +48,7 @@ export interface Plan {
   readonly strikes: readonly { readonly atMs: number; readonly strike: Strike }[];
   /** Of each machine at the start. */
   readonly skewsMs: readonly number[];
-  /** J6: how long a log may become; few histories come to its end. */
+  /** JOURNAL-6: how long a log may become; few histories come to its end. */
   readonly eventsMax: number;
 }
 

@@ -1,4 +1,4 @@
-/** Somebody who follows a session, drops the connection now and then, and goes on from the cursor at any server (J7). */
+/** Somebody who follows a session, drops the connection now and then, and goes on from the cursor at any server (FOLLOW-1). */
 import { follow } from '../../src/journal/follow.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { parseCursor, cursorOf } from '../../src/journal/cursor.ts';

@@ -6,12 +6,12 @@ import type { Sandbox } from '../../src/hands/sandbox.ts';
 import { bashTool } from '../../src/hands/tools/bash.ts';
 import type { FromHands, ToHands, ToolCall, ToolResult } from '../../src/hands/wire.ts';
 import type { Ended, Hands } from '../../src/supervisor/launcher.ts';
-import type { FilesAsOf } from '../../src/supervisor/workspace-archive.ts';
+import type { FilesAsOf } from '../../src/hands/workspace-archive.ts';
 import type { SimNode } from './node.ts';
 import type { Workspace } from './workspaces.ts';
 import type { World } from './world.ts';
 
-/** Hands that do not answer for so long have nothing in the background (platform/local/hands-process.ts). */
+/** Hands that do not answer for so long have nothing in the background (platform/local/launcher/hands-process.ts). */
 const SILENCE_MS = 2_000;
 
 export interface HandsPorts {

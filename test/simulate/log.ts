@@ -85,7 +85,7 @@ export class Log {
     if (!this.#sessions.has(origin.id)) this.#origins.set(origin.id, origin);
   }
 
-  /** J1, J2: called once the events are durable, before anybody else hears of them. */
+  /** JOURNAL-1, JOURNAL-2: called once the events are durable, before anybody else hears of them. */
   committed(sessionId: SessionId, events: readonly RecordedEvent[]): void {
     const log = this.#sessions.get(sessionId) ?? this.#open(sessionId);
     if (log === undefined) return;
@@ -113,7 +113,7 @@ export class Log {
     }
   }
 
-  /** J2, J4, J5: what the store answers to one append, also when the answer is lost on its way. */
+  /** JOURNAL-2, JOURNAL-4, JOURNAL-5: what the store answers to one append, also when the answer is lost on its way. */
   appended(sessionId: SessionId, { key, epoch }: Guards, appended: Appended<Session>, node: SimNode): void {
     const log = this.#sessions.get(sessionId);
     const { firstSeq, lastSeq, replayed } = appended;
@@ -135,14 +135,14 @@ export class Log {
       this.#world.violate('J5 idempotent', `${sessionId}: ${key} is at ${before} and at ${place}`);
   }
 
-  /** J4 from the other end: a brain was told that what it wrote has landed. */
+  /** JOURNAL-4 from the other end: a brain was told that what it wrote has landed. */
   wrote(sessionId: SessionId, epoch: number, firstSeq: number): void {
     const log = this.#sessions.get(sessionId);
     if (log !== undefined && epochBefore(log, firstSeq) !== epoch)
       this.#world.violate('J4 fenced', `a brain of epoch ${epoch} wrote seq ${firstSeq} of ${sessionId}`);
   }
 
-  /** U1: a brain that was replaced long ago makes no model call. */
+  /** UNIT-1: a brain that was replaced long ago makes no model call. */
   asked(sessionId: SessionId, epoch: number, server: SimNode): void {
     const log = this.#sessions.get(sessionId);
     if (log === undefined || log.epoch === epoch) return;
@@ -168,7 +168,7 @@ export class Log {
       );
   }
 
-  /** B4: a command runs on files that have all that the log says was done, but for what it says is lost. */
+  /** WORKBENCH-4: a command runs on files that have all that the log says was done, but for what it says is lost. */
   ranOn(
     sessionId: SessionId,
     callId: string,

@@ -8,7 +8,7 @@ import type { Server } from 'node:http';
 import type { SessionId } from '../../src/kernel/id.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
 import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
-import type { LogPlace } from '../../src/supervisor/workspace-archive.ts';
+import type { LogPlace } from '../../src/hands/workspace-archive.ts';
 import { simModel } from './model.ts';
 import { SimHands } from './hands.ts';
 import type { Rates } from './faults.ts';

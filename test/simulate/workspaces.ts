@@ -1,18 +1,18 @@
 /**
- * Workspaces as servers on one database share them (supervisor/workspace-archive.ts K1-K5, platform/local/checkpoints.ts C1-C5), with
+ * Workspaces as servers on one database share them (hands/workspace-archive.ts ARCHIVE-1 to ARCHIVE-5, platform/local/workspace/checkpoints.ts CHECKPOINT-1 to CHECKPOINT-5), with
  * kept results for files: a copy on each machine's disk, a checkpoint after each turn and when a session rests, one holder at a time.
  */
 import type { Kept } from '../../src/hands/kept-results.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import type { Service } from '../../src/kernel/service.ts';
-import { SessionTurns } from '../../src/platform/local/session-turns.ts';
+import { SessionTurns } from '../../src/platform/local/workspace/session-turns.ts';
 import {
   ClaimLost,
   type FilesAsOf,
   type LogPlace,
   WorkspaceHeld,
-} from '../../src/supervisor/workspace-archive.ts';
+} from '../../src/hands/workspace-archive.ts';
 
 /** How long a living holder is waited for, and how often it is looked at. */
 const HOLDER_WAIT_MS = 60_000;

@@ -33,7 +33,7 @@ async function record(id: SessionId) {
 }
 
 async function command(id: SessionId, ...commands: readonly Command[]): Promise<void> {
-  for (const it of commands) await store.journal.append(id, { decide: (session) => decide(session, it) });
+  for (const one of commands) await store.journal.append(id, { decide: (session) => decide(session, one) });
 }
 
 /** The next sweeps of a server have been made. */
@@ -43,7 +43,7 @@ async function swept(server: PlayedServer, times = 2): Promise<void> {
 }
 
 describe('a lease', () => {
-  it('proves LEASE-2: is taken by one of two servers that saw the session free at the same time', async () => {
+  it('proves LEASE-1: is taken by one of two servers that saw the session free at the same time', async () => {
     const { promise: isTaken, resolve: take } = Promise.withResolvers<void>();
     // What this server asks after it has seen the session free is answered when the other one has it.
     let sawFree = false;
@@ -66,7 +66,7 @@ describe('a lease', () => {
     expect([quick.brains.length, late.brains.length]).toEqual([1, 0]);
   });
 
-  it('of an owner who lives is left alone, whatever hints say, and taken when that one has retired', async () => {
+  it('proves SUPERVISOR-2: of an owner who lives is left alone, whatever hints say, and taken when that one has retired', async () => {
     const id = await queuedSession(store);
     await store.owners.beat('other');
     await command(id, { kind: 'takeLease', owner: 'other' }, { kind: 'beginTurn' });
@@ -83,18 +83,19 @@ describe('a lease', () => {
   });
 
   it('of an owner who has come since this server last looked is left alone', async () => {
-    let id: SessionId | undefined;
+    const begun: { id?: SessionId } = {};
     const server = await serve('me', {
       hints: 'bare',
       before: async (question) => {
+        const { id } = begun;
         if (question !== 'get' || id === undefined || (await record(id)).lease !== undefined) return;
         await store.owners.beat('new');
         await command(id, { kind: 'takeLease', owner: 'new' });
       },
     });
     await swept(server);
-    id = await queuedSession(store);
-    await eventually('the new one has it', async () => (await record(id as SessionId)).epoch > 0); // it was made
+    const id = (begun.id = await queuedSession(store));
+    await eventually('the new one has it', async () => (await record(id)).epoch > 0);
     await swept(server);
 
     expect(await record(id)).toMatchObject({ epoch: 1, lease: { owner: 'new' } });
@@ -151,7 +152,7 @@ describe('a lease', () => {
   });
 });
 
-describe('proves LEASE-3: a lease without a slot', () => {
+describe('proves LEASE-2: a lease without a slot', () => {
   it('is given up by a server that has no room, so that another one can have the session', async () => {
     const busy = await queuedSession(store);
     await serve('full', { slotsMax: 1 });

@@ -75,17 +75,17 @@ describe('a slot', () => {
     expect(sleeps).toEqual([2 * RETRY_FIRST_MS, 2 * RETRY_FIRST_MS]);
   });
 
-  it('proves LEASE-2: is refused a session that another one took since it was seen free, and takes none that wants no brain', async () => {
+  it('proves LEASE-1: is refused a session that another one took since it was seen free, and takes none that wants no brain', async () => {
     const seen = startOf(free);
     await store.journal.append(free.id, {
-      decide: (it) => decide(it, { kind: 'takeLease', owner: 'other' }),
+      decide: (session) => decide(session, { kind: 'takeLease', owner: 'other' }),
     });
     await expect(seen.take(never)).rejects.toBeInstanceOf(EpochStale);
 
     const now = (await store.sessions.get(free.id))?.session as Session; // it is there
     const late = startOf(now);
     const cancel = { kind: 'cancel', actor: { kind: 'human' } } as const;
-    await store.journal.append(free.id, { decide: (it) => decide(it, cancel) });
+    await store.journal.append(free.id, { decide: (session) => decide(session, cancel) });
     expect(await late.take(never)).toBeUndefined();
   });
 

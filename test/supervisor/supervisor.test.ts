@@ -18,7 +18,7 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
-import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
+import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../../src/hands/workspace-archive.ts';
 import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';

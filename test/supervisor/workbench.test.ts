@@ -6,7 +6,7 @@ import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import type { Hands, Launcher } from '../../src/supervisor/launcher.ts';
 import { SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from '../../src/supervisor/limit.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
-import { type FilesAsOf, WorkspaceHeld } from '../../src/supervisor/workspace-archive.ts';
+import { type FilesAsOf, WorkspaceHeld } from '../../src/hands/workspace-archive.ts';
 import { eventually } from '../support/eventually.ts';
 
 it('answers a call that the holder of the workspace may have run with unknown, and any other with why it failed', async () => {

@@ -9,7 +9,7 @@ import {
   type Page,
   type PageDocument,
   type SessionDocument,
-} from '../../src/platform/mongo/session-document.ts';
+} from '../../src/platform/mongo/journal/session-document.ts';
 import { openMongo } from '../../src/platform/mongo/store.ts';
 import type { LoadSession, LogLoad } from './log-load.ts';
 
@@ -48,7 +48,7 @@ export async function expectKept(load: LogLoad, uri: string): Promise<void> {
   expect(await load.end(), 'both processes end cleanly').toEqual(load.processes.map(() => 0));
 }
 
-/** J1. */
+/** JOURNAL-1. */
 function expectDense({ head, events }: Log): void {
   expect(
     events.map(([seq]) => seq),
@@ -85,7 +85,7 @@ function expectAppends(load: LogLoad, { id, keyed }: LoadSession, { head, events
   expect(keys.toSorted(), 'each key once').toEqual(expected.toSorted());
 }
 
-/** J7. */
+/** FOLLOW-1. */
 function expectSeen(load: LogLoad, { id }: LoadSession, { events }: Log): void {
   for (const one of load.processes) expect(one.seenOf(id), `seen by ${one.name}`).toEqual(events);
 }

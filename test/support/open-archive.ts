@@ -2,7 +2,7 @@
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { MongoDatabase } from '../../src/platform/mongo/database.ts';
-import { MongoWorkspaceArchive } from '../../src/platform/mongo/workspace-archive.ts';
+import { MongoWorkspaceArchive } from '../../src/platform/mongo/workspace/workspace-archive.ts';
 import type { OpenArchive } from '../contracts/workspace-archive.ts';
 
 export interface OpenMongoArchive extends OpenArchive {

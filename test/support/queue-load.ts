@@ -1,6 +1,6 @@
 /**
  * A load on a queue that judges it: senders and receivers at once, receivers that die with a message in their hands or come
- * back too late. Every receive is held against what is known of its group (webhooks/queue.ts: Q1 to Q4).
+ * back too late. Every receive is held against what is known of its group (webhooks/queue.ts: QUEUE-1 to QUEUE-4).
  */
 import { systemClock } from '../../src/kernel/clock.ts';
 import { QUEUE_RECEIVE_MAX, type Queue, type ReceivedMessage } from '../../src/webhooks/queue.ts';

@@ -1,6 +1,6 @@
 /** A process that saves a workspace and says when it begins, so that a test can kill it: uri, session, the folders as JSON. */
 import type { SessionId } from '../../src/kernel/id.ts';
-import { save } from '../../src/platform/local/workspace-save.ts';
+import { save } from '../../src/platform/host/workspace/workspace-save.ts';
 import { openArchive } from './open-archive.ts';
 import { BOUNDS } from './tree.ts';
 

@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { newId } from '../../src/kernel/id.ts';
-import type { WorkspaceClaim } from '../../src/supervisor/workspace-archive.ts';
-import { type Workspace, WorkspaceStore } from '../../src/platform/local/workspace-store.ts';
+import type { WorkspaceClaim } from '../../src/hands/workspace-archive.ts';
+import { type Workspace, WorkspaceStore } from '../../src/platform/host/workspace/workspace-store.ts';
 
 /** One line for each entry below: path in Latin-1, kind, mode, time, and what is in it. */
 export function treeOf(path: string): readonly string[] {

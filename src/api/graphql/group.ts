@@ -2,9 +2,9 @@
  * Followers of one session who want the same: one reader of the log, one rendering and one payload text per frame for all
  * of them. A member joins where its own history ends; what it has already seen it is not sent again.
  *
- * G1 a member is sent every event after its own seq once, in order, whatever the group's seq is when it joins.
- * G2 a member that does not read is told SlowConsumer and leaves; the others do not notice.
- * G3 the reader is released when the last member has left.
+ * GROUP-1 a member is sent every event after its own seq once, in order, whatever the group's seq is when it joins.
+ * GROUP-2 a member that does not read is told SlowConsumer and leaves; the others do not notice.
+ * GROUP-3 the reader is released when the last member has left.
  */
 import type { SchemaPorts } from '../../../schema/context.ts';
 import { type EventFilter, passes } from '../../../schema/event.ts';
@@ -75,7 +75,7 @@ export class Group {
     const { sessionId, renderer } = this.#wanted;
     const texts = [await renderer.render({ kind: 'caughtUp', sessionId, seq: member.seq })];
     for (const frame of this.#partial.values()) texts.push(await renderer.render(frame));
-    if (this.#abort.signal.aborted || member.seq < this.#seq) return false; // G1, judged in the same turn as joining
+    if (this.#abort.signal.aborted || member.seq < this.#seq) return false; // GROUP-1, judged in the same turn as joining
     for (const text of texts) member.send(text);
     this.#members.add(member);
     return true;
@@ -84,7 +84,7 @@ export class Group {
   /** Also for one that never joined: a group without members ends. */
   remove(member: Member): void {
     this.#members.delete(member);
-    if (this.#members.size === 0) this.#close(); // G3
+    if (this.#members.size === 0) this.#close(); // GROUP-3
   }
 
   async #run(source: AsyncIterableIterator<Follow>): Promise<void> {
@@ -135,7 +135,7 @@ export class Group {
     this.#seq = last.seq; // from here to the end of the loop is one turn: nobody joins in between
     const ahead: Member[] = [];
     for (const member of this.#members) {
-      if (member.seq >= last.seq || this.#slow(member)) continue; // G1
+      if (member.seq >= last.seq || this.#slow(member)) continue; // GROUP-1
       if (member.seq >= first.seq) ahead.push(member);
       else if (text !== undefined) member.send(text);
       if (member.seq < first.seq) member.seq = last.seq;
@@ -143,7 +143,7 @@ export class Group {
     for (const member of ahead) await this.#rest(member, page, last.seq);
   }
 
-  /** For a member that joined in the middle of this page: what of it is new to it (G1). */
+  /** For a member that joined in the middle of this page: what of it is new to it (GROUP-1). */
   async #rest(member: Member, page: readonly RecordedEvent[], seq: number): Promise<void> {
     const { sessionId, filter, renderer } = this.#wanted;
     const events = page.filter((event) => event.seq > member.seq && passes(filter, event));
@@ -152,7 +152,7 @@ export class Group {
     if (this.#members.has(member)) member.send(text);
   }
 
-  /** G2. True when the member has left for that. */
+  /** GROUP-2. True when the member has left for that. */
   #slow(member: Member): boolean {
     if (member.buffered <= this.#highWaterBytes) return false;
     this.#members.delete(member);

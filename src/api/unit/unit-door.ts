@@ -1,11 +1,11 @@
 /**
  * The unit door (sessions/unit-wire.ts): what brains may ask of the control plane, over HTTP.
  *
- * U1 The token alone names session and epoch; every write carries that epoch into the journal (J4), and everything else is
+ * UNIT-1 The token alone names session and epoch; every write carries that epoch into the journal (JOURNAL-4), and everything else is
  *    refused when the epoch is not the current one: a brain that was replaced makes no model call and reads no more.
- * U2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table. What it writes is well-formed
+ * UNIT-2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table. What it writes is well-formed
  *    text, whatever the model wrote: what is in the log once goes to the model for ever.
- * U3 A closed tool request does not stop the tool; only `cancel` does.
+ * UNIT-3 A closed tool request does not stop the tool; only `cancel` does.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
@@ -17,6 +17,7 @@ import { Fault, InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { nextRound } from '../../kernel/scheduler.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import type { TurnOutcome } from '../../journal/event-catalog.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
@@ -28,12 +29,12 @@ import { type ContextWindows, planOf } from '../../models/model-table.ts';
 import { parseModel } from '../../sessions/model-name.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
-import type { Session } from '../../sessions/session.ts';
-import type { SessionJournal } from '../../sessions/session-store.ts';
+import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Assignment, UnitAppended, UnitCommand, UnitEvents } from '../../sessions/unit-wire.ts';
+import { wakePlace } from '../../sessions/wake-place.ts';
 import { statusOf } from '../fault-table.ts';
-import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
+import { parseAppend, parseDelta, parseSeq, parseToolCall } from './unit-request.ts';
 
 /** Bodies in one line of events; a single body may be larger, up to BODY_BYTES_MAX. */
 const LINE_CHARS_MAX = 4 * 1024 * 1024;
@@ -85,10 +86,11 @@ async function answer(
   const unit = await unitOf(ports.access, request);
   const url = request.url ?? '';
   if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
-  const { session } = await ports.sessions.get(unit.sessionId);
-  if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // U1
+  const entry = await ports.sessions.get(unit.sessionId);
+  const { session } = entry;
+  if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // UNIT-1
   if (request.method === 'GET') {
-    if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, session));
+    if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, entry));
     if (url.startsWith('/unit/events')) return stream(ports, unit, request, response);
   }
   if (request.method === 'POST') {
@@ -106,14 +108,14 @@ async function append(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // U2
+  const { key, command } = parseAppend(parseJson(await readText(request), parseWellFormedJson)); // UNIT-2
   if (command.kind === 'completeTurn') await keepFiles(ports, unit, command);
   const { firstSeq, lastSeq, replayed } = await ports.sessions.write(
     unit.sessionId,
     unit.epoch,
     key,
     command,
-  ); // U1
+  ); // UNIT-1
   const appended: UnitAppended = { firstSeq, lastSeq, replayed };
   send(response, 200, appended);
 }
@@ -152,29 +154,48 @@ async function tool(
     return;
   }
   const call = parseToolCall(callId, parseJson(await readText(request), parseWellFormedJson));
-  send(response, 200, await ports.tools.call(unit.sessionId, call)); // U3
+  send(response, 200, await ports.tools.call(unit.sessionId, call)); // UNIT-3
 }
 
-/** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached. */
+/** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached; up to `to`, where that is given. */
 async function stream(
   ports: UnitDoorPorts,
   unit: Unit,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const after = Number(new URL(request.url ?? '', 'http://unit').searchParams.get('after') ?? 0);
-  if (!Number.isSafeInteger(after) || after < 0) throw new InvalidInput('after', 'expected a seq.');
+  const query = new URL(request.url ?? '', 'http://unit').searchParams;
+  const after = parseSeq(query, 'after') ?? 0;
+  const to = parseSeq(query, 'to');
   const { sessionId } = unit;
   await ports.journal.head(sessionId); // an unknown session is refused before the answer begins
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  if (to !== undefined) return history(ports, response, { sessionId, after, to }, gone.signal);
   for await (const frame of follow(ports, { sessionId, after, deltas: false }, gone.signal)) {
     if (frame.kind === 'caughtUp') await writeLine(response, { events: [], head: frame.seq });
     if (frame.kind !== 'events') continue;
     for await (const part of wholeParts(ports.journal, frame.events)) {
       await writeLine(response, { events: part, head: frame.head });
     }
+  }
+  response.end();
+}
+
+/** As far as the log goes: the reader sees when it was shorter. */
+async function history(
+  { journal, live }: UnitDoorPorts,
+  response: ServerResponse,
+  { sessionId, after, to }: { readonly sessionId: SessionId; readonly after: number; readonly to: number },
+  gone: AbortSignal,
+): Promise<void> {
+  const head = await journal.head(sessionId);
+  for (let read = after; read < Math.min(to, head) && !gone.aborted; ) {
+    const events = await journal.read(sessionId, { after: read, limit: to - read });
+    for await (const part of wholeParts(journal, events)) await writeLine(response, { events: part, head });
+    read = events.at(-1)?.seq ?? head;
+    await nextRound(live.scheduler);
   }
   response.end();
 }
@@ -206,7 +227,12 @@ async function writeLine(response: ServerResponse, line: UnitEvents): Promise<vo
   if (response.writableNeedDrain) await drained(response);
 }
 
-async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): Promise<Assignment> {
+async function assignment(
+  ports: UnitDoorPorts,
+  unit: Unit,
+  { session, head }: SessionEntry,
+): Promise<Assignment> {
+  const { journal, live } = ports;
   const { prompt, settings = {} } = await ports.agents.revision(session.agentId, session.agentRevision);
   const { fallbackModel, contextWindow: _ofTheOther, ...ofBoth } = settings;
   const hasFallback = fallbackModel !== undefined && fallbackModel !== session.model; // as overridden at the start
@@ -217,6 +243,7 @@ async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): P
     plan: planOf(wireNameOf(session.model), settings, ports.contextWindows),
     fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth, ports.contextWindows) : undefined,
     limits: session.limits,
+    wake: await wakePlace({ journal, scheduler: live.scheduler }, { session, head }),
   };
 }
 

@@ -10,7 +10,7 @@ import { parseId } from '../../kernel/id.ts';
 import { type Said, SAID_CHARS_MAX } from '../../sessions/lifecycle.ts';
 import type { UnitAppend, UnitCommand, UnitDelta } from '../../sessions/unit-wire.ts';
 
-/** U2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
+/** UNIT-2: the events a brain writes about its turn; the rest belongs to the doors and the supervisor. */
 const BRAIN_WRITES: ReadonlySet<string> = new Set<EventType>([
   'model.started',
   'model.retried',
@@ -34,6 +34,15 @@ export function parseAppend(body: unknown): UnitAppend {
     throw new InvalidInput('key', `expected 1 to ${KEY_CHARS_MAX} characters.`);
   }
   return { key: `brain/${key}`, command: parseCommand(record(command, 'command')) };
+}
+
+/** A place in the log; undefined when none is given. */
+export function parseSeq(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const seq = Number(text);
+  if (!Number.isSafeInteger(seq) || seq < 0) throw new InvalidInput(name, 'expected a seq.');
+  return seq;
 }
 
 export function parseDelta(body: unknown): UnitDelta {

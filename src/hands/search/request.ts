@@ -1,4 +1,4 @@
-/** What the grep tool asks the search program, which is a process of its own (platform/host/search-program.ts). */
+/** What the grep tool asks the search program, which is a process of its own (platform/host/search/search-program.ts). */
 export interface SearchRequest {
   readonly pattern: string;
   readonly ignoreCase: boolean;

@@ -4,10 +4,9 @@
  * that only speak like the first one differ in how they cut an answer into blocks; a part of it is read or refused, and
  * never lost without a word:
  *
- * A1 A new block closes the one that had its index before; the order is that of the starts.
- * A2 What stands whole in the start of a block counts as its first piece.
- * A3 A piece of another kind than the open block, or without one, begins a block of its own.
- * A4 A tool call becomes a block that can be sent back, whatever the model wrote (finished-blocks.ts).
+ * ANSWER-1 A new block closes the one that had its index before; the order is that of the starts.
+ * ANSWER-2 What stands whole in the start of a block counts as its first piece.
+ * ANSWER-3 A piece of another kind than the open block, or without one, begins a block of its own.
  */
 import type {
   RawContentBlockDelta,
@@ -120,7 +119,7 @@ export class AnswerReader {
     return { blocks, stopReason, ...refusal };
   }
 
-  /** A2: what message_start, or a whole Message, held, where nothing else came. */
+  /** ANSWER-2: what message_start, or a whole Message, held, where nothing else came. */
   #takeOpening(): void {
     const { content } = this.#opening;
     if (this.#starts === 0 && Array.isArray(content))
@@ -172,7 +171,7 @@ export class AnswerReader {
       case 'input_json_delta': {
         const piece = this.#counted(delta['partial_json']);
         if (open?.kind === 'tool') open.json += piece;
-        else if (!this.#open.has(index) || open !== undefined) this.#nameless(index, piece); // A3
+        else if (!this.#open.has(index) || open !== undefined) this.#nameless(index, piece); // ANSWER-3
         return;
       }
       case 'citations_delta':
@@ -180,7 +179,7 @@ export class AnswerReader {
     }
   }
 
-  /** A3: text and thinking go into an open block of their kind. */
+  /** ANSWER-3: text and thinking go into an open block of their kind. */
   #write(index: unknown, kind: 'text' | 'thinking', open: WrittenBlock | undefined, given: unknown): void {
     if (open?.kind === kind) this.#tell(kind, open.pieces.add(this.#counted(given)));
     else if (this.#counted(given) !== '') {
@@ -213,7 +212,7 @@ export class AnswerReader {
   #keep(block: WrittenBlock): WrittenBlock {
     const before = this.#blocks.at(-1);
     if (before !== undefined) this.#close(before);
-    this.#blocks.push(block); // A1
+    this.#blocks.push(block); // ANSWER-1
     return block;
   }
 

@@ -1,8 +1,8 @@
 /**
  * The blocks of an answer that is complete, as they go into the log and back to the service.
  *
- * A4 A tool call becomes a block that can be sent back (tool-block.ts), whatever the model wrote.
- * A5 Thinking is bound to what the model wrote before it: after a block that is kept in another form, or not at all, it is
+ * ANSWER-4 A tool call becomes a block that can be sent back (tool-block.ts), whatever the model wrote.
+ * ANSWER-5 Thinking is bound to what the model wrote before it: after a block that is kept in another form, or not at all, it is
  *    shown but not sent back.
  */
 import { outOfRoom } from '../../brain/item.ts';
@@ -32,7 +32,7 @@ export function finishedBlocks(blocks: readonly WrittenBlock[], ending: Ending):
   let altered = false;
   return blocks.flatMap((block, index) => {
     const finished = finishedBlock(block, index, index === blocks.length - 1, ending);
-    if (altered) return finished.flatMap(unproven); // A5
+    if (altered) return finished.flatMap(unproven); // ANSWER-5
     altered = isAltered(block, finished[0]);
     return finished;
   });
@@ -59,12 +59,12 @@ function finishedBlock(
       // A call that was cut off at the output limit is no call; the model is told to go on and makes it again.
       const cut = stopReason === 'refusal' || (isLast && outOfRoom(stopReason));
       if (cut && wholeInput(block) === undefined) return [];
-      return [toolBlock(block, ids.take(block.id, spareId(callId, index)))]; // A4
+      return [toolBlock(block, ids.take(block.id, spareId(callId, index)))]; // ANSWER-4
     }
   }
 }
 
-/** A5: whether what is kept of a block is something else than the model wrote. */
+/** ANSWER-5: whether what is kept of a block is something else than the model wrote. */
 function isAltered(block: WrittenBlock, kept: AnswerBlock | undefined): boolean {
   if (block.kind === 'text') return block.pieces.altered;
   if (block.kind !== 'tool') return false; // thinking is sent back as it is, or not at all
@@ -76,7 +76,7 @@ function isSame(written: unknown, kept: unknown): boolean {
   return written === undefined || JSON.stringify(written) === JSON.stringify(kept);
 }
 
-/** A5 */
+/** ANSWER-5 */
 function unproven(block: AnswerBlock): readonly AnswerBlock[] {
   if (block.kind === 'redacted') return [];
   return block.kind === 'thinking' ? [{ kind: 'thinking', text: block.text }] : [block];

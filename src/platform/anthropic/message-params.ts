@@ -2,13 +2,13 @@
  * The conversation as the Messages API takes it. What a log holds may be older than the rules that keep it sendable, so
  * everything that the service is known to refuse for its form is mended here, each time the request is built:
  *
- * R1 Messages map one to one, and each block of a request knows which block of the conversation it is: the service says
+ * REQUEST-1 Messages map one to one, and each block of a request knows which block of the conversation it is: the service says
  *    where it sees a fault in numbers of the request.
- * R2 Deterministic, and what comes later changes nothing before it: the prompt cache lives on equal bytes.
- * R3 No text holds half a surrogate pair, none is blank, and no message is empty.
- * R4 Calls have an object as input, a lawful name, and an id that is lawful and there once; each is answered first of all in
+ * REQUEST-2 Deterministic, and what comes later changes nothing before it: the prompt cache lives on equal bytes.
+ * REQUEST-3 No text holds half a surrogate pair, none is blank, and no message is empty.
+ * REQUEST-4 Calls have an object as input, a lawful name, and an id that is lawful and there once; each is answered first of all in
  *    the next message, once, by a result of the same id. A result whose call is not there goes as a text.
- * R5 Thinking goes back only with its signature, and never as the last block of a message.
+ * REQUEST-5 Thinking goes back only with its signature, and never as the last block of a message.
  */
 import type { ContentBlockParam } from '@anthropic-ai/sdk/resources/messages/messages';
 import type { AnswerBlock, InputBlock, ModelMessage } from '../../brain/model.ts';
@@ -39,7 +39,7 @@ interface OpenCall {
   readonly id: string;
 }
 
-/** R1 */
+/** REQUEST-1 */
 export function rendered(messages: readonly ModelMessage[]): readonly RenderedMessage[] {
   const ids = new WireIds();
   let open: readonly OpenCall[] = [];
@@ -51,7 +51,7 @@ export function rendered(messages: readonly ModelMessage[]): readonly RenderedMe
     }
     const calls: OpenCall[] = [];
     const blocks = answerBlocks(message.blocks, (given) => {
-      const spare = lawfulPart(given); // R4
+      const spare = lawfulPart(given); // REQUEST-4
       const id = ids.take(given, spare === '' ? 'toolu' : spare);
       calls.push({ given, id });
       return id;
@@ -70,7 +70,7 @@ function answerBlocks(
     return param === undefined ? [] : [{ param, from }];
   });
   const end = params.findLastIndex(({ param }) => param.type === 'text' || param.type === 'tool_use');
-  const kept = params.slice(0, end + 1); // R5
+  const kept = params.slice(0, end + 1); // REQUEST-5
   return kept.length === 0 ? [{ param: { type: 'text', text: EMPTY_ANSWER } }] : kept;
 }
 
@@ -86,7 +86,7 @@ function answerParam(block: AnswerBlock, idOf: (given: string) => string): Conte
       return block.data === '' ? undefined : { type: 'redacted_thinking', data: block.data.toWellFormed() };
     case 'thinking': {
       const { text, signature } = block;
-      if (signature === undefined || signature === '') return undefined; // R5
+      if (signature === undefined || signature === '') return undefined; // REQUEST-5
       return { type: 'thinking', thinking: text.toWellFormed(), signature: signature.toWellFormed() };
     }
   }
@@ -111,12 +111,12 @@ function userBlocks(blocks: readonly InputBlock[], open: readonly OpenCall[]): r
     }
   }
   const unanswered = waiting.map(({ id }) => ({ param: resultParam(id, NO_RESULT, true) }));
-  const all = [...results, ...unanswered, ...texts]; // R4
+  const all = [...results, ...unanswered, ...texts]; // REQUEST-4
   return all.length === 0 ? [{ param: { type: 'text', text: EMPTY_USER } }] : all;
 }
 
 function textParam(text: string): ContentBlockParam | undefined {
-  return text.trim() === '' ? undefined : { type: 'text', text: text.toWellFormed() }; // R3
+  return text.trim() === '' ? undefined : { type: 'text', text: text.toWellFormed() }; // REQUEST-3
 }
 
 function resultParam(tool_use_id: string, output: string, failed: boolean): ContentBlockParam {

@@ -4,10 +4,7 @@
  */
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { Size } from './workspace-size.ts';
-
-/** Of stat's blocks, whatever the file system uses itself. */
-export const BLOCK_BYTES = 512;
+import { BLOCK_BYTES, type Size } from './disk-size.ts';
 
 /** The files that were under `roots`, each once, at most `entriesMax`. */
 export async function sizeOfDeleted(roots: readonly string[], entriesMax: number): Promise<Size> {

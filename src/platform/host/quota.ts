@@ -6,7 +6,8 @@
  * A workspace that is over its bound already may shrink: only growth is refused then, so it can be cleaned up. One that
  * cannot be measured counts as over at every look: what cleans it up gets as far as it gets between two.
  */
-import { type Measured, sizeOf, type Size } from './workspace-size.ts';
+import type { Size } from './disk-size.ts';
+import { type Measured, sizeOf } from './workspace-size.ts';
 
 /** Between two looks, at least; a big workspace takes longer to measure and is looked at less often. */
 const LOOK_MS = 100;

@@ -13,7 +13,7 @@ import { listFolder, lookAt, readFileChunks } from './files.ts';
 import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
 import { countTree, endTree, killTree, MARK, type Tree } from './process-tree.ts';
 import { Quota } from './quota.ts';
-import type { Size } from './workspace-size.ts';
+import type { Size } from './disk-size.ts';
 import { writeWhole, type WrittenFile } from './written-file.ts';
 
 export interface HostSandboxOptions {
@@ -43,7 +43,7 @@ const MADE_ROOM =
   '[No process could be started: everything that earlier commands had left running was ended.]\n';
 
 /** The node that runs this, wherever it is; a command cannot put another one in its place by way of PATH. */
-const SEARCH_PROGRAM = [process.execPath, join(import.meta.dirname, 'search-program.ts')];
+const SEARCH_PROGRAM = [process.execPath, join(import.meta.dirname, 'search/search-program.ts')];
 interface Running {
   readonly leader: number | undefined;
   /** Set when the whole sandbox closes. */

@@ -6,12 +6,8 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, chmod, lstat, open, opendir } from 'node:fs/promises';
-import { BLOCK_BYTES, sizeOfDeleted } from './deleted-files.ts';
-
-export interface Size {
-  readonly bytes: number;
-  readonly entries: number;
-}
+import { sizeOfDeleted } from './deleted-files.ts';
+import { BLOCK_BYTES, type Size } from './disk-size.ts';
 
 export interface Measured extends Size {
   /** Why there may be more than this, for the model; undefined when all was measured. */

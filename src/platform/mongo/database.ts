@@ -1,16 +1,17 @@
 /**
  * One connected MongoDB database that holds Holdfast's data.
  *
- * D1 When open() returns, the server is fit (7.0 or newer, a replica set or a sharded cluster, one that takes writes) and
+ * MONGO-1 When open() returns, the server is fit (7.0 or newer, a replica set or a sharded cluster, one that takes writes) and
  *    the database is at the newest schema; any number of servers may open it at once (schema.ts).
- * D2 Otherwise it throws DatabaseUnusable with a sentence that says what to do, and holds no connection. A database of
+ * MONGO-2 Otherwise it throws DatabaseUnusable with a sentence that says what to do, and holds no connection. A database of
  *    something else, or of a newer Holdfast, is left as it is.
- * D3 Whatever the URI says, writes are acknowledged by a majority that has them on disk, and reads see only such writes.
- * D4 User and password are in no message and no log line.
+ * MONGO-3 Whatever the URI says, writes are acknowledged by a majority that has them on disk, and reads see only such writes.
+ * MONGO-4 User and password are in no message and no log line.
  */
 import { type Db, type DbOptions, type Document, MongoClient, ReadConcern } from 'mongodb';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
+import { patchDriver } from './driver-patch.ts';
 import { DatabaseUnusable } from './faults.ts';
 import { STEPS, type Step } from './migrations.ts';
 import { migrate } from './schema.ts';
@@ -83,14 +84,14 @@ export class MongoDatabase {
     try {
       logger.info('opening the database', { address });
       await client.connect();
-      const server = await fitServer(client.db('admin'), address); // D1
+      const server = await fitServer(client.db('admin'), address); // MONGO-1
       const db = client.db(name, durably(client));
       await migrate({ db, address, steps, clock, logger });
       logger.info('the database is open', { ...server });
       return new MongoDatabase(client, db, server);
     } catch (error) {
       await client.close();
-      throw translateOpenError(address, error); // D2
+      throw translateOpenError(address, error); // MONGO-2
     }
   }
 
@@ -99,7 +100,7 @@ export class MongoDatabase {
   }
 }
 
-/** D3: what the client says is mixed with what the URI says; what a database says counts alone, in its collections and GridFS too. */
+/** MONGO-3: what the client says is mixed with what the URI says; what a database says counts alone, in its collections and GridFS too. */
 function durably({ options }: MongoClient): DbOptions {
   const wtimeoutMS = options.writeConcern?.wtimeoutMS ?? MAJORITY_MS_MAX;
   return {
@@ -110,6 +111,7 @@ function durably({ options }: MongoClient): DbOptions {
 }
 
 function clientOf(uri: string): MongoClient {
+  patchDriver();
   const wait = <T extends string>(name: T, ms: number) => (isGiven(uri, name) ? {} : { [name]: ms });
   try {
     return new MongoClient(uri, {
@@ -125,7 +127,7 @@ function clientOf(uri: string): MongoClient {
       ...wait('maxIdleTimeMS', IDLE_MS_MAX),
     });
   } catch (error) {
-    // D4: no cause, since it may quote the URI.
+    // MONGO-4: no cause, since it may quote the URI.
     const said = withoutSecrets(uri, error instanceof Error ? error.message : String(error));
     throw new DatabaseUnusable(
       undefined,
@@ -135,7 +137,7 @@ function clientOf(uri: string): MongoClient {
   }
 }
 
-/** D1: asked before anything is written. */
+/** MONGO-1: asked before anything is written. */
 async function fitServer(admin: Db, address: string): Promise<MongoServer> {
   const hello: Document = await admin.command({ hello: 1 });
   const { version }: Document = await admin.command({ buildInfo: 1 });

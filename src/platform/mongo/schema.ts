@@ -1,16 +1,16 @@
 /**
  * Which steps a database has taken, and the lock under which it takes more: both in one document, `holdfast/schema`.
  *
- * M1 That document is written before anything else. A database with collections and without it belongs to something else,
+ * SCHEMA-1 That document is written before anything else. A database with collections and without it belongs to something else,
  *    and is refused untouched; so is one that has taken more steps than this version knows.
- * M2 One process at a time takes steps, and `version` is raised, by compare-and-set, after each. Any number of processes may
+ * SCHEMA-2 One process at a time takes steps, and `version` is raised, by compare-and-set, after each. Any number of processes may
  *    start at once: the others wait for the version.
- * M3 A holder shows that it lives by raising `lock.beat`. Who has watched the same beat for LOCK_MS by its own clock takes
+ * SCHEMA-3 A holder shows that it lives by raising `lock.beat`. Who has watched the same beat for LOCK_MS by its own clock takes
  *    the lock over, so clocks that disagree do no harm. A holder that was only slow cannot raise the version any more, and
  *    what it did in its step was idempotent.
- * M4 A step that ends in silence is taken again by its holder, whose lock beats meanwhile, and so are the updates of the lock:
+ * SCHEMA-4 A step that ends in silence is taken again by its holder, whose lock beats meanwhile, and so are the updates of the lock:
  *    an index that takes longer to build than an answer is waited for goes on in the server, and who asks again waits for it.
- * M5 A database that is at the newest version is opened by one read.
+ * SCHEMA-5 A database that is at the newest version is opened by one read.
  */
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
@@ -65,12 +65,12 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     if (found === null) {
       await begin(options, schema);
     } else {
-      refuseUnknown(address, found, steps.length); // M1
-      if (found.version === steps.length) return; // M5
+      refuseUnknown(address, found, steps.length); // SCHEMA-1
+      if (found.version === steps.length) return; // SCHEMA-5
       if (!isSame(found.lock, watched.lock)) watched = { lock: found.lock, since: clock.now() };
       const isOurs = found.lock?.holder === holder; // the answer to an update of it was lost
-      const isFree = found.lock === undefined || isOurs || clock.now() - watched.since >= LOCK_MS; // M3
-      const insist: Insist = (work) => untilAnswered(options, giveUpAt, work); // M4
+      const isFree = found.lock === undefined || isOurs || clock.now() - watched.since >= LOCK_MS; // SCHEMA-3
+      const insist: Insist = (work) => untilAnswered(options, giveUpAt, work); // SCHEMA-4
       if (isFree && (await insist(() => takeLock(schema, holder, found.lock)))) {
         await takeSteps(options, schema, holder, found.version, insist);
         continue;
@@ -81,7 +81,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   }
 }
 
-/** M1. Another process may begin at the same time: its document is there before its collections are, so it is looked for again. */
+/** SCHEMA-1. Another process may begin at the same time: its document is there before its collections are, so it is looked for again. */
 async function begin({ db, address }: MigrateOptions, schema: Collection<SchemaDocument>): Promise<void> {
   const listed = await db.listCollections({}, { nameOnly: true }).toArray();
   const foreign = listed
@@ -154,7 +154,7 @@ async function takeSteps(
       const raised = await insist(() =>
         schema.updateOne({ ...held, version: index }, { $set: { version: index + 1 } }),
       );
-      if (raised.matchedCount === 0) return; // M3: someone took over; or it was raised, in silence
+      if (raised.matchedCount === 0) return; // SCHEMA-3: someone took over; or it was raised, in silence
     }
   } finally {
     done.abort();
@@ -165,7 +165,7 @@ async function takeSteps(
 
 type Insist = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** M4. `work` may be done more than once. */
+/** SCHEMA-4. `work` may be done more than once. */
 async function untilAnswered<T>(
   { address, clock, logger }: MigrateOptions,
   giveUpAt: number,
@@ -190,7 +190,7 @@ interface Beats {
   readonly logger: Logger;
 }
 
-/** M3. A beat that fails is only a beat: the next one, or the step itself, will tell. */
+/** SCHEMA-3. A beat that fails is only a beat: the next one, or the step itself, will tell. */
 async function beatUntil(signal: AbortSignal, { schema, held, clock, logger }: Beats): Promise<void> {
   for (;;) {
     await clock.sleep(BEAT_MS, signal);

@@ -8,19 +8,19 @@ import type { LogCaps } from '../../sessions/append-plan.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
-import { MongoAgentStore } from './agent-store.ts';
-import { MongoCredentialStore } from './credential-store.ts';
+import { MongoAgentStore } from './stores/agent-store.ts';
+import { MongoCredentialStore } from './stores/credential-store.ts';
 import { MongoDatabase } from './database.ts';
-import { MongoJournal } from './journal.ts';
-import { MongoKeyStore } from './key-store.ts';
-import { LiveChannel } from './live-channel.ts';
-import { MongoOwnerStore } from './owner-store.ts';
+import { MongoJournal } from './journal/journal.ts';
+import { MongoKeyStore } from './stores/key-store.ts';
+import { LiveChannel } from './live/live-channel.ts';
+import { MongoOwnerStore } from './stores/owner-store.ts';
 
 export interface MongoOptions {
   readonly uri: string;
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
-  /** J6; smaller in tests. */
+  /** JOURNAL-6; smaller in tests. */
   readonly caps?: Partial<LogCaps> | undefined;
 }
 

@@ -2,11 +2,11 @@
  * One open data file, or a database in memory. Everything on it runs synchronously on this thread, so a transaction is never
  * interleaved with anything else.
  *
- * D1 One server per file: a lock on `<path>.lock` is held as long as the database is open. The kernel drops it when the
+ * SQLITE-1 One server per file: a lock on `<path>.lock` is held as long as the database is open. The kernel drops it when the
  *    process ends, however it ends, so a crashed server leaves nothing to clean up.
- * D2 A committed transaction survives loss of power (write-ahead log, synchronous = FULL).
- * D4 Nobody waits for the lock of another program on this thread: a writer that does not get it tries again a little later.
- * D3 A file of a newer version is refused untouched; an older one is brought forward before anyone reads it.
+ * SQLITE-2 A committed transaction survives loss of power (write-ahead log, synchronous = FULL).
+ * SQLITE-4 Nobody waits for the lock of another program on this thread: a writer that does not get it tries again a little later.
+ * SQLITE-3 A file of a newer version is refused untouched; an older one is brought forward before anyone reads it.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -59,15 +59,15 @@ export class Database {
 
   /** Throws DatabaseInUse or DatabaseUnusable. */
   static open(path: string): Database {
-    const unlock = path === IN_MEMORY ? () => undefined : lock(path); // D1
+    const unlock = path === IN_MEMORY ? () => undefined : lock(path); // SQLITE-1
     let sqlite: DatabaseSync | undefined;
     try {
       sqlite = new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: false });
       refuseForeign(path, sqlite);
       sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
-        PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY`); // D2
+        PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY`); // SQLITE-2
       migrate(sqlite);
-      sqlite.exec('PRAGMA busy_timeout = 0'); // D4
+      sqlite.exec('PRAGMA busy_timeout = 0'); // SQLITE-4
       return new Database(path, sqlite, unlock);
     } catch (error) {
       sqlite?.close();
@@ -85,7 +85,7 @@ export class Database {
     });
   }
 
-  /** All of `work` or nothing of it, once the lock is free; throws Outage when that takes longer than LOCK_WAIT_MS (D4). */
+  /** All of `work` or nothing of it, once the lock is free; throws Outage when that takes longer than LOCK_WAIT_MS (SQLITE-4). */
   async write<T>(work: () => T): Promise<T> {
     const until = performance.now() + LOCK_WAIT_MS;
     for (;;) {
@@ -173,7 +173,7 @@ function lock(path: string): () => void {
   return () => held.close();
 }
 
-/** D3: before anything is written, also not the journal mode. */
+/** SQLITE-3: before anything is written, also not the journal mode. */
 function refuseForeign(path: string, sqlite: DatabaseSync): void {
   const version = pragma(sqlite, 'user_version');
   const isOurs = pragma(sqlite, 'application_id') === APPLICATION_ID;

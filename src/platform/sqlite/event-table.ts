@@ -13,14 +13,14 @@ export interface LogEnd {
   readonly seq: number;
   readonly at: number;
   readonly type: string;
-  /** Bytes of all bodies up to here, spilled ones whole (J6). */
+  /** Bytes of all bodies up to here, spilled ones whole (JOURNAL-6). */
   readonly bytes: number;
 }
 
 /** What a row has beside the event itself. */
 export interface RowExtras {
   readonly bytes: number;
-  /** On the first event of a keyed append (J5). */
+  /** On the first event of a keyed append (JOURNAL-5). */
   readonly appendKey: string | null;
   readonly appendCount: number | null;
   /** The whole body, when `event.body` is a preview. */

@@ -2,10 +2,10 @@
  * Group commit: work that arrives while the event loop goes round shares one transaction, hence one flush to the disk.
  * One at a time gives some thousand commits a second; a few hundred in a commit give more than a hundred thousand.
  *
- * G1 Nobody hears of the outcome before the commit has succeeded; if it fails, everyone in it hears of the failure.
- * G2 A refusal inside one work is that work's own: it must not have written anything, and the others go on.
- * G3 Work runs in the order of its arrival.
- * G4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
+ * COMMIT-1 Nobody hears of the outcome before the commit has succeeded; if it fails, everyone in it hears of the failure.
+ * COMMIT-2 A refusal inside one work is that work's own: it must not have written anything, and the others go on.
+ * COMMIT-3 Work runs in the order of its arrival.
+ * COMMIT-4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  */
 import { type Database, LOCK_RETRY_MS, LOCK_WAIT_MS } from './database.ts';
 import { type Scheduler, systemScheduler } from '../../kernel/scheduler.ts';
@@ -41,7 +41,7 @@ export class GroupCommit {
   readonly #scheduler: Scheduler;
   #waiting: Work[] = [];
   #cancelScheduled: (() => void) | undefined;
-  /** G4: set while the lock is held by another program. */
+  /** COMMIT-4: set while the lock is held by another program. */
   #heldUp: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
   #closed = false;
 
@@ -97,7 +97,7 @@ export class GroupCommit {
       this.#database.transaction(() => {
         while (taken < waiting.length && rows < COMMIT_ROWS_MAX) {
           const work = waiting[taken] as Work; // taken < length
-          taken += 1; // G3
+          taken += 1; // COMMIT-3
           rows += work.run();
         }
         this.#hooks.beforeCommit();
@@ -107,15 +107,15 @@ export class GroupCommit {
       this.#letGo(); // the lock was had: what failed is something else, and the next commit is tried at once
       const group = this.#take(taken);
       this.#hooks.rolledBack();
-      for (const work of group) work.fail(error); // G1
+      for (const work of group) work.fail(error); // COMMIT-1
       return;
     }
     this.#letGo();
-    for (const work of this.#take(taken)) work.settle(); // G1
+    for (const work of this.#take(taken)) work.settle(); // COMMIT-1
     this.#hooks.committed();
   }
 
-  /** G4 */
+  /** COMMIT-4 */
   #holdUp(error: unknown): void {
     const until = this.#heldUp?.until ?? performance.now() + LOCK_WAIT_MS;
     if (performance.now() >= until) return this.#failAll(error);
@@ -132,7 +132,7 @@ export class GroupCommit {
     this.#letGo();
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const work of waiting) work.fail(error); // G1
+    for (const work of waiting) work.fail(error); // COMMIT-1
   }
 
   #take(count: number): readonly Work[] {

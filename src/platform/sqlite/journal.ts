@@ -2,8 +2,8 @@
  * The log and the session records over one SQLite database (journal/journal.ts, sessions/session-store.ts).
  *
  * An append waits for the group that is next to commit (group-commit.ts) and is decided inside its transaction, on the
- * record as the appends before it left it; so its refusal writes nothing (J3, J4), and seqs are dense without a lock (J1).
- * Readers and hints see memory and rows only between commits (J2).
+ * record as the appends before it left it; so its refusal writes nothing (JOURNAL-3, JOURNAL-4), and seqs are dense without a lock (JOURNAL-1).
+ * Readers and hints see memory and rows only between commits (JOURNAL-2).
  */
 import type { Clock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
@@ -148,21 +148,21 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     });
   }
 
-  /** The order matters: a replay of one's own step succeeds whatever happened since (J5), and only then the epoch counts. */
+  /** The order matters: a replay of one's own step succeeds whatever happened since (JOURNAL-5), and only then the epoch counts. */
   #append(sessionId: SessionId, { key, epoch, decide }: AppendRequest<Session>): Outcome<Appended<Session>> {
     assertKey(key);
     const loaded = existing(sessionId, this.#loaded.get(sessionId));
     const { session, head } = loaded;
     const before = key === undefined ? undefined : this.#events.ofKey(loaded.key, key);
-    if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // J5
-    if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // J4
+    if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // JOURNAL-5
+    if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // JOURNAL-4
     const plan = this.#plan(loaded, decide(session));
     if (plan === undefined) {
       return { rows: 0, answer: { firstSeq: head + 1, lastSeq: head, replayed: false, state: session } };
     }
     halfWritten(() => this.#apply(loaded, plan, key));
     const rows = plan.events.length;
-    if (plan.full) return { rows, refusal: new LogFull(sessionId) }; // J6
+    if (plan.full) return { rows, refusal: new LogFull(sessionId) }; // JOURNAL-6
     return {
       rows,
       answer: { firstSeq: head + 1, lastSeq: loaded.head, replayed: false, state: loaded.session },
@@ -194,11 +194,11 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       if (plan !== undefined) this.#apply(loaded, plan, undefined);
     });
     const rows = 1 + loaded.head;
-    if (plan?.full === true) return { rows, refusal: new LogFull(origin.id) }; // J6
+    if (plan?.full === true) return { rows, refusal: new LogFull(origin.id) }; // JOURNAL-6
     return { rows, answer: { session: loaded.session, head: loaded.head, created: true } };
   }
 
-  /** What the decision would write, worked out whole before the first row, so that a refusal leaves nothing (J3). */
+  /** What the decision would write, worked out whole before the first row, so that a refusal leaves nothing (JOURNAL-3). */
   #plan(loaded: Loaded, decision: Decision): Plan | undefined {
     if (decision.kind === 'refuse') throw decision.fault;
     if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
@@ -235,7 +235,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     }
   }
 
-  /** J3: records and turns go with the events; once per commit, however many appends changed them. */
+  /** JOURNAL-3: records and turns go with the events; once per commit, however many appends changed them. */
   #saveRecords(): void {
     for (const loaded of this.#touched) {
       if (!loaded.unsaved) continue;
@@ -246,7 +246,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     }
   }
 
-  /** J2: after the commit. */
+  /** JOURNAL-2: after the commit. */
   #tell(): void {
     const touched = this.#touched;
     this.#touched = new Set();

@@ -1,5 +1,5 @@
 /**
- * The sessions in memory: record and end of the log of those used last. This process is the only writer (database.ts D1), so
+ * The sessions in memory: record and end of the log of those used last. This process is the only writer (database.ts SQLITE-1), so
  * what is here is the truth as of the last commit, and an append needs no read. A failed commit forgets what it touched.
  */
 import type { RecordedEvent } from '../../journal/event.ts';
@@ -20,7 +20,7 @@ export interface Loaded {
   bytes: number;
   /** Of the last event: time does not go backwards in a log. */
   at: number;
-  /** J6: the log has ended. */
+  /** JOURNAL-6: the log has ended. */
   full: boolean;
   /** Of the running commit: what it still has to write, and what it has to tell. */
   unsaved: boolean;

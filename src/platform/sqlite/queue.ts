@@ -1,8 +1,8 @@
 /**
  * The queue (webhooks/queue.ts) in the data file. Each call is one transaction, so the groups need no lock: a group's row says
- * when it may give its next message, which is while one is in flight the end of that one's visibility (Q4).
+ * when it may give its next message, which is while one is in flight the end of that one's visibility (QUEUE-4).
  *
- * A deleted message stays as a row without a body until its id may be used again (Q5).
+ * A deleted message stays as a row without a body until its id may be used again (QUEUE-5).
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
@@ -72,7 +72,7 @@ export class SqliteQueue implements Queue {
     const now = this.#clock.now();
     const outcome = await this.#database.write(() => {
       const row = rowOf(this.#sql.byReceipt, receipt);
-      if (row === undefined) return 'stale'; // Q7
+      if (row === undefined) return 'stale'; // QUEUE-7
       const [id, group, state] = row as readonly [string, string, string]; // columns of byReceipt
       if (state === 'deleted') return 'again';
       this.#sql.bury.run(now + QUEUE_DEDUPE_MS, id);
@@ -87,7 +87,7 @@ export class SqliteQueue implements Queue {
     parseVisibility(visibilityMs);
     const changed = await this.#database.write(() => {
       const [, group, state] = rowOf(this.#sql.byReceipt, receipt) ?? [];
-      if (state !== 'live') return false; // Q7
+      if (state !== 'live') return false; // QUEUE-7
       this.#sql.hold.run(this.#clock.now() + visibilityMs, group as string); // column of byReceipt
       return true;
     });
@@ -167,12 +167,12 @@ export class SqliteQueue implements Queue {
         return undefined;
       }
       if (count >= this.#receiveCountMax) {
-        this.#sql.die.run(now, id); // Q6
+        this.#sql.die.run(now, id); // QUEUE-6
         continue;
       }
       const receipt = randomUUID();
       this.#sql.take.run(receipt, now, now, id);
-      this.#sql.hold.run(until, group); // Q4
+      this.#sql.hold.run(until, group); // QUEUE-4
       return { id, group, body, receipt, receiveCount: count + 1, sentAt };
     }
   }

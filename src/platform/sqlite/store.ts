@@ -21,11 +21,11 @@ export interface SqliteOptions {
   /** A file, made with its folder when it is not there; or `:memory:`. */
   readonly path: string;
   readonly clock?: Clock | undefined;
-  /** J6; smaller in tests. */
+  /** JOURNAL-6; smaller in tests. */
   readonly caps?: Partial<LogCaps> | undefined;
   /** Sessions kept in memory; fewer only in tests. */
   readonly loadedMax?: number | undefined;
-  /** Receives of a message before it is a dead letter (webhooks/queue.ts, Q6). */
+  /** Receives of a message before it is a dead letter (webhooks/queue.ts, QUEUE-6). */
   readonly receiveCountMax?: number | undefined;
   /** Default: the system's. */
   readonly scheduler?: Scheduler | undefined;

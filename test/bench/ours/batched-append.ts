@@ -9,7 +9,7 @@ export interface Batch {
   readonly eventsPerAppend: number;
   /** Appends at once. */
   readonly width: number;
-  /** With an epoch and a key for each append, as brains write (J4, J5). */
+  /** With an epoch and a key for each append, as brains write (JOURNAL-4, JOURNAL-5). */
   readonly guarded: boolean;
 }
 

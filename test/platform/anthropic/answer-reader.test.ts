@@ -34,7 +34,7 @@ describe('blocks in another form', () => {
     ]);
   });
 
-  test('thinking after a block that is kept in another form is shown, and cannot be sent back (A5)', async () => {
+  test('thinking after a block that is kept in another form is shown, and cannot be sent back (ANSWER-5)', async () => {
     const thought = (index: number) =>
       open(index, { type: 'thinking', thinking: 'hm', signature: 'sig' }) + close(index);
     const hidden = open(3, { type: 'redacted_thinking', data: 'x' }) + close(3);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SearchRequest } from '../../../src/hands/search/request.ts';
-import { search } from '../../../src/platform/host/search.ts';
+import { search } from '../../../src/platform/host/search/search.ts';
 import { TOOL_OUTPUT_BYTES_MAX } from '../../../src/kernel/limit.ts';
 
 let folder: string;

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { afterEach, expect, it } from 'vitest';
 import { HandsLost } from '../../../src/hands/faults.ts';
-import { HandsProcess } from '../../../src/platform/local/hands-process.ts';
-import { NODE_BINARY } from '../../../src/platform/local/launch.ts';
+import { HandsProcess } from '../../../src/platform/local/launcher/hands-process.ts';
+import { NODE_BINARY } from '../../../src/platform/local/launcher/launch.ts';
 
 const CALL = { callId: 'call', tool: 'bash', input: {}, timeoutMs: 1_000 };
 const GOOD = { outcome: 'failed', output: 'the output', exitCode: 4, durationMs: 12 };

@@ -1,6 +1,6 @@
 /** The filter as the kernel would run it, on both processors; that it is in force is seen in escapes.test.ts. */
 import { describe, expect, it } from 'vitest';
-import { deniedCalls, seccompFilter } from '../../../src/platform/local/seccomp.ts';
+import { deniedCalls, seccompFilter } from '../../../src/platform/local/isolation/seccomp.ts';
 
 const ARCH = { x64: 0xc000003e, arm64: 0xc00000b7 } as const;
 const ALLOW = 0x7fff0000;

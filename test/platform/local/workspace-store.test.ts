@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
-import { UserSlots, UserSlotsTaken } from '../../../src/platform/local/user-slots.ts';
-import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
+import { UserSlots, UserSlotsTaken } from '../../../src/platform/local/isolation/user-slots.ts';
+import { WorkspaceStore } from '../../../src/platform/host/workspace/workspace-store.ts';
 import { makeDeep } from '../../support/tree.ts';
 
 const sessionId = newId('session');

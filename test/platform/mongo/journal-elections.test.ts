@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/kernel/logger.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { MongoJournal } from '../../../src/platform/mongo/journal.ts';
+import { MongoJournal } from '../../../src/platform/mongo/journal/journal.ts';
 import { TurnOver } from '../../../src/sessions/faults.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
@@ -76,7 +76,7 @@ await mongoSuite('after an election', (server) => {
     return { database, lagging, one: journal(), other: journal(), origin: originOf() };
   }
 
-  it('J4 J5 nothing is refused because of a record that is older than what was acknowledged', async () => {
+  it('JOURNAL-4 JOURNAL-5 nothing is refused because of a record that is older than what was acknowledged', async () => {
     const { database, lagging, one, other, origin } = await begin();
     const refuse = () => ({ kind: 'refuse', fault: new TurnOver() }) as const;
     const lease = {

@@ -6,7 +6,7 @@ import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SessionId } from '../../../src/kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../../../src/kernel/limit.ts';
-import type { SessionDocument } from '../../../src/platform/mongo/session-document.ts';
+import type { SessionDocument } from '../../../src/platform/mongo/journal/session-document.ts';
 import { type MongoStore, openMongo } from '../../../src/platform/mongo/store.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { randomOf } from '../../support/random.ts';

@@ -30,7 +30,7 @@ await mongoSuite('two servers on one database', (server) => {
 
   describe('the log', () => {
     const random = randomOf(Number(process.env['SEED'] ?? Date.now() % 1_000_000_000));
-    it(`J1 J5 stays dense and has each key once when both append at once, and answers each append with its own events (SEED=${random.seed})`, async () => {
+    it(`J1 JOURNAL-5 stays dense and has each key once when both append at once, and answers each append with its own events (SEED=${random.seed})`, async () => {
       const { one, other, id } = await two();
       const answers = new Map<string, Set<string>>();
       const told: { text: string; firstSeq: number }[] = [];
@@ -59,7 +59,7 @@ await mongoSuite('two servers on one database', (server) => {
       expect(await wholeLog(one, id)).toEqual(await wholeLog(other, id));
     });
 
-    it('J5 knows a key long after, also where its append is not in the session’s document any more', async () => {
+    it('JOURNAL-5 knows a key long after, also where its append is not in the session’s document any more', async () => {
       const { one, other, id } = await two();
       await one.journal.append(id, { key: 'early', decide: appending(spoken('early')) });
       for (let step = 0; step < MANY; step += 1)
@@ -108,7 +108,7 @@ await mongoSuite('two servers on one database', (server) => {
       expect(state.status).toBe('queued');
     });
 
-    it('J4 does not take a lease that has been replaced elsewhere for its own', async () => {
+    it('JOURNAL-4 does not take a lease that has been replaced elsewhere for its own', async () => {
       const { one, other, id } = await two();
       const lease = (epoch: number) =>
         appending({ type: 'brain.started', actor: { kind: 'system' }, body: { epoch, owner: 'owner' } });

@@ -7,7 +7,7 @@ import { follow } from '../../../src/journal/follow.ts';
 import { Live } from '../../../src/journal/live.ts';
 import { newId, type SessionId } from '../../../src/kernel/id.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { LiveChannel } from '../../../src/platform/mongo/live-channel.ts';
+import { LiveChannel } from '../../../src/platform/mongo/live/live-channel.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
 import { eventually } from '../../support/eventually.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';

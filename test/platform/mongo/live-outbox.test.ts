@@ -2,7 +2,7 @@
 import { BSON } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
-import { batchOf, documentOf, LiveOutbox } from '../../../src/platform/mongo/live-outbox.ts';
+import { batchOf, documentOf, LiveOutbox } from '../../../src/platform/mongo/live/live-outbox.ts';
 
 const NOW = 1_763_800_000_000;
 

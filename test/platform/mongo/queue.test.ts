@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { Collection, Db } from 'mongodb';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
 import { Outage } from '../../../src/kernel/outage.ts';
-import { MongoQueue } from '../../../src/platform/mongo/queue.ts';
+import { MongoQueue } from '../../../src/platform/mongo/queue/queue.ts';
 import type { Queue } from '../../../src/webhooks/queue.ts';
 import { type QueuePlatform, queueContract } from '../../contracts/queue.ts';
 import { DriverWatch, watchedUri } from '../../support/driver-watch.ts';

@@ -5,11 +5,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ApiKey } from '../../../src/access/key-store.ts';
 import { newId } from '../../../src/kernel/id.ts';
-import { MongoAgentStore } from '../../../src/platform/mongo/agent-store.ts';
-import { MongoCredentialStore } from '../../../src/platform/mongo/credential-store.ts';
+import { MongoAgentStore } from '../../../src/platform/mongo/stores/agent-store.ts';
+import { MongoCredentialStore } from '../../../src/platform/mongo/stores/credential-store.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
-import { MongoKeyStore } from '../../../src/platform/mongo/key-store.ts';
-import { MongoOwnerStore } from '../../../src/platform/mongo/owner-store.ts';
+import { MongoKeyStore } from '../../../src/platform/mongo/stores/key-store.ts';
+import { MongoOwnerStore } from '../../../src/platform/mongo/stores/owner-store.ts';
 import type { Credential } from '../../../src/secrets/credential-store.ts';
 import type { Agent, AgentRevision } from '../../../src/sessions/agent.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';

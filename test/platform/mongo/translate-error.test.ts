@@ -13,7 +13,7 @@ import { describe, expect, it } from 'vitest';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
 import { Outage } from '../../../src/kernel/outage.ts';
 import { STEPS } from '../../../src/platform/mongo/migrations.ts';
-import { MongoOwnerStore } from '../../../src/platform/mongo/owner-store.ts';
+import { MongoOwnerStore } from '../../../src/platform/mongo/stores/owner-store.ts';
 import {
   isDuplicateKey,
   isPassing,

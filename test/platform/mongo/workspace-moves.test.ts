@@ -17,12 +17,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { newId, type SessionId } from '../../../src/kernel/id.ts';
 import { jsonLogger } from '../../../src/kernel/logger.ts';
-import { Checkpoints } from '../../../src/platform/local/checkpoints.ts';
-import { chooseIsolation } from '../../../src/platform/local/isolation.ts';
-import { LocalLauncher } from '../../../src/platform/local/launcher.ts';
-import type { Bounds } from '../../../src/platform/local/workspace-save.ts';
-import { WorkspaceStore } from '../../../src/platform/local/workspace-store.ts';
-import { type LogPlace, WorkspaceHeld } from '../../../src/supervisor/workspace-archive.ts';
+import { Checkpoints } from '../../../src/platform/local/workspace/checkpoints.ts';
+import { chooseIsolation } from '../../../src/platform/local/isolation/isolation.ts';
+import { LocalLauncher } from '../../../src/platform/local/launcher/launcher.ts';
+import type { Bounds } from '../../../src/platform/host/workspace/workspace-save.ts';
+import { WorkspaceStore } from '../../../src/platform/host/workspace/workspace-store.ts';
+import { type LogPlace, WorkspaceHeld } from '../../../src/hands/workspace-archive.ts';
+import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failingAt, type FailingWrites } from '../../support/failing-writes.ts';
@@ -80,6 +81,7 @@ await mongoSuite('a session that moves', (mongo) => {
     });
     const isolation = await chooseIsolation(
       options.isolated === true ? 'bubblewrap' : 'none',
+      launchMark('test'),
       process.env.PATH,
     );
     const unitSocket = join(folder, 'unit.sock');

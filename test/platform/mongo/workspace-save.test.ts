@@ -21,15 +21,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, type SessionId } from '../../../src/kernel/id.ts';
-import { HEADER, lineOf } from '../../../src/platform/local/workspace-manifest.ts';
-import { restore } from '../../../src/platform/local/workspace-restore.ts';
-import { save, type Saved } from '../../../src/platform/local/workspace-save.ts';
-import type { Workspace } from '../../../src/platform/local/workspace-store.ts';
+import { HEADER, lineOf } from '../../../src/platform/host/workspace/workspace-manifest.ts';
+import { restore } from '../../../src/platform/host/workspace/workspace-restore.ts';
+import { save, type Saved } from '../../../src/platform/host/workspace/workspace-save.ts';
+import type { Workspace } from '../../../src/platform/host/workspace/workspace-store.ts';
 import {
   CheckpointDamaged,
   type WorkspaceClaim,
   WorkspaceUnsaved,
-} from '../../../src/supervisor/workspace-archive.ts';
+} from '../../../src/hands/workspace-archive.ts';
 import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { openArchive, type OpenMongoArchive } from '../../support/open-archive.ts';

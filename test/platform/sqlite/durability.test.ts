@@ -1,4 +1,4 @@
-/** J2 for real: a process is killed in the middle of its appends, and what it was told to be durable is there. */
+/** JOURNAL-2 for real: a process is killed in the middle of its appends, and what it was told to be durable is there. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,0 +1,244 @@
+/**
+ * Walks a folder that an agent has filled, for reading: sorted by name, a folder before what is in it. Everything is reached from
+ * the open folder that holds it and never by a path of several names, so a planted link or a path that is too long leads nowhere;
+ * links are read and not followed. What its owner has closed is opened for as long as it is read. Sockets, fifos and devices are
+ * left out: they are nothing without the processes that held them.
+ *
+ * Processes may change the folder meanwhile: what has gone by the time it is looked at, or is something else, is left out too.
+ */
+import type { BigIntStats } from 'node:fs';
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
+import { WorkspaceUnsaved } from '../../../hands/workspace-archive.ts';
+import { DEPTH_MAX } from './workspace-manifest.ts';
+
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+/** Linux: names a file without opening it, which needs no right to it. Node does not list it. */
+const O_PATH = 0o10_000_000;
+const PERMISSIONS = 0o777;
+const MODE_BITS = 0o7777;
+const OWNER_READS = 0o500;
+/** Entries looked at together: one after the other would wait for the disk each time. */
+const LOOKED_AT_ONCE = 32;
+const NS_PER_MS = 1_000_000;
+
+export type Found =
+  | { readonly kind: 'folder'; readonly name: Buffer; readonly mode: number; readonly mtimeMs: number }
+  | { readonly kind: 'up' }
+  | FoundFile
+  | { readonly kind: 'link'; readonly name: Buffer; readonly mtimeMs: number; readonly target: Buffer };
+
+export interface FoundFile {
+  readonly kind: 'file';
+  readonly name: Buffer;
+  readonly mode: number;
+  readonly mtimeMs: number;
+  readonly bytes: number;
+  /** When it was last changed, its rights included; no command can set it. */
+  readonly changedAtMs: number;
+  /** Another one when the file was written to, or is another: no command can set a ctime. */
+  readonly identity: string;
+  /** Only until the walk goes on. The caller closes it. */
+  open(): Promise<FileHandle>;
+}
+
+/** It was something else when it was opened than when it was looked at, or while it was read. */
+export class FileChanged extends WorkspaceUnsaved {
+  constructor() {
+    super('Something changes the files while they are saved.');
+  }
+}
+
+/** Whether `error` says that a file is not what it was when it was looked at. */
+export function isChange(error: unknown): boolean {
+  return error instanceof FileChanged || /^(ENOENT|ENOTDIR|ELOOP|EINVAL|ENXIO)$/.test(String(codeOf(error)));
+}
+
+interface Looked {
+  readonly name: Buffer;
+  readonly stats: BigIntStats;
+}
+
+/** A folder that is being walked. */
+interface Level {
+  readonly handle: FileHandle;
+  /** What it is closed to again. */
+  readonly closedMode: number | undefined;
+  readonly names: Buffer[];
+  looked: Looked[];
+}
+
+/** Throws WorkspaceUnsaved when there is more than `entriesMax`, or folders are deeper than DEPTH_MAX. */
+export async function* walk(root: string, rootName: string, entriesMax: number): AsyncGenerator<Found> {
+  const levels: Level[] = [];
+  let entries = 0;
+  const enter = async (path: string | Buffer): Promise<Level> => {
+    if (levels.length >= DEPTH_MAX)
+      throw new WorkspaceUnsaved(`More than ${DEPTH_MAX} folders in folders are not saved.`);
+    const level = await openFolder(path);
+    levels.push(level);
+    entries += level.names.length;
+    if (entries > entriesMax) throw new WorkspaceUnsaved(`More than ${entriesMax} files are not saved.`);
+    return level;
+  };
+  try {
+    yield folder(Buffer.from(rootName), await lstat(root, { bigint: true }));
+    await enter(root);
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const next = await nextOf(level);
+      if (next === undefined) {
+        await leave(levels.pop());
+        yield { kind: 'up' };
+        continue;
+      }
+      const { name, stats } = next;
+      const path = pathIn(level.handle, name);
+      if (stats.isDirectory()) {
+        yield folder(name, stats);
+        const isThere = await enter(path).then(() => true, unlessChanged);
+        if (!isThere) yield { kind: 'up' };
+      } else if (stats.isFile()) yield file(name, stats, path);
+      else if (stats.isSymbolicLink()) {
+        const target = await readlink(path, 'buffer').catch(unlessChanged);
+        if (target !== false) yield { kind: 'link', name, mtimeMs: mtimeMsOf(stats), target };
+      }
+    }
+  } finally {
+    for (const level of levels.toReversed()) await leave(level);
+  }
+}
+
+/** The entry of that name in an open folder, whatever the folder is called by now. */
+export function pathIn(folderHandle: FileHandle, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${folderHandle.fd}/`), name]);
+}
+
+async function* namesIn(path: string): AsyncGenerator<Buffer> {
+  // 'buffer' is not in the types of opendir, though it is in the documentation
+  const encoding = { encoding: 'buffer' as BufferEncoding };
+  for await (const { name } of await opendir(path, encoding)) yield name as unknown as Buffer;
+}
+
+/** Does `act` to everything in a folder, what is in a folder before the folder, and to the folder itself last. */
+export async function visit(
+  path: string | Buffer,
+  act: (path: string | Buffer, isFolder: boolean) => Promise<void>,
+): Promise<void> {
+  const level = await openFolder(path);
+  try {
+    for (const name of level.names) {
+      const inner = pathIn(level.handle, name);
+      if ((await lstat(inner)).isDirectory()) await visit(inner, act);
+      else await act(inner, false);
+    }
+  } finally {
+    await leave(level);
+  }
+  await act(path, true);
+}
+
+async function nextOf(level: Level): Promise<Looked | undefined> {
+  while (level.looked.length === 0 && level.names.length > 0) {
+    const names = level.names.splice(-LOOKED_AT_ONCE).toReversed();
+    const looked = await Promise.all(names.map((name) => look(level.handle, name)));
+    level.looked = looked.filter((one) => one !== undefined).toReversed();
+  }
+  return level.looked.pop();
+}
+
+/** Undefined when it has gone. */
+async function look(handle: FileHandle, name: Buffer): Promise<Looked | undefined> {
+  try {
+    return { name, stats: await lstat(pathIn(handle, name), { bigint: true }) };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function openFolder(path: string | Buffer): Promise<Level> {
+  const { handle, closedMode } = await openEvenIfClosed(path, O_RDONLY | O_DIRECTORY);
+  try {
+    const names: Buffer[] = [];
+    for await (const name of namesIn(`/proc/self/fd/${handle.fd}`)) names.push(name);
+    names.sort(Buffer.compare).reverse(); // taken from the end
+    return { handle, closedMode, names, looked: [] };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function openFile(path: Buffer): Promise<FileHandle> {
+  const { handle, closedMode } = await openEvenIfClosed(path, O_RDONLY | O_NONBLOCK);
+  if (closedMode !== undefined) await handle.chmod(closedMode); // it stays open to us
+  return handle;
+}
+
+/** Follows no link, also not one that was put there since we looked. */
+async function openEvenIfClosed(
+  path: string | Buffer,
+  flags: number,
+): Promise<{ handle: FileHandle; closedMode: number | undefined }> {
+  const isFolder = (flags & O_DIRECTORY) !== 0;
+  const mode = isFolder ? (await lstat(path)).mode & MODE_BITS : OWNER_READS;
+  const isClosed = (mode & OWNER_READS) !== OWNER_READS; // readable alone is not enough to walk a folder
+  if (!isClosed) {
+    try {
+      return { handle: await open(path, flags | O_NOFOLLOW), closedMode: undefined };
+    } catch (error) {
+      if (codeOf(error) !== 'EACCES') throw error;
+    }
+  }
+  const named = await open(path, O_PATH | O_NOFOLLOW);
+  try {
+    const stats = await named.stat();
+    if (isFolder ? !stats.isDirectory() : !stats.isFile()) throw new FileChanged();
+    const itself = `/proc/self/fd/${named.fd}`;
+    const closedMode = stats.mode & MODE_BITS;
+    await chmod(itself, closedMode | OWNER_READS);
+    return { handle: await open(itself, flags), closedMode };
+  } finally {
+    await named.close();
+  }
+}
+
+async function leave(level: Level | undefined): Promise<void> {
+  if (level === undefined) return;
+  try {
+    if (level.closedMode !== undefined) await level.handle.chmod(level.closedMode);
+  } finally {
+    await level.handle.close();
+  }
+}
+
+function folder(name: Buffer, stats: BigIntStats): Found {
+  return { kind: 'folder', name, mode: Number(stats.mode) & PERMISSIONS, mtimeMs: mtimeMsOf(stats) };
+}
+
+function file(name: Buffer, stats: BigIntStats, path: Buffer): FoundFile {
+  return {
+    kind: 'file',
+    name,
+    mode: Number(stats.mode) & PERMISSIONS,
+    mtimeMs: mtimeMsOf(stats),
+    bytes: Number(stats.size),
+    changedAtMs: Number(stats.ctimeNs) / NS_PER_MS,
+    identity: `${stats.dev}.${stats.ino}.${stats.ctimeNs}.${stats.size}`,
+    open: () => openFile(path),
+  };
+}
+
+function unlessChanged(error: unknown): false {
+  if (isChange(error)) return false;
+  throw error;
+}
+
+/** To the nearest: a time that was restored reads the same again, though seconds as a double are a little off. */
+function mtimeMsOf({ mtimeNs }: BigIntStats): number {
+  return Math.round(Number(mtimeNs) / NS_PER_MS);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

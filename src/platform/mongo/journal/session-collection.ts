@@ -1,0 +1,210 @@
+/** The documents of sessions: reading them together, lists, and the one compare-and-set that is an append. */
+import {
+  type Collection,
+  type Db,
+  type Document,
+  type Filter,
+  type FindOptions,
+  MongoBulkWriteError,
+  MongoServerError,
+  type UpdateFilter,
+} from 'mongodb';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { SessionId } from '../../../kernel/id.ts';
+import type { SessionOrigin } from '../../../sessions/session.ts';
+import type { SessionFilter, SessionPage, SupervisorWish } from '../../../sessions/session-store.ts';
+import { Batch } from '../batch.ts';
+import { insertOnce } from '../insert-once.ts';
+import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
+import { patiently } from '../patience.ts';
+import type { Page, SessionDocument } from './session-document.ts';
+
+export type SessionHead = Pick<SessionDocument, '_id' | 'head'>;
+export type SessionRecord = Omit<SessionDocument, 'tail'>;
+
+/** Ids in one read: some hundred kilobytes of answer. */
+const READ_MAX = 100;
+/** Sessions in one write, and the bytes after which it is sent: far below the 48 MB of a message. */
+const WRITE_MAX = 200;
+const WRITE_BYTES_MAX = 4 * 1024 * 1024;
+/** Of each kind of request at a time: enough to keep the server busy, few enough to let requests gather. */
+const IN_FLIGHT_MAX = 4;
+
+/** One append as it is written: only if the session's head is still `after`. */
+export interface HeadMove {
+  readonly sessionId: SessionId;
+  readonly after: number;
+  readonly set: Partial<SessionDocument>;
+  /** The session does not want a brain any more. */
+  readonly unwanted: boolean;
+  readonly page: Page;
+  /** How many of the newest pages stay in the session's document, this one included. */
+  readonly keep: number;
+  /** About how large the write is. */
+  readonly bytes: number;
+}
+
+/** `unsure`: the head, or that of a neighbour in the same request, was not where it was expected; the log tells. */
+export type Moved = 'moved' | 'unsure';
+
+export class SessionCollection {
+  readonly #documents: Collection<SessionDocument>;
+  readonly #clock: Clock;
+  readonly #load: Batch<SessionId, SessionDocument | undefined>;
+  readonly #record: Batch<SessionId, SessionRecord | undefined>;
+  readonly #head: Batch<SessionId, SessionHead | undefined>;
+  readonly #newestHead: Batch<SessionId, SessionHead | undefined>;
+  readonly #move: Batch<HeadMove, Moved | MongoServerError>;
+
+  constructor(db: Db, clock: Clock) {
+    this.#documents = db.collection<SessionDocument>('session');
+    this.#clock = clock;
+    this.#load = this.#reading<SessionDocument>();
+    this.#record = this.#reading<SessionRecord>({ tail: 0 });
+    this.#head = this.#reading<SessionHead>({ head: 1 });
+    this.#newestHead = this.#reading<SessionHead>({ head: 1 }, { readConcern: { level: 'local' } });
+    this.#move = new Batch({
+      itemsMax: WRITE_MAX,
+      inFlightMax: IN_FLIGHT_MAX,
+      bytesMax: WRITE_BYTES_MAX,
+      bytesOf: ({ bytes }) => bytes,
+      run: (moves) => this.#moveAll(moves),
+    });
+  }
+
+  /** The whole document. */
+  load(id: SessionId): Promise<SessionDocument | undefined> {
+    return this.#load.add(id);
+  }
+
+  /** The document without its newest pages. */
+  record(id: SessionId): Promise<SessionRecord | undefined> {
+    return this.#record.add(id);
+  }
+
+  async head(id: SessionId): Promise<number | undefined> {
+    return (await this.#head.add(id))?.head;
+  }
+
+  /**
+   * The head as the primary has it, a majority or not: never behind anything that was acknowledged, which what a majority has can be
+   * after an election. For deciding, not for showing (JOURNAL-2).
+   */
+  async newestHead(id: SessionId): Promise<number | undefined> {
+    return (await this.#newestHead.add(id))?.head;
+  }
+
+  /** Throws what the driver does; whether it was written is unknown then, too. */
+  async move(move: HeadMove): Promise<Moved> {
+    const moved = await this.#move.add(move);
+    if (moved instanceof MongoServerError) throw moved;
+    return moved;
+  }
+
+  /** The session that has the id, or else the natural key. */
+  async find({ id, key }: Pick<SessionOrigin, 'id' | 'key'>): Promise<SessionDocument | undefined> {
+    const found = await patiently(this.#clock, async () => {
+      const own = await this.#documents.findOne({ _id: id });
+      return own ?? (key === undefined ? null : this.#documents.findOne({ key }));
+    });
+    return found ?? undefined;
+  }
+
+  /** Inserts, or answers the one that has the id or the natural key. */
+  create(document: SessionDocument): Promise<{ created: boolean; document: SessionDocument }> {
+    const { _id: id, key, createdBy } = document;
+    const find = async (): Promise<SessionDocument | null> => (await this.find({ id, key })) ?? null;
+    return patiently(this.#clock, async () => {
+      const outcome = await insertOnce(this.#documents, document, find);
+      if (outcome.inserted) return { created: true, document };
+      // an insert whose answer was lost finds itself
+      return { created: outcome.there.createdBy === createdBy, document: outcome.there };
+    });
+  }
+
+  list({ status, agentId, key }: SessionFilter, { limit, before }: SessionPage): Promise<SessionRecord[]> {
+    const filter: Filter<SessionDocument> = {
+      ...(status === undefined ? {} : { status }),
+      ...(agentId === undefined ? {} : { agentId }),
+      ...(key === undefined ? {} : { key }),
+      ...olderThan(before),
+    };
+    return patiently(this.#clock, () =>
+      this.#documents
+        .find<SessionRecord>(filter, { projection: { tail: 0 } })
+        .sort(NEWEST_FIRST)
+        .limit(limit)
+        .toArray(),
+    );
+  }
+
+  async wanted({ limit, heldByNoneOf = [] }: SupervisorWish): Promise<SessionId[]> {
+    const free = { wantedSince: { $gt: 0 }, 'state.lease.owner': { $nin: [...heldByNoneOf] } };
+    const found = await patiently(this.#clock, () =>
+      this.#documents
+        .find(free, { projection: { _id: 1 } })
+        .sort({ wantedSince: 1 })
+        .limit(limit)
+        .toArray(),
+    );
+    return found.map(({ _id }) => _id);
+  }
+
+  #reading<T extends { readonly _id: SessionId }>(
+    projection?: Document,
+    concern: FindOptions = {},
+  ): Batch<SessionId, T | undefined> {
+    return new Batch<SessionId, T | undefined>({
+      itemsMax: READ_MAX,
+      inFlightMax: IN_FLIGHT_MAX,
+      run: async (ids) => {
+        const distinct = [...new Set(ids)];
+        const _id = distinct.length === 1 ? distinct[0] : { $in: distinct };
+        const options = projection === undefined ? concern : { ...concern, projection };
+        // the projection makes a T of it
+        const found = await patiently(this.#clock, () =>
+          this.#documents.find<T>({ _id } as Filter<SessionDocument>, options).toArray(),
+        );
+        const byId = new Map(found.map((document) => [document._id, document]));
+        return ids.map((id) => byId.get(id));
+      },
+    });
+  }
+
+  /** One round trip for all. When somebody was in the way of one of them, the answer does not say of which. */
+  async #moveAll(moves: readonly HeadMove[]): Promise<readonly (Moved | MongoServerError)[]> {
+    try {
+      const { matchedCount } = await this.#documents.bulkWrite(
+        moves.map((move) => ({
+          updateOne: { filter: { _id: move.sessionId, head: move.after }, update: updateOf(move) },
+        })),
+        { ordered: false },
+      );
+      return moves.map(() => (matchedCount === moves.length ? 'moved' : 'unsure'));
+    } catch (error) {
+      const refused = refusedOf(error);
+      if (refused.size === 0) throw error;
+      return moves.map((_, index) => refused.get(index) ?? 'unsure'); // one that cannot be written harms no neighbour
+    }
+  }
+}
+
+/** The writes of a request that the server refused, each with an error of its own. */
+function refusedOf(error: unknown): ReadonlyMap<number, MongoServerError> {
+  if (!(error instanceof MongoBulkWriteError)) return new Map();
+  const refused = [error.writeErrors].flat();
+  return new Map(
+    refused.map(({ index, code, errmsg = '' }) => [
+      index,
+      new MongoServerError({ code, errmsg, message: errmsg }),
+    ]),
+  );
+}
+
+function updateOf({ set, unwanted, page, keep }: HeadMove): UpdateFilter<SessionDocument> {
+  return {
+    $set: set,
+    ...(unwanted ? { $unset: { wantedSince: '' } } : {}),
+    $push: { tail: { $each: [page], $slice: -keep } },
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * The appends of one session from this process, one write at a time. What arrives while a write is under way goes together into
+ * the next one.
+ *
+ * WRITER-1 Every write is one update of the session's document that names the head it was decided on: of two writers who saw the same
+ *    head one is refused, reads again and decides again (JOURNAL-1, JOURNAL-3, JOURNAL-4). A refusal, which writes nothing, counts only when the
+ *    head it was decided on is the one in the database at that time.
+ * WRITER-2 A write whose outcome nobody told is looked up by its id before anything else happens, and tried again under the same id,
+ *    so that it lands at most once (JOURNAL-5).
+ * WRITER-3 A page leaves the session's document only once it lies in `page` (tail.ts PAGE-1).
+ * WRITER-4 Callers and hints hear of a write when a majority has it on disk (JOURNAL-2).
+ */
+import { randomUUID } from 'node:crypto';
+import type { RecordedEvent } from '../../../journal/event.ts';
+import { SessionNotFound } from '../../../journal/faults.ts';
+import type { Appended, AppendRequest } from '../../../journal/journal.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { SessionId } from '../../../kernel/id.ts';
+import type { Logger } from '../../../kernel/logger.ts';
+import type { LogCaps, Standing } from '../../../sessions/append-plan.ts';
+import { wantsSupervisor } from '../../../sessions/lifecycle.ts';
+import type { Session } from '../../../sessions/session.ts';
+import { OlderKeys } from './older-keys.ts';
+import type { PageCollection } from './page-collection.ts';
+import { PageDraft, type Waiting } from './page-draft.ts';
+import { Patience } from '../patience.ts';
+import type { HeadMove, SessionCollection } from './session-collection.ts';
+import { loggedOf, type Page, type SessionDocument, sessionOf, storedState } from './session-document.ts';
+import { bytesOf, Tail } from './tail.ts';
+
+export interface WriterPorts {
+  readonly sessions: SessionCollection;
+  readonly pages: PageCollection;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly caps: LogCaps;
+  /** Called after each write (WRITER-4). */
+  readonly landed: (standing: Standing, events: readonly RecordedEvent[]) => void;
+}
+
+/** The session as this process saw it last; others may have moved on. */
+interface Known {
+  readonly standing: Standing;
+  readonly tail: Tail;
+}
+
+/** About what a record takes; only for how much goes into one request. */
+const RECORD_BYTES = 1_500;
+
+export class SessionWriter {
+  readonly #sessionId: SessionId;
+  readonly #ports: WriterPorts;
+  #waiting: Waiting[] = [];
+  #isWriting = false;
+  #written: Promise<void> = Promise.resolve();
+  #known: Known | undefined;
+  readonly #older: OlderKeys;
+
+  constructor(sessionId: SessionId, ports: WriterPorts) {
+    this.#sessionId = sessionId;
+    this.#ports = ports;
+    this.#older = new OlderKeys(sessionId, ports.pages);
+  }
+
+  /** Nothing waits and nothing is under way. */
+  get isIdle(): boolean {
+    return !this.#isWriting && this.#known?.tail.isStoring !== true;
+  }
+
+  append(request: AppendRequest<Session>): Promise<Appended<Session>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject });
+      if (!this.#isWriting) this.#written = this.#write();
+    });
+  }
+
+  /** Resolves when everything that was asked so far has been answered, and stored. */
+  async settled(): Promise<void> {
+    await this.#written;
+    await this.#known?.tail.stored();
+  }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    while (this.#waiting.length > 0) {
+      const taken = this.#waiting;
+      this.#waiting = [];
+      try {
+        const left = await this.#writeSome(taken);
+        this.#waiting = [...left, ...this.#waiting];
+      } catch (error) {
+        this.#known = undefined; // what was under way may land after all
+        for (const { reject } of taken) reject(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  /** Settles the first of them, at least one, and answers the others. */
+  async #writeSome(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const patience = new Patience(this.#ports.clock);
+    let lagging: number | undefined;
+    for (;;) {
+      const known = (this.#known ??= await this.#load(patience));
+      const draft = await this.#draft(known, waiting);
+      const left = draft.take(waiting);
+      const newest = draft.isEmpty ? await this.#ports.sessions.newestHead(this.#sessionId) : undefined;
+      const isDone = draft.isEmpty // WRITER-1: what writes nothing counts only on the newest head
+        ? newest === known.standing.head
+        : await this.#land(known, draft, patience);
+      if (isDone) {
+        draft.settle();
+        return left;
+      }
+      // Another process was first. Again at once, on what that left: who waits here, or asks more than it has to, is late each
+      // time while the other goes on.
+      if (this.#known === known) this.#known = undefined;
+      if (newest !== undefined && newest === lagging) await patience.waitOrThrow(); // a majority's in a moment
+      lagging = newest;
+    }
+  }
+
+  /** Throws SessionNotFound. What a majority has may lag a little behind, after an election or before an acknowledgement. */
+  async #load(patience: Patience): Promise<Known> {
+    for (;;) {
+      const document = await this.#ports.sessions.load(this.#sessionId);
+      if (document !== undefined) return this.#knownOf(document);
+      if ((await this.#ports.sessions.newestHead(this.#sessionId)) === undefined)
+        throw new SessionNotFound(this.#sessionId);
+      await patience.waitOrThrow();
+    }
+  }
+
+  async #draft({ standing, tail }: Known, waiting: readonly Waiting[]): Promise<PageDraft> {
+    const { clock, caps } = this.#ports;
+    const used = await tail.usedKeys(waiting.flatMap(({ request }) => request.key ?? []));
+    return new PageDraft(standing, { now: clock.now(), caps, used, writeId: randomUUID() });
+  }
+
+  /** False when another append was there first. */
+  async #land(known: Known, draft: PageDraft, patience: Patience): Promise<boolean> {
+    const { pages, landed } = this.#ports;
+    for (const whole of draft.wholeBodies) whole.id = await pages.storeBody(this.#sessionId, whole.text);
+    const { page, standing, events } = draft;
+    await known.tail.makeRoom(page, pages);
+    if (!(await this.#moved(known, page, standing, patience))) return false;
+    known.tail.add(page);
+    this.#known = { standing, tail: known.tail };
+    landed(standing, events);
+    this.#storeLater(known.tail);
+    return true;
+  }
+
+  /** WRITER-2. */
+  async #moved(known: Known, page: Page, after: Standing, patience: Patience): Promise<boolean> {
+    for (;;) {
+      try {
+        const moved = await this.#ports.sessions.move(this.#moveOf(known, page, after));
+        if (moved === 'moved') return true;
+      } catch (error) {
+        await patience.orThrow(error);
+      }
+      const document = await this.#ports.sessions.load(this.#sessionId);
+      if (document !== undefined && document.head > known.standing.head) {
+        const isOwn = (await this.#pageAt(document, page.firstSeq))?.writeId === page.writeId;
+        if (!isOwn) this.#known = this.#knownOf(document);
+        return isOwn;
+      }
+      await patience.waitOrThrow(); // the other's write is not a majority's yet
+    }
+  }
+
+  #moveOf({ standing, tail }: Known, page: Page, { session, head, bytes, at, full }: Standing): HeadMove {
+    const changed = session === standing.session ? {} : storedState(session);
+    return {
+      sessionId: this.#sessionId,
+      after: standing.head,
+      set: {
+        ...changed,
+        head,
+        bytes,
+        at,
+        full,
+        ...(wantsSupervisor(session) ? { wantedSince: session.statusAt } : {}),
+      },
+      unwanted: !wantsSupervisor(session),
+      page,
+      keep: tail.keep + 1, // WRITER-3
+      bytes: bytesOf(page) + RECORD_BYTES,
+    };
+  }
+
+  /** The page that begins at this seq. */
+  #pageAt(document: SessionDocument, firstSeq: number): Promise<Page | undefined> | Page | undefined {
+    return firstSeq > loggedOf(document)
+      ? document.tail.find((page) => page.firstSeq === firstSeq)
+      : this.#ports.pages.pageOf(this.#sessionId, firstSeq);
+  }
+
+  /** Beside everything else: the next append waits for it only when the document would grow too large. */
+  #storeLater(tail: Tail): void {
+    if (!tail.isLong) return;
+    tail.store(this.#ports.pages).catch((error: unknown) => {
+      this.#ports.logger.warn('pages not stored yet', { sessionId: this.#sessionId, error }); // they stay in the document
+    });
+  }
+
+  #knownOf(document: SessionDocument): Known {
+    const { head, bytes, at, full } = document;
+    const standing = { session: sessionOf(document), head, bytes, at, full };
+    return { standing, tail: new Tail(document, this.#older) };
+  }
+}
