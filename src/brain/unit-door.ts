@@ -109,14 +109,14 @@ async function patiently<T>(
   signal: AbortSignal,
   work: (progressed: () => void) => Promise<T>,
 ): Promise<T> {
-  let failingSince = clock.now();
+  let failingSince = clock.monotonicNow();
   for (;;) {
-    const startedAt = clock.now();
+    const startedAt = clock.monotonicNow();
     try {
       return await work(() => backoff.reset());
     } catch (error) {
       if (signal.aborted || error instanceof UnitRefusal || !isOutage(error)) throw error;
-      const now = clock.now();
+      const now = clock.monotonicNow();
       if (now - startedAt > HELD_MS) failingSince = now;
       if (now - failingSince > patienceMs) throw new UnitUnreachable(error);
       await clock.sleep(backoff.nextMs(0), signal);
