@@ -99,7 +99,8 @@ SessionType.implement({
     lease: t.field({
       type: LeaseType,
       nullable: true,
-      description: 'Who may write for its brain; null when no brain runs. Needs an API key.',
+      description:
+        'The server that has the session, and which of its brains may write; null when none has it. Needs an API key.',
       resolve: ({ session }, _args, context) => {
         permit(context, 'manage');
         return session.lease ?? null;

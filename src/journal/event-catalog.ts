@@ -265,7 +265,7 @@ export const EVENTS = {
   'session.hibernated': {
     level: 'internal',
     description:
-      'Nothing to do for a while: brain and hands stopped, the workspace is kept. A message wakes the session.',
+      'Brain and hands stopped, and no server has the session: there is nothing to do for now, or its server has no room. The workspace is kept; what waits, or the next message, wakes the session.',
     body: {
       epoch: count('The epoch that was given up.'),
       processes: optional(count('Commands that were still running in the background and were ended.')),

@@ -50,9 +50,14 @@ export interface ReadRange {
   readonly limit: number;
 }
 
+/** Who has to look at a session: the owner of its lease, or nobody. */
+export type Concern = { readonly kind: 'owner'; readonly owner: string } | { readonly kind: 'nobody' };
+
 export interface Hint {
   readonly sessionId: SessionId;
   readonly head: number;
+  /** Whom the record that it leaves concerns; absent where the writer does not say: everybody who looks after sessions. */
+  readonly concerns?: Concern | undefined;
   /** The events themselves where the writer is in this process; they are durable already (JOURNAL-2). */
   readonly events?: readonly RecordedEvent[] | undefined;
 }

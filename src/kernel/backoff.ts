@@ -29,10 +29,15 @@ export class Backoff {
     if (ranMs >= heldMs) this.#attempt = 0;
     const step = Math.min(ceilingMs, firstMs * 2 ** Math.min(this.#attempt, 30));
     this.#attempt += 1;
-    return Math.round(step / 2 + (step / 2) * random());
+    return jittered(step, random);
   }
 
   reset(): void {
     this.#attempt = 0;
   }
+}
+
+/** Between half of `ms` and all of it: what waits for the same thing does not come back at the same time. */
+export function jittered(ms: number, random: () => number): number {
+  return Math.round(ms / 2 + (ms / 2) * random());
 }

@@ -25,13 +25,13 @@ interface ServicePorts {
 export async function supervise(service: Service, ports: ServicePorts, signal: AbortSignal): Promise<void> {
   const backoff = new Backoff({ ...BACKOFF, random: ports.chance?.random });
   while (!signal.aborted) {
-    const startedAt = ports.clock.now();
+    const startedAt = ports.clock.monotonicNow();
     try {
       await service.run(signal);
       return;
     } catch (error) {
       if (signal.aborted) return;
-      const waitMs = backoff.nextMs(ports.clock.now() - startedAt);
+      const waitMs = backoff.nextMs(ports.clock.monotonicNow() - startedAt);
       const level = backoff.attempt > 3 ? 'error' : 'warn';
       ports.logger[level]('service failed, starting it again', { service: service.name, waitMs, error });
       await ports.clock.sleep(waitMs, signal);

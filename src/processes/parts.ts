@@ -45,7 +45,7 @@ export async function openParts(
   await makeFolder(dataFolder);
   const store = await openStore(config.database, { clock, logger }, scope);
   const { journal, shared } = store;
-  const owners = new Owners(store.owners);
+  const owners = new Owners(store.owners, clock);
   const secrets = await openSecretFiles(
     join(secretsFolder, 'secrets'),
     join(secretsFolder, 'keys', 'master.key'),

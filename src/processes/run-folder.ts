@@ -69,14 +69,14 @@ async function sweep(
   { owners, clock, logger }: Ports,
 ): Promise<void> {
   const folder = join(dataFolder, 'run', name);
-  const giveUpAt = clock.now() + HEARTBEAT_ENDS_MS;
+  const giveUpAt = clock.monotonicNow() + HEARTBEAT_ENDS_MS;
   for (let look = 1; ; look += 1) {
     const life = await lifeOf(folder, boot, clock);
     if (life === 'alive') throw inUse(dataFolder);
     if (life === 'starting' && name > owner) return; // it waits for this one, and is refused
     if (life === 'dead') break;
-    if (life === 'unknown' && !(await owners.alive(clock.now())).includes(name)) break;
-    if (clock.now() >= giveUpAt) throw inUse(dataFolder);
+    if (life === 'unknown' && !(await owners.alive()).includes(name)) break;
+    if (clock.monotonicNow() >= giveUpAt) throw inUse(dataFolder);
     if (look === 1)
       logger.info('another server was here: waiting until it is known to be dead', { owner: name });
     await clock.sleep(LOOK_MS);

@@ -19,8 +19,8 @@ import { openRunFolder } from './run-folder.ts';
 const OWNER_BYTES = 6;
 
 export interface Units {
-  /** Whether this server's heartbeat is in the store: the store answers, and sessions are kept. */
-  isAlive(): Promise<boolean>;
+  /** Whether this server's heartbeat is kept up: the store takes it, and its sessions are its own. */
+  isAlive(): boolean;
 }
 
 /** Throws IsolationImpossible. */
@@ -28,7 +28,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const { clock, logger, access, owners, sessions, journal, live, credentials, shared } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
-  if (shared === undefined) for (const dead of await owners.alive(clock.now())) await owners.retire(dead);
+  if (shared === undefined) for (const dead of await owners.alive()) await owners.retire(dead);
   const heartbeat = new Heartbeat({ owners, clock, logger }, owner);
   await heartbeat.beat();
   // Ends after everything else: others may take the sessions over from then on.
@@ -63,7 +63,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
   const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, backgroundMs, slotsMax, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
-  return { isAlive: () => owners.isBeating(owner, clock.now()) };
+  return { isAlive: () => owners.isBeating };
 }
 
 function listenOn(server: Server, path: string): Promise<Server> {

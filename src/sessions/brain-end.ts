@@ -62,7 +62,7 @@ export function endTurn(session: Session, command: EndTurn): Decision {
 }
 
 export function loseBrain(session: Session, command: LoseBrain): Decision {
-  if (session.lease === undefined) return NOTHING;
+  if (session.lease === undefined || session.retryAt !== undefined) return NOTHING; // it was told already
   if (session.status !== 'queued' && session.status !== 'running') return atRest(session, command); // it had nothing to do
   const { reason, attemptMax, retryInMs, said, results } = command;
   const attempt = session.losses + 1;

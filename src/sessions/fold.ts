@@ -77,10 +77,9 @@ export function fold(session: Session, event: FoldEvent): Session {
         lease: { owner, epoch, since: event.at },
       };
     }
-    case 'brain.lost':
+    case 'brain.lost': // the lease stays: hands and files are where they were, and the next brain begins there
       return {
         ...session,
-        lease: undefined,
         losses: event.body.attempt,
         retryAt: event.at + event.body.retryInMs,
       };

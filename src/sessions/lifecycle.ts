@@ -11,7 +11,7 @@
  */
 import type { MessageMode, TurnOutcome } from '../journal/event-catalog.ts';
 import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
-import type { Decision } from '../journal/journal.ts';
+import type { Concern, Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
@@ -59,6 +59,8 @@ export type Command =
   /** The supervisor, once the brain has ended: brain-end.ts. */
   | EndTurn
   | LoseBrain
+  /** The owner has nothing left that runs for the session: who has room may have it. Nothing happens when another one has the lease. */
+  | { readonly kind: 'releaseLease'; readonly owner: string }
   /** `processes`: what still runs in the background and ends with the hands. */
   | { readonly kind: 'hibernate'; readonly processes?: number | undefined };
 
@@ -79,6 +81,7 @@ export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionSt
   endTurn:      { idle: 'yes',     queued: 'nothing', running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
   loseBrain:    { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
   hibernate:    { idle: 'yes',     queued: 'nothing', running: 'nothing', awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
+  releaseLease: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
 };
 
 const NOTHING: Decision = { kind: 'nothing' };
@@ -120,22 +123,35 @@ export function decide(session: Session, command: Command): Decision {
       return endTurn(session, command);
     case 'loseBrain':
       return loseBrain(session, command);
+    case 'releaseLease':
+      return session.lease?.owner === command.owner ? append(hibernatedEvent(session, 0)) : NOTHING;
     case 'hibernate':
       if (session.lease === undefined) return NOTHING;
       return append(hibernatedEvent(session, command.processes ?? 0));
   }
 }
 
-/** Milliseconds since the epoch at which the running turn must end. */
-export function turnDeadline(session: Session): number | undefined {
-  if (session.turn?.state !== 'running') return undefined;
-  const seconds = Math.min(session.limits.turnSeconds ?? TURN_SECONDS_MAX, TURN_SECONDS_MAX);
-  return session.turn.startedAt + seconds * 1000;
+/** Milliseconds that a turn may run, by the clock of whoever watches it. */
+export function turnMsMax({ limits }: Session): number {
+  return Math.min(limits.turnSeconds ?? TURN_SECONDS_MAX, TURN_SECONDS_MAX) * 1000;
 }
 
 /** Whether a brain should be running for this session. */
 export function wantsBrain(session: Session): boolean {
   return session.status === 'queued' || session.status === 'running';
+}
+
+/** Whether a supervisor has to look after it: it wants a brain, or holds a lease that somebody must end. */
+export function wantsSupervisor(session: Session): boolean {
+  return wantsBrain(session) || session.lease !== undefined;
+}
+
+/** Whom a hint of an append concerns that has left this record. What a closed session has left may be with any server. */
+export function concernOf({ lease, status }: Session): Concern | undefined {
+  if (lease !== undefined) return { kind: 'owner', owner: lease.owner };
+  return status === 'archived' || status === 'queued' || status === 'running'
+    ? undefined
+    : { kind: 'nobody' };
 }
 
 function send(session: Session, command: Extract<Command, { kind: 'send' }>): Decision {

@@ -27,6 +27,12 @@ export interface SessionPage {
   readonly before?: { readonly createdAt: number; readonly id: SessionId } | undefined;
 }
 
+export interface SupervisorWish {
+  readonly limit: number;
+  /** Owners whose sessions are left out: they look after them themselves. Default: nobody. */
+  readonly heldByNoneOf?: readonly string[] | undefined;
+}
+
 export interface SessionStore {
   /**
    * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id or key is there
@@ -49,6 +55,9 @@ export interface SessionStore {
 
   turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined>;
 
-  /** Ids of sessions that want a brain (queued or running), oldest status first, at most `limit`. */
-  wanted(limit: number): Promise<readonly SessionId[]>;
+  /**
+   * Ids of sessions that want a supervisor, oldest status first: those that want a brain (queued or running), and those that rest
+   * with a lease which nobody has ended.
+   */
+  wanted(wish: SupervisorWish): Promise<readonly SessionId[]>;
 }

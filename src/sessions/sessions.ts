@@ -181,7 +181,10 @@ export class Sessions {
   /** What a supervisor writes about the brain it keeps. `key` makes it once (JOURNAL-5). */
   supervise(
     sessionId: SessionId,
-    command: Extract<Command, { kind: 'takeLease' | 'endTurn' | 'loseBrain' | 'hibernate' | 'record' }>,
+    command: Extract<
+      Command,
+      { kind: 'takeLease' | 'endTurn' | 'loseBrain' | 'releaseLease' | 'hibernate' | 'record' }
+    >,
     epoch?: number,
     key?: string,
   ): Promise<Appended<Session>> {

@@ -1,9 +1,10 @@
 /**
  * What a slot makes of its session and brain at one moment: go on waiting, or end the brain for a reason. Pure: the log and
- * the clock come in, so every row of the table can be tested. The first row that applies is taken.
+ * the clock come in, so every row of the table can be tested. The first row that applies is taken. All times are of the monotonic clock of
+ * this process (sighting.ts TIME-1).
  *
  *   told to shut down                                          shutdown
- *   another epoch, or the session is archived                  replaced
+ *   another epoch, or the lease has ended (also by an archive)  replaced
  *   the brain's process has ended                              lost
  *   messages wait and the brain has not taken them up in time  lost (it hangs)
  *   a turn was asked to stop and has not in time               stopOverdue
@@ -12,16 +13,15 @@
  *   background, or evicted                                     idle
  *   otherwise                                                  wait, until the earliest of these times
  */
-import { turnDeadline, wantsBrain } from '../sessions/lifecycle.ts';
+import { turnMsMax, wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import { BEGIN_MS_MAX, STOP_GRACE_MS } from './limit.ts';
+import type { Seen } from './sighting.ts';
 
 /** What the slot knows beside the log. */
-export interface Watched {
+export interface Watched extends Seen {
   readonly epoch: number;
   readonly assignedAt: number;
-  /** When it was first seen that the running turn is to stop. */
-  readonly stopSince: number | undefined;
   /** How the brain's process ended, if it has. */
   readonly ended: string | undefined;
   readonly shutdown: boolean;
@@ -43,16 +43,16 @@ export type Judgement =
 
 export function judge(session: Session, watched: Watched, now: number): Judgement {
   if (watched.shutdown) return { kind: 'shutdown' };
-  if (session.epoch !== watched.epoch || session.status === 'archived') return { kind: 'replaced' };
+  if (session.epoch !== watched.epoch || session.lease === undefined) return { kind: 'replaced' };
   if (watched.ended !== undefined) return { kind: 'lost', how: watched.ended };
 
-  const beginBy = beginDeadline(session, watched.assignedAt);
+  const beginBy = beginDeadline(session, watched);
   if (now >= beginBy) return { kind: 'lost', how: `took up no message within ${BEGIN_MS_MAX / 1000} s` };
   const stopBy = watched.stopSince === undefined ? Infinity : watched.stopSince + STOP_GRACE_MS;
   const outcome = stoppingOf(session);
   if (outcome !== undefined && now >= stopBy)
     return { kind: 'stopOverdue', turn: session.turnCount, outcome };
-  const endBy = turnDeadline(session) ?? Infinity;
+  const endBy = turnDeadline(session, watched) ?? Infinity;
   if (now >= endBy) return { kind: 'deadline', turn: session.turnCount };
   const idleBy = idleDeadline(session, watched);
   if (now >= idleBy) return { kind: 'idle' };
@@ -64,11 +64,16 @@ export function stoppingOf({ turn }: Session): 'canceled' | 'interrupted' | unde
   return turn?.state === 'running' ? turn.stopping : undefined;
 }
 
-function beginDeadline({ status, statusAt }: Session, assignedAt: number): number {
-  return status === 'queued' ? Math.max(statusAt, assignedAt) + BEGIN_MS_MAX : Infinity;
+/** When the running turn must end. */
+export function turnDeadline(session: Session, { turnSince }: Pick<Seen, 'turnSince'>): number | undefined {
+  return session.turn?.state === 'running' ? turnSince + turnMsMax(session) : undefined;
 }
 
-function idleDeadline(session: Session, { evicted, idleMs, busyUntil }: Watched): number {
+function beginDeadline({ status }: Session, { statusSince, assignedAt }: Watched): number {
+  return status === 'queued' ? Math.max(statusSince, assignedAt) + BEGIN_MS_MAX : Infinity;
+}
+
+function idleDeadline(session: Session, { evicted, idleMs, busyUntil, statusSince }: Watched): number {
   if (wantsBrain(session)) return Infinity;
-  return evicted ? 0 : Math.max(session.statusAt + idleMs, busyUntil);
+  return evicted ? 0 : Math.max(statusSince + idleMs, busyUntil);
 }

@@ -4,15 +4,15 @@
  */
 export interface Heartbeat {
   readonly owner: string;
-  /** By the owner's own clock, ms since the epoch. */
-  readonly expiresAt: number;
+  /** Another number after each beat. It counts and tells no time: clocks of machines disagree. */
+  readonly beats: number;
 }
 
 export interface OwnerStore {
-  /** Says that `owner` lives until `expiresAt`. A beat that comes late does not take a later one back. */
-  beat(owner: string, expiresAt: number): Promise<void>;
-  /** Of those that have not retired and ran out less than a day ago, by name. */
+  /** Says that `owner` lives: its number becomes another one. A beat that was carried out twice does no harm. */
+  beat(owner: string): Promise<void>;
+  /** Of those that have not retired, by name. */
   heartbeats(): Promise<readonly Heartbeat[]>;
-  /** Forgets an owner: its leases may be taken over at once. */
+  /** Forgets an owner: its leases may be taken over at once. One that beats after it is there again. */
   retire(owner: string): Promise<void>;
 }

@@ -16,7 +16,7 @@ import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { ToolEnd } from '../sessions/turn-events.ts';
 import type { Judgement } from './judgement.ts';
-import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
+import { LOSSES_MAX } from './limit.ts';
 import { logPlaceOf } from './log-place.ts';
 import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
@@ -26,6 +26,8 @@ export interface SettlementPorts {
   readonly workbench: Pick<Workbench, 'cancelAll' | 'checkpoint' | 'background'>;
   readonly logger: Logger;
   readonly draftOf: DraftOf;
+  /** A brain was lost, and this is the loss of that number in a row: how long the next one is waited for. */
+  readonly retryInMs: (attempt: number) => number;
 }
 
 /** Why the watch over a brain ended. */
@@ -77,7 +79,7 @@ export class Settlement {
     const { sessions, logger, draftOf } = this.#ports;
     const { session } = await sessions.get(this.#sessionId);
     const attempt = session.losses + 1;
-    const retryInMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** session.losses);
+    const retryInMs = wantsBrain(session) ? this.#ports.retryInMs(attempt) : 0;
     if (wantsBrain(session)) logger.warn('brain lost', { epoch, how, attempt, retryInMs });
     const goesOn = wantsBrain(session) && attempt < LOSSES_MAX;
     const left = goesOn ? { said: unfinishedIn(session, draftOf) } : await this.#endTurnOf(session);

@@ -7,17 +7,21 @@
  */
 import type { Access } from '../access/access.ts';
 import { once } from '../kernel/tail.ts';
+import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { turnDeadline, wantsBrain } from '../sessions/lifecycle.ts';
+import { wantsBrain } from '../sessions/lifecycle.ts';
+import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Brain } from './launcher.ts';
-import { judge, stoppingOf } from './judgement.ts';
+import { judge, stoppingOf, turnDeadline } from './judgement.ts';
 import { BACKGROUND_LOOK_MS } from './limit.ts';
 import { logPlaceOf } from './log-place.ts';
 import { type Outcome, Settlement } from './settlement.ts';
+import { Sighting } from './sighting.ts';
 import { describe, isOver } from './slot-end.ts';
+import { SlotStart } from './slot-start.ts';
 import type { Spares } from './spares.ts';
 import type { DraftOf } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
@@ -28,6 +32,7 @@ export interface SlotPorts {
   readonly spares: Spares;
   readonly workbench: Workbench;
   readonly clock: Clock;
+  readonly chance?: Chance | undefined;
   readonly logger: Logger;
   readonly owner: string;
   readonly idleMs: number;
@@ -46,11 +51,16 @@ export class Slot {
   #evicted = false;
   #idleSince: number | undefined;
   #busyUntil = 0;
+  readonly #sighting = new Sighting();
+  readonly #start: SlotStart;
 
-  constructor(sessionId: SessionId, ports: SlotPorts) {
-    this.sessionId = sessionId;
-    this.#ports = { ...ports, logger: ports.logger.with({ sessionId }) };
-    this.#settlement = new Settlement(sessionId, this.#ports);
+  /** `free`: as it was when it was seen that no other owner who lives has it. */
+  constructor(free: Session, ports: SlotPorts) {
+    this.sessionId = free.id;
+    this.#ports = { ...ports, logger: ports.logger.with({ sessionId: free.id }) };
+    this.#start = new SlotStart(free, ports);
+    const retryInMs = (attempt: number): number => this.#start.lost(attempt);
+    this.#settlement = new Settlement(free.id, { ...this.#ports, retryInMs });
   }
 
   /** Set while the session has nothing to do and the slot may be asked to give way. */
@@ -96,16 +106,11 @@ export class Slot {
   }
 
   async #serve(signal: AbortSignal): Promise<'again' | 'done'> {
-    const { sessions, access, spares, clock, logger } = this.#ports;
-    const { session } = await sessions.get(this.sessionId);
-    if (!wantsBrain(session)) return 'done';
-    if (session.retryAt !== undefined) await clock.sleep(session.retryAt - clock.now(), signal);
-    if (signal.aborted) return 'done';
-
-    const epoch = await this.#takeLease(session.epoch);
+    const { access, spares, clock, logger } = this.#ports;
+    const epoch = await this.#start.take(signal);
     if (epoch === undefined) return 'done';
     await this.#resume(signal);
-    const assignedAt = clock.now();
+    const assignedAt = clock.monotonicNow();
     const outcome = await spares.take().then(
       (it) => {
         this.#brain = it;
@@ -118,7 +123,7 @@ export class Slot {
         return { kind: 'lost', how: 'did not start' };
       },
     );
-    logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - assignedAt });
+    logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.monotonicNow() - assignedAt });
     await this.#endBrain(); // SLOT-2
     return this.#settlement.settle(outcome, epoch);
   }
@@ -131,8 +136,9 @@ export class Slot {
     while (!over.signal.aborted && !signal.aborted) {
       this.#woken = false;
       const { session } = await sessions.get(this.sessionId);
-      const endBy = turnDeadline(session);
-      if (endBy === undefined || clock.now() >= endBy || stoppingOf(session) !== undefined) break;
+      const now = clock.monotonicNow();
+      const endBy = turnDeadline(session, this.#sighting.see(session, now));
+      if (endBy === undefined || now >= endBy || stoppingOf(session) !== undefined) break;
       resumed ??= workbench.resume(this.sessionId, AbortSignal.any([signal, over.signal])).finally(() => {
         over.abort();
         this.wake();
@@ -144,23 +150,11 @@ export class Slot {
     await resumed;
   }
 
-  /**
-   * The epoch of the lease; undefined when the session wants no brain any more. Of two supervisors that saw the session free
-   * at the same time one gets it: the other one's `seen` epoch is stale (JOURNAL-4).
-   */
-  async #takeLease(seen: number): Promise<number | undefined> {
-    const { sessions, owner } = this.#ports;
-    const command = { kind: 'takeLease', owner } as const;
-    const { state, firstSeq, lastSeq } = await sessions.supervise(this.sessionId, command, seen);
-    return firstSeq > lastSeq ? undefined : state.epoch;
-  }
-
   /** Waits until the log, the clock or the process means that the brain must end (judgement.ts). */
   async #watch(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
     const { sessions, clock, idleMs, logger } = this.#ports;
-    const assignedAt = clock.now();
+    const assignedAt = clock.monotonicNow();
     let ended: string | undefined;
-    let stopSince: number | undefined;
     void brain.ended.then((how) => {
       logger.debug('brain process ended', { epoch, ...how });
       ended = describe(how);
@@ -169,15 +163,15 @@ export class Slot {
     for (;;) {
       this.#woken = false; // a wake from here on means that what is read next may be old
       const { session } = await sessions.get(this.sessionId);
-      const now = clock.now();
-      stopSince = stoppingOf(session) === undefined ? undefined : (stopSince ?? now);
-      this.#idleSince = wantsBrain(session) ? undefined : session.statusAt;
+      const now = clock.monotonicNow();
+      const seen = this.#sighting.see(session, now);
+      this.#idleSince = wantsBrain(session) ? undefined : seen.statusSince;
       if (wantsBrain(session)) this.#busyUntil = 0;
       const [evicted, busyUntil] = [this.#evicted, this.#busyUntil];
-      const known = { epoch, assignedAt, stopSince, ended, shutdown: signal.aborted };
+      const known = { epoch, assignedAt, ...seen, ended, shutdown: signal.aborted };
       const judgement = judge(session, { ...known, evicted, busyUntil, idleMs }, now);
       if (judgement.kind === 'idle') {
-        if (!evicted && (await this.#isBusyAt(now, session.statusAt + idleMs))) continue;
+        if (!evicted && (await this.#isBusyAt(now, seen.statusSince + idleMs))) continue;
         if (await this.#settlement.hibernate(epoch)) return { kind: 'hibernated' };
       } else if (judgement.kind !== 'wait') return judgement;
       else if (!this.#woken) await this.#changed(judgement.until, signal);
@@ -193,13 +187,14 @@ export class Slot {
     return isBusy;
   }
 
-  /** Until `wake`, `signal`, or the time `until` (ms since the epoch), whichever is first. */
+  /** Until `wake`, `signal`, or the time `until` of the monotonic clock, whichever is first. */
   async #changed(until: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#ports;
     const timer = new AbortController();
     await once((wake) => {
       this.#wakers.add(wake);
-      if (until !== Infinity) void clock.sleep(Math.max(1, until - clock.now()), timer.signal).then(wake);
+      if (until !== Infinity)
+        void clock.sleep(Math.max(1, until - clock.monotonicNow()), timer.signal).then(wake);
       return () => this.#wakers.delete(wake);
     }, signal);
     timer.abort();

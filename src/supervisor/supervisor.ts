@@ -2,16 +2,25 @@
  * Reconciles what the log wants with what runs: every session that is queued or running has a slot, as far as there
  * are slots. Hints make it quick; a sweep of the store every SWEEP_MS makes it right (also with hints switched off).
  *
- * SUPERVISOR-1 A session has at most one slot here; across supervisors the lease's epoch decides (JOURNAL-4).
- * SUPERVISOR-2 A session leased by another owner that lives is left alone.
+ * SUPERVISOR-1 A session has at most one slot here; across supervisors the lease's epoch decides (JOURNAL-4, LEASE-1).
+ * SUPERVISOR-2 A session leased by another owner that lives is left alone, also between two of its brains: its files are there.
+ * LEASE-2 Whoever holds a lease without a slot gives it up: when the session rests, or when there is no room here. The lease of a dead
+ *    owner is ended by whoever sees it.
+ * SWEEP-1 A sweep asks for what others who live do not look after, so whatever they run hides no session that waits.
+ * HINT-1 For the appends of sessions that others look after, or that rest, nothing is read here: the hint says whom it concerns.
  * SUPERVISOR-3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
  *    wait in status queued, oldest first.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
+import { jittered } from '../kernel/backoff.ts';
+import { systemChance } from '../kernel/chance.ts';
+import type { Concern, Hint } from '../journal/journal.ts';
+import { EpochStale, SessionNotFound } from '../journal/faults.ts';
 import type { Service } from '../kernel/service.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
-import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
+import type { Session } from '../sessions/session.ts';
+import type { SessionEntry, SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { Launcher } from './launcher.ts';
 import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
 import type { Owners } from './owners.ts';
@@ -32,11 +41,12 @@ export class Supervisor implements Service {
   readonly #removals: Removals;
   readonly #slots = new Map<SessionId, Slot>();
   readonly #running = new Set<Promise<void>>();
-  readonly #hinted = new Set<SessionId>();
-  /** When a session whose slot failed may be tried again; an entry goes when it is. */
+  /** To be looked at before the next sweep. */
+  readonly #told = new Set<SessionId>();
+  /** When a session whose slot failed may be tried again; an entry goes with the sweep after that. */
   readonly #retryAt = new Map<SessionId, number>();
   #sweepNow = false;
-  #sweptAt = 0;
+  #sweptAt = -Infinity;
   #wake: () => void = () => undefined;
 
   constructor(ports: SupervisorPorts) {
@@ -47,7 +57,7 @@ export class Supervisor implements Service {
   async run(signal: AbortSignal): Promise<void> {
     const { journal, logger } = this.#ports;
     const removing = this.#removals.run(signal, (sessionId) => this.#slots.has(sessionId));
-    const unsubscribe = journal.onHint(({ sessionId }) => this.#hint(sessionId));
+    const unsubscribe = journal.onHint((hint) => this.#hinted(hint));
     try {
       while (!signal.aborted) {
         try {
@@ -64,91 +74,129 @@ export class Supervisor implements Service {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const now = this.#ports.clock.now();
-    const hinted = this.#takeHinted();
+    const { clock, owners, owner, store } = this.#ports;
+    const now = clock.monotonicNow();
+    const told = this.#takeTold();
     const due = this.#sweepNow || now >= this.#sweptAt + SWEEP_MS;
-    if (!due) return this.#reconcile(hinted, signal);
+    if (!due) return this.#reconcile(told, signal);
     this.#sweepNow = false;
     this.#sweptAt = now;
     for (const slot of this.#slots.values()) slot.wake(); // what happened to its session elsewhere may not have been hinted
-    // Those with a slot are among the answer, and must not crowd out those without.
-    const wanted = await this.#ports.store.wanted(SWEEP_MAX + this.#slots.size);
-    await this.#reconcile([...new Set([...wanted, ...hinted])], signal);
+    for (const [sessionId, at] of this.#retryAt) if (at <= now) this.#retryAt.delete(sessionId);
+    const others = (await owners.alive()).filter((it) => it !== owner);
+    // Those that have a slot here, or have just failed, are among the answer, and must not crowd out the others.
+    const limit = SWEEP_MAX + this.#slots.size + this.#retryAt.size;
+    const wanted = await store.wanted({ limit, heldByNoneOf: others }); // SWEEP-1
+    await this.#reconcile([...new Set([...wanted, ...told])], signal);
   }
 
   async #reconcile(candidates: readonly SessionId[], signal: AbortSignal): Promise<void> {
-    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // SUPERVISOR-1
-    if (missing.length === 0) return;
-    const { owners, clock, store, owner, slotsMax } = this.#ports;
-    let waiting = 0;
-    // Together: a shared store answers many in one question, and every append of every server is hinted here.
-    const entries = await Promise.all(missing.map((sessionId) => store.get(sessionId)));
-    const alive = new Set(await owners.alive(clock.now())); // after them: whoever holds a lease by now has beaten before
-    for (const [index, sessionId] of missing.entries()) {
-      const entry = entries[index];
-      if (entry === undefined || this.#slots.has(sessionId)) continue;
-      if (entry.session.status === 'archived') this.#removals.start(sessionId, entry);
-      if (!wantsBrain(entry.session) || this.#mustWait(sessionId)) continue;
-      const holder = entry.session.lease?.owner;
-      if (holder !== undefined && holder !== owner && alive.has(holder)) continue; // SUPERVISOR-2
-      if (this.#slots.size >= slotsMax) waiting += 1;
-      else this.#open(sessionId, signal);
+    const waiting: Session[] = [];
+    const unattended: Session[] = [];
+    for (const { session } of await this.#free(candidates)) {
+      if (this.#slots.has(session.id)) continue; // SUPERVISOR-1
+      if (!wantsBrain(session)) unattended.push(session);
+      else if (this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
+      else if (this.#slots.size >= this.#ports.slotsMax) waiting.push(session);
+      else this.#open(session, signal);
     }
-    this.#evictIdle(waiting); // SUPERVISOR-3: they wait; the end of a slot makes us look again
+    const evicted = this.#evictIdle(waiting.length); // SUPERVISOR-3: they wait; the end of a slot makes us look again
+    const own = waiting.slice(evicted).filter(({ lease }) => lease?.owner === this.#ports.owner);
+    for (const session of [...unattended, ...own]) await this.#endLease(session);
   }
 
-  #open(sessionId: SessionId, signal: AbortSignal): void {
-    const { logger, clock } = this.#ports;
-    const slot = new Slot(sessionId, this.#ports);
+  /** Of these sessions without a slot here, those that no other owner who lives has (SUPERVISOR-2). Begins to remove what closed ones have left. */
+  async #free(candidates: readonly SessionId[]): Promise<readonly SessionEntry[]> {
+    const { owners, store, owner } = this.#ports;
+    const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // SUPERVISOR-1
+    // Together: a shared store answers many in one question.
+    const entries = (await Promise.all(missing.map((sessionId) => store.get(sessionId)))).filter(
+      (entry) => entry !== undefined,
+    );
+    const isOther = ({ session: { lease } }: SessionEntry): boolean =>
+      lease !== undefined && lease.owner !== owner;
+    // After them: whoever holds a lease by now has beaten before.
+    if (entries.some(isOther)) await owners.alive();
+    for (const entry of entries)
+      if (entry.session.status === 'archived' && !this.#slots.has(entry.session.id))
+        this.#removals.start(entry.session.id, entry);
+    return entries.filter((entry) => !(isOther(entry) && owners.lives(entry.session.lease?.owner ?? '')));
+  }
+
+  /** LEASE-2. Nothing of the session runs here. What fails now is found again by the next sweep. */
+  async #endLease({ id: sessionId, lease, epoch }: Session): Promise<void> {
+    const { sessions, logger } = this.#ports;
+    if (lease === undefined) return;
+    try {
+      await sessions.supervise(sessionId, { kind: 'releaseLease', owner: lease.owner }, epoch);
+    } catch (error) {
+      if (error instanceof EpochStale || error instanceof SessionNotFound) return; // somebody has it
+      logger.warn('a lease was not ended, trying again', { sessionId, error });
+    }
+  }
+
+  /** `free`: as it was when it was seen that nobody else has it (LEASE-1). */
+  #open(free: Session, signal: AbortSignal): void {
+    const { logger, clock, chance = systemChance } = this.#ports;
+    const sessionId = free.id;
+    const slot = new Slot(free, this.#ports);
     this.#slots.set(sessionId, slot);
-    this.#retryAt.delete(sessionId);
     const running = slot
       .run(signal)
       .catch((error: unknown) => {
         logger.error('slot failed', { sessionId, error });
-        this.#retryAt.set(sessionId, clock.now() + SLOT_RETRY_MS);
+        this.#retryAt.set(sessionId, clock.monotonicNow() + jittered(SLOT_RETRY_MS, chance.random));
       })
       .finally(() => {
         this.#slots.delete(sessionId);
         this.#running.delete(running);
         this.#sweepNow = true; // somebody may wait for the slot
-        this.#hint(sessionId); // a message may have come while the slot was ending
+        this.#lookAt(sessionId); // a message may have come while the slot was ending, or a lease is left
       });
     this.#running.add(running);
   }
 
   /** A session whose slot has just failed is left alone for a while. */
   #mustWait(sessionId: SessionId): boolean {
-    return (this.#retryAt.get(sessionId) ?? 0) > this.#ports.clock.now();
+    return (this.#retryAt.get(sessionId) ?? 0) > this.#ports.clock.monotonicNow();
   }
 
-  #evictIdle(count: number): void {
-    if (count === 0) return;
+  /** Answers how many give way. */
+  #evictIdle(count: number): number {
+    if (count === 0) return 0;
     const idle = [...this.#slots.values()].filter((slot) => slot.idleSince !== undefined);
     const longest = idle.toSorted(
       (a, b) => Number(a.isBusy) - Number(b.isBusy) || (a.idleSince ?? 0) - (b.idleSince ?? 0),
     );
     for (const slot of longest.slice(0, count)) slot.evict();
+    return Math.min(longest.length, count);
   }
 
-  #hint(sessionId: SessionId): void {
+  #hinted({ sessionId, concerns }: Hint): void {
     const slot = this.#slots.get(sessionId);
-    if (slot !== undefined) {
-      slot.wake();
-      return;
-    }
-    if (this.#hinted.size < SWEEP_MAX) this.#hinted.add(sessionId); // beyond it the sweep finds them
+    if (slot !== undefined) slot.wake();
+    else if (concerns === undefined || this.#isOurs(concerns)) this.#lookAt(sessionId);
+  }
+
+  /** HINT-1. That an owner has died shows the sweep. */
+  #isOurs(concerns: Concern): boolean {
+    const { owners, owner } = this.#ports;
+    return concerns.kind === 'owner' && (concerns.owner === owner || !owners.lives(concerns.owner));
+  }
+
+  #lookAt(sessionId: SessionId): void {
+    if (this.#told.size < SWEEP_MAX) this.#told.add(sessionId); // beyond it the sweep finds them
     this.#wake();
   }
 
-  #takeHinted(): SessionId[] {
-    const taken = [...this.#hinted];
-    this.#hinted.clear();
+  #takeTold(): SessionId[] {
+    const taken = [...this.#told];
+    this.#told.clear();
     return taken;
   }
 
   async #sleep(signal: AbortSignal): Promise<void> {
-    if (this.#hinted.size > 0) return;
+    if (this.#told.size > 0) return;
     const timer = new AbortController();
     await once((wake) => {
       this.#wake = wake;

@@ -29,12 +29,12 @@ export class LongPoll {
     { waitMs = 0, signal }: ReceiveRequest,
     look: () => Promise<readonly ReceivedMessage[]>,
   ): Promise<readonly ReceivedMessage[]> {
-    const endAt = this.#clock.now() + waitMs;
+    const endAt = this.#clock.monotonicNow() + waitMs;
     for (;;) {
       if (signal?.aborted === true) return [];
       const heard = this.#rings;
       const found = await look();
-      const leftMs = endAt - this.#clock.now();
+      const leftMs = endAt - this.#clock.monotonicNow();
       if (found.length > 0 || leftMs <= 0) return found;
       if (heard === this.#rings) await this.#wait(Math.min(leftMs, QUEUE_POLL_MS), signal);
     }

@@ -13,7 +13,7 @@ import {
   PAGE_EVENTS_MAX,
 } from '../../src/kernel/limit.ts';
 import { TurnOver } from '../../src/sessions/faults.ts';
-import { decide } from '../../src/sessions/lifecycle.ts';
+import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
@@ -123,6 +123,27 @@ export function journalContract(platform: JournalPlatform): void {
         Array.from({ length: 2_500 }, (_, index) => index + 1),
       );
       expect(await journal.head(id)).toBe(2_500);
+    });
+
+    it('says in its hints whom the record concerns: the owner of the lease, nobody while it rests, else everybody', async () => {
+      const { journal, id } = await begin();
+      const concerns: (Hint['concerns'] | 'everybody')[] = [];
+      const end = journal.onHint((hint) => concerns.push(hint.concerns ?? 'everybody'));
+      const commands: readonly Command[] = [
+        { kind: 'send', text: 'hi', mode: 'steer', actor: { kind: 'human' } },
+        { kind: 'takeLease', owner: 'me' },
+        { kind: 'beginTurn' },
+        { kind: 'completeTurn', outcome: 'error', failure: { code: 'X', message: 'x' } },
+        { kind: 'releaseLease', owner: 'me' },
+        { kind: 'archive', actor: { kind: 'human' } },
+      ];
+      for (const command of commands)
+        await journal.append(id, { decide: (session) => decide(session, command) });
+      await eventually('all hints', () => concerns.length >= commands.length);
+      end();
+
+      const mine = { kind: 'owner', owner: 'me' };
+      expect(concerns).toEqual(['everybody', mine, mine, mine, { kind: 'nobody' }, 'everybody']);
     });
 
     it('JOURNAL-2 hints each durable append once, with its events, which can be read by then', async () => {

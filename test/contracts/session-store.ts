@@ -266,12 +266,39 @@ export function sessionStoreContract(platform: JournalPlatform): void {
         await command(id, HELLO, { kind: 'takeLease', owner: id === a ? 'other' : 'owner' });
       }
 
-      expect(await sessions.wanted(9)).toEqual([b, c, a]);
-      expect(await sessions.wanted(1)).toEqual([b]);
+      expect(await sessions.wanted({ limit: 9 })).toEqual([b, c, a]);
+      expect(await sessions.wanted({ limit: 1 })).toEqual([b]);
       await command(b, { kind: 'cancel', actor: HUMAN }, { kind: 'hibernate' });
       await command(c, { kind: 'archive', actor: HUMAN });
-      expect(await sessions.wanted(9)).toEqual([a]);
+      expect(await sessions.wanted({ limit: 9 })).toEqual([a]);
       expect((await sessions.get(d))?.session.lease).toBeUndefined();
+    });
+
+    it('leaves out those whom others look after, however many, and tells of leases that nobody has ended', async () => {
+      const { sessions, create, command } = await begin();
+      const start = clock.now();
+      const ids: SessionId[] = [];
+      for (let index = 0; index < 5; index += 1) ids.push((await create()).session.id);
+      const [a, b, c, d, e] = ids as [SessionId, SessionId, SessionId, SessionId, SessionId]; // five were made
+      for (const [wait, id] of [a, b, c, d].entries()) {
+        clock.set(start + wait * 1_000);
+        const owner = id === d ? 'mine' : 'others';
+        await command(id, HELLO, ...(id === c ? [] : [{ kind: 'takeLease', owner } as const]));
+      }
+      await command(e, HELLO);
+      await command(e, { kind: 'archive', actor: HUMAN });
+
+      const free = { limit: 2, heldByNoneOf: ['others', 'nobody'] };
+      expect(await sessions.wanted(free)).toEqual([c, d]);
+      await command(d, { kind: 'cancel', actor: HUMAN });
+      await command(c, { kind: 'cancel', actor: HUMAN });
+      expect((await sessions.get(d))?.session.status).toBe('idle');
+      expect(await sessions.wanted(free)).toEqual([d]);
+      await command(d, { kind: 'releaseLease', owner: 'another' });
+      expect(await sessions.wanted(free)).toEqual([d]);
+      await command(d, { kind: 'releaseLease', owner: 'mine' });
+      expect(await sessions.wanted(free)).toEqual([]);
+      expect(await sessions.wanted({ limit: 9 })).toEqual([a, b]);
     });
 
     it('keeps a record that can be rebuilt from the log', async () => {

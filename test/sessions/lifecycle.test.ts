@@ -110,6 +110,7 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
   endTurn: { kind: 'endTurn', number: 1, outcome: 'canceled' },
   loseBrain: { kind: 'loseBrain', reason: 'test', attemptMax: 5, retryInMs: 1 },
   hibernate: { kind: 'hibernate' },
+  releaseLease: { kind: 'releaseLease', owner: 'me' },
 };
 
 describe('the lifecycle table', () => {
@@ -389,6 +390,26 @@ describe('the end of a brain', () => {
 
     expect(life.do(lost)).toEqual(['session.hibernated']);
     expect(life.session.losses).toBe(0);
+  });
+});
+
+describe('a lease', () => {
+  const LOST: Command = { kind: 'loseBrain', reason: 'exit code 1', attemptMax: 5, retryInMs: 100 };
+
+  it('stays when its brain is lost, which is told once, and ends when its owner gives it up', () => {
+    const life = new Life();
+    REACH.running(life);
+    life.do({ kind: 'takeLease', owner: 'me' });
+    const { lease } = life.session;
+    expect(lease?.owner).toBe('me');
+
+    expect(life.do(LOST)).toEqual(['brain.lost']);
+    expect(life.session).toMatchObject({ lease, losses: 1 });
+    expect(life.do(LOST)).toBe('nothing');
+    expect(life.do({ kind: 'releaseLease', owner: 'another' })).toBe('nothing');
+    expect(life.do({ kind: 'releaseLease', owner: 'me' })).toEqual(['session.hibernated']);
+    expect(life.session).toMatchObject({ lease: undefined, status: 'running', hibernated: true });
+    expect(life.do({ kind: 'releaseLease', owner: 'me' })).toBe('nothing');
   });
 });
 

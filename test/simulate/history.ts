@@ -48,7 +48,6 @@ export interface History {
 
 const SERVERS = 2;
 const ACTIVE_MS = 60_000;
-/** Retries, deadlines of dead servers and the patience of slots are over by then; with wrong clocks waits last as long as they are wrong. */
 /** Pauses, restarts, the lease of a dead server and the retry after a loss are over by then. */
 const CALM_MS = 140_000;
 const REST_MS = 600_000;
@@ -100,7 +99,6 @@ class Stage {
     const weather = { activeMs: ACTIVE_MS, servers: SERVERS, skewMsMax };
     this.#plan = planOf(diceOf(seed, 'plan'), weather);
     this.#log = new Log(world, new Set(known), this.#plan.eventsMax);
-    this.#log.isSkewed = this.#plan.skewsMs.some((skew) => skew !== 0);
     const storeMutant = mutant === 'forgotten results' ? undefined : mutant;
     const { rates } = this.#plan;
     this.#store = new SharedStore(world, { log: this.#log, rates, mutant: storeMutant, isStill });
@@ -163,7 +161,7 @@ class Stage {
     this.#store.rates = CALM;
     for (const user of this.#users) user.stop();
     if (!(await world.run(CALM_MS, () => this.#isAtRest()))) this.#checkServed();
-    await world.run(this.#log.isSkewed ? 3 * REST_MS : REST_MS, () => this.#isAtRest());
+    await world.run(REST_MS, () => this.#isAtRest());
     await world.run(SETTLED_MS);
     if (world.violation !== undefined) return;
     await checkRest({
@@ -207,16 +205,16 @@ class Stage {
     if (this.#users.some(({ isBusy }) => isBusy) || !this.#fleet.isUp) return false;
     for (const { session } of this.#log.sessions.values()) {
       if (wantsBrain(session)) return false;
-      if (session.lease !== undefined && this.#fleet.isUpAs(session.lease.owner)) return false;
+      if (session.lease !== undefined) return false;
     }
     return this.#followers.every(({ isCaughtUp }) => isCaughtUp);
   }
 
   /** Where there is room and nothing goes wrong any more, what waits has been taken. */
   #checkServed(): void {
-    if (this.#log.isSkewed || !this.#fleet.hasRoom) return;
-    for (const [sessionId, { session }] of this.#log.sessions) {
-      const waits = wantsBrain(session) && this.#world.wallNow() - session.statusAt > CALM_MS / 2;
+    if (!this.#fleet.hasRoom) return;
+    for (const [sessionId, { session, statusSince }] of this.#log.sessions) {
+      const waits = wantsBrain(session) && this.#world.now - statusSince > CALM_MS / 2;
       if (waits && !this.#fleet.isUpAs(session.lease?.owner ?? ''))
         this.#world.violate('a server that has room takes what waits', `${sessionId} is ${session.status}`);
     }
@@ -260,7 +258,7 @@ class Stage {
     this.#world.schedule(this.#fate, COMMANDS_END_MS, () => {
       for (const [place, hands] of this.#commands)
         if (place.startsWith(`${sessionId} t${number}m`) && this.#fleet.isLivingOn(hands))
-          this.#log.outlived('commands end with their turn', `${place} at ${hands.name}`);
+          this.#world.violate('commands end with their turn', `${place} at ${hands.name}`);
     });
   }
 

@@ -15,11 +15,6 @@ import type { World } from './world.ts';
 
 /** Faults that are known and not mended yet; a history may be run without their rules. */
 export const KNOWN_FAULTS = [
-  'lease taken from the living',
-  'lease taken from the living, by the clock',
-  /** A slot sleeps until retryAt, which another clock has written, and keeps its hands meanwhile. */
-  'slot that waits by a wrong clock',
-  'lease that nobody ends',
   /** Only hands know what is to be told of their files: did they not start, or could nothing be saved, the next ones begin with files of now. */
   'lost files untold',
   /** A claim whose answer is lost stays with a server that does not know it, until that opens the workspace again or ends. */
@@ -35,6 +30,8 @@ export interface SessionLog {
   epoch: number;
   /** When the epoch began, by the world's time. */
   epochSince: number;
+  /** When the status last changed, by the world's time. */
+  statusSince: number;
   /** Brains lost since the last progress. */
   losses: number;
   /** Seqs at which a lease was taken. */
@@ -65,8 +62,6 @@ export class Log {
   /** Whether that server could have kept its lease until now; told by whoever runs the history. */
   isLiving: (owner: string) => boolean = () => false;
   turnEnded: (sessionId: SessionId, number: number) => void = () => undefined;
-  /** Clocks of the servers disagree. */
-  isSkewed = false;
   appends = 0;
 
   constructor(world: World, known: ReadonlySet<KnownFault>, eventsMax: number) {
@@ -112,7 +107,9 @@ export class Log {
       });
       this.#lease(log, event, body);
       log.rules.event(event, body);
+      const { status } = log.session;
       log.session = fold(log.session, { ...event, body } as FoldEvent); // what was read from the log was checked before it was written
+      if (log.session.status !== status) log.statusSince = this.#world.now;
     }
   }
 
@@ -193,12 +190,6 @@ export class Log {
     }
   }
 
-  /** What outlives its session here: with clocks that agree nobody has a reason to wait that long. */
-  outlived(rule: string, what: string): void {
-    if (this.isSkewed) this.found('slot that waits by a wrong clock', `${rule}: ${what}`);
-    else this.#world.violate(rule, what);
-  }
-
   /** A fault that is known counts, and is a violation only in histories that do not expect it. */
   found(fault: KnownFault, what: string): void {
     this.seen.set(fault, (this.seen.get(fault) ?? 0) + 1);
@@ -216,7 +207,8 @@ export class Log {
       violate: (rule, what) => this.#world.violate(rule, `${sessionId} ${what}`),
       turnIdOf: (number) => turnIdOf(sessionId, number),
       ended: (number) => this.turnEnded(sessionId, number),
-      turnMs: this.isSkewed ? undefined : (origin.limits.turnSeconds ?? TURN_SECONDS_MAX) * 1_000,
+      now: () => this.#world.now,
+      turnMs: (origin.limits.turnSeconds ?? TURN_SECONDS_MAX) * 1_000,
       turnsMax: origin.limits.turns ?? Infinity,
     });
     const session = newSession(origin);
@@ -227,6 +219,7 @@ export class Log {
       epoch: 0,
       losses: 0,
       epochSince: 0,
+      statusSince: this.#world.now,
       leases: [],
       keys: new Map(),
       cancels: new Map(),
@@ -251,8 +244,8 @@ export class Log {
     log.leases.push({ seq, epoch, owner });
     const holder = log.session.lease?.owner;
     if (holder !== undefined && holder !== owner && this.isLiving(holder))
-      this.found(
-        this.isSkewed ? 'lease taken from the living, by the clock' : 'lease taken from the living',
+      this.#world.violate(
+        'no lease is taken from the living',
         `${sessionId}: ${owner} takes epoch ${epoch} from ${holder}`,
       );
   }

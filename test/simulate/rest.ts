@@ -29,17 +29,17 @@ export async function checkRest({ world, log, store, followers, fleet, hasRun }:
     rules.rest();
     for (const event of written.events) if (event.type === 'tool.result') checkResult(world, event, hasRun);
     if (session.lease !== undefined)
-      log.found('lease that nobody ends', `${sessionId} is ${session.status}, ${leaseOf(session)}`);
+      world.violate('every lease ends', `${sessionId} is ${session.status}, ${leaseOf(session)}`);
     await checkStored(world, store, sessionId, written);
   }
-  const wanted = await store.sessions.wanted(PAGE_EVENTS_MAX);
+  const wanted = await store.sessions.wanted({ limit: PAGE_EVENTS_MAX });
   if (wanted.length > 0) world.violate('what is wanted is what the records say', wanted.join(', '));
   for (const { isCaughtUp, sessionId, read } of followers)
     if (!isCaughtUp) world.violate('FOLLOW-1 complete', `a follower of ${sessionId} stopped at ${read}`);
-  if (fleet.working.length > 0) log.outlived('a brain ends with its work', fleet.working.join(', '));
+  if (fleet.working.length > 0) world.violate('a brain ends with its work', fleet.working.join(', '));
   for (const sessionId of fleet.held)
     if (fleet.isClaimLost(sessionId)) log.found('workspace claimed unknowingly', sessionId);
-    else log.outlived('a workspace rests with its session', sessionId);
+    else world.violate('a workspace rests with its session', sessionId);
   if (!fleet.isUp) world.violate('servers come back', 'one is not up at rest');
 }
 

@@ -80,7 +80,7 @@ export class SimServer {
     const clock = world.clockOf(this.node);
     const logger = world.loggerOf(this.node);
     this.journal = line.journal;
-    this.#owners = new Owners(line.owners);
+    this.#owners = new Owners(line.owners, clock);
     const none = undefined as never; // the sessions of a rehearsal have no credentials
     this.#agents = new Agents({ agents: line.agents, credentials: none, clock });
     this.sessions = new Sessions({
@@ -100,7 +100,7 @@ export class SimServer {
       clock,
       isForgetful: ports.isForgetful,
       placeOf: async (sessionId) => logPlaceOf(await this.sessions.get(sessionId)),
-      isAlive: async (other) => (await this.#owners.alive(clock.now())).includes(other),
+      isAlive: async (other) => (await this.#owners.alive()).includes(other),
       ask: (what, work) => store.call(this.node, what, work),
       unsaved: (sessionId, error) => logger.warn('workspace not saved', { sessionId, error }),
     });

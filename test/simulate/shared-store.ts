@@ -112,7 +112,7 @@ export class SharedStore {
         list: line('list', (filter, page) => sessions.list(filter, page)),
         turns: line('turns', (id, page) => sessions.turns(id, page)),
         turn: line('turn', (id, turnId) => sessions.turn(id, turnId)),
-        wanted: line('wanted', (limit) => sessions.wanted(limit)),
+        wanted: line('wanted', (wish) => sessions.wanted(wish)),
       },
       agents: {
         create: line('agent', (agent) => agents.create(agent)),
@@ -123,7 +123,7 @@ export class SharedStore {
         list: line('agent', (page) => agents.list(page)),
       },
       owners: {
-        beat: line('beat', (owner, until) => owners.beat(owner, until)),
+        beat: line('beat', (owner) => owners.beat(owner)),
         heartbeats: line('heartbeats', () => owners.heartbeats()),
         retire: line('retire', (owner) => owners.retire(owner)),
       },
@@ -190,9 +190,9 @@ export class SharedStore {
     const { dice } = this.#world;
     const { hintLost, hintDoubled, hintLate } = this.rates;
     if (dice.hits(hintLost)) return;
-    const { sessionId, head } = hint;
+    const { sessionId, head, concerns } = hint;
     // From another process a hint says how far the log goes; within one it brings the events.
-    const given: Hint = dice.hits(0.5) ? { sessionId, head } : hint;
+    const given: Hint = dice.hits(0.5) ? { sessionId, head, concerns } : hint;
     const deliver = (): void => {
       const late = dice.hits(hintLate) ? dice.between(100, 5_000) : 0;
       this.#world.schedule(node, this.#delayMs() + late, () => listener(given));

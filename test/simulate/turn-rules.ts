@@ -10,8 +10,10 @@ interface Ports {
   turnIdOf(number: number): TurnId;
   /** Told after each turn. */
   ended(number: number): void;
-  /** Milliseconds that a turn has; undefined where clocks disagree, so that nobody can say. */
-  readonly turnMs: number | undefined;
+  /** The world's time: those in the log are of clocks that may disagree. */
+  now(): number;
+  /** Milliseconds that a turn has. */
+  readonly turnMs: number;
   /** Turns that the session has. */
   readonly turnsMax: number;
 }
@@ -23,6 +25,7 @@ interface Running {
   consumed: number;
   /** How it was asked to end. */
   readonly asked: Set<string>;
+  /** By the world's time. */
   readonly startedAt: number;
   readonly startedSeq: number;
   hasAsked: boolean;
@@ -147,7 +150,7 @@ export class TurnRules {
       joined,
       consumed: 0,
       asked: new Set(),
-      startedAt: event.at,
+      startedAt: this.#ports.now(),
       startedSeq: event.seq,
       hasAsked: false,
       openTools: new Set(),
@@ -175,10 +178,10 @@ export class TurnRules {
   #isRight(
     running: Running,
     outcome: string,
-    { at, seq }: RecordedEvent,
+    { seq }: RecordedEvent,
     of: Readonly<Record<string, unknown>>,
   ): boolean {
-    const { turnMs, turnsMax } = this.#ports;
+    const { now, turnMs, turnsMax } = this.#ports;
     switch (outcome) {
       case 'canceled':
         if (running.startedSeq === seq - 1 || running.asked.has('canceled')) return true;
@@ -187,7 +190,7 @@ export class TurnRules {
       case 'interrupted':
         return running.asked.has('interrupted');
       case 'deadline_exceeded':
-        return turnMs === undefined || at - running.startedAt >= turnMs;
+        return now() - running.startedAt >= turnMs;
       case 'max_turns':
         return running.number > turnsMax || this.#modelCalls >= MODEL_CALLS_MAX;
       case 'needs_input':

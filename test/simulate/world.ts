@@ -15,6 +15,7 @@ import type { SimNode } from './node.ts';
 const START = Date.UTC(2026, 0, 1);
 /** Node takes a longer timer for one of 1 ms, with a warning. */
 const TIMER_MS_MAX = 2_147_483_647;
+const UPTIME_MS_MAX = 30 * 86_400_000;
 /** Lines of the story that are kept: what led to a violation is rarely older. */
 const STORY_LINES_MAX = 2_000;
 /** A history that takes more is a loop without an end. */
@@ -98,7 +99,7 @@ export class World {
   clockOf(node: SimNode): Clock {
     return {
       now: () => this.wallNow(node.skewMs),
-      monotonicNow: () => this.now,
+      monotonicNow: () => this.now + uptimeOf(node), // no two machines were started at the same time
       sleep: (ms, signal) => this.#sleep(node, ms, signal),
     };
   }
@@ -227,6 +228,11 @@ export class World {
       signal?.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+/** What its monotonic clock showed when the world began. */
+function uptimeOf({ name }: SimNode): number {
+  return diceOf(0, 'uptime', name).below(UPTIME_MS_MAX);
 }
 
 /** Everything that is ready has run: microtasks are done before the event loop goes round. */

@@ -4,10 +4,16 @@ import { newSession, type Session, type Turn } from '../../src/sessions/session.
 import { judge, type Watched } from '../../src/supervisor/judgement.ts';
 import { BEGIN_MS_MAX, STOP_GRACE_MS } from '../../src/supervisor/limit.ts';
 
+/** On the monotonic clock of the slot. */
 const AT = 1_000_000;
+/** What clocks say is in the records, and nobody waits by it. */
+const WALL = Date.UTC(2026, 0, 1);
+const LEASE = { owner: 'me', epoch: 3, since: WALL };
 const WATCHED: Watched = {
   epoch: 3,
   assignedAt: AT,
+  statusSince: AT,
+  turnSince: AT,
   stopSince: undefined,
   ended: undefined,
   shutdown: false,
@@ -19,16 +25,22 @@ const WATCHED: Watched = {
 function session(change: Partial<Session>): Session {
   const origin = {
     id: newId('session'),
-    createdAt: AT,
+    createdAt: WALL,
     agentId: newId('agent'),
     agentRevision: 1,
     model: 'rehearsal/echo',
   };
-  return { ...newSession({ ...origin, limits: {}, requestHash: '' }), epoch: 3, statusAt: AT, ...change };
+  return {
+    ...newSession({ ...origin, limits: {}, requestHash: '' }),
+    epoch: 3,
+    lease: LEASE,
+    statusAt: WALL,
+    ...change,
+  };
 }
 
 function running(change: Partial<Turn> = {}): Session {
-  const turn = { number: 2, state: 'running', startedAt: AT, ...change } as Turn; // the rest is not looked at
+  const turn = { number: 2, state: 'running', startedAt: WALL, ...change } as Turn; // the rest is not looked at
   return session({ status: 'running', turnCount: 2, turn });
 }
 
@@ -41,10 +53,11 @@ describe('a slot', () => {
   });
 
   it('takes a brain for lost that does not take up what waits', () => {
-    const queued = session({ status: 'queued', statusAt: AT + 500 });
+    const queued = session({ status: 'queued' });
+    const watched = { ...WATCHED, statusSince: AT + 500 };
 
-    expect(judge(queued, WATCHED, AT + 500)).toEqual({ kind: 'wait', until: AT + 500 + BEGIN_MS_MAX });
-    expect(judge(queued, WATCHED, AT + 500 + BEGIN_MS_MAX)).toMatchObject({ kind: 'lost' });
+    expect(judge(queued, watched, AT + 500)).toEqual({ kind: 'wait', until: AT + 500 + BEGIN_MS_MAX });
+    expect(judge(queued, watched, AT + 500 + BEGIN_MS_MAX)).toMatchObject({ kind: 'lost' });
   });
 
   it('ends a turn for its brain when it has not stopped in time, with the outcome that was asked for', () => {
@@ -77,7 +90,10 @@ describe('a slot', () => {
 
   it('gives way to another epoch, to an archived session, to a shutdown, and sees a brain that ended', () => {
     expect(judge(session({ epoch: 4 }), WATCHED, AT)).toEqual({ kind: 'replaced' });
-    expect(judge(session({ status: 'archived' }), WATCHED, AT)).toEqual({ kind: 'replaced' });
+    expect(judge(session({ lease: undefined }), WATCHED, AT)).toEqual({ kind: 'replaced' });
+    expect(judge(session({ status: 'archived', lease: undefined }), WATCHED, AT)).toEqual({
+      kind: 'replaced',
+    });
     expect(judge(running(), { ...WATCHED, shutdown: true }, AT)).toEqual({ kind: 'shutdown' });
     expect(judge(running(), { ...WATCHED, ended: 'exit code 1' }, AT)).toEqual({
       kind: 'lost',

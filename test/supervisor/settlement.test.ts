@@ -54,7 +54,7 @@ beforeEach(async () => {
     background: async () => processes,
   };
   const draftOf = (): string => 'What I was say';
-  settlement = new Settlement(id, { sessions, workbench, logger, draftOf });
+  settlement = new Settlement(id, { sessions, workbench, logger, draftOf, retryInMs: () => 1 });
   await act({ kind: 'takeLease', owner: 'me' });
 });
 afterEach(() => store.close());

@@ -128,7 +128,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, owner = 'me' } = {}): void {
     sessions,
     journal,
     store: records,
-    owners: new Owners(store.owners),
+    owners: new Owners(store.owners, clock),
     access: new Access({ keys: store.keys, clock, signingKey: randomBytes(32) }),
     spares: new Spares({ launcher: stage, clock, logger }, 0),
     workbench,
@@ -175,7 +175,7 @@ describe('slots', () => {
     });
 
   const isServed = async (id: SessionId) => (await status(id))?.lease !== undefined;
-  const lives = (owner: string) => store.owners.beat(owner, clock.now() + 60_000);
+  const lives = (owner: string) => store.owners.beat(owner);
   const leaseBy = (id: SessionId, owner: string) =>
     store.journal.append(id, { decide: (session) => decide(session, { kind: 'takeLease', owner }) });
   const typesOf = async (id: SessionId) =>

@@ -21,7 +21,7 @@ export const STEPS: readonly Step[] = [
     await db.collection('session').createIndex({ createdAt: -1, _id: -1 });
     await db.collection('session').createIndex({ status: 1, createdAt: -1, _id: -1 });
     await db.collection('session').createIndex({ agentId: 1, createdAt: -1, _id: -1 });
-    // holds all that SessionCollection.wanted() asks for
+    // of the version before: the next step has another one for the same question
     await db
       .collection('session')
       .createIndex(
@@ -46,6 +46,15 @@ export const STEPS: readonly Step[] = [
     // those of GridFS, as its specification wants them
     await db.collection('workspace.files').createIndex({ filename: 1, uploadDate: 1 });
     await db.collection('workspace.chunks').createIndex({ files_id: 1, n: 1 }, { unique: true });
+  },
+  async (db) => {
+    // holds all that SessionCollection.wanted() asks for: of sessions that others look after it reads no document
+    await db
+      .collection('session')
+      .createIndex(
+        { wantedSince: 1, 'state.lease.owner': 1, _id: 1 },
+        { partialFilterExpression: { wantedSince: { $exists: true } } },
+      );
   },
 ];
 

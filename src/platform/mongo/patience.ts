@@ -34,15 +34,15 @@ export class Patience {
 
   /** Waits a little when the database may answer again; else, or when patience has run out, throws the error, translated. */
   async orThrow(error: unknown): Promise<void> {
-    this.#until ??= this.#clock.now() + PATIENCE_MS;
-    if (!isPassing(error) || this.#clock.now() >= this.#until) throw translateError(error);
+    this.#until ??= this.#clock.monotonicNow() + PATIENCE_MS;
+    if (!isPassing(error) || this.#clock.monotonicNow() >= this.#until) throw translateError(error);
     await this.#wait();
   }
 
   /** Waits a little for what must come soon. Throws Outage when it does not. */
   async waitOrThrow(): Promise<void> {
-    this.#until ??= this.#clock.now() + PATIENCE_MS;
-    if (this.#clock.now() >= this.#until) throw new Outage('TIMEOUT', NOT_VISIBLE, undefined);
+    this.#until ??= this.#clock.monotonicNow() + PATIENCE_MS;
+    if (this.#clock.monotonicNow() >= this.#until) throw new Outage('TIMEOUT', NOT_VISIBLE, undefined);
     await this.#wait();
   }
 

@@ -58,8 +58,8 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   const { address, steps, clock } = options;
   const schema = options.db.collection<SchemaDocument>(COLLECTION);
   const holder = randomUUID();
-  const giveUpAt = clock.now() + WAIT_MS_MAX;
-  let watched: { lock: Lock | undefined; since: number } = { lock: undefined, since: clock.now() };
+  const giveUpAt = clock.monotonicNow() + WAIT_MS_MAX;
+  let watched: { lock: Lock | undefined; since: number } = { lock: undefined, since: clock.monotonicNow() };
   for (;;) {
     const found = await schema.findOne({ _id: 'schema' });
     if (found === null) {
@@ -67,16 +67,16 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     } else {
       refuseUnknown(address, found, steps.length); // SCHEMA-1
       if (found.version === steps.length) return; // SCHEMA-5
-      if (!isSame(found.lock, watched.lock)) watched = { lock: found.lock, since: clock.now() };
+      if (!isSame(found.lock, watched.lock)) watched = { lock: found.lock, since: clock.monotonicNow() };
       const isOurs = found.lock?.holder === holder; // the answer to an update of it was lost
-      const isFree = found.lock === undefined || isOurs || clock.now() - watched.since >= LOCK_MS; // SCHEMA-3
+      const isFree = found.lock === undefined || isOurs || clock.monotonicNow() - watched.since >= LOCK_MS; // SCHEMA-3
       const insist: Insist = (work) => untilAnswered(options, giveUpAt, work); // SCHEMA-4
       if (isFree && (await insist(() => takeLock(schema, holder, found.lock)))) {
         await takeSteps(options, schema, holder, found.version, insist);
         continue;
       }
     }
-    if (clock.now() > giveUpAt) throw stillLocked(address);
+    if (clock.monotonicNow() > giveUpAt) throw stillLocked(address);
     await clock.sleep(LOOK_MS);
   }
 }
@@ -177,7 +177,7 @@ async function untilAnswered<T>(
       return await work();
     } catch (error) {
       if (!isPassing(error)) throw error;
-      if (clock.now() > giveUpAt) throw unfinished(address, error);
+      if (clock.monotonicNow() > giveUpAt) throw unfinished(address, error);
       logger.warn('the database did not say how a part of a schema step ended; it is asked again', { error });
     }
     await clock.sleep(AGAIN_MS);

@@ -56,7 +56,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     agents: new MongoAgentStore(database),
     credentials: new MongoCredentialStore(database),
     keys: new MongoKeyStore(database),
-    owners: new MongoOwnerStore(database),
+    owners: new MongoOwnerStore(database, clock),
     channel,
     database,
     async close() {

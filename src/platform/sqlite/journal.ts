@@ -19,9 +19,11 @@ import type {
   SessionJournal,
   SessionPage,
   SessionStore,
+  SupervisorWish,
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
 import { addUsage } from '../../sessions/fold.ts';
+import { concernOf } from '../../sessions/lifecycle.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -129,8 +131,8 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     });
   }
 
-  async wanted(limit: number): Promise<readonly SessionId[]> {
-    return translated(() => this.#sessions.wanted(limit));
+  async wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
+    return translated(() => this.#sessions.wanted(wish));
   }
 
   /** Commits what waits; later appends are rejected. */
@@ -254,7 +256,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       loaded.fresh = [];
       if (events.length === 0) continue;
       for (const listener of this.#listeners)
-        listener({ sessionId: loaded.session.id, head: loaded.head, events });
+        listener({
+          sessionId: loaded.session.id,
+          head: loaded.head,
+          concerns: concernOf(loaded.session),
+          events,
+        });
     }
   }
 

@@ -145,4 +145,19 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE credential ADD COLUMN requests TEXT;
   ALTER TABLE credential ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0;
   `,
+  // Heartbeats count, since clocks disagree; a file has one server, so those of before are all dead. A session whose lease nobody
+  // has ended is looked for beside those that want a brain.
+  `
+  DROP TABLE owner;
+  CREATE TABLE owner (
+    name TEXT NOT NULL PRIMARY KEY,
+    beats INTEGER NOT NULL
+  ) STRICT;
+
+  ALTER TABLE session ADD COLUMN lease_owner TEXT;
+  UPDATE session SET lease_owner = json_extract(state, '$.lease.owner');
+  DROP INDEX session_wanted;
+  CREATE INDEX session_wanted ON session (status_at, key)
+    WHERE status IN ('queued', 'running') OR lease_owner IS NOT NULL;
+  `,
 ];

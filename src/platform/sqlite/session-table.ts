@@ -2,7 +2,12 @@
 import type { StatementSync } from 'node:sqlite';
 import type { SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
-import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
+import type {
+  SessionEntry,
+  SessionFilter,
+  SessionPage,
+  SupervisorWish,
+} from '../../sessions/session-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 
 export interface SessionRow {
@@ -29,14 +34,18 @@ export class SessionTable {
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      `INSERT INTO session (id, natural_key, agent_id, status, status_at, created_at, origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#update = database.prepare('UPDATE session SET status = ?, status_at = ?, state = ? WHERE key = ?');
+    this.#update = database.prepare(
+      'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
+    );
     this.#byId = database.prepare('SELECT key, origin, state FROM session WHERE id = ?');
     this.#idOfKey = database.prepare('SELECT id FROM session WHERE natural_key = ?');
     this.#wanted = database.prepare(
-      `SELECT id FROM session WHERE status IN ('queued', 'running') ORDER BY status_at, key LIMIT ?`,
+      `SELECT id FROM session WHERE (status IN ('queued', 'running') OR lease_owner IS NOT NULL)
+         AND (lease_owner IS NULL OR lease_owner NOT IN (SELECT value FROM json_each(?)))
+       ORDER BY status_at, key LIMIT ?`,
     );
     this.#putTurn = database.prepare(
       `INSERT INTO turn (session, number, id, turn) VALUES (?, ?, ?, ?)
@@ -57,6 +66,7 @@ export class SessionTable {
       session.agentId,
       session.status,
       session.statusAt,
+      session.lease?.owner ?? null,
       session.createdAt,
       JSON.stringify(origin),
       JSON.stringify(state),
@@ -66,7 +76,8 @@ export class SessionTable {
 
   update(key: number, session: Session): void {
     const { state } = partsOf(session);
-    this.#update.run(session.status, session.statusAt, JSON.stringify(state), key);
+    const owner = session.lease?.owner ?? null;
+    this.#update.run(session.status, session.statusAt, owner, JSON.stringify(state), key);
   }
 
   get(id: SessionId): SessionRow | undefined {
@@ -94,8 +105,8 @@ export class SessionTable {
     return rowsOf(this.#listOf(conditions.join(' AND ')), ...values, page.limit).map(entryOf);
   }
 
-  wanted(limit: number): readonly SessionId[] {
-    return rowsOf(this.#wanted, limit).map(idOf);
+  wanted({ limit, heldByNoneOf = [] }: SupervisorWish): readonly SessionId[] {
+    return rowsOf(this.#wanted, JSON.stringify(heldByNoneOf), limit).map(idOf);
   }
 
   putTurn(session: number, turn: Turn): void {

@@ -137,7 +137,7 @@ await mongoSuite('two servers on one database', (server) => {
       expect(
         (await one.sessions.list({ status: 'queued' }, { limit: 5 })).map(({ session }) => session.id),
       ).toEqual([id]);
-      expect(await one.sessions.wanted(5)).toEqual([id]);
+      expect(await one.sessions.wanted({ limit: 5 })).toEqual([id]);
     });
   });
 

@@ -57,7 +57,8 @@ describe('what waits', () => {
     const sessions = Array.from({ length: 6_000 }, () => newId('session'));
     for (let piece = 0; piece < 100; piece += 1) say(piece * 10_000, '語'.repeat(10_000));
     for (let call = 0; call < 2_000; call += 1) say(0, 'x', `c${call}-${'y'.repeat(100)}`);
-    for (const id of sessions.slice(0, 5_000)) outbox.hint(id, 2_000_000);
+    const owner = 'f'.repeat(12);
+    for (const id of sessions.slice(0, 5_000)) outbox.hint(id, 2_000_000, { kind: 'owner', owner });
     const everyHint = outbox.take(NOW);
     for (const [head, id] of sessions.entries()) outbox.hint(id, head + 1);
 
@@ -102,6 +103,26 @@ describe('what is read back', () => {
     const batch = outbox.take(NOW);
 
     expect(batchOf({ _id: 'origin', ...documentOf(batch, 1, NOW) })).toEqual(batch);
+  });
+
+  it('is whom the newest append of a session concerns, and everybody where that is not told or not understood', () => {
+    const { outbox } = open();
+    const [leased, resting, free] = [newId('session'), newId('session'), newId('session')];
+    const mine = { kind: 'owner', owner: 'me' } as const;
+    outbox.hint(leased, 1);
+    outbox.hint(leased, 3, mine);
+    outbox.hint(leased, 2, { kind: 'nobody' }); // came late
+    outbox.hint(resting, 1, { kind: 'nobody' });
+    outbox.hint(free, 1);
+    const document = BSON.deserialize(BSON.serialize(documentOf(outbox.take(NOW), 1, NOW)));
+    const strange = { format: 1, hints: [{ sessionId: free, head: 1, owner: 'x'.repeat(1_000) }] };
+
+    expect(batchOf(document).hints).toEqual([
+      { sessionId: leased, head: 3, concerns: mine },
+      { sessionId: resting, head: 1, concerns: { kind: 'nobody' } },
+      { sessionId: free, head: 1 },
+    ]);
+    expect(batchOf(strange).hints).toEqual([{ sessionId: free, head: 1 }]);
   });
 
   it('is thinking where thinking was written, and no message to a server that knows of none (OUTBOX-1)', () => {

@@ -21,7 +21,7 @@ import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { randomOf } from '../../support/random.ts';
 
-const DAY_MS = 86_400_000;
+const NOW = Date.UTC(2026, 0, 1);
 
 await mongoSuite('the small stores on MongoDB', (server) => {
   const open: MongoDatabase[] = [];
@@ -278,16 +278,26 @@ await mongoSuite('the small stores on MongoDB', (server) => {
     });
   });
 
-  it('sweeps out owners that have been dead for a day, at the next heartbeat', async () => {
+  it('has heartbeats that servers of the version before see change, and sees theirs, whatever clocks say', async () => {
     const database = await openAt(server.uri());
-    const owners = new MongoOwnerStore(database);
-    await owners.beat('long dead', 1_000);
-    await owners.beat('just dead', 2_000);
+    const before = database.db.collection<{ _id: string; expiresAt: number }>('owner'); // as that version has it
+    let skewMs = 0;
+    const owners = new MongoOwnerStore(database, { now: () => NOW + skewMs });
+    const expiresAt = async () => (await before.findOne({ _id: 'new' }))?.expiresAt ?? 0;
+    const beatsOf = async (owner: string) =>
+      (await owners.heartbeats()).find((heartbeat) => heartbeat.owner === owner)?.beats;
+    await owners.beat('new');
+    const first = await expiresAt();
+    skewMs = -600_000; // put back
+    await owners.beat('new');
+    const second = await expiresAt();
 
-    await owners.beat('alive', 1_001 + DAY_MS);
-
-    const left = await database.db.collection('owner').find().sort({ _id: 1 }).toArray();
-    expect(left.map(({ _id }) => String(_id))).toEqual(['alive', 'just dead']);
+    expect(first).not.toBe(second);
+    expect(Math.min(first, second)).toBeGreaterThan(NOW + 600_000); // to no clock of theirs it has run out long ago
+    await before.updateOne({ _id: 'old' }, { $max: { expiresAt: NOW } }, { upsert: true });
+    const seen = await beatsOf('old');
+    await before.updateOne({ _id: 'old' }, { $max: { expiresAt: NOW + 5_000 } }, { upsert: true });
+    expect(await beatsOf('old')).not.toBe(seen);
   });
 });
 

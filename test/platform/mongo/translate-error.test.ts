@@ -151,7 +151,7 @@ describe('an error of the MongoDB driver', () => {
     });
     const database = await MongoDatabase.open({ uri: `mongodb://${server.host}/x` });
 
-    const beat = new MongoOwnerStore(database).beat('me', 1);
+    const beat = new MongoOwnerStore(database).beat('me');
 
     await expect(beat).rejects.toMatchObject({ name: 'Outage', reason: 'DISK_FULL' });
     await expect(beat).rejects.toThrow(/disk of the database is full/);

@@ -36,7 +36,7 @@ it('appends wait for the lock of another program, in order, while everything els
   other.exec('BEGIN IMMEDIATE');
 
   const appends = ['one', 'two'].map((text) => store.journal.append(id, { decide: appending(spoken(text)) }));
-  const beat = store.owners.beat('me', 1);
+  const beat = store.owners.beat('me');
   let settled = 0;
   for (const work of [...appends, beat]) void work.then(() => (settled += 1));
   const busy = store.ready();

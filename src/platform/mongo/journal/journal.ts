@@ -9,13 +9,20 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { RecordedEvent } from '../../../journal/event.ts';
 import { LogFull, SessionNotFound } from '../../../journal/faults.ts';
-import type { Appended, AppendRequest, Decision, Hint, ReadRange } from '../../../journal/journal.ts';
+import type {
+  Appended,
+  AppendRequest,
+  Concern,
+  Decision,
+  Hint,
+  ReadRange,
+} from '../../../journal/journal.ts';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { type SessionId, type TurnId, turnIdOf } from '../../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../../kernel/limit.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps } from '../../../sessions/append-plan.ts';
-import { wantsBrain } from '../../../sessions/lifecycle.ts';
+import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -23,6 +30,7 @@ import type {
   SessionJournal,
   SessionPage,
   SessionStore,
+  SupervisorWish,
 } from '../../../sessions/session-store.ts';
 import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
@@ -39,7 +47,7 @@ import { SessionWriter } from './session-writer.ts';
 
 /** Told of every append, and tells of those of other processes (live-channel.ts). */
 export interface HintChannel {
-  hint(sessionId: SessionId, head: number): void;
+  hint(sessionId: SessionId, head: number, concerns?: Concern): void;
   onHint(listener: (hint: Hint) => void): () => void;
 }
 
@@ -85,7 +93,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
     if (there !== undefined) return { ...entryOf(there), created: false };
     const drafted = await this.#draftOf(origin, decide);
     const { created, document } = await this.#sessions.create(drafted.document);
-    if (created && document.head > 0) this.#landed(document._id, document.head, drafted.events);
+    if (created && document.head > 0)
+      this.#landed({ session: sessionOf(document), head: document.head }, drafted.events);
     if (created && document.full) throw new LogFull(document._id); // JOURNAL-6
     return { session: sessionOf(document), head: document.head, created };
   }
@@ -174,8 +183,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
     return new Map([...turns].map(([number, turn]) => [number, withLateUsage(turn, late)]));
   }
 
-  wanted(limit: number): Promise<readonly SessionId[]> {
-    return this.#sessions.wanted(limit);
+  wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
+    return this.#sessions.wanted(wish);
   }
 
   /** Answers what was asked so far, within CLOSE_MS_MAX; what is cut off then fails when the database is closed. */
@@ -212,7 +221,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
       ...storedOrigin(origin),
       createdBy: writeId,
       ...storedState(after),
-      wantedSince: wantsBrain(after) ? after.statusAt : undefined,
+      wantedSince: wantsSupervisor(after) ? after.statusAt : undefined,
       head,
       bytes,
       at,
@@ -232,7 +241,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
         clock,
         logger,
         caps,
-        landed: (id, head, events) => this.#landed(id, head, events),
+        landed: (standing, events) => this.#landed(standing, events),
       });
     this.#writers.delete(sessionId);
     this.#writers.set(sessionId, writer);
@@ -251,9 +260,10 @@ export class MongoJournal implements SessionJournal, SessionStore {
     }
   }
 
-  #landed(sessionId: SessionId, head: number, events: readonly RecordedEvent[]): void {
-    this.#ports.channel.hint(sessionId, head);
-    this.#tell({ sessionId, head, events });
+  #landed({ session, head }: SessionEntry, events: readonly RecordedEvent[]): void {
+    const concerns = concernOf(session);
+    this.#ports.channel.hint(session.id, head, concerns);
+    this.#tell({ sessionId: session.id, head, concerns, events });
   }
 
   #tell(hint: Hint): void {

@@ -12,7 +12,7 @@ import {
 import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
 import type { SessionOrigin } from '../../../sessions/session.ts';
-import type { SessionFilter, SessionPage } from '../../../sessions/session-store.ts';
+import type { SessionFilter, SessionPage, SupervisorWish } from '../../../sessions/session-store.ts';
 import { Batch } from '../batch.ts';
 import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
@@ -138,10 +138,11 @@ export class SessionCollection {
     );
   }
 
-  async wanted(limit: number): Promise<SessionId[]> {
+  async wanted({ limit, heldByNoneOf = [] }: SupervisorWish): Promise<SessionId[]> {
+    const free = { wantedSince: { $gt: 0 }, 'state.lease.owner': { $nin: [...heldByNoneOf] } };
     const found = await patiently(this.#clock, () =>
       this.#documents
-        .find({ wantedSince: { $gt: 0 } }, { projection: { _id: 1 } })
+        .find(free, { projection: { _id: 1 } })
         .sort({ wantedSince: 1 })
         .limit(limit)
         .toArray(),

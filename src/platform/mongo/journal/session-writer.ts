@@ -18,7 +18,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps, Standing } from '../../../sessions/append-plan.ts';
-import { wantsBrain } from '../../../sessions/lifecycle.ts';
+import { wantsSupervisor } from '../../../sessions/lifecycle.ts';
 import type { Session } from '../../../sessions/session.ts';
 import { OlderKeys } from './older-keys.ts';
 import type { PageCollection } from './page-collection.ts';
@@ -35,7 +35,7 @@ export interface WriterPorts {
   readonly logger: Logger;
   readonly caps: LogCaps;
   /** Called after each write (WRITER-4). */
-  readonly landed: (sessionId: SessionId, head: number, events: readonly RecordedEvent[]) => void;
+  readonly landed: (standing: Standing, events: readonly RecordedEvent[]) => void;
 }
 
 /** The session as this process saw it last; others may have moved on. */
@@ -146,7 +146,7 @@ export class SessionWriter {
     if (!(await this.#moved(known, page, standing, patience))) return false;
     known.tail.add(page);
     this.#known = { standing, tail: known.tail };
-    landed(this.#sessionId, standing.head, events); // WRITER-4
+    landed(standing, events); // WRITER-4
     this.#storeLater(known.tail);
     return true;
   }
@@ -181,9 +181,9 @@ export class SessionWriter {
         bytes,
         at,
         full,
-        ...(wantsBrain(session) ? { wantedSince: session.statusAt } : {}),
+        ...(wantsSupervisor(session) ? { wantedSince: session.statusAt } : {}),
       },
-      unwanted: !wantsBrain(session),
+      unwanted: !wantsSupervisor(session),
       page,
       keep: tail.keep + 1, // WRITER-3
       bytes: bytesOf(page) + RECORD_BYTES,

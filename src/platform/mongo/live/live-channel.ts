@@ -16,7 +16,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ChangeStream, ChangeStreamDocument, Collection } from 'mongodb';
 import type { Delta } from '../../../journal/draft.ts';
-import type { Hint } from '../../../journal/journal.ts';
+import type { Concern, Hint } from '../../../journal/journal.ts';
 import type { LiveWire } from '../../../journal/live-wire.ts';
 import { Backoff, type BackoffOptions } from '../../../kernel/backoff.ts';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
@@ -71,10 +71,10 @@ export class LiveChannel implements LiveWire {
     return this.#isHearing;
   }
 
-  /** Tells the other processes how far a session's log goes; to be called when that is durable. */
-  hint(sessionId: SessionId, head: number): void {
+  /** Tells the other processes how far a session's log goes, and whom that concerns; to be called when that is durable. */
+  hint(sessionId: SessionId, head: number, concerns?: Concern): void {
     if (this.#stop.signal.aborted) return;
-    this.#outbox.hint(sessionId, head);
+    this.#outbox.hint(sessionId, head, concerns);
     this.#wake();
   }
 

@@ -7,10 +7,10 @@
  * OUTBOX-3 What stands in the collection may be by another version or by anyone: what is not understood is left out.
  */
 import { type Delta, draftKey } from '../../../journal/draft.ts';
-import type { Hint } from '../../../journal/journal.ts';
+import type { Concern, Hint } from '../../../journal/journal.ts';
 import { isId, type SessionId } from '../../../kernel/id.ts';
 
-/** Some 70 bytes each in the document. The oldest go first: their readers look again by themselves. */
+/** Some 100 bytes each in the document. The oldest go first: their readers look again by themselves. */
 const HINTS_MAX = 5_000;
 /** Three bytes of the document each at worst: a second and more of two hundred models that talk at once. */
 const DELTA_CHARS_MAX = 128 * 1024;
@@ -20,6 +20,8 @@ const DELTAS_MAX = 500;
 const DELTA_AGE_MS_MAX = 1_000;
 /** As hands/wire.ts has it for the ids of calls. */
 const CALL_ID_CHARS_MAX = 128;
+/** A server names itself with twelve (processes/units.ts). */
+const OWNER_CHARS_MAX = 64;
 
 export type SessionDelta = Delta & { readonly sessionId: SessionId };
 
@@ -30,7 +32,7 @@ export interface LiveBatch {
 
 export class LiveOutbox {
   /** OUTBOX-1, the longest waiting first. */
-  readonly #hints = new Map<SessionId, number>();
+  readonly #hints = new Map<SessionId, Hint>();
   /** By session and draftKey. */
   readonly #deltas = new Map<string, SessionDelta>();
   #chars = 0;
@@ -41,8 +43,9 @@ export class LiveOutbox {
     return this.#hints.size === 0 && this.#deltas.size === 0;
   }
 
-  hint(sessionId: SessionId, head: number): void {
-    this.#hints.set(sessionId, Math.max(head, this.#hints.get(sessionId) ?? 0));
+  hint(sessionId: SessionId, head: number, concerns?: Concern): void {
+    if (head >= (this.#hints.get(sessionId)?.head ?? 0))
+      this.#hints.set(sessionId, { sessionId, head, concerns });
     if (this.#hints.size <= HINTS_MAX) return;
     for (const oldest of this.#hints.keys()) {
       this.#hints.delete(oldest);
@@ -65,7 +68,7 @@ export class LiveOutbox {
   take(now: number): LiveBatch {
     const isLate = now - this.#deltasSince > DELTA_AGE_MS_MAX; // OUTBOX-2
     const batch: LiveBatch = {
-      hints: Array.from(this.#hints, ([sessionId, head]) => ({ sessionId, head })),
+      hints: [...this.#hints.values()],
       deltas: isLate ? [] : [...this.#deltas.values()],
     };
     this.#hints.clear();
@@ -76,10 +79,9 @@ export class LiveOutbox {
 
   /** A batch that could not be sent: its hints wait again, its deltas are dropped. */
   putBack({ hints }: LiveBatch): void {
-    const newer = [...this.#hints];
+    const newer = [...this.#hints.values()];
     this.#hints.clear();
-    for (const { sessionId, head } of hints) this.hint(sessionId, head);
-    for (const [sessionId, head] of newer) this.hint(sessionId, head);
+    for (const { sessionId, head, concerns } of [...hints, ...newer]) this.hint(sessionId, head, concerns);
   }
 }
 
@@ -95,6 +97,13 @@ function joinedOf(waiting: Delta | undefined, delta: Delta): Delta {
 /** Raised when the shape changes; servers of both versions then run side by side for a while. */
 const FORMAT = 1;
 
+interface StoredHint {
+  readonly sessionId: SessionId;
+  readonly head: number;
+  /** Hint.concerns: the owner of the lease, or empty for nobody. Absent for everybody, also in hints of the version before. */
+  readonly owner?: string | undefined;
+}
+
 export interface LiveDocument {
   /** The process that wrote it: it has one document, and writes it anew each time. */
   readonly _id: string;
@@ -103,7 +112,7 @@ export interface LiveDocument {
   readonly at: Date;
   /** So that no two are the same: a write that changes nothing is not announced. */
   readonly number: number;
-  readonly hints: readonly Hint[];
+  readonly hints: readonly StoredHint[];
   /** Of messages. */
   readonly deltas: readonly SessionDelta[];
   /** Apart from the messages, for which a server of the version before there were any would take it. */
@@ -111,7 +120,7 @@ export interface LiveDocument {
 }
 
 export function documentOf(batch: LiveBatch, number: number, now: number): Omit<LiveDocument, '_id'> {
-  const { hints } = batch;
+  const hints = batch.hints.map(storedHint);
   const deltas = batch.deltas.filter(({ kind }) => kind !== 'thinking');
   const thinking = batch.deltas.filter(({ kind }) => kind === 'thinking');
   return { format: FORMAT, at: new Date(now), number, hints, deltas, thinking };
@@ -131,10 +140,16 @@ export function batchOf(document: unknown): LiveBatch {
   };
 }
 
+function storedHint({ sessionId, head, concerns }: Hint): StoredHint {
+  if (concerns === undefined) return { sessionId, head };
+  return { sessionId, head, owner: concerns.kind === 'owner' ? concerns.owner : '' };
+}
+
 function hintOf(value: unknown): readonly Hint[] {
-  const { sessionId, head } = recordOf(value);
+  const { sessionId, head, owner } = recordOf(value);
   if (typeof sessionId !== 'string' || !isId('session', sessionId) || !isCount(head)) return [];
-  return [{ sessionId, head }];
+  if (typeof owner !== 'string' || owner.length > OWNER_CHARS_MAX) return [{ sessionId, head }];
+  return [{ sessionId, head, concerns: owner === '' ? { kind: 'nobody' } : { kind: 'owner', owner } }];
 }
 
 function deltaOf(value: unknown): readonly SessionDelta[] {

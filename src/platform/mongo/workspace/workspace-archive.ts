@@ -83,11 +83,12 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
 
   async claim(sessionId: SessionId, waitMs: number, signal?: AbortSignal): Promise<WorkspaceClaim> {
     const { clock } = this.#ports;
-    const giveUpAt = clock.now() + waitMs;
+    const giveUpAt = clock.monotonicNow() + waitMs;
     for (;;) {
       const claimed = await translated(() => this.#tryClaim(sessionId));
       if (claimed.kind === 'claimed') return this.#open(claimed.workspace, claimed.gap);
-      if (signal?.aborted === true || clock.now() >= giveUpAt) throw new WorkspaceHeld(claimed.holder);
+      if (signal?.aborted === true || clock.monotonicNow() >= giveUpAt)
+        throw new WorkspaceHeld(claimed.holder);
       await clock.sleep(HOLDER_LOOK_MS, signal);
     }
   }
@@ -115,7 +116,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
   }
 
   async #tryClaim(sessionId: SessionId): Promise<Claimed | { kind: 'held'; holder: string }> {
-    const { owner, owners, clock } = this.#ports;
+    const { owner, owners } = this.#ports;
     const mine = { $set: { holder: owner }, $inc: { claim: 1 } };
     for (;;) {
       const free = await this.#workspaces
@@ -130,7 +131,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       const held = await this.#workspaces.findOne({ _id: sessionId });
       if (held?.holder === undefined || held.holder === owner) continue; // given back in between
       const { holder, claim } = held;
-      if ((await owners.alive(clock.now())).includes(holder)) return { kind: 'held', holder };
+      if ((await owners.alive()).includes(holder)) return { kind: 'held', holder };
       const over = { $set: { holder: owner, hasGap: true }, $inc: { claim: 1 } };
       const taken = await this.#workspaces.findOneAndUpdate({ _id: sessionId, holder, claim }, over, {
         returnDocument: 'after',
