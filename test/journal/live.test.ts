@@ -170,7 +170,7 @@ describe('messages that are being written', () => {
     expect(live.draftsOf(id).some(({ callId }) => callId === 'long')).toBe(false);
   });
 
-  it('are forgotten when their message lands before the journal has said how far it goes', async () => {
+  it('are forgotten when their message lands before the journal has said how far it goes (LIVE-3)', async () => {
     const { journal, id, append } = await begin();
     const answer = Promise.withResolvers<void>();
     const slow = {
@@ -388,7 +388,7 @@ function bodyOf(chars: number): string {
 
 function eventOf(sessionId: SessionId, seq: number, body: string): RecordedEvent {
   const rest = { sessionId, seq, body, at: 1, level: 'user', actor: { kind: 'agent' } } as const;
-  return { id: newId('event'), type: 'agent.message', ...rest };
+  return { type: 'agent.message', ...rest };
 }
 
 describe('asking for lost hints', () => {
