@@ -187,7 +187,7 @@ describe('followers', () => {
     );
   });
 
-  it('that join while events are written get each once and in order (GROUP-1)', async () => {
+  it('that join while events are written get each once and in order', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const client = clientOf();

@@ -212,7 +212,7 @@ describe('messages that are being written', () => {
     expect(live.draftsOf(id).some(({ callId }) => callId === 'long')).toBe(false);
   });
 
-  it('are forgotten when their message lands before the journal has said how far it goes', async () => {
+  it('are forgotten when their message lands before the journal has said how far it goes (LIVE-3)', async () => {
     const { journal, id, append } = await begin();
     const answer = Promise.withResolvers<void>();
     const slow = {
