@@ -21,10 +21,6 @@ export const KNOWN_FAULTS = [
   'slot that waits by a wrong clock',
   'lease that nobody ends',
   'cancel replayed',
-  /** Only hands know what is to be told of their files: did they not start, or could nothing be saved, the next ones begin with files of now. */
-  'lost files untold',
-  /** A claim whose answer is lost stays with a server that does not know it, until that opens the workspace again or ends. */
-  'workspace claimed unknowingly',
 ] as const;
 export type KnownFault = (typeof KNOWN_FAULTS)[number];
 
@@ -170,12 +166,7 @@ export class Log {
   }
 
   /** WORKBENCH-4: a command runs on files that have all that the log says was done, but for what it says is lost. */
-  ranOn(
-    sessionId: SessionId,
-    callId: string,
-    files: ReadonlyMap<string, unknown>,
-    mayBeUntold: boolean,
-  ): void {
+  ranOn(sessionId: SessionId, callId: string, files: ReadonlyMap<string, unknown>): void {
     const events = this.#sessions.get(sessionId)?.events ?? [];
     const told = events.findLastIndex(({ type }) => type === 'workspace.reverted');
     for (const { seq, type, body } of events.slice(told + 1)) {
@@ -183,7 +174,6 @@ export class Log {
       const result = JSON.parse(body) as { tool: string; callId: string; outcome: string }; // event-catalog.ts
       if (result.tool !== 'bash' || result.outcome !== 'ok' || files.has(result.callId)) continue;
       const what = `${sessionId}: ${callId} runs without what seq ${seq} did`;
-      if (mayBeUntold) return this.found('lost files untold', what);
       return this.#world.violate('lost files are told', what);
     }
   }

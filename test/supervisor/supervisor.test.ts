@@ -83,6 +83,8 @@ class Stage implements Launcher {
   }
 
   filesAsOf: FilesAsOf = { kind: 'now' };
+
+  async told(): Promise<void> {}
   readonly checkpoints: LogPlace[] = [];
 
   async checkpoint(_: SessionId, place: LogPlace): Promise<boolean> {

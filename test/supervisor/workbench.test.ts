@@ -14,6 +14,7 @@ it('answers a call that the holder of the workspace may have run with unknown, a
   const launcher: Launcher = {
     launchBrain: () => Promise.reject(new Error('not here')),
     launchHands: () => Promise.reject(new WorkspaceHeld('other')),
+    told: async () => undefined,
     checkpoint: async () => true,
     rest: async () => undefined,
     forget: async () => true,
@@ -75,6 +76,7 @@ describe('a workspace', () => {
     const launcher: Launcher = {
       launchBrain: () => Promise.reject(new Error('not here')),
       launchHands: async () => hands,
+      told: async () => void done.push('remembered'),
       checkpoint: (_, { turn }) => {
         done.push(`saving ${turn}`);
         return new Promise((resolve) => {
@@ -152,7 +154,7 @@ describe('a workspace', () => {
     await Promise.all(both);
     await workbench.release(sessionId, { seq: 9, turn: 2 });
 
-    expect(done).toEqual(['told', 'c1', 'c2', 'rest 2']);
+    expect(done).toEqual(['told', 'remembered', 'c1', 'c2', 'rest 2']);
   });
 
   it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing', async () => {
@@ -164,7 +166,7 @@ describe('a workspace', () => {
     await workbench.resume(sessionId, never);
     await workbench.call(sessionId, CALL);
 
-    expect(done).toEqual(['told', 'c1']);
+    expect(done).toEqual(['told', 'remembered', 'c1']);
   });
 
   it('of which the log cannot be told has no call, and keeps the age that it has', async () => {
