@@ -388,6 +388,39 @@ describe('slots', () => {
     await expect(other.told(id, { ...files, isCut: true }, true)).rejects.toBeInstanceOf(EpochStale);
   });
 
+  it('say nothing of calls whose results came with the end of the turn that the files are of, after these', async () => {
+    supervise();
+    const id = await queued();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    await begun(id);
+    const call = { callId: 't1m1.0', modelCallId: 't1m1', toolUseId: 'u', tool: 'bash', input: {} };
+    const called = async (callId: string): Promise<void> => {
+      await store.journal.append(id, {
+        decide: (session) => {
+          const of = { type: 'tool.call', actor: { kind: 'agent' }, turnId: session.turn?.id } as const;
+          return decide(session, { kind: 'record', events: [{ ...of, body: { ...call, callId } }] });
+        },
+      });
+    };
+    await called('t1m1.0');
+    const place = { seq: await store.journal.head(id), turn: 1 };
+    const end = { kind: 'endTurn', number: 1, outcome: 'deadline_exceeded' } as const;
+    await store.journal.append(id, { decide: (session) => decide(session, end) });
+    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
+    const files: FilesAsOf = { kind: 'checkpoint', place, isCut: false };
+    await log.told(id, files, false);
+    expect(await reverted(id)).toEqual([]);
+
+    const say = { kind: 'send', text: 'more', mode: 'steer', actor: { kind: 'human' } } as const;
+    await store.journal.append(id, { decide: (session) => decide(session, say) });
+    await eventually('the next lease', async () => (await status(id))?.lease !== undefined);
+    await begun(id);
+    await called('t2m1.0');
+    await ran(id, 'bash', 'ok', 1);
+    await log.told(id, files, false);
+    expect(await reverted(id)).toHaveLength(1);
+  });
+
   it.each(['unknown', 'canceled'] as const)('say so of a call that may have run: %s', async (outcome) => {
     supervise();
     const id = await queued();

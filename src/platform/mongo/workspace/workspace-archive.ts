@@ -154,7 +154,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     const contents = this.#contents;
     const own = { _id, holder: this.#ports.owner, claim };
     let current = workspace;
-    const begun = new Set<string>();
+    const started = new Set<string>();
     const whole = new Set<string>();
     const point = (
       next: ContentId,
@@ -171,7 +171,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const placed = place === undefined ? undefined : { ...place, version, savedAt };
         if (!(await this.#point(own, pointed, placed, isHeldOn))) {
           // forgotten meanwhile: nobody comes after this one to remove what it wrote since
-          if (!(await this.#isThere(sessionId))) await contents.remove([...begun]);
+          if (!(await this.#isThere(sessionId))) await contents.remove([...started]);
           throw new ClaimLost(); // ARCHIVE-2
         }
         const { place: _before, ...rest } = current;
@@ -184,13 +184,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       number: claim,
       begunBefore,
       isCut: cut !== undefined,
-      gap: workspace.hasGap !== true ? 'none' : cut?.hadGap === false ? 'fresh' : 'old',
-      begin: () =>
-        translated(async () => {
-          const begun = { asOf: claim, claim };
-          const { matchedCount } = await this.#workspaces.updateOne(own, { $set: { begun } });
-          if (matchedCount === 0) throw new ClaimLost();
-        }),
+      gap: gapOf(workspace, cut),
+      begin: () => translated(() => this.#begin(own)),
       closeGap: () =>
         translated(async () => {
           await this.#workspaces.updateOne(own, { $unset: { hasGap: '' } });
@@ -209,8 +204,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const id = fileIdOf(sessionId, content);
         if (whole.has(id)) return content; // a save that begins anew
         await translated(async () => {
-          if (begun.has(id)) await contents.remove([id]); // it was cut, or a checkpoint did without it
-          begun.add(id);
+          if (started.has(id)) await contents.remove([id]); // it was cut, or a checkpoint did without it
+          started.add(id);
           await contents.write(id, sessionId, bytes);
         });
         whole.add(id);
@@ -223,6 +218,13 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
           await this.#workspaces.updateOne(own, { $unset: { holder: '' } });
         }),
     };
+  }
+
+  async #begin(own: { _id: string; holder: string; claim: number }): Promise<void> {
+    const { claim } = own;
+    const begun = { asOf: claim, claim };
+    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: { begun } });
+    if (matchedCount === 0) throw new ClaimLost();
   }
 
   async #isThere(sessionId: SessionId): Promise<boolean> {
@@ -261,6 +263,11 @@ function placeIn({ version, savedAt, place }: WorkspaceDocument): LogPlace | und
 /** Of a claim that an older version has made nothing is known: it may have been used. */
 function begunOf({ claim, begun }: WorkspaceDocument): Begun {
   return begun?.asOf === claim ? begun : { asOf: claim, claim };
+}
+
+function gapOf({ hasGap }: WorkspaceDocument, cut: Begun['cut']): WorkspaceClaim['gap'] {
+  if (hasGap !== true) return 'none';
+  return cut?.hadGap === false ? 'fresh' : 'old';
 }
 
 /** What the next claim says of those before it (ARCHIVE-5, ARCHIVE-6). `isOver`: it is taken over from an owner that is dead. */
