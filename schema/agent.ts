@@ -1,7 +1,6 @@
 /** Agents: named definitions that sessions are started from. */
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
-import { parseKey } from '../src/kernel/request-hash.ts';
 import { Sealed } from '../src/kernel/sealed.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
@@ -10,7 +9,7 @@ import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
-import { KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
+import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
 
 export const AgentType = builder.objectRef<Agent>('Agent').implement({
@@ -150,18 +149,19 @@ function payloadOf(name: string, done: string, replayed: string) {
 const CreateAgentPayload = payloadOf(
   'CreateAgentPayload',
   'The agent is defined.',
-  'True when it had been defined before, equally.',
+  'True when it had been defined before, equally: by the same request, or it is now as it is defined here.',
 );
 const UpdateAgentPayload = payloadOf(
   'UpdateAgentPayload',
   'The agent is as asked.',
-  'True when nothing differed; a given key always counts as new.',
+  'True when nothing differed, or when it had been done before with the same idempotency key; a given model key counts as new otherwise.',
 );
 
 builder.mutationFields((t) => ({
   createAgent: t.field({
     type: CreateAgentPayload,
-    description: 'Defines an agent. The same definition under the same name again is a replay.',
+    description:
+      'Defines an agent. When one of this name is as it is defined here, that one is answered (`replayed`).',
     args: {
       input: t.arg({ type: CreateAgentInput, required: true, description: 'What it is.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
@@ -188,14 +188,11 @@ builder.mutationFields((t) => ({
     description: 'Changes an agent. Sessions that run keep the revision they started with.',
     args: {
       input: t.arg({ type: UpdateAgentInput, required: true, description: 'What to change.' }),
-      idempotencyKey: t.arg.string({
-        description: 'Not needed: the same change again comes to the same.',
-      }),
+      idempotencyKey: t.arg.string({ description: CHANGE_KEY_DESCRIPTION }),
     },
-    errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound] },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound, IdempotencyConflict] },
     resolve: (_root, { input, idempotencyKey }, context) => {
       permit(context, 'manage');
-      parseKey('idempotencyKey', idempotencyKey ?? undefined);
       const { id, model, prompt, limits, key, credentialId } = input;
       return context.agents.update(parseId('agent', id, 'id'), {
         model: model ?? undefined,
@@ -204,6 +201,7 @@ builder.mutationFields((t) => ({
         limits: limitsOf(limits),
         key: key ? new Sealed(key) : undefined,
         credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,
+        idempotencyKey: idempotencyKey ?? undefined,
       });
     },
   }),

@@ -8,7 +8,7 @@ import { CredentialNotFound } from '../src/secrets/faults.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
-import { KEY_DESCRIPTION } from './limits.ts';
+import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION } from './limits.ts';
 
 const CredentialType = builder.objectRef<Credential>('Credential').implement({
   description: 'A model key, without the key.',
@@ -124,7 +124,7 @@ const CreateCredentialPayload = payloadOf(
 const UpdateCredentialPayload = payloadOf(
   'UpdateCredentialPayload',
   'The credential is as asked.',
-  'True when nothing differed; a given key always counts as new.',
+  'True when nothing differed, or when it had been done before with the same idempotency key; a given key counts as new otherwise.',
 );
 const DeleteCredentialPayload = builder
   .objectRef<{ id: string; replayed: boolean }>('DeleteCredentialPayload')
@@ -165,21 +165,17 @@ builder.mutationFields((t) => ({
     description: 'Replaces the key, renames it, or makes it the default.',
     args: {
       input: t.arg({ type: UpdateCredentialInput, required: true, description: 'What to change.' }),
-      idempotencyKey: t.arg.string({ description: 'Not needed: the same change again comes to the same.' }),
+      idempotencyKey: t.arg.string({ description: CHANGE_KEY_DESCRIPTION }),
     },
-    errors: { types: [InvalidInput, Forbidden, CredentialNotFound] },
-    resolve: async (_root, { input, idempotencyKey }, context) => {
+    errors: { types: [InvalidInput, Forbidden, CredentialNotFound, IdempotencyConflict] },
+    resolve: (_root, { input, idempotencyKey }, context) => {
       permit(context, 'manage');
-      parseKey('idempotencyKey', idempotencyKey ?? undefined);
-      const id = parseId('credential', input.id, 'id');
-      const before = await context.credentials.get(id);
-      const credential = await context.credentials.update(id, {
+      return context.credentials.update(parseId('credential', input.id, 'id'), {
         key: input.key ? new Sealed(input.key) : undefined,
         name: input.name ?? undefined,
         isDefault: input.isDefault ?? undefined,
+        idempotencyKey: idempotencyKey ?? undefined,
       });
-      const same = before.name === credential.name && before.isDefault === credential.isDefault;
-      return { credential, replayed: same && !input.key };
     },
   }),
   deleteCredential: t.field({

@@ -55,3 +55,7 @@ export function limitsOf(given: GivenLimits | null | undefined): Limits | undefi
 /** The argument that every mutation takes. */
 export const KEY_DESCRIPTION =
   'Your own name for this request (1 to 255 characters): sent again, it is done once and answers `replayed: true`.';
+
+/** Of the mutations that change a thing in place. */
+export const CHANGE_KEY_DESCRIPTION =
+  'Your own name for this request (1 to 255 characters): sent again, it answers `replayed: true` and does not undo what was changed since.';

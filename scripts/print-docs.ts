@@ -1,4 +1,4 @@
-/** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models}.md, and a table of rehearsal.md. */
+/** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models,promises}.md, and a table of rehearsal.md. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import { MODELS } from '../src/models/model-table.ts';
@@ -7,6 +7,7 @@ import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
 import { REQUEST_RULES } from '../src/rehearsal/rules/table.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
 import { SESSION_STATUSES } from '../src/sessions/session.ts';
+import { promises } from './promises.ts';
 
 /** Page name -> text. */
 export function printedDocs(): Readonly<Record<string, string>> {
@@ -17,7 +18,21 @@ export function printedDocs(): Readonly<Record<string, string>> {
     'limits.md': limits(),
     'models.md': models(),
     'rehearsal.md': rehearsal(),
+    'promises.md': printedPromises(),
   };
+}
+
+function printedPromises(): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|');
+  const rows = promises().map(
+    ({ id, text, file, provedBy }) =>
+      `| ${id} | ${cell(text)} | ${file} | ${provedBy.map((name) => name.replace(/^test\//, '')).join(', ')} |`,
+  );
+  return page(
+    'Promises',
+    'What the code promises, from the headers of the files that keep it (`scripts/promises.ts`). The last column names the tests, under `test/`, that fail when it is broken.',
+    ['| id | promise | kept in | proved by |', '|---|---|---|---|', ...rows],
+  );
 }
 
 function configuration(): string {

@@ -1,5 +1,7 @@
 /**
  * Who may come in: API keys (only their hashes rest), client tokens for browsers, unit tokens for brains.
+ *
+ * ACCESS-1 An API key is looked up each time: one that was replaced, by whichever server, opens nothing from then on.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
@@ -27,7 +29,7 @@ const KEY_CHARS_SAFE = 16;
 const GIVEN_KEY = new RegExp(`^[\\x21-\\x7e]{${KEY_CHARS_MIN},${KEY_CHARS_MAX}}$`);
 /** What a given root key must be, in words. */
 export const GIVEN_KEY_EXPECTED = `${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} printable ASCII characters without spaces, ${KEY_CHARS_SAFE} or more so that nobody can guess it, not starting with hct_ or hut_`;
-/** Keys and tokens that were checked, so that a request of a known caller costs a look-up; one per running brain is usual. */
+/** Tokens that were checked: what they say is signed and does not change. One per running brain is usual. */
 const KNOWN_MAX = 4_096;
 
 export interface ClientToken {
@@ -52,7 +54,7 @@ export class Access {
   /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated. */
   async authenticate(bearer: string | undefined): Promise<Principal> {
     if (bearer === undefined || bearer === '') throw new Unauthenticated();
-    const principal = this.#known.get(bearer) ?? (await this.#look(bearer));
+    const principal = await this.#look(bearer);
     if (principal === undefined || hasExpired(principal, this.#clock.now())) {
       throw new Unauthenticated('This key or token is not known here, or has expired.');
     }
@@ -68,7 +70,6 @@ export class Access {
     if (given !== undefined) {
       if (!isRootKey(given)) throw new InvalidInput('HOLDFAST_ROOT_KEY', `expected ${GIVEN_KEY_EXPECTED}.`);
       await this.#keys.replace(this.#keyOf(ROOT, given));
-      this.#known.clear(); // the key before it may have been checked already
       return undefined;
     }
     if ((await this.#keys.count()) > 0) return undefined;
@@ -101,11 +102,11 @@ export class Access {
     return mintToken({ kind: 'unit', sessionId, epoch }, this.#signingKey);
   }
 
-  /** Checks a bearer that is not known yet, and keeps it when it is good. */
   async #look(bearer: string): Promise<Principal | undefined> {
-    const principal = isSignedToken(bearer)
-      ? verifyToken(bearer, this.#signingKey, this.#clock.now())
-      : await this.#keyHolder(bearer);
+    if (!isSignedToken(bearer)) return this.#keyHolder(bearer); // ACCESS-1
+    const known = this.#known.get(bearer);
+    if (known !== undefined) return known;
+    const principal = verifyToken(bearer, this.#signingKey, this.#clock.now());
     if (principal === undefined) return undefined;
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
     this.#known.set(bearer, principal);

@@ -5,6 +5,11 @@ import type { ModelAnswer, ModelMessage } from './model.ts';
 
 /** The rest is for the next answer and the results of its tools. */
 const COMPACT_AT_SHARE = 0.75;
+/**
+ * However small the conversation is: with so many events since the last compaction, reading them again would be what a wake waits for
+ * (docs/adr/0018). Two thousand short turns. A request has a bound of that kind, too: 100,000 messages (Messages API reference).
+ */
+export const COMPACT_AT_EVENTS = 20_000;
 /** What a compaction may send: the window less one summary, which services count with the request. */
 const COMPACTION_SHARE = 0.8;
 /** However long an answer may be, the conversation has this much of the window: else it would be condensed all the time. */

@@ -9,7 +9,7 @@
  *    had just been said, and has to know it when the user comes back to it.
  * CONVERSATION-3 An answer is in the conversation only once its model.completed is in the log. What was journalled of one that was cut
  *    (`aborted`) is in it when the turn ended there; when the call was made again and completed, it was said anew.
- * CONVERSATION-4 The model is offered the tools that the log says (model.started.tools), whatever this version has.
+ * CONVERSATION-4 The model is offered the tools that the log says (model.started.tools), whatever this version has (pinned-tools.ts).
  * CONVERSATION-5 What stands in the log before the first tools is of a version that told no news, left nothing out after a refusal, and
  *    asked no silent model to go on. It is read as that version did, so that what the service has cached is found.
  */
@@ -19,8 +19,10 @@ import { derivedId } from '../kernel/id.ts';
 import { fold } from '../sessions/fold.ts';
 import { newSession, type Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
+import type { WakePlace } from '../sessions/wake-place.ts';
 import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { purposeOf } from './call-id.ts';
+import { COMPACT_AT_EVENTS } from './compaction.ts';
 import { Inbox } from './inbox.ts';
 import { cutOff, type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
 import type { ModelFailureCode, ToolSpec } from './model.ts';
@@ -34,7 +36,7 @@ import {
   type TurnProgress,
 } from './progress.ts';
 import type { Repairs } from './repairs.ts';
-import { TOOLBOX_BEFORE_PINNING } from './toolbox-before-pinning.ts';
+import { PinnedTools } from './pinned-tools.ts';
 import { parsedEvent } from './parsed-event.ts';
 import { Transcript } from './transcript.ts';
 
@@ -45,7 +47,7 @@ const REFUSED = 'MODEL_REFUSED' satisfies ModelFailureCode;
 
 export class Conversation {
   readonly #transcript: Transcript;
-  readonly #inbox = new Inbox();
+  #inbox = new Inbox();
   #session: Session;
   #head = 0;
   #throughSeq = 0;
@@ -53,22 +55,15 @@ export class Conversation {
   /** Of the newest brain.started: this brain's. */
   #brainSeq = 0;
   readonly #draft = new AnswerDraft();
-  #tools: readonly ToolSpec[] | undefined;
-  #mayPin = true;
-  #saysTools = false;
+  readonly #pinned = new PinnedTools();
+  /** Of the last compaction. */
+  #compactedSeq = 0;
+  /** Of the turn.started before which only messages count (sessions/wake-place.ts). */
+  #beginsSeq = 0;
 
   constructor(assignment: Assignment) {
     this.#transcript = new Transcript(assignment.prompt);
-    // The fold looks at the state only; the origin holds what a brain knows of it.
-    this.#session = newSession({
-      id: assignment.sessionId,
-      createdAt: 0,
-      agentId: derivedId('agent', assignment.sessionId),
-      agentRevision: 1,
-      model: assignment.plan.name,
-      limits: assignment.limits,
-      requestHash: '',
-    });
+    this.#session = unread(assignment);
   }
 
   get session(): Session {
@@ -94,17 +89,17 @@ export class Conversation {
 
   /** CONVERSATION-4; undefined before the first model call. */
   get tools(): readonly ToolSpec[] | undefined {
-    return this.#tools;
+    return this.#pinned.specs;
   }
 
   /** CONVERSATION-5: whether a call has said its tools. */
   get saysTools(): boolean {
-    return this.#saysTools;
+    return this.#pinned.isSaid;
   }
 
   /** Whether the next call may offer other tools: nothing that it sends is bound to those of before. */
   get mayPin(): boolean {
-    return this.#mayPin;
+    return this.#pinned.mayPin;
   }
 
   /** Size of the context of the next call: as metered last, and an estimate of what has come since. */
@@ -115,6 +110,11 @@ export class Conversation {
   /** Whether there is anything that a compaction would make shorter. */
   get condensable(): boolean {
     return this.#transcript.condensable;
+  }
+
+  /** Whether so much has happened since the last compaction that the next wake would take long. */
+  get isLong(): boolean {
+    return this.#head - this.#compactedSeq >= COMPACT_AT_EVENTS;
   }
 
   /** The seq up to which a summary written now would stand for. */
@@ -132,6 +132,21 @@ export class Conversation {
     return open.map((call) => ({ ...call, inherited: call.seq < this.#brainSeq }));
   }
 
+  /**
+   * Goes on at `place` without what is before it. A compaction comes after it, which ends what was read so far; where none does, the
+   * model is told that something is missing, and the conversation is condensed at its next call (isLong).
+   */
+  begin({ after, turnSeq }: WakePlace, assignment: Assignment): void {
+    assert(after >= this.#head, 'a brain begins after what it has read');
+    this.#head = after;
+    this.#beginsSeq = turnSeq;
+    this.#session = unread(assignment);
+    this.#inbox = new Inbox();
+    this.#progress = NO_PROGRESS;
+    this.#draft.begin();
+    this.#transcript.skip();
+  }
+
   /** Events come dense and in order; one that was read before is passed over. */
   absorb(recorded: RecordedEvent): void {
     if (recorded.seq <= this.#head) return;
@@ -139,7 +154,7 @@ export class Conversation {
     this.#head = recorded.seq;
     const event = parsedEvent(recorded);
     this.#session = fold(this.#session, event) ?? this.#session; // a type of a later version folds to nothing
-    this.#apply(event);
+    if (event.seq >= this.#beginsSeq || event.type === 'user.message') this.#apply(event);
   }
 
   // oxlint-disable-next-line max-lines-per-function -- one case per event type: the switch is the table
@@ -169,7 +184,8 @@ export class Conversation {
       case 'conversation.compacted':
         this.#transcript.restart(event.body.summary, event.seq);
         this.#progress = { ...this.#progress, last: undefined };
-        this.#mayPin = true;
+        this.#pinned.compacted();
+        this.#compactedSeq = event.seq;
         return;
       case 'conversation.repaired': {
         this.#transcript.repairs.apply(event.body);
@@ -205,6 +221,7 @@ export class Conversation {
         this.#transcript.reverted(event.body);
         return;
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)
+      case 'turn.cancel_ignored':
       case 'error.runtime':
       case 'brain.lost':
       case 'session.archived':
@@ -221,7 +238,7 @@ export class Conversation {
   }
 
   #start(event: Extract<Event, { type: 'model.started' }>): void {
-    const { callId, inputToSeq, tools, model } = event.body;
+    const { callId, inputToSeq, model } = event.body;
     const { calls, last, onFallback } = this.#progress;
     const purpose = purposeOf(callId);
     this.#progress = {
@@ -233,17 +250,13 @@ export class Conversation {
       onFallback: onFallback || model !== undefined,
     };
     this.#draft.begin();
-    // The journal holds what a brain wrote; a session of a version that wrote none had these.
-    this.#tools = (tools as readonly ToolSpec[] | undefined) ?? this.#tools ?? TOOLBOX_BEFORE_PINNING;
-    this.#saysTools ||= tools !== undefined;
+    this.#pinned.started(purpose, event.body);
     if (purpose === 'compaction') return;
-    this.#mayPin = false;
     // What the model declined the fallback is asked once more; what the fallback declined stands.
     const isAskedAgain = model !== undefined && !onFallback;
-    if (last?.stopReason === 'refusal' && !isAskedAgain && this.#saysTools)
-      this.#transcript.retract('answer');
-    if (last !== undefined && (this.#saysTools || cutOff(last))) this.#transcript.note(continuationOf(last));
-    if (this.#saysTools) this.#transcript.tellNews();
+    if (last?.stopReason === 'refusal' && !isAskedAgain && this.saysTools) this.#transcript.retract('answer');
+    if (last !== undefined && (this.saysTools || cutOff(last))) this.#transcript.note(continuationOf(last));
+    if (this.saysTools) this.#transcript.tellNews();
     else this.#transcript.dropNews(); // CONVERSATION-5
     this.#transcript.say(this.#inbox.take(inputToSeq)); // CONVERSATION-2
     this.#throughSeq = event.seq;
@@ -254,7 +267,7 @@ export class Conversation {
     const { open } = this.#progress;
     const { cut } = this.#draft;
     if (open?.purpose === 'answer' && cut !== undefined) this.#transcript.cut(cut, outcome); // CONVERSATION-3
-    if (this.#saysTools) this.#retract(event, cut !== undefined);
+    if (this.saysTools) this.#retract(event, cut !== undefined);
     if (outcome === 'canceled') {
       this.#transcript.say(this.#inbox.take(Infinity));
       this.#transcript.canceled(); // CONVERSATION-2
@@ -300,4 +313,17 @@ export class Conversation {
     const open = this.#progress.open;
     return open?.callId === callId ? open : undefined;
   }
+}
+
+/** The fold looks at the state only; the origin holds what a brain knows of it. */
+function unread(assignment: Assignment): Session {
+  return newSession({
+    id: assignment.sessionId,
+    createdAt: 0,
+    agentId: derivedId('agent', assignment.sessionId),
+    agentRevision: 1,
+    model: assignment.plan.name,
+    limits: assignment.limits,
+    requestHash: '',
+  });
 }

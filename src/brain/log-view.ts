@@ -4,16 +4,17 @@
  */
 import type { Assignment, UnitEvents } from '../sessions/unit-wire.ts';
 import { Conversation } from './conversation.ts';
+import type { Unit } from './unit.ts';
 
 export class LogView {
   readonly conversation: Conversation;
   readonly #listeners = new Set<() => void>();
-  readonly #epoch: number;
+  readonly #assignment: Assignment;
   #caughtUp = false;
 
   constructor(assignment: Assignment) {
     this.conversation = new Conversation(assignment);
-    this.#epoch = assignment.epoch;
+    this.#assignment = assignment;
   }
 
   /** True once everything that was in the log when the brain came has been read. */
@@ -21,11 +22,25 @@ export class LogView {
     return this.#caughtUp;
   }
 
+  /** Reads the log from where the brain begins, and goes on as `unit.follow` does. */
+  async read(unit: Pick<Unit, 'read' | 'follow'>, signal: AbortSignal): Promise<void> {
+    const { wake } = this.#assignment;
+    const { conversation } = this;
+    if (wake !== undefined) {
+      const absorb = ({ events }: UnitEvents): void => {
+        for (const event of events) conversation.absorb(event);
+      };
+      if (wake.beginningTo > 0) await unit.read(0, wake.beginningTo, absorb, signal);
+      conversation.begin(wake, this.#assignment);
+    }
+    await unit.follow(conversation.head, (batch) => this.absorb(batch), signal);
+  }
+
   absorb(batch: UnitEvents): void {
     for (const event of batch.events) this.conversation.absorb(event);
     // Who reads the log for us may be behind and not know it: our own lease is in it, and was before we came.
     const { head, session } = this.conversation;
-    if (head >= batch.head && session.epoch >= this.#epoch) this.#caughtUp = true;
+    if (head >= batch.head && session.epoch >= this.#assignment.epoch) this.#caughtUp = true;
     for (const listener of [...this.#listeners]) listener();
   }
 

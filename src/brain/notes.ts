@@ -11,6 +11,8 @@ export const RETRACTED =
 /** In place of a summary that is declined again and again. */
 export const SUMMARY_RETRACTED =
   'What was said before this point was left out: the model service declined to read it. Ask the user for what you need.';
+/** Of a log without a compaction, longer than what is read of it. */
+export const SKIPPED = '[A part of the conversation was left out here: it is too long.]';
 export const WITHHELD = '[Left out: the model service declined to read this result.]';
 export const UNSENDABLE = '[What stood here cannot be sent to the model any more.]';
 

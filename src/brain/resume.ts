@@ -17,7 +17,8 @@
  *   the request was too long, also after a compaction        give up: error.model
  *   too many model calls                                     finish: max_turns
  *   the context is nearly full, or it overflowed, or the     start a call that compacts
- *   service refuses something in it, also after a repair
+ *   service refuses something in it, also after a repair,
+ *   or very much has happened since the last compaction
  *   a message joined that the model has not seen             start a model call
  *   no answer in this turn yet, or none since compacting     start a model call
  *   the last answer asked the user                           finish: needs_input
@@ -187,7 +188,8 @@ function goesOn(last: AnswerItem): boolean {
 function startCall(conversation: Conversation, turn: Turn, room: Room): Step {
   const { calls, last, onFallback } = conversation.progress;
   if (calls >= TURN_MODEL_CALLS_MAX) return { kind: 'finish', turn, outcome: 'max_turns' };
-  const full = conversation.condensable && conversation.contextTokens >= room.compactAt;
+  const isFull = conversation.contextTokens >= room.compactAt || conversation.isLong;
+  const full = conversation.condensable && isFull;
   const compacts = full || overflowed(last) || last?.stopReason === REQUEST_REFUSED;
   const purpose: Purpose = compacts ? 'compaction' : 'answer';
   const another = onFallback || last?.stopReason === 'refusal';
@@ -201,11 +203,12 @@ function startCall(conversation: Conversation, turn: Turn, room: Room): Step {
   };
 }
 
-/** Tools are said once, and again only after a compaction, when nothing that is sent is bound to those of before. */
+/**
+ * Tools are said once, and again after each compaction: nothing that is sent then is bound to those of before, and whoever begins
+ * to read there finds them (sessions/wake-place.ts, WAKE-1).
+ */
 function newTools(conversation: Conversation): readonly ToolSpec[] | undefined {
-  const { tools, mayPin } = conversation;
-  const changes = mayPin && JSON.stringify(tools) !== JSON.stringify(TOOLBOX);
-  return changes ? TOOLBOX : firstTools(conversation);
+  return conversation.mayPin ? TOOLBOX : firstTools(conversation);
 }
 
 /** The session goes on with the tools that it had, also where no call has said them. */

@@ -9,7 +9,7 @@ import { purposeOf } from './call-id.ts';
 import { ContextSize } from './context-size.ts';
 import type { Heard } from './inbox.ts';
 import { type AnswerItem, type Item, keptBlocks } from './item.ts';
-import { CANCELED, cutNoteOf, revertedNews, sleptNews, SUMMARY_RETRACTED } from './notes.ts';
+import { CANCELED, cutNoteOf, revertedNews, SKIPPED, sleptNews, SUMMARY_RETRACTED } from './notes.ts';
 import type { ToolEnd } from './progress.ts';
 import { Repairs } from './repairs.ts';
 
@@ -139,6 +139,14 @@ export class Transcript {
     const news = this.#items.slice(from, at).filter(({ kind }) => kind === 'news');
     const until = by === 'answer' ? at + 1 : at;
     if (until > from) this.#items.splice(from, until - from, { kind: 'retracted' }, ...news);
+  }
+
+  /** What comes next in the log is not read: only that something is missing is known of it. */
+  skip(): void {
+    this.#news = [];
+    this.#usedTools = false;
+    this.#refusals = 0;
+    this.note(SKIPPED);
   }
 
   /** The conversation was replaced by `summary`. */

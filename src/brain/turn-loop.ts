@@ -49,7 +49,7 @@ export async function runBrain(
     if (!all.aborted) failed ??= { error };
     stop.abort();
   };
-  const following = ports.unit.follow(0, (batch) => view.absorb(batch), all).catch(fail);
+  const following = view.read(ports.unit, all).catch(fail);
   await new TurnLoop(ports, assignment, view, options).run(all).catch(fail);
   stop.abort();
   await following;

@@ -30,8 +30,8 @@ export function unitDoor(
   token: string,
   patienceMs = PATIENCE_MS,
 ): Unit {
-  const { http, clock, chance } = ports;
-  const backoff = (): Backoff => new Backoff({ ...BACKOFF, random: chance?.random });
+  const { http } = ports;
+  const patiently = doorPatience(ports, patienceMs);
   const headers = { authorization: `Bearer ${token}` };
 
   const once = async (request: HttpRequest): Promise<HttpResponse> => {
@@ -40,12 +40,31 @@ export function unitDoor(
     return response;
   };
   const ask = async (request: HttpRequest): Promise<string> =>
-    patiently(clock, backoff(), patienceMs, request.signal, async () =>
-      textOf(await once(request), LINE_BYTES_MAX),
-    );
+    patiently(request.signal, async () => textOf(await once(request), LINE_BYTES_MAX));
   const post = (path: string, body: unknown, signal: AbortSignal): Promise<string> =>
     ask({ method: 'POST', path, body: JSON.stringify(body), signal });
   const tool = (callId: string): string => `/unit/tools/${encodeURIComponent(callId)}`;
+
+  const events = async (
+    after: number,
+    to: number,
+    receive: (batch: UnitEvents) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    let read = after;
+    const bound = to === Infinity ? '' : `&to=${to}`;
+    await patiently(signal, async (progressed) => {
+      if (read >= to) return;
+      const response = await once({ method: 'GET', path: `/unit/events?after=${read}${bound}`, signal });
+      for await (const line of linesOf(response.body)) {
+        const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
+        receive(batch);
+        read = batch.events.at(-1)?.seq ?? read;
+        progressed();
+      }
+      if (read < to) throw new DoorFailure('The event stream ended.');
+    });
+  };
 
   return {
     async assignment(signal) {
@@ -53,19 +72,8 @@ export function unitDoor(
       return JSON.parse(text) as Assignment; // the control plane is trusted
     },
 
-    async follow(after, receive, signal) {
-      let read = after;
-      await patiently(clock, backoff(), patienceMs, signal, async (progressed) => {
-        const response = await once({ method: 'GET', path: `/unit/events?after=${read}`, signal });
-        for await (const line of linesOf(response.body)) {
-          const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
-          receive(batch);
-          read = batch.events.at(-1)?.seq ?? read;
-          progressed();
-        }
-        throw new DoorFailure('The event stream ended.');
-      });
-    },
+    follow: (after, receive, signal) => events(after, Infinity, receive, signal),
+    read: (after, to, receive, signal) => events(after, to, receive, signal),
 
     async append(request, signal) {
       return JSON.parse(await post('/unit/append', request, signal)) as UnitAppended; // the control plane is trusted
@@ -91,27 +99,33 @@ export function unitDoor(
   };
 }
 
-/** Repeats `work` while it fails to reach the door; returns what it returns, or undefined work when `signal` aborts. */
-async function patiently<T>(
-  clock: Clock,
-  backoff: Backoff,
-  patienceMs: number,
+/** Repeats work while the door cannot be reached or fails, and throws what else it throws, or UnitUnreachable in the end. */
+export type DoorPatience = <T>(
   signal: AbortSignal,
+  /** `progressed`: this attempt has got somewhere. */
   work: (progressed: () => void) => Promise<T>,
-): Promise<T> {
-  let failingSince = clock.now();
-  for (;;) {
-    const startedAt = clock.now();
-    try {
-      return await work(() => backoff.reset());
-    } catch (error) {
-      if (signal.aborted || error instanceof UnitRefusal || !isOutage(error)) throw error;
-      const now = clock.now();
-      if (now - startedAt > HELD_MS) failingSince = now;
-      if (now - failingSince > patienceMs) throw new UnitUnreachable(error);
-      await clock.sleep(backoff.nextMs(0), signal);
+) => Promise<T>;
+
+export function doorPatience(
+  { clock, chance }: { readonly clock: Clock; readonly chance?: Chance | undefined },
+  patienceMs = PATIENCE_MS,
+): DoorPatience {
+  return async (signal, work) => {
+    const backoff = new Backoff({ ...BACKOFF, random: chance?.random });
+    let failingSince = clock.monotonicNow();
+    for (;;) {
+      const startedAt = clock.monotonicNow();
+      try {
+        return await work(() => backoff.reset());
+      } catch (error) {
+        if (signal.aborted || error instanceof UnitRefusal || !isOutage(error)) throw error;
+        const now = clock.monotonicNow();
+        if (now - startedAt > HELD_MS) failingSince = now;
+        if (now - failingSince > patienceMs) throw new UnitUnreachable(error);
+        await clock.sleep(backoff.nextMs(0), signal);
+      }
     }
-  }
+  };
 }
 
 function isOutage(error: unknown): boolean {
@@ -129,7 +143,7 @@ export async function refusalOf(response: HttpResponse): Promise<UnitRefusal | D
 }
 
 /** `{ error: { code, message } }`, or undefined when the text is something else. */
-export function parseRefusal(text: string): UnitRefusal | undefined {
+function parseRefusal(text: string): UnitRefusal | undefined {
   try {
     const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } }; // checked on the next line
     if (typeof error?.code !== 'string') return undefined;

@@ -19,6 +19,8 @@ export interface Unit {
    * when `signal` aborts; otherwise rejects with UnitRefusal, UnitUnreachable or UnitWireBroken.
    */
   follow(after: number, receive: (batch: UnitEvents) => void, signal: AbortSignal): Promise<void>;
+  /** Calls `receive` with the events after `after` and up to `to`, which are in the log, once and in order. Rejects as `follow` does. */
+  read(after: number, to: number, receive: (batch: UnitEvents) => void, signal: AbortSignal): Promise<void>;
   append(request: UnitAppend, signal: AbortSignal): Promise<UnitAppended>;
   /** Ephemeral; the caller ignores failures. */
   postDelta(delta: UnitDelta, signal: AbortSignal): Promise<void>;

@@ -62,6 +62,12 @@ export const EVENTS = {
     description: 'Somebody asked to stop the running turn; turn.completed follows with the outcome canceled.',
     body: {},
   },
+  'turn.cancel_ignored': {
+    level: 'internal',
+    description:
+      'Somebody asked to stop a turn, with an idempotency key, when none was running or it was ending already: nothing was done, and the same key cancels no later turn.',
+    body: {},
+  },
   'turn.completed': {
     level: 'user',
     description: 'The turn is over: the one reliable done signal.',
@@ -81,7 +87,7 @@ export const EVENTS = {
       inputToSeq: count('Seq of the last message that the model sees in this call.'),
       tools: optional(
         json(
-          'The tools that the model is offered from this call on, as name, description and schema: set at the first call of a session, or the first that a version makes which journals them, and after a compaction where they have changed.',
+          'The tools that the model is offered from this call on, as name, description and schema: set at the first call of a session, or the first that a version makes which journals them, and at the first after each compaction.',
         ),
       ),
       model: optional(

@@ -1,6 +1,8 @@
 /**
  * Idempotency: the hash that tells a repeated request from a different one under the same key, and the key's form.
- * Objects are hashed with sorted keys, so that the order of fields does not matter.
+ * Objects are hashed with sorted keys, so that the order of fields does not matter, and without those that are undefined: a field
+ * that a later version adds does not change the hash of a request that does not set it. So a request is an object of
+ * named fields, each undefined where it has its default.
  */
 import { createHash } from 'node:crypto';
 import { InvalidInput } from './fault.ts';

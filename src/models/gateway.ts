@@ -19,7 +19,7 @@ import { type ProviderEntry, providerEntry } from '../secrets/provider-table.ts'
 import { KeyScrubber } from './key-scrubber.ts';
 import { pass } from './pass.ts';
 import { Upstream, UpstreamFailure } from './upstream.ts';
-import { GatewayRefusal, sendRefusal } from './refusal.ts';
+import { GatewayRefusal, sendDoorRefusal, sendRefusal } from './refusal.ts';
 import type { Metered } from './usage-reader.ts';
 
 export interface GatewayPorts {
@@ -146,15 +146,15 @@ export class Gateway {
       sendRefusal(response, error);
     } else if (error instanceof Outage) {
       this.#ports.logger.warn('the store does not answer', { sessionId, callId, error });
-      sendRefusal(response, new GatewayRefusal(503, 'api_error', error.message)); // the brain tries again
+      sendDoorRefusal(response, 503, error); // the brain tries again
     } else if (error instanceof Fault) {
-      sendRefusal(response, new GatewayRefusal(400, 'invalid_request_error', error.message));
+      sendDoorRefusal(response, 409, error);
     } else if (error instanceof UpstreamFailure) {
       this.#ports.logger.warn('model service unreachable', { sessionId, callId, error });
       sendRefusal(response, new GatewayRefusal(error.status, error.type, error.message));
     } else {
       this.#ports.logger.error('gateway failed', { sessionId, callId, error });
-      sendRefusal(response, new GatewayRefusal(500, 'api_error', 'The gateway failed.'));
+      sendDoorRefusal(response, 500, { code: 'INTERNAL', message: 'The gateway failed.' });
     }
   }
 }

@@ -1,6 +1,6 @@
 /** What the gateway itself refuses, in the form that the model service uses, so that any client of it understands. */
 import type { ServerResponse } from 'node:http';
-import { REFUSAL_HEADER } from '../sessions/unit-wire.ts';
+import { DOOR_REFUSAL, GATEWAY_REFUSAL, REFUSAL_HEADER } from '../sessions/unit-wire.ts';
 
 export class GatewayRefusal extends Error {
   readonly status: number;
@@ -19,9 +19,24 @@ export function sendRefusal(response: ServerResponse, { status, type, message }:
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    [REFUSAL_HEADER]: '1',
+    [REFUSAL_HEADER]: GATEWAY_REFUSAL, // WIRE-1
     'x-should-retry': status >= 500 ? 'true' : 'false',
     ...(status === 413 ? { connection: 'close' } : {}), // the rest of the body is not read
+  });
+  response.end(body);
+}
+
+/** What is neither the service's fault nor the request's: as the unit door says it for all else that a brain asks. */
+export function sendDoorRefusal(
+  response: ServerResponse,
+  status: number,
+  { code, message }: { readonly code: string; readonly message: string },
+): void {
+  const body = JSON.stringify({ error: { code, message } });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    [REFUSAL_HEADER]: DOOR_REFUSAL, // WIRE-1
   });
   response.end(body);
 }

@@ -8,6 +8,7 @@ import { Checkpoints } from '../platform/local/workspace/checkpoints.ts';
 import { chooseIsolation } from '../platform/local/isolation/isolation.ts';
 import { LocalLauncher } from '../platform/local/launcher/launcher.ts';
 import { WorkspaceStore } from '../platform/host/workspace/workspace-store.ts';
+import { launchMark } from '../platform/local/isolation/orphans.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import type { Launcher } from '../supervisor/launcher.ts';
 import { logPlaceOf } from '../supervisor/log-place.ts';
@@ -24,10 +25,12 @@ export interface ChosenLauncher {
 export async function createLauncher(
   config: Config,
   {
+    owner,
     archive,
     store,
     ...ports
   }: {
+    owner: string;
     unitSocket: string;
     archive: WorkspaceArchive | undefined;
     store: SessionStore;
@@ -36,7 +39,7 @@ export async function createLauncher(
   },
 ): Promise<ChosenLauncher> {
   const { searchPath, dataFolder } = config;
-  const isolation = await chooseIsolation(config.isolation, searchPath);
+  const isolation = await chooseIsolation(config.isolation, launchMark(owner), searchPath);
   if (isolation.kind === 'none') {
     ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
   }

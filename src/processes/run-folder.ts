@@ -11,6 +11,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { LEASE_TTL_MS } from '../kernel/limit.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
+import { endOrphans } from '../platform/local/isolation/orphans.ts';
 import type { Owners } from '../supervisor/owners.ts';
 import { StartRefused } from './start-refused.ts';
 
@@ -80,6 +81,7 @@ async function sweep(
       logger.info('another server was here: waiting until it is known to be dead', { owner: name });
     await clock.sleep(LOOK_MS);
   }
+  await endOrphans(name, { clock, logger }); // ORPHAN-2: what still runs of it must not work on files of sessions that go on
   await owners.retire(name);
   await remove(folder);
 }

@@ -37,6 +37,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock, logger }, scope);
   const archive = shared?.archiveFor(owner, owners);
   const { launcher, services } = await createLauncher(config, {
+    owner,
     unitSocket,
     archive,
     store: parts.store,

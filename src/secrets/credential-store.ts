@@ -1,4 +1,5 @@
 /** The port for credentials as records; the key itself is in the SecretStore. Contract: test/contracts/credential-store.ts. */
+import type { AnsweredRequest } from '../kernel/answered-requests.ts';
 import type { CredentialId } from '../kernel/id.ts';
 import type { Provider } from './provider-table.ts';
 
@@ -19,10 +20,15 @@ export interface Credential {
   readonly secret: string;
   /** The agent, by its name, whose inline key it is; only such a key is replaced with that agent. */
   readonly agent?: string | undefined;
+  /** The later requests with an idempotency key, the newest last. */
+  readonly requests?: readonly AnsweredRequest[] | undefined;
 }
 
 export interface CredentialStore {
-  /** Creates it; when the id is taken, writes nothing and answers that one. A new default ends the old one. */
+  /**
+   * Creates it; when the id is taken, also by one that was deleted since, writes nothing and answers that one. A new default ends
+   * the old one.
+   */
   create(credential: Credential): Promise<{ readonly created: boolean; readonly credential: Credential }>;
   /**
    * Replaces it by what `change`, a pure function, makes of it as it is at that moment; a new default ends the old one.
@@ -39,6 +45,8 @@ export interface CredentialStore {
     readonly limit: number;
     readonly before?: { readonly createdAt: number; readonly id: CredentialId } | undefined;
   }): Promise<readonly Credential[]>;
-  /** What was deleted; undefined when there was none. */
+  /** The one that has this id or had it until it was deleted, as it was then but for being the default. */
+  made(id: CredentialId): Promise<Credential | undefined>;
+  /** What was deleted; undefined when there was none. Its record stays for `made` and `create`; nothing else sees it. */
   delete(id: CredentialId): Promise<Credential | undefined>;
 }

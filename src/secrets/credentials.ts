@@ -2,7 +2,8 @@
  * Credentials: model keys brought by the user. The record says which key it is; the key itself is sealed in the
  * secret store and is opened only by the model gateway, at the moment of a call.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type CredentialId, derivedId, newId } from '../kernel/id.ts';
@@ -34,6 +35,7 @@ export interface CredentialChange {
   readonly key?: Sealed | undefined;
   readonly name?: string | undefined;
   readonly isDefault?: boolean | undefined;
+  readonly idempotencyKey?: string | undefined;
 }
 
 export class Credentials {
@@ -49,14 +51,14 @@ export class Credentials {
 
   /** Throws InvalidInput, IdempotencyConflict, with nothing stored. The key is durable before the record is. */
   async create(request: NewCredential): Promise<{ credential: Credential; replayed: boolean }> {
+    const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
+    const id = idempotencyKey === undefined ? newId('credential') : derivedId('credential', idempotencyKey);
+    const before = idempotencyKey === undefined ? undefined : await this.#store.made(id);
+    if (before !== undefined) return replay(before, request); // REPLAY-1, also of one that is gone
     const provider = parseProvider(request.provider);
     const key = parseModelKey(request.key);
     const name = request.name === undefined ? undefined : parseName('name', request.name, NAME_CHARS_MAX);
-    const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
-    const id = idempotencyKey === undefined ? newId('credential') : derivedId('credential', idempotencyKey);
-    const hash = requestHash([provider, key, name, request.isDefault]);
-    const known = await this.#store.get(id);
-    if (known !== undefined) return replay(known, hash, idempotencyKey);
+    const hash = creationHash(request);
     const now = this.#clock.now();
     const { agent } = request;
     const isFirst = agent === undefined && (await this.#store.defaultOf(provider)) === undefined;
@@ -65,20 +67,35 @@ export class Credentials {
     const { created, credential } = await this.#sealed(id, key, (secret) =>
       this.#store.create({ ...made, secret, createdAt: now, rotatedAt: now }),
     );
-    return created ? { credential, replayed: false } : replay(credential, hash, idempotencyKey);
+    return created ? { credential, replayed: false } : replay(credential, request);
   }
 
-  /** A new key value reaches running sessions at their next model call. Throws CredentialNotFound, InvalidInput. */
-  async update(id: CredentialId, change: CredentialChange): Promise<Credential> {
+  /**
+   * A new key value reaches running sessions at their next model call. `replayed` when nothing differs, or when it was done before
+   * with the same idempotency key; a given key counts as new otherwise. Throws CredentialNotFound, InvalidInput, IdempotencyConflict.
+   */
+  async update(
+    id: CredentialId,
+    change: CredentialChange,
+  ): Promise<{ credential: Credential; replayed: boolean }> {
+    const idempotencyKey = parseKey('idempotencyKey', change.idempotencyKey);
+    const hash = changeHash(change);
+    const there = idempotencyKey === undefined ? undefined : await this.#store.made(id);
+    if (there !== undefined && wasAnswered(there, idempotencyKey, hash))
+      return { credential: there, replayed: true }; // REPLAY-1, also of one that is gone
     const key = change.key === undefined ? undefined : parseModelKey(change.key);
     const name = change.name === undefined ? undefined : parseName('name', change.name, NAME_CHARS_MAX);
+    let isReplay = false;
     const apply = (rotated: Partial<Credential>) =>
       this.#store.update(id, (credential) => {
+        isReplay = wasAnswered(credential, idempotencyKey, hash);
+        if (isReplay) return credential;
         if (change.isDefault === false && credential.isDefault) {
           throw new InvalidInput('isDefault', 'make another credential the default instead.');
         }
         const isDefault = credential.isDefault || change.isDefault === true;
-        return { ...credential, name: name ?? credential.name, isDefault, ...rotated };
+        const requests = remembered(credential.requests, idempotencyKey, hash);
+        return { ...credential, name: name ?? credential.name, isDefault, ...rotated, requests };
       });
     const rotatedAt = this.#clock.now();
     const outcome =
@@ -88,7 +105,8 @@ export class Credentials {
     if (outcome === undefined) throw new CredentialNotFound(id);
     const { before, after } = outcome;
     if (before.secret !== after.secret) await this.#secrets.delete(before.secret);
-    return after;
+    const isSame = before.name === after.name && before.isDefault === after.isDefault;
+    return { credential: after, replayed: isReplay || (isSame && key === undefined) };
   }
 
   /** The record goes first: a key without a record is of no use to anyone. Throws CredentialNotFound. */
@@ -116,6 +134,12 @@ export class Credentials {
     return this.#store.list(page);
   }
 
+  /** Whether that is its key. */
+  async holds(id: CredentialId, key: Sealed): Promise<boolean> {
+    const own = await this.open(id);
+    return own !== undefined && isSameText(own.open(), key.open().trim());
+  }
+
   /** The key itself: for the model gateway only. Undefined when the credential was deleted. */
   async open(id: CredentialId): Promise<Sealed | undefined> {
     let credential = await this.#store.get(id);
@@ -141,6 +165,12 @@ export class Credentials {
   }
 }
 
+/** Takes as long whatever the texts are: their hashes are compared. */
+function isSameText(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => createHash('sha256').update(text).digest());
+  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
+}
+
 export function parseProvider(text: string): Provider {
   if (!isProvider(text)) throw new InvalidInput('provider', `expected one of ${providers().join(', ')}.`);
   return text;
@@ -158,7 +188,34 @@ export function parseModelKey(sealed: Sealed): string {
   return key;
 }
 
-function replay(credential: Credential, hash: string, idempotencyKey: string | undefined) {
-  if (credential.requestHash !== hash) throw new IdempotencyConflict(idempotencyKey ?? credential.id);
+/** The credential that the same request made. Throws IdempotencyConflict when it was another request. */
+function replay(credential: Credential, request: NewCredential) {
+  const isSame = [creationHash(request), hashOfList(request)].includes(credential.requestHash);
+  if (!isSame) throw new IdempotencyConflict(request.idempotencyKey ?? credential.id);
   return { credential, replayed: true };
+}
+
+/** Throws IdempotencyConflict when the idempotency key came with another change. */
+function wasAnswered(credential: Credential, idempotencyKey: string | undefined, hash: string): boolean {
+  const before = answeredWith(credential.requests, idempotencyKey);
+  if (before !== undefined && before.hash !== hash) throw new IdempotencyConflict(idempotencyKey ?? '');
+  return before !== undefined;
+}
+
+function creationHash({ provider, key, name, isDefault = false }: NewCredential): string {
+  return requestHash({
+    provider,
+    key: key.open().trim(),
+    name,
+    isDefault: isDefault ? isDefault : undefined,
+  });
+}
+
+/** Of versions that hashed the fields by their places. */
+function hashOfList({ provider, key, name, isDefault }: NewCredential): string {
+  return requestHash([provider, key.open().trim(), name, isDefault]);
+}
+
+function changeHash({ key, name, isDefault }: CredentialChange): string {
+  return requestHash({ key: key?.open().trim(), name, isDefault });
 }

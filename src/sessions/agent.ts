@@ -2,6 +2,7 @@
  * An agent: a named definition that sessions are started from. Prompt, model and how the model is called make a
  * revision; a session pins the revision it was started with.
  */
+import type { AnsweredRequest } from '../kernel/answered-requests.ts';
 import type { AgentId, CredentialId } from '../kernel/id.ts';
 import type { ModelSettings } from './model-plan.ts';
 import type { Limits } from './session.ts';
@@ -36,4 +37,6 @@ export interface Agent {
   readonly updatedAt: number;
   /** Hash of the request that created it, to tell a replay from a conflict. */
   readonly requestHash: string;
+  /** The later requests with an idempotency key, the newest last. */
+  readonly requests?: readonly AnsweredRequest[] | undefined;
 }

@@ -1,48 +1,35 @@
 /** Agents: define one, change it (a new prompt, model or setting makes a revision), find it by id or name. */
+import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type AgentId, type CredentialId, derivedId, isId, newId } from '../kernel/id.ts';
-import { NAME_CHARS_MAX, PROMPT_BYTES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
-import { parseChoice, parseCount, parseName, parseText } from '../kernel/parse.ts';
+import { NAME_CHARS_MAX, PROMPT_BYTES_MAX } from '../kernel/limit.ts';
+import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import type { Credential } from '../secrets/credential-store.ts';
 import { type Credentials, parseModelKey } from '../secrets/credentials.ts';
-import { type Agent, type AgentRevision, RUNTIMES, type Runtime } from './agent.ts';
+import type { Agent, AgentRevision } from './agent.ts';
+import {
+  type AgentChange,
+  changeHash,
+  checkKeyOrCredential,
+  creationHash,
+  type Definition,
+  isDefinedAs,
+  isSameCreation,
+  type NewAgent,
+  parseDefinition,
+  parseLimits,
+  someOf,
+} from './agent-request.ts';
 import type { AgentStore } from './agent-store.ts';
 import { AgentNameTaken, AgentNotFound } from './faults.ts';
 import { parseModel } from './model-name.ts';
-import type { ModelSettings } from './model-plan.ts';
-import { type GivenSettings, settingsAfter } from './model-settings.ts';
-import type { Limits } from './session.ts';
+import { settingsAfter } from './model-settings.ts';
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]*$/;
 /** Two writers who keep colliding on one agent are told to try again, rather than wait for ever. */
 const UPDATE_ATTEMPTS_MAX = 5;
-
-export interface NewAgent {
-  readonly name: string;
-  readonly model: string;
-  readonly prompt: string;
-  readonly settings?: GivenSettings | undefined;
-  readonly runtime?: string | undefined;
-  readonly limits?: Limits | undefined;
-  /** A model key inline: stored as a credential of its own, never the provider's default. Not together with `credentialId`. */
-  readonly key?: Sealed | undefined;
-  readonly credentialId?: CredentialId | undefined;
-  readonly idempotencyKey?: string | undefined;
-}
-
-export interface AgentChange {
-  readonly model?: string | undefined;
-  readonly prompt?: string | undefined;
-  readonly settings?: GivenSettings | undefined;
-  readonly limits?: Limits | undefined;
-  /** Replaces the key of the credential that was made for this agent alone, or makes one. */
-  readonly key?: Sealed | undefined;
-  /** null: the provider's default again. */
-  readonly credentialId?: CredentialId | null | undefined;
-}
 
 export class Agents {
   readonly #store: AgentStore;
@@ -56,40 +43,29 @@ export class Agents {
   }
 
   /**
-   * The name doubles as idempotency key: the same definition again is a replay, another one is AgentNameTaken.
+   * Answers the agent that the same idempotency key made, or else the one of this name if it is as defined here (`replayed`).
    * Throws InvalidInput, AgentNameTaken, IdempotencyConflict, CredentialNotFound.
    */
   async create(request: NewAgent): Promise<{ agent: Agent; replayed: boolean }> {
-    const name = parseName('name', request.name, NAME_CHARS_MAX);
-    if (!NAME.test(name)) throw new InvalidInput('name', 'expected letters, digits, spaces and . _ -');
-    const runtime = parseRuntime(request.runtime);
-    const prompt = parseText('prompt', request.prompt, PROMPT_BYTES_MAX);
-    const { provider } = parseModel(request.model);
-    const settings = someOf(settingsAfter({}, request.settings ?? {}, request.model));
-    const limits = parseLimits(request.limits);
-    const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
-    if (request.key !== undefined && request.credentialId !== undefined) {
-      throw new InvalidInput('key', 'give either key or credentialId, not both.');
-    }
     const { key, credentialId } = request;
-    const asked = [name, runtime, request.prompt, request.model, limits, key?.open(), credentialId];
-    const hash = requestHash(settings === undefined ? asked : [...asked, settings]); // agents of before there were settings have this one
-    const known = await this.#store.byName(name);
-    if (known !== undefined) return replay(known, hash);
+    const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
+    const before = await this.#createdBefore(request, idempotencyKey);
+    if (before !== undefined) return { agent: before, replayed: true }; // REPLAY-1
+    const definition = parseDefinition(request);
+    const { name, runtime, limits, prompt, model, settings } = definition;
+    const hash = creationHash(request);
+    const named = await this.#store.byName(name);
+    if (named !== undefined) return this.#asDefined(request, definition, named.id);
 
     if (credentialId !== undefined) await this.#credentials.get(credentialId);
-    const keyName = `agent ${requestHash([name, hash, idempotencyKey])}`; // the same request again finds the same credential
-    const own =
-      key === undefined
-        ? undefined
-        : await this.#credentials.create({ provider, key, name, agent: name, idempotencyKey: keyName });
+    const own = key === undefined ? undefined : await this.#ownKey(definition, key, { hash, idempotencyKey });
     const id = idempotencyKey === undefined ? newId('agent') : derivedId('agent', idempotencyKey);
     const now = this.#clock.now();
     const { created, agent } = await this.#store.create({
       id,
       name,
       runtime,
-      revision: { agentId: id, number: 1, prompt, model: request.model, settings, createdAt: now },
+      revision: { agentId: id, number: 1, prompt, model, settings, createdAt: now },
       credentialId: own?.credential.id ?? credentialId,
       limits,
       createdAt: now,
@@ -99,28 +75,36 @@ export class Agents {
     if (created) return { agent, replayed: false };
     if (own?.replayed === false && own.credential.id !== agent.credentialId)
       await this.#forget(own.credential);
-    if (agent.name !== name) throw new IdempotencyConflict(idempotencyKey ?? name);
-    return replay(agent, hash);
+    const meanwhile = await this.#createdBefore(request, idempotencyKey);
+    if (meanwhile !== undefined) return { agent: meanwhile, replayed: true };
+    return this.#asDefined(request, definition, agent.id);
   }
 
   /**
-   * `replayed` when nothing differs; a given key always counts as new. Running sessions keep their revision. Throws
-   * AgentNotFound, InvalidInput, CredentialNotFound.
+   * `replayed` when nothing differs, or when it was done before with the same idempotency key; a given key counts as new otherwise. Running
+   * sessions keep their revision. Throws AgentNotFound, InvalidInput, CredentialNotFound, IdempotencyConflict.
    */
   async update(id: AgentId, change: AgentChange): Promise<{ agent: Agent; replayed: boolean }> {
     const { key, credentialId } = change;
-    if (key !== undefined && credentialId !== undefined) {
-      throw new InvalidInput('key', 'give either key or credentialId, not both.');
-    }
-    if (key !== undefined) return this.#updateWithKey(await this.get(id), change, key);
+    const idempotencyKey = parseKey('idempotencyKey', change.idempotencyKey);
+    const asked = { key: idempotencyKey, hash: changeHash(change) };
+    const agent = await this.get(id);
+    if (wasAnswered(agent, asked)) return { agent, replayed: true }; // REPLAY-1
+    checkKeyOrCredential(change);
+    if (key !== undefined) return this.#updateWithKey(agent, change, key, asked);
     if (credentialId !== undefined && credentialId !== null) await this.#credentials.get(credentialId);
-    return this.#swap(id, change, credentialId);
+    return this.#swap(id, change, credentialId, asked);
   }
 
   async get(id: AgentId): Promise<Agent> {
     const agent = await this.#store.get(id);
     if (agent === undefined) throw new AgentNotFound(id);
     return agent;
+  }
+
+  /** The agent of this name. */
+  named(name: string): Promise<Agent | undefined> {
+    return this.#store.byName(name);
   }
 
   /** By id or by name. */
@@ -142,29 +126,80 @@ export class Agents {
     return revision;
   }
 
+  /** The agent that was made or found with this idempotency key. Throws IdempotencyConflict. */
+  async #createdBefore(request: NewAgent, idempotencyKey: string | undefined): Promise<Agent | undefined> {
+    if (idempotencyKey === undefined) return undefined;
+    const made = await this.#store.get(derivedId('agent', idempotencyKey));
+    if (made !== undefined && !isSameCreation(made, request)) throw new IdempotencyConflict(idempotencyKey);
+    if (made !== undefined) return made;
+    const named = await this.#store.byName(request.name);
+    const asked = { key: idempotencyKey, hash: creationHash(request) };
+    return named !== undefined && wasAnswered(named, asked) ? named : undefined;
+  }
+
+  /** The agent of this name, if it is what is defined here; the idempotency key is remembered there. Throws AgentNameTaken. */
+  async #asDefined(
+    request: NewAgent,
+    definition: Definition,
+    id: AgentId,
+  ): Promise<{ agent: Agent; replayed: true }> {
+    const asked = { key: request.idempotencyKey, hash: creationHash(request) };
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
+      const agent = await this.get(id);
+      const isSame = agent.name === definition.name && isDefinedAs(agent, definition);
+      if (!isSame || !(await this.#usesAsked(agent, request)))
+        throw new AgentNameTaken(definition.name, agent.id);
+      if (asked.key === undefined || wasAnswered(agent, asked)) return { agent, replayed: true };
+      const after = withRequest(agent, asked);
+      if (await this.#store.update(after, agent.updatedAt)) return { agent: after, replayed: true };
+    }
+    throw contended();
+  }
+
+  /** Whether its credential is the one that is asked for: this key, that credential, or none. */
+  async #usesAsked({ credentialId }: Agent, { key, credentialId: wanted }: NewAgent): Promise<boolean> {
+    if (key === undefined) return credentialId === wanted;
+    return credentialId !== undefined && this.#credentials.holds(credentialId, key);
+  }
+
+  /** The credential of an agent that is about to be made: the same request again finds the same one. */
+  async #ownKey(
+    { name, model }: Definition,
+    key: Sealed,
+    asked: { readonly hash: string; readonly idempotencyKey: string | undefined },
+  ): Promise<{ credential: Credential; replayed: boolean }> {
+    const { provider } = parseModel(model);
+    const wanted = { provider, key, name, agent: name };
+    const keyName = `agent ${requestHash([name, asked.hash, asked.idempotencyKey])}`;
+    const own = await this.#credentials.create({ ...wanted, idempotencyKey: keyName });
+    // One that was left behind, and deleted since, is of no use to the agent.
+    return (await this.#credentials.has(own.credential.id)) ? own : this.#credentials.create(wanted);
+  }
+
   /** Only a credential that is this agent's alone is given another key; others may use any other. */
   async #updateWithKey(
     agent: Agent,
     change: AgentChange,
     key: Sealed,
-  ): Promise<{ agent: Agent; replayed: false }> {
+    asked: Asked,
+  ): Promise<{ agent: Agent; replayed: boolean }> {
     const { provider } = parseModel(change.model ?? agent.revision.model);
     parseModelKey(key);
     changed(agent, change, undefined, this.#clock.now()); // refuses what is wrong before anything is stored
     const own = await this.#ownCredential(agent);
     if (own?.provider === provider) {
-      const swapped = await this.#swap(agent.id, change, own.id);
-      await this.#credentials.update(own.id, { key });
+      await this.#credentials.update(own.id, { key }); // before the request is remembered as done
+      const swapped = await this.#swap(agent.id, change, own.id, asked);
       return { agent: swapped.agent, replayed: false };
     }
     const { name } = agent;
     const { credential } = await this.#credentials.create({ provider, key, name, agent: name });
+    let swapped: { agent: Agent; replayed: boolean } | undefined;
     try {
-      const swapped = await this.#swap(agent.id, change, credential.id);
-      return { agent: swapped.agent, replayed: false };
-    } catch (error) {
-      await this.#forget(credential);
-      throw error;
+      swapped = await this.#swap(agent.id, change, credential.id, asked);
+      return swapped;
+    } finally {
+      if (swapped?.replayed !== false) await this.#forget(credential);
     }
   }
 
@@ -180,14 +215,18 @@ export class Agents {
     id: AgentId,
     change: AgentChange,
     credentialId: CredentialId | null | undefined,
+    asked: Asked,
   ): Promise<{ agent: Agent; replayed: boolean }> {
     for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
       const agent = await this.get(id);
+      if (wasAnswered(agent, asked)) return { agent, replayed: true };
       const after = changed(agent, change, credentialId, this.#clock.now());
-      if (after === agent) return { agent, replayed: true };
-      if (await this.#store.update(after, agent.updatedAt)) return { agent: after, replayed: false };
+      const isSame = after === agent;
+      if (isSame && asked.key === undefined) return { agent, replayed: true };
+      const stored = withRequest(after, asked);
+      if (await this.#store.update(stored, agent.updatedAt)) return { agent: stored, replayed: isSame };
     }
-    throw new InvalidInput('agentId', 'this agent is being changed by someone else; try again.');
+    throw contended();
   }
 
   /** A credential that no agent has come to use. */
@@ -196,30 +235,27 @@ export class Agents {
   }
 }
 
-/** Throws InvalidInput; answers only the limits that are set. */
-export function parseLimits(limits: Limits | undefined): Limits {
-  const tokens = parseCount('limits.tokens', limits?.tokens, 1, Number.MAX_SAFE_INTEGER);
-  const turnSeconds = parseCount('limits.turnSeconds', limits?.turnSeconds, 1, TURN_SECONDS_MAX);
-  const turns = parseCount('limits.turns', limits?.turns, 1, Number.MAX_SAFE_INTEGER);
-  return {
-    ...(tokens === undefined ? {} : { tokens }),
-    ...(turnSeconds === undefined ? {} : { turnSeconds }),
-    ...(turns === undefined ? {} : { turns }),
-  };
+/** An idempotency key, if there is one, and the hash of what it came with. */
+interface Asked {
+  readonly key: string | undefined;
+  readonly hash: string;
 }
 
-function parseRuntime(text: string | undefined): Runtime {
-  return text === undefined ? 'claude' : parseChoice('runtime', text, RUNTIMES);
+/** Throws IdempotencyConflict when the key came with another request. */
+function wasAnswered(agent: Agent, { key, hash }: Asked): boolean {
+  const before = answeredWith(agent.requests, key);
+  if (before !== undefined && before.hash !== hash) throw new IdempotencyConflict(key ?? '');
+  return before !== undefined;
 }
 
-/** Nothing set is no settings: a revision is then as it was before there were any. */
-function someOf(settings: ModelSettings): ModelSettings | undefined {
-  return Object.keys(settings).length === 0 ? undefined : settings;
+/** `updatedAt` is the version that update() compares, so it moves for this too: by as little as it can. */
+function withRequest(agent: Agent, { key, hash }: Asked): Agent {
+  if (key === undefined) return agent;
+  return { ...agent, updatedAt: agent.updatedAt + 1, requests: remembered(agent.requests, key, hash) };
 }
 
-function replay(agent: Agent, hash: string): { agent: Agent; replayed: boolean } {
-  if (agent.requestHash !== hash) throw new AgentNameTaken(agent.name, agent.id);
-  return { agent, replayed: true };
+function contended(): InvalidInput {
+  return new InvalidInput('agentId', 'this agent is being changed by someone else; try again.');
 }
 
 /** The same object when nothing differs. Throws InvalidInput. */

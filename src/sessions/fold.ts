@@ -27,7 +27,7 @@ export function fold(session: Session, event: FoldEvent): Session {
         turn: started(event),
       };
     case 'turn.cancel_requested':
-      return withTurn(session, { stopping: 'canceled' });
+      return stopped(session, 'canceled');
     case 'turn.completed':
       return completed(session, event);
     case 'model.started':
@@ -95,6 +95,7 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'conversation.compacted':
     case 'conversation.repaired':
     case 'workspace.reverted':
+    case 'turn.cancel_ignored':
       return session;
   }
 }
@@ -129,8 +130,13 @@ function messaged(session: Session, event: Extract<FoldEvent, { type: 'user.mess
     toSeq: event.seq,
   };
   if (running === undefined) return { ...moved(session, 'queued', event.at), pending };
-  const stopped = event.body.mode === 'interrupt' ? withTurn(session, { stopping: 'interrupted' }) : session;
-  return { ...stopped, pending };
+  const after = event.body.mode === 'interrupt' ? stopped(session, 'interrupted') : session;
+  return { ...after, pending };
+}
+
+/** The first to ask decides the outcome: turn.cancel_requested has promised it. */
+function stopped(session: Session, outcome: NonNullable<Turn['stopping']>): Session {
+  return withTurn(session, { stopping: session.turn?.stopping ?? outcome });
 }
 
 function started(event: Extract<FoldEvent, { type: 'turn.started' }>): Turn {

@@ -38,7 +38,8 @@ export type Command =
       readonly actor: Actor;
       readonly raw?: unknown;
     }
-  | { readonly kind: 'cancel'; readonly actor: Actor }
+  /** `isKeyed`: the request has an idempotency key, and leaves it in the log also when there is nothing to do. */
+  | { readonly kind: 'cancel'; readonly actor: Actor; readonly isKeyed?: boolean | undefined }
   | { readonly kind: 'archive'; readonly actor: Actor }
   /** The brain takes up the waiting messages. */
   | { readonly kind: 'beginTurn' }
@@ -61,6 +62,7 @@ export type Command =
   /** `processes`: what still runs in the background and ends with the hands. */
   | { readonly kind: 'hibernate'; readonly processes?: number | undefined };
 
+type CancelCommand = Extract<Command, { kind: 'cancel' }>;
 type Verdict = 'yes' | 'nothing' | 'refuse';
 
 /** What each command means in each status: decide by it, do nothing (and that is fine), or refuse. */
@@ -83,7 +85,7 @@ const NOTHING: Decision = { kind: 'nothing' };
 
 export function decide(session: Session, command: Command): Decision {
   const verdict = VERDICT[command.kind][session.status];
-  if (verdict === 'nothing') return NOTHING;
+  if (verdict === 'nothing') return command.kind === 'cancel' ? nothingToCancel(session, command) : NOTHING;
   if (verdict === 'refuse') {
     const fault = session.status === 'archived' ? new SessionArchived(session.id) : new TurnOver();
     return { kind: 'refuse', fault };
@@ -92,7 +94,7 @@ export function decide(session: Session, command: Command): Decision {
     case 'send':
       return send(session, command);
     case 'cancel':
-      return cancel(session, command.actor);
+      return cancel(session, command);
     case 'archive':
       return archive(session, command.actor);
     case 'beginTurn':
@@ -151,11 +153,18 @@ function send(session: Session, command: Extract<Command, { kind: 'send' }>): De
   });
 }
 
-function cancel(session: Session, actor: Actor): Decision {
+function cancel(session: Session, command: CancelCommand): Decision {
+  const { actor } = command;
   if (session.status === 'queued')
     return append(startedEvent(session), completedEvent(session, 'canceled', nextTurn(session)));
-  if (session.turn?.stopping !== undefined) return NOTHING;
+  if (session.turn?.stopping !== undefined) return nothingToCancel(session, command);
   return append({ type: 'turn.cancel_requested', actor, turnId: session.turn?.id, body: {} });
+}
+
+/** REPLAY-2: asked again with the same key it finds that, and not a later turn. An archived session has no later turn. */
+function nothingToCancel(session: Session, { actor, isKeyed }: CancelCommand): Decision {
+  if (isKeyed !== true || session.status === 'archived') return NOTHING;
+  return append({ type: 'turn.cancel_ignored', actor, turnId: session.turn?.id, body: {} });
 }
 
 /** A turn that runs ends first, with what its tools do. */

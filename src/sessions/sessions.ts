@@ -1,26 +1,37 @@
 /**
  * The use cases of sessions: start, send, cancel, archive, and what a brain and a supervisor may write. Each is one
  * atomic append whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log.
+ *
+ * REPLAY-1 An idempotency key is looked for before anything that may have changed is looked at (agents, credentials, the
+ *          session's status, models, limits): the same request with the same key is answered as it was the first time.
+ * REPLAY-2 A cancel with a key is about the turn that it met. One that has nothing to do leaves its key in the log too.
  */
 import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
-import { type CredentialId, derivedId, newId, type SessionId, type TurnId, turnIdOf } from '../kernel/id.ts';
-import { JSON_DEPTH_MAX, MESSAGE_BYTES_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
+import {
+  type CredentialId,
+  derivedId,
+  isId,
+  newId,
+  type SessionId,
+  type TurnId,
+  turnIdOf,
+} from '../kernel/id.ts';
+import { MESSAGE_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
-import { parseKey, requestHash } from '../kernel/request-hash.ts';
-import { wellFormedJson } from '../kernel/well-formed.ts';
-import type { MessageMode } from '../journal/event-catalog.ts';
+import { parseKey } from '../kernel/request-hash.ts';
 import type { Actor, BodyOf } from '../journal/event.ts';
-import { isJson } from '../journal/codec.ts';
-import { SessionNotFound } from '../journal/faults.ts';
+import { LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
-import { type Agents, parseLimits } from './agents.ts';
+import { parseLimits } from './agent-request.ts';
+import type { Agents } from './agents.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
 import { type Command, decide } from './lifecycle.ts';
+import { isSameMessage, parseMessage, type SendMessage } from './message-request.ts';
 import { parseModel } from './model-name.ts';
 import type { Limits, Session, SessionOrigin, Turn } from './session.ts';
 import type {
@@ -30,6 +41,7 @@ import type {
   SessionPage,
   SessionStore,
 } from './session-store.ts';
+import { isSameStart, parseMetadata, startHash } from './start-request.ts';
 import type { UnitCommand } from './unit-wire.ts';
 
 export interface StartSession {
@@ -50,16 +62,6 @@ export interface StartSession {
 export interface Started extends SessionEntry {
   readonly turnId: TurnId;
   readonly replayed: boolean;
-}
-
-export interface SendMessage {
-  readonly sessionId: SessionId;
-  readonly text: string;
-  /** Default: steer. */
-  readonly mode?: MessageMode | undefined;
-  readonly raw?: unknown;
-  readonly actor: Actor;
-  readonly idempotencyKey?: string | undefined;
 }
 
 export interface Sent extends SessionEntry {
@@ -91,9 +93,11 @@ export class Sessions {
   /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
   async start(request: StartSession): Promise<Started> {
     const { sessions, agents, clock, chance } = this.#ports;
-    const text = parseText('input', request.input, MESSAGE_BYTES_MAX);
     const key = parseKey('key', request.key);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
+    const before = await this.#startedBefore(key, idempotencyKey);
+    if (before !== undefined) return this.#startedAgain(before, request); // REPLAY-1
+    const text = parseText('input', request.input, MESSAGE_BYTES_MAX);
     const metadata = parseMetadata(request.metadata);
     const agent = await agents.find(request.agent);
     const model = request.model ?? agent.revision.model;
@@ -108,33 +112,36 @@ export class Sessions {
       limits: { ...agent.limits, ...parseLimits(request.limits) },
       metadata,
       key,
-      requestHash: hashOf(request, agent),
+      requestHash: startHash(request, agent.id),
     };
     const command: Command = { kind: 'send', text, mode: 'steer', actor: request.actor };
-    const entry = await sessions.create(origin, (session) => decide(session, command));
-    if (!entry.created && entry.session.requestHash !== origin.requestHash) {
-      throw new IdempotencyConflict(key ?? idempotencyKey ?? origin.id);
-    }
-    const turnId = turnIdOf(entry.session.id, 1);
-    return { session: entry.session, head: entry.head, turnId, replayed: !entry.created };
+    const { created, session, head } = await sessions.create(origin, (fresh) => decide(fresh, command));
+    if (!created) return this.#startedAgain({ session, head }, request);
+    return { session, head, turnId: turnIdOf(session.id, 1), replayed: false };
   }
 
   /** Throws InvalidInput, SessionNotFound, SessionArchived, PendingFull, LogFull, IdempotencyConflict. */
   async send(message: SendMessage): Promise<Sent> {
-    const { sessionId, mode = 'steer', raw, actor } = message;
-    const text = parseText('text', message.text, MESSAGE_BYTES_MAX);
+    const { sessionId } = message;
     const idempotencyKey = parseKey('idempotencyKey', message.idempotencyKey);
-    const kept = raw === undefined ? {} : parseMetadata({ raw }, 'raw', MESSAGE_BYTES_MAX);
-    const command: Command = { kind: 'send', text, mode, actor, ...kept };
     const key = idempotencyKey === undefined ? undefined : `message/${idempotencyKey}`;
-    const appended = await this.#command(sessionId, command, { key });
-    const { firstSeq: seq, replayed, state } = appended;
+    const command = parseMessage(message);
+    if (command instanceof InvalidInput && key === undefined) throw command;
+    const {
+      firstSeq: seq,
+      replayed,
+      state,
+    } = await this.#ports.journal.append(sessionId, {
+      key, // REPLAY-1: looked for before anything is decided
+      decide: (session) =>
+        command instanceof InvalidInput ? { kind: 'refuse', fault: command } : decide(session, command),
+    });
     if (replayed) return this.#replayed(message, seq);
     return { session: state, head: seq, seq, turnId: turnOfMessage(state, seq), replayed };
   }
 
   /**
-   * Ends the running or waiting turn; when nothing runs, does nothing. The same key never cancels a later turn.
+   * Ends the running or waiting turn; when nothing runs, does nothing. The same key never cancels a later turn: REPLAY-2.
    * Throws SessionNotFound, InvalidInput.
    */
   cancel(
@@ -142,7 +149,8 @@ export class Sessions {
     actor: Actor,
     idempotencyKey?: string,
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
-    return this.#once(sessionId, { kind: 'cancel', actor }, idempotencyKey);
+    const isKeyed = idempotencyKey !== undefined;
+    return this.#once(sessionId, { kind: 'cancel', actor, isKeyed }, idempotencyKey);
   }
 
   /** Cancels, then closes the session for good; again does nothing. Throws SessionNotFound, InvalidInput. */
@@ -216,13 +224,37 @@ export class Sessions {
     return [session.credentialId, credentialId, standard?.id].filter((id) => id !== undefined);
   }
 
+  /** Of the idempotency key, or else of the natural one, as create() looks for them. */
+  async #startedBefore(
+    key: string | undefined,
+    idempotencyKey: string | undefined,
+  ): Promise<SessionEntry | undefined> {
+    const { sessions } = this.#ports;
+    const own =
+      idempotencyKey === undefined ? undefined : await sessions.get(derivedId('session', idempotencyKey));
+    if (own !== undefined || key === undefined) return own;
+    return (await sessions.list({ key }, { limit: 1 }))[0];
+  }
+
+  /** The session of the first time as it is now, if it was the same request. */
+  async #startedAgain(entry: SessionEntry, request: StartSession): Promise<Started> {
+    const { session, head } = entry;
+    const { agent, key, idempotencyKey } = request;
+    // An agent that is gone cannot be asked for its name: what else was asked for tells.
+    const agentId = isId('agent', agent) ? agent : (await this.#ports.agents.named(agent))?.id;
+    if ((agentId ?? session.agentId) !== session.agentId || !isSameStart(session, request)) {
+      throw new IdempotencyConflict(key ?? idempotencyKey ?? session.id);
+    }
+    return { session, head, turnId: turnIdOf(session.id, 1), replayed: true };
+  }
+
   /** The first answer again, if it was the same message. */
   async #replayed(message: SendMessage, seq: number): Promise<Sent> {
-    const { sessionId, text, mode = 'steer', raw, idempotencyKey } = message;
+    const { sessionId, idempotencyKey } = message;
     const [event] = await this.#ports.journal.read(sessionId, { after: seq - 1, limit: 1 });
     const body = await this.#ports.journal.readBody(sessionId, seq);
     const said: unknown = body === undefined ? null : JSON.parse(body);
-    if (event?.turnId === undefined || !isSame(said, { text, mode, raw })) {
+    if (event?.turnId === undefined || !isSameMessage(said, message)) {
       throw new IdempotencyConflict(idempotencyKey ?? '');
     }
     const entry = await this.get(sessionId);
@@ -236,8 +268,15 @@ export class Sessions {
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
     const given = parseKey('idempotencyKey', idempotencyKey);
     const key = given === undefined ? undefined : `${command.kind}/${given}`;
-    const { replayed } = await this.#command(sessionId, command, { key });
-    return { ...(await this.get(sessionId)), replayed };
+    try {
+      const { replayed, state, lastSeq } = await this.#command(sessionId, command, { key });
+      return replayed
+        ? { ...(await this.get(sessionId)), replayed }
+        : { session: state, head: lastSeq, replayed };
+    } catch (error) {
+      if (!(error instanceof LogFull)) throw error;
+      return { ...(await this.get(sessionId)), replayed: false }; // which ended the turn and closed the session, as was asked
+    }
   }
 
   #command(
@@ -275,31 +314,4 @@ function turnOfMessage(session: Session, seq: number): TurnId {
   const { turn } = session;
   if (turn?.state === 'running' && turn.inputToSeq === seq) return turn.id;
   return turnIdOf(session.id, session.turnCount + 1);
-}
-
-/** As the request was given: texts are made well-formed, and the request is the same whether or not they were before. */
-function hashOf({ input, model, limits, metadata, key }: StartSession, agent: Agent): string {
-  return requestHash([agent.id, input, model, limits, metadata, key]);
-}
-
-function isSame(said: unknown, again: unknown): boolean {
-  return requestHash(wellFormedJson(said)) === requestHash(wellFormedJson(again));
-}
-
-/** Answers it well-formed. */
-function parseMetadata<T extends Readonly<Record<string, unknown>>>(
-  value: T | undefined,
-  field = 'metadata',
-  bytesMax = METADATA_BYTES_MAX,
-): T | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InvalidInput(field, 'expected a JSON object.');
-  }
-  if (!isJson(value)) throw new InvalidInput(field, `expected JSON of at most ${JSON_DEPTH_MAX} levels.`);
-  const kept = wellFormedJson(value) as T; // JSON, checked above, of the same shape
-  const bytes = Buffer.byteLength(JSON.stringify(kept));
-  if (bytes > bytesMax)
-    throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);
-  return kept;
 }

@@ -4,6 +4,7 @@
  *
  *   GET  /unit/assignment              -> Assignment
  *   GET  /unit/events?after=<seq>      -> JSON lines of UnitEvents, history then live, until closed
+ *   GET  /unit/events?after=<seq>&to=<seq>  -> the same, up to `to`, and the end
  *   POST /unit/append   UnitAppend     -> UnitAppended              (idempotent by key)
  *   POST /unit/deltas   UnitDelta      -> 204                       (ephemeral, never journalled)
  *   POST /unit/tools/<callId> UnitToolCall -> ToolResult            (idempotent by callId; waits for the result;
@@ -11,14 +12,16 @@
  *   POST /unit/tools/<callId>/cancel   -> 204
  *   POST /v1/messages                  -> the model gateway; header x-holdfast-call names the model call
  *
- * A refusal of a model call has the form that the model service uses, and the header x-holdfast-refusal.
  * A refusal is `{ error: { code, message } }` with the fault's status (401 unauthenticated, 409 lifecycle and epoch).
+ * WIRE-1 Whose refusal an answer to a model call is, the header x-holdfast-refusal alone says: `door`, in that form; `gateway`, in the form
+ *        that the model service uses; absent, the service itself said it, whatever it said.
  */
 import type { RecordedEvent } from '../journal/event.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Command } from './lifecycle.ts';
 import type { ModelPlan } from './model-plan.ts';
 import type { Limits } from './session.ts';
+import type { WakePlace } from './wake-place.ts';
 
 /** What a brain is told when it starts. */
 export interface Assignment {
@@ -30,6 +33,8 @@ export interface Assignment {
   /** Another model of the same provider, for when that one is not to be had or declines. */
   readonly fallback?: ModelPlan | undefined;
   readonly limits: Limits;
+  /** Where it begins to read; absent: at event 1. */
+  readonly wake?: WakePlace | undefined;
 }
 
 /** Events with their whole bodies, spilled ones too. `head` says how far the log went when the line was sent. */
@@ -73,8 +78,10 @@ export interface UnitDelta {
 /** The header that ties a gateway request to its model call, for metering. */
 export const CALL_HEADER = 'x-holdfast-call';
 
-/** On answers to model calls: set on what the gateway refuses itself, absent on what the model service says. */
+/** WIRE-1. The gateway passes on no header of this name that a model service sends (GATEWAY-4). */
 export const REFUSAL_HEADER = 'x-holdfast-refusal';
+export const DOOR_REFUSAL = 'door';
+export const GATEWAY_REFUSAL = 'gateway';
 
 /** The line on a brain's stdin that gives a spare its session. The token is never in its arguments or environment. */
 export interface Assign {

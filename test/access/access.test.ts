@@ -34,6 +34,20 @@ function keyList(): KeyStore {
 }
 
 describe('API keys', () => {
+  it('proves ACCESS-1: a root key that another server has replaced opens nothing here, also when it was in use', async () => {
+    const clock = { now: () => now, monotonicNow: () => now, sleep: async () => undefined };
+    const other = new Access({ keys: keyList(), clock, signingKey: randomBytes(32) });
+    await access.ensureKey('root-key-of-last-year-0000');
+    await access.authenticate('root-key-of-last-year-0000');
+
+    await other.ensureKey('root-key-of-this-year-0000');
+
+    await expect(access.authenticate('root-key-of-last-year-0000')).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+    await expect(access.authenticate('root-key-of-this-year-0000')).resolves.toMatchObject({ kind: 'key' });
+  });
+
   it('one is made at the first start only, and only its hash rests', async () => {
     const key = await access.ensureKey(undefined);
 

@@ -59,13 +59,11 @@ describe('the settings of an agent', () => {
     expect(await create('defined', {})).toMatchObject({ code: 'AGENT_NAME_TAKEN' });
   });
 
-  it('that are not given leave the hash of a definition as it was before there were any', async () => {
+  it('that are not given are no part of a definition, nor of its hash', async () => {
     const { agent } = await create('old', {});
     const stored = await door.agents.get(agent.id);
 
-    expect(stored.requestHash).toBe(
-      requestHash(['old', 'claude', 'Be brief.', MODEL, {}, undefined, undefined]),
-    );
+    expect(stored.requestHash).toBe(requestHash({ name: 'old', prompt: 'Be brief.', model: MODEL }));
     expect('settings' in JSON.parse(JSON.stringify(stored.revision))).toBe(false);
   });
 

@@ -122,6 +122,19 @@ describe('a caller', () => {
     expect(refused).toContain('403');
   });
 
+  it('ACCESS-1: with a root key that was replaced meanwhile ends the socket at its next operation', async () => {
+    const socket = await opened();
+    const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+    await door.access.ensureKey('another-root-key-0000');
+
+    socket.send(
+      JSON.stringify({ type: 'subscribe', id: '1', payload: { query: '{ agents { nodes { id } } }' } }),
+    );
+
+    expect(await closed).toBe(4401);
+    await door.access.ensureKey(ROOT_KEY);
+  });
+
   it('with too many operations on one socket is refused the rest', async () => {
     const id = await door.session();
     const socket = await opened();

@@ -16,6 +16,9 @@ import { planOf } from '../../src/models/model-table.ts';
 import type { Agents } from '../../src/sessions/agents.ts';
 import type { ModelSettings } from '../../src/sessions/model-plan.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
+import type { NewEvent } from '../../src/journal/event.ts';
+import type { Turn } from '../../src/sessions/session.ts';
+import type { Assignment } from '../../src/sessions/unit-wire.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { queuedSession } from '../support/session-log.ts';
 
@@ -87,6 +90,8 @@ const apply = (id: SessionId, command: Command) =>
 
 interface Answer {
   readonly status: number;
+  /** Whose refusal it is (unit-wire.ts). */
+  readonly refusal: unknown;
   readonly body: { readonly error?: { code: string; message: string }; readonly [name: string]: unknown };
 }
 
@@ -106,7 +111,11 @@ function ask(
           text += chunk.toString();
         });
         response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, body: text === '' ? {} : JSON.parse(text) }),
+          resolve({
+            status: response.statusCode ?? 0,
+            refusal: response.headers['x-holdfast-refusal'],
+            body: text === '' ? {} : JSON.parse(text),
+          }),
         );
       },
     );
@@ -275,8 +284,8 @@ describe('a brain that was replaced', () => {
       ask('POST', '/v1/messages', {}),
     ]);
 
-    expect(answers.map(({ status, body }) => [status, body.error?.code])).toEqual(
-      answers.map(() => [409, 'EPOCH_STALE']),
+    expect(answers.map(({ status, body, refusal }) => [status, body.error?.code, refusal])).toEqual(
+      answers.map(() => [409, 'EPOCH_STALE', 'door']),
     );
     expect(called).toEqual([]);
   });
@@ -344,8 +353,77 @@ describe('the event stream', () => {
   });
 });
 
+describe('a part of the event stream', () => {
+  it('ends at the event that was asked for, or with the log', async () => {
+    for (let n = 0; n < 250; n += 1)
+      await apply(sessionId, { kind: 'send', text: `x${n}`, mode: 'steer', actor: { kind: 'human' } });
+    const head = await store.journal.head(sessionId);
+    const seqs = async (query: string): Promise<readonly number[]> => {
+      const lines = await linesUntilEnd(query);
+      return lines.flatMap(({ events }) => events.map(({ seq }) => seq));
+    };
+
+    expect(await seqs('after=3&to=230')).toEqual(Array.from({ length: 227 }, (_, index) => index + 4));
+    expect(await seqs(`after=${head - 2}&to=${head + 50}`)).toEqual([head - 1, head]);
+    expect(await seqs('after=9&to=9')).toEqual([]);
+    expect((await ask('GET', '/unit/events?after=0&to=-1')).body.error?.code).toBe('INVALID_INPUT');
+    expect((await ask('GET', '/unit/events?after=x')).body.error?.code).toBe('INVALID_INPUT');
+  });
+});
+
+describe('an assignment', () => {
+  it('of a session that was condensed says where to begin to read', async () => {
+    const turns = 30;
+    for (let number = 1; number <= turns; number += 1) {
+      await apply(sessionId, { kind: 'send', text: 'go', mode: 'steer', actor: { kind: 'human' } });
+      await apply(sessionId, { kind: 'beginTurn' });
+      const { turn } = (await store.sessions.get(sessionId))?.session ?? {};
+      await apply(sessionId, { kind: 'record', events: turnEvents(number, turn) });
+      await apply(sessionId, { kind: 'completeTurn', outcome: 'completed' });
+    }
+    const log = await store.journal.read(sessionId, { after: 0, limit: 100 });
+    const { wake } = (await ask('GET', '/unit/assignment')).body as unknown as Assignment;
+
+    expect(wake?.beginningTo).toBe(log.find(({ type }) => type === 'model.started')?.seq);
+    expect(wake?.after).toBeGreaterThan(100);
+    expect(wake?.turnSeq).toBe((wake?.after ?? 0) + 2);
+  });
+});
+
+/** A turn with a compaction before its answer. */
+function turnEvents(number: number, turn: Turn | undefined): readonly NewEvent[] {
+  const of = { actor: { kind: 'system' }, turnId: turn?.id } as const;
+  const inputToSeq = turn?.inputToSeq ?? 0;
+  const [condensing, callId] = [`t${number}c1`, `t${number}m2`];
+  const result = { callId: `${callId}.0`, tool: 'bash', outcome: 'ok', output: '', durationMs: 1 } as const;
+  return [
+    { ...of, type: 'model.started', body: { callId: condensing, inputToSeq: 0 } },
+    { ...of, type: 'conversation.compacted', body: { callId: condensing, summary: 'All.', throughSeq: 1 } },
+    { ...of, type: 'model.completed', body: { callId: condensing, stopReason: 'end_turn' } },
+    { ...of, type: 'model.started', body: { callId, inputToSeq } },
+    { ...of, type: 'model.completed', body: { callId, stopReason: 'tool_use' } },
+    { ...of, type: 'tool.result', body: result },
+  ];
+}
+
 interface Line {
   readonly events: readonly { readonly seq: number; readonly body: string }[];
+}
+
+async function linesUntilEnd(query: string): Promise<readonly Line[]> {
+  const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
+  const path = `/unit/events?${query}`;
+  const text = await new Promise<string>((resolve, reject) => {
+    const options = { socketPath: join(folder, 'unit.sock'), path, headers, agent: false };
+    const request = httpRequest(options, (response) => {
+      let all = '';
+      response.on('data', (chunk: Buffer) => (all += chunk.toString()));
+      response.on('end', () => resolve(all));
+    });
+    request.on('error', reject);
+    request.end();
+  });
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line]));
 }
 
 /** Lines of the stream until the event `head`. */

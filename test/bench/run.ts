@@ -15,6 +15,7 @@ import { mongoReplay } from './rows/mongo-replay.ts';
 import { mongoResume } from './rows/mongo-resume.ts';
 import { resume } from './rows/resume.ts';
 import { start } from './rows/start.ts';
+import { wake } from './rows/wake.ts';
 import { columns, machineLine, markdown } from './table.ts';
 
 const ROWS: readonly Row[] = [
@@ -25,6 +26,7 @@ const ROWS: readonly Row[] = [
   followers,
   resume,
   start,
+  wake,
   mongoAppend,
   mongoReplay,
   mongoFollower,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { unitDoor } from '../../src/brain/unit-door.ts';
 import type { Http } from '../../src/brain/unix-http.ts';
-import { UnitWireBroken } from '../../src/brain/unit.ts';
+import { UnitRefusal, UnitWireBroken } from '../../src/brain/unit.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 const MIB = 1024 * 1024;
@@ -41,6 +41,45 @@ test('a line of many megabytes is read whole', async () => {
 
   await expect(end).rejects.toThrow('ended');
   expect(read).toBe(body.length);
+});
+
+test('a part of the log is asked for again from where the connection ended, and only so far', async () => {
+  const paths: string[] = [];
+  const answers = [[4, 5], [], [6, 7]];
+  const http: Http = ({ path }) => {
+    paths.push(path);
+    const events = (answers.shift() ?? []).map((seq) => ({ seq, body: '{}' }));
+    return Promise.resolve({
+      status: 200,
+      headers: {},
+      body: inPieces(`${JSON.stringify({ events, head: 9 })}\n`),
+    });
+  };
+  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  const seqs: number[] = [];
+
+  await unit.read(
+    3,
+    7,
+    ({ events }) => seqs.push(...events.map(({ seq }) => seq)),
+    new AbortController().signal,
+  );
+
+  expect(seqs).toEqual([4, 5, 6, 7]);
+  expect(paths).toEqual([3, 5, 5].map((after) => `/unit/events?after=${after}&to=7`));
+});
+
+test('a door that fails is asked again until it answers; one that refuses is not', async () => {
+  const statuses = [500, 503, 200];
+  const http: Http = () => {
+    const status = statuses.shift() ?? 409;
+    const text = status === 200 ? '{"epoch":1}' : '{"error":{"code":"CODE","message":"No."}}';
+    return Promise.resolve({ status, headers: {}, body: inPieces(text) });
+  };
+  const unit = unitDoor({ http, clock: systemClock }, 'token');
+
+  expect(await unit.assignment(new AbortController().signal)).toEqual({ epoch: 1 });
+  await expect(unit.assignment(new AbortController().signal)).rejects.toBeInstanceOf(UnitRefusal);
 });
 
 async function* endless(): AsyncGenerator<Uint8Array, void> {

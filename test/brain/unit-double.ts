@@ -15,6 +15,7 @@ import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
 import { newSession, type Limits, type Session } from '../../src/sessions/session.ts';
 import { planOf } from '../../src/models/model-table.ts';
 import type { ModelSettings } from '../../src/sessions/model-plan.ts';
+import { WakeSearch, type WakePlace } from '../../src/sessions/wake-place.ts';
 import type { Assignment, UnitAppended, UnitDelta, UnitToolCall } from '../../src/sessions/unit-wire.ts';
 
 export class Crash extends Error {}
@@ -79,6 +80,7 @@ export class UnitDouble implements Unit {
       limits,
       plan: planOf(model, settings),
       fallback: fallback === undefined ? undefined : planOf(fallback, settings),
+      wake: this.#wakePlace(),
     };
   }
 
@@ -111,6 +113,11 @@ export class UnitDouble implements Unit {
 
   say(text: string, mode: 'queue' | 'steer' | 'interrupt' = 'steer'): void {
     this.command({ kind: 'send', text, mode, actor: { kind: 'human' } });
+  }
+
+  read(after: number, to: number, receive: Parameters<Unit['read']>[2]): Promise<void> {
+    receive({ events: this.log.slice(after, to), head: this.log.length });
+    return Promise.resolve();
   }
 
   async follow(after: number, receive: Parameters<Unit['follow']>[1], signal: AbortSignal): Promise<void> {
@@ -184,6 +191,16 @@ export class UnitDouble implements Unit {
 
   bodies<T = Record<string, unknown>>(type: EventType): readonly T[] {
     return this.log.filter((event) => event.type === type).map(({ body }) => JSON.parse(body) as T);
+  }
+
+  /** As sessions/wake-place.ts finds it in a log that is read. */
+  #wakePlace(): WakePlace | undefined {
+    const search = new WakeSearch();
+    if (!this.log.toReversed().some((event) => search.see(event)) || search.turn === undefined)
+      return undefined;
+    const firstCall = this.log.findIndex(({ type }) => type === 'model.started') + 1;
+    const beginningTo = search.saysTools ? 0 : firstCall;
+    return search.turn.after <= beginningTo ? undefined : { beginningTo, ...search.turn };
   }
 
   #refusing(command: Command): UnitAppended {

@@ -7,7 +7,7 @@ import { Outage } from '../../src/kernel/outage.ts';
 import { NoCredential } from '../../src/sessions/faults.ts';
 import { GATEWAY_REQUEST_BYTES_MAX } from '../../src/models/gateway.ts';
 import type { Metered } from '../../src/models/usage-reader.ts';
-import { REFUSAL_HEADER } from '../../src/sessions/unit-wire.ts';
+import { DOOR_REFUSAL, GATEWAY_REFUSAL, REFUSAL_HEADER } from '../../src/sessions/unit-wire.ts';
 import { CANARY, type ModelStage, openStage } from './model-stage.ts';
 
 let stage: ModelStage | undefined;
@@ -162,7 +162,7 @@ test('a session over its budget is refused before the service is asked', async (
   const response = await ask(HELLO);
 
   expect(response.status).toBe(402);
-  expect(response.headers).toMatchObject({ 'x-should-retry': 'false', [REFUSAL_HEADER]: '1' });
+  expect(response.headers).toMatchObject({ 'x-should-retry': 'false', [REFUSAL_HEADER]: GATEWAY_REFUSAL });
   expect(JSON.parse(await textOf(response, 1_000))).toEqual({
     type: 'error',
     error: { type: 'budget_exceeded', message: 'The budget is used up.' },
@@ -190,8 +190,9 @@ test.each(['keyFor', 'budget'])(
     const response = await ask(HELLO);
 
     expect(response.status).toBe(503);
+    expect(response.headers).toMatchObject({ [REFUSAL_HEADER]: DOOR_REFUSAL });
     expect(JSON.parse(await textOf(response, 1_000)).error).toEqual({
-      type: 'api_error',
+      code: 'UNAVAILABLE',
       message: 'The database does not answer.',
     });
   },

@@ -6,7 +6,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { textOf } from '../../src/brain/unix-http.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
-import { REFUSAL_HEADER } from '../../src/sessions/unit-wire.ts';
+import { GATEWAY_REFUSAL, REFUSAL_HEADER } from '../../src/sessions/unit-wire.ts';
 import type { Metered } from '../../src/models/usage-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { CANARY, type ModelStage, openStage } from './model-stage.ts';
@@ -249,6 +249,18 @@ describe('an answer that is no stream', () => {
     expect([response.status, response.headers['location'], requests]).toEqual([307, undefined, 1]);
   });
 
+  it('WIRE-1: and that speaks as the door and the gateway do is told apart from them', async () => {
+    const error = { code: 'EPOCH_STALE', type: 'budget_exceeded', message: 'Stop.' };
+    for (const sayer of ['door', 'gateway']) {
+      answer = (response) =>
+        response.writeHead(409, { [REFUSAL_HEADER]: sayer }).end(JSON.stringify({ error }));
+
+      const response = await ask();
+
+      expect([response.status, response.headers[REFUSAL_HEADER]]).toEqual([409, undefined]);
+    }
+  });
+
   it('and is cut is an error that may pass, before anything of it was sent', async () => {
     answer = (response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
@@ -258,7 +270,7 @@ describe('an answer that is no stream', () => {
     const response = await ask();
 
     expect(response.status).toBe(502);
-    expect(response.headers).toMatchObject({ 'x-should-retry': 'true', [REFUSAL_HEADER]: '1' });
+    expect(response.headers).toMatchObject({ 'x-should-retry': 'true', [REFUSAL_HEADER]: GATEWAY_REFUSAL });
     expect(await textOf(response, 1_000)).toContain('cut its answer');
   });
 });

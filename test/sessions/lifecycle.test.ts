@@ -225,6 +225,32 @@ describe('limits', () => {
 });
 
 describe('stopping', () => {
+  it('is by who asks first: the outcome that a cancel promised stands when somebody interrupts, and the other way round', () => {
+    const canceled = new Life();
+    REACH.running(canceled);
+    canceled.do({ kind: 'cancel', actor: HUMAN });
+    canceled.send('interrupt');
+    const interrupted = new Life();
+    REACH.running(interrupted);
+    interrupted.send('interrupt');
+
+    expect(interrupted.do({ kind: 'cancel', actor: HUMAN })).toBe('nothing');
+    expect(canceled.session).toMatchObject({ turn: { stopping: 'canceled' }, pending: { count: 1 } });
+    expect(interrupted.session.turn?.stopping).toBe('interrupted');
+  });
+
+  it.each(['idle', 'awaiting_input', 'failed'] as const)(
+    'REPLAY-2: a cancel with a key that finds a session %s leaves an event that changes nothing',
+    (status) => {
+      const life = new Life();
+      REACH[status](life);
+      const before = life.session;
+
+      expect(life.do({ kind: 'cancel', actor: HUMAN, isKeyed: true })).toEqual(['turn.cancel_ignored']);
+      expect(life.session).toBe(before);
+    },
+  );
+
   it('cancel of a waiting message ends its turn before it ran', () => {
     const life = new Life();
     life.send();

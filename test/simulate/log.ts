@@ -20,7 +20,6 @@ export const KNOWN_FAULTS = [
   /** A slot sleeps until retryAt, which another clock has written, and keeps its hands meanwhile. */
   'slot that waits by a wrong clock',
   'lease that nobody ends',
-  'cancel replayed',
 ] as const;
 export type KnownFault = (typeof KNOWN_FAULTS)[number];
 
@@ -151,16 +150,16 @@ export class Log {
       );
   }
 
-  /** A cancel with a key is about the turn that it met first, whatever comes of it: asked again it touches no other. */
-  decided(sessionId: SessionId, key: string, request: object, session: Session, writes: boolean): void {
+  /** REPLAY-2: a cancel with a key is about the turn that it met first, whatever comes of it: asked again it touches no other. */
+  decided(sessionId: SessionId, key: string, request: object, session: Session, stops: boolean): void {
     const cancels = this.#sessions.get(sessionId)?.cancels;
     if (cancels === undefined || !key.startsWith('cancel/')) return;
     const turn = session.turnCount + (session.status === 'queued' ? 1 : 0);
     const first = cancels.get(key);
     if (first === undefined || first.request === request) cancels.set(key, { request, turn });
-    else if (writes && first.turn !== turn)
-      this.found(
-        'cancel replayed',
+    else if (stops && first.turn !== turn)
+      this.#world.violate(
+        'REPLAY-2: a cancel that is asked for again cancels no later turn',
         `${sessionId}: ${key} was about turn ${first.turn} and cancels turn ${turn}`,
       );
   }

@@ -3,7 +3,7 @@
  * have been carried out, and hints come late, twice or never. What the adapter under it does is real.
  */
 import { Outage } from '../../src/kernel/outage.ts';
-import type { Hint } from '../../src/journal/journal.ts';
+import type { Decision, Hint } from '../../src/journal/journal.ts';
 import type { AgentStore } from '../../src/sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import type { OwnerStore } from '../../src/supervisor/owner-store.ts';
@@ -25,6 +25,11 @@ export type StoreMutant = 'no fence' | 'no keys' | 'read leaves out' | 'lost wri
 /** What an outage takes until it is told. */
 const OUTAGE_MS = [20, 3_000] as const;
 const AWAY_SENTENCE = 'The store does not answer.';
+
+function stopsTurn(decision: Decision): boolean {
+  if (decision.kind !== 'append') return false;
+  return decision.events.some(({ type }) => type === 'turn.cancel_requested' || type === 'turn.completed');
+}
 
 export class SharedStore {
   readonly node = new SimNode('store');
@@ -166,8 +171,7 @@ export class SharedStore {
       decide: this.#stampedBy(node, (session) => {
         if (this.#mutant === 'lost write' && key?.endsWith('/result') === true) return { kind: 'nothing' };
         const decision = decide(session);
-        if (key !== undefined)
-          this.#log.decided(sessionId, key, request, session, decision.kind === 'append');
+        if (key !== undefined) this.#log.decided(sessionId, key, request, session, stopsTurn(decision));
         return decision;
       }),
     });

@@ -12,6 +12,7 @@ import { HANDS_LIMITS, type HandsLimits } from '../../src/platform/local/launche
 import { chooseIsolation } from '../../src/platform/local/isolation/isolation.ts';
 import { LocalLauncher } from '../../src/platform/local/launcher/launcher.ts';
 import { WorkspaceStore } from '../../src/platform/host/workspace/workspace-store.ts';
+import { launchMark } from '../../src/platform/local/isolation/orphans.ts';
 import type { Hands } from '../../src/supervisor/launcher.ts';
 
 const MIB = 1024 * 1024;
@@ -32,7 +33,7 @@ export class Bench {
 
   static async open(limits: HandsLimits = HANDS_LIMITS): Promise<Bench> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-hands-'));
-    const isolation = await chooseIsolation('bubblewrap', process.env['PATH']);
+    const isolation = await chooseIsolation('bubblewrap', launchMark('test'), process.env['PATH']);
     const workspaces = new WorkspaceStore(join(folder, 'workspaces'));
     const unitSocket = join(folder, 'unit.sock');
     return new Bench(

@@ -1,5 +1,6 @@
 /** Looks at other processes through /proc, as someone would who has broken into one of them. */
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { eventually } from './eventually.ts';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -16,6 +17,45 @@ export function descendants(pid: number): readonly number[] {
     found.push(...next);
   }
   return found;
+}
+
+/** What a server has launched and what that has started: the test fails when any of it outlives the server. */
+export class Launched {
+  readonly #server: number;
+  readonly #known = new Map<number, string>();
+
+  /** Look while it lives: what is in the open and loses its parent is not found by a mark. */
+  constructor(server: number) {
+    this.#server = server;
+    this.#look();
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Resolves when all of it has ended; fails with what is left. */
+  async ends(): Promise<void> {
+    await eventually('nothing that the server launched is left', () => {
+      this.#look();
+      const left = [...this.#known].filter(([pid, startedAt]) => startOf(pid) === startedAt);
+      if (left.length > 0) throw new Error(left.map(([pid]) => `${pid} ${commandLine(pid)}`).join('\n'));
+      return true;
+    });
+  }
+
+  #look(): void {
+    const mark = new RegExp(`(?:^|[\\0=])holdfast-[^\\0-]+-${this.#server}(?:\\0|$)`);
+    const marked = readdirSync('/proc').filter(
+      (pid) =>
+        /^\d+$/.test(pid) &&
+        (mark.test(read(`/proc/${pid}/cmdline`)) || mark.test(read(`/proc/${pid}/environ`))),
+    );
+    for (const pid of [this.#server, ...marked.map(Number)].flatMap((it) => [it, ...descendants(it)])) {
+      const startedAt = startOf(pid);
+      if (pid !== this.#server && startedAt !== undefined) this.#known.set(pid, startedAt);
+    }
+  }
 }
 
 /** SIGKILL to one process; false when it had ended by itself. */
@@ -87,6 +127,13 @@ function readAt(memory: number, chunk: Buffer, length: number, at: number): numb
   } catch {
     return 0; // a page that cannot be read holds nothing for anyone
   }
+}
+
+/** In ticks of the kernel; undefined of what is not there, or dead and not yet looked at by its parent. */
+function startOf(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
 function parentOf(pid: number): number | undefined {

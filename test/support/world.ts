@@ -11,6 +11,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { eventually } from './eventually.ts';
 import { type MongoServer, mongoServer } from './mongo.ts';
+import { Launched } from './processes.ts';
 import { type Store, storesOfRun } from './stores.ts';
 
 export const ROOT_KEY = 'root-key-of-the-tests-0123456789';
@@ -249,9 +250,12 @@ export class World {
   }
 }
 
+/** However a server ends, what it has launched ends with it. */
 async function end(server: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+  if (server?.pid === undefined || server.exitCode !== null || server.signalCode !== null) return;
+  const launched = new Launched(server.pid);
   const ended = new Promise((resolve) => server.once('exit', resolve));
   server.kill(signal);
   await ended;
+  await launched.ends();
 }

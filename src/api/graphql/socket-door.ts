@@ -13,7 +13,7 @@ import type { Context } from '../../../schema/context.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { Fault, Unauthenticated } from '../../kernel/fault.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
 import { INIT_TIMEOUT_MS, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
@@ -29,6 +29,8 @@ export interface Extra {
   readonly outlet: Outlet;
   /** Set when the connection is acknowledged. */
   principal?: Principal;
+  /** What it was acknowledged for. */
+  bearer?: string | undefined;
   /** Ends the socket when its token does. */
   expiry?: NodeJS.Timeout;
 }
@@ -49,9 +51,11 @@ export function createSocketServer(
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
     onConnect: (connection) => admit(ports, connection),
-    onSubscribe(connection, id, payload) {
+    async onSubscribe(connection, id, payload) {
       try {
-        return argsOf(ports, documents, connection, id, payload);
+        const args = argsOf(ports, documents, connection, id, payload); // counts operations, so before anything else happens
+        await readmit(ports, connection);
+        return args;
       } catch (error) {
         return errorsOf(error).map((one) => masked(one, maskingOf()));
       }
@@ -89,7 +93,8 @@ async function admit(
     connectionParams?.['Authorization'] ??
     request.headers.authorization;
   try {
-    const principal = await access.authenticate(bearerOf(given));
+    extra.bearer = bearerOf(given);
+    const principal = await access.authenticate(extra.bearer);
     extra.principal = principal;
     if (principal.kind === 'client') {
       const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
@@ -103,6 +108,21 @@ async function admit(
       outlet.close(CLOSE.defect, 'Internal error');
     }
     return false;
+  }
+}
+
+/** A key may have been replaced since the socket was opened (ACCESS-1); a token ends the socket by its own clock. */
+async function readmit(
+  { access }: GraphqlPorts,
+  { extra }: Connection<Record<string, unknown>, Extra>,
+): Promise<void> {
+  if (extra.principal?.kind !== 'key') return;
+  try {
+    await access.authenticate(extra.bearer);
+  } catch (error) {
+    if (!(error instanceof Unauthenticated)) throw error;
+    extra.outlet.close(CLOSE.unauthenticated, error.message);
+    throw refusal('UNAUTHENTICATED', error.message, 401);
   }
 }
 

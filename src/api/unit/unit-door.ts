@@ -19,24 +19,27 @@ import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import type { TurnOutcome } from '../../journal/event-catalog.ts';
-import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale } from '../../journal/faults.ts';
-import { follow } from '../../journal/follow.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
 import { type ContextWindows, planOf } from '../../models/model-table.ts';
 import { parseModel } from '../../sessions/model-name.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
-import type { Session } from '../../sessions/session.ts';
-import type { SessionJournal } from '../../sessions/session-store.ts';
+import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import type { Assignment, UnitAppended, UnitCommand, UnitEvents } from '../../sessions/unit-wire.ts';
+import {
+  type Assignment,
+  DOOR_REFUSAL,
+  REFUSAL_HEADER,
+  type UnitAppended,
+  type UnitCommand,
+} from '../../sessions/unit-wire.ts';
+import { wakePlace } from '../../sessions/wake-place.ts';
 import { statusOf } from '../fault-table.ts';
+import { sendEvents } from './unit-events.ts';
 import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
-/** Bodies in one line of events; a single body may be larger, up to BODY_BYTES_MAX. */
-const LINE_CHARS_MAX = 4 * 1024 * 1024;
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
 const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
 
@@ -85,11 +88,12 @@ async function answer(
   const unit = await unitOf(ports.access, request);
   const url = request.url ?? '';
   if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
-  const { session } = await ports.sessions.get(unit.sessionId);
+  const entry = await ports.sessions.get(unit.sessionId);
+  const { session } = entry;
   if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // UNIT-1
   if (request.method === 'GET') {
-    if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, session));
-    if (url.startsWith('/unit/events')) return stream(ports, unit, request, response);
+    if (url === '/unit/assignment') return send(response, 200, await assignment(ports, unit, entry));
+    if (url.startsWith('/unit/events')) return sendEvents(ports, unit.sessionId, request, response);
   }
   if (request.method === 'POST') {
     if (session.status === 'archived') throw new SessionArchived(session.id);
@@ -97,7 +101,7 @@ async function answer(
     if (url === '/unit/deltas') return delta(ports, unit, request, response);
     if (url.startsWith('/unit/tools/')) return tool(ports, unit, request, response);
   }
-  send(response, 404, { error: { code: 'NOT_FOUND', message: 'The unit door has no such path.' } });
+  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit door has no such path.' });
 }
 
 async function append(
@@ -155,58 +159,12 @@ async function tool(
   send(response, 200, await ports.tools.call(unit.sessionId, call)); // UNIT-3
 }
 
-/** JSON lines of UnitEvents: a line per batch, and one for each time the head is reached. */
-async function stream(
+async function assignment(
   ports: UnitDoorPorts,
   unit: Unit,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const after = Number(new URL(request.url ?? '', 'http://unit').searchParams.get('after') ?? 0);
-  if (!Number.isSafeInteger(after) || after < 0) throw new InvalidInput('after', 'expected a seq.');
-  const { sessionId } = unit;
-  await ports.journal.head(sessionId); // an unknown session is refused before the answer begins
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  for await (const frame of follow(ports, { sessionId, after, deltas: false }, gone.signal)) {
-    if (frame.kind === 'caughtUp') await writeLine(response, { events: [], head: frame.seq });
-    if (frame.kind !== 'events') continue;
-    for await (const part of wholeParts(ports.journal, frame.events)) {
-      await writeLine(response, { events: part, head: frame.head });
-    }
-  }
-  response.end();
-}
-
-/** The events with their whole bodies, in parts that fit into a line. */
-async function* wholeParts(
-  journal: SessionJournal,
-  events: readonly RecordedEvent[],
-): AsyncGenerator<readonly RecordedEvent[]> {
-  let part: RecordedEvent[] = [];
-  let chars = 0;
-  for (const event of events) {
-    const spilled =
-      event.spilledBytes === undefined ? undefined : await journal.readBody(event.sessionId, event.seq);
-    const body = spilled ?? event.body;
-    if (part.length > 0 && chars + body.length > LINE_CHARS_MAX) {
-      yield part;
-      part = [];
-      chars = 0;
-    }
-    part.push({ ...event, body });
-    chars += body.length;
-  }
-  yield part;
-}
-
-async function writeLine(response: ServerResponse, line: UnitEvents): Promise<void> {
-  response.write(`${JSON.stringify(line)}\n`);
-  if (response.writableNeedDrain) await drained(response);
-}
-
-async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): Promise<Assignment> {
+  { session, head }: SessionEntry,
+): Promise<Assignment> {
+  const { journal, live } = ports;
   const { prompt, settings = {} } = await ports.agents.revision(session.agentId, session.agentRevision);
   const { fallbackModel, contextWindow: _ofTheOther, ...ofBoth } = settings;
   const hasFallback = fallbackModel !== undefined && fallbackModel !== session.model; // as overridden at the start
@@ -217,6 +175,7 @@ async function assignment(ports: UnitDoorPorts, unit: Unit, session: Session): P
     plan: planOf(wireNameOf(session.model), settings, ports.contextWindows),
     fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth, ports.contextWindows) : undefined,
     limits: session.limits,
+    wake: await wakePlace({ journal, scheduler: live.scheduler }, { session, head }),
   };
 }
 
@@ -276,12 +235,14 @@ function refuse(logger: Logger, request: IncomingMessage, response: ServerRespon
     return;
   }
   const shown = error instanceof Fault ? error : { code: 'INTERNAL', message: 'The control plane failed.' };
-  send(response, status, { error: { code: shown.code, message: shown.message } });
+  sendRefusal(response, status, shown);
 }
 
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
-  });
+function sendRefusal(
+  response: ServerResponse,
+  status: number,
+  { code, message }: { readonly code: string; readonly message: string },
+): void {
+  response.setHeader(REFUSAL_HEADER, DOOR_REFUSAL); // WIRE-1
+  send(response, status, { error: { code, message } });
 }

@@ -36,6 +36,15 @@ export function parseAppend(body: unknown): UnitAppend {
   return { key: `brain/${key}`, command: parseCommand(record(command, 'command')) };
 }
 
+/** A place in the log; undefined when none is given. */
+export function parseSeq(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const seq = Number(text);
+  if (!Number.isSafeInteger(seq) || seq < 0) throw new InvalidInput(name, 'expected a seq.');
+  return seq;
+}
+
 export function parseDelta(body: unknown): UnitDelta {
   const { callId, kind, offset, text } = record(body, 'body');
   if (typeof callId !== 'string' || !CALL_ID.test(callId))

@@ -291,6 +291,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'SessionHibernated', id: string }
         | { __typename: 'ToolCall', id: string }
         | { __typename: 'ToolResult', id: string }
+        | { __typename: 'TurnCancelIgnored', id: string }
         | { __typename: 'TurnCancelRequested', id: string }
         | { __typename: 'TurnCompleted', id: string }
         | { __typename: 'TurnStarted', id: string }
@@ -338,6 +339,7 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'SessionHibernated', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolCall', callId: string, tool: string, input: unknown, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolResult', callId: string, tool: string, output: string, exitCode: number | null, durationMs: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, toolOutcome: ToolOutcome }
+        | { __typename: 'TurnCancelIgnored', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'TurnCancelRequested', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'TurnCompleted', number: number, errorCode: string | null, errorMessage: string | null, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, turnOutcome: TurnOutcome }
         | { __typename: 'TurnStarted', number: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }

@@ -7,7 +7,6 @@
  * ANSWER-1 A new block closes the one that had its index before; the order is that of the starts.
  * ANSWER-2 What stands whole in the start of a block counts as its first piece.
  * ANSWER-3 A piece of another kind than the open block, or without one, begins a block of its own.
- * ANSWER-4 A tool call becomes a block that can be sent back, whatever the model wrote (finished-blocks.ts).
  */
 import type {
   RawContentBlockDelta,

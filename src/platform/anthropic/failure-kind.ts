@@ -79,7 +79,7 @@ const BLOCKED: Kind = {
   say: (reason) => `The model service blocked the answer (${open(reason)}). Ask in another way.`,
 };
 
-/** Of the gateway: its own types, which a service's proxies may use as well, with a `code` beside them (LiteLLM). */
+/** Of the gateway: its own types, which a service's proxies may use as well (LiteLLM has budget_exceeded). */
 const OWN: Readonly<Record<string, Kind>> = {
   budget_exceeded: { code: 'BUDGET_EXCEEDED', retriable: 'never', say: (reason) => reason },
   no_credential: { code: 'NO_CREDENTIAL', retriable: 'never', say: (reason) => reason },
@@ -133,10 +133,13 @@ const MODELLESS =
 /** What is said about a key, a model or the load is about that, whatever its words resemble. */
 const NEVER_TOO_LONG: ReadonlySet<Kind | undefined> = new Set([KEY_REFUSED, NO_CREDIT, UNKNOWN, OVERLOADED]);
 
+/** Of a refusal of the gateway; undefined where it speaks as the service would. */
+export function kindOfGateway({ type = '' }: Said): Kind | undefined {
+  return OWN[type];
+}
+
 /** `status` is undefined for an error in mid-stream. */
 export function kindOf(said: Said, status: number | undefined): Kind {
-  const own = said.code === undefined ? OWN[said.type ?? ''] : undefined;
-  if (own !== undefined) return own;
   const words = wordsOf(said);
   if (HELD.test(words)) return ON_HOLD;
   if (SPENT.test(words)) return SPEND_LIMIT;

@@ -11,52 +11,38 @@ import type {
   ModelMessage,
   ModelRequest,
 } from '../../brain/model.ts';
-import type { UnitRefusal } from '../../brain/unit.ts';
-import { parseRefusal } from '../../brain/unit-door.ts';
+import { type DoorPatience, doorPatience, refusalOf } from '../../brain/unit-door.ts';
 import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
-import { CALL_HEADER } from '../../sessions/unit-wire.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { CALL_HEADER, DOOR_REFUSAL, REFUSAL_HEADER } from '../../sessions/unit-wire.ts';
 import { notAnAnswer, readBody } from './answer-body.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { placeIn } from './block-place.ts';
 import { paramsOf } from './params.ts';
-import { requestIdOf, saidInText } from './said.ts';
+import { requestIdOf } from './said.ts';
 import { failureOfResponse, failureOfStream } from './translate-error.ts';
 
 /** The version of the API that the SDK's types describe. */
 const API_VERSION = '2026-10-21';
 /** The body of a refusal: a sentence, not a book. */
 const REFUSAL_BYTES_MAX = 1024 * 1024;
-/** Set on refusals of the unit door and the gateway, which the model service behind them had no part in. */
-const REFUSAL_HEADER = 'x-holdfast-refusal';
-/** What the unit door refuses this path with. A service that names a code (OpenAI's do) names none of these. */
-const DOOR_CODES: ReadonlySet<string> = new Set([
-  'UNAUTHENTICATED',
-  'FORBIDDEN',
-  'EPOCH_STALE',
-  'SESSION_ARCHIVED',
-  'SESSION_NOT_FOUND',
-  'LOG_FULL',
-  'INVALID_INPUT',
-  'NOT_FOUND',
-  'INTERNAL',
-]);
-
 export class AnthropicModel implements Model {
   readonly #http: Http;
   readonly #token: string;
+  readonly #patience: DoorPatience;
 
-  constructor(http: Http, token: string) {
+  constructor(http: Http, token: string, patience = doorPatience({ clock: systemClock })) {
     this.#http = http;
     this.#token = token;
+    this.#patience = patience;
   }
 
   async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
     const over = new AbortController();
-    const response = await this.#send(request, AbortSignal.any([signal, over.signal]));
-    if (response.status >= 400) {
-      const text = await this.#refusal(response, signal);
-      throw doorRefusal(response, text) ?? failureOf(response, text, request);
-    }
+    const response = await this.#patience(signal, () =>
+      this.#send(request, AbortSignal.any([signal, over.signal])),
+    );
+    if (response.status >= 400) throw failureOf(response, await this.#refusal(response, signal), request);
     const requestId = requestIdOf(response.headers);
     const reader = new AnswerReader(sink, request.callId, toolUseIds(request.messages));
     try {
@@ -84,7 +70,14 @@ export class AnthropicModel implements Model {
     }
   }
 
+  /** What comes of the service or the gateway. Throws UnitRefusal or DoorFailure when the door itself refuses or fails (WIRE-1). */
   async #send(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const response = await this.#sent(request, signal);
+    if (response.headers[REFUSAL_HEADER] === DOOR_REFUSAL) throw await refusalOf(response);
+    return response;
+  }
+
+  async #sent(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse> {
     try {
       return await this.#http({
         method: 'POST',
@@ -98,21 +91,19 @@ export class AnthropicModel implements Model {
         signal,
       });
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || isUnanswered(error)) throw error;
       throw failureOfStream(error);
     }
   }
 }
 
-function failureOf(response: HttpResponse, text: string, { messages }: ModelRequest): ModelFailure {
-  return failureOfResponse(response.status, response.headers, text, (said) => placeIn(messages, said));
+/** Nobody listens at the door: nothing was sent, and it is not the service that is away. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'connect';
 }
 
-/** A refusal of the unit door: `{ error: { code, message } }`, where the service's errors have a type. */
-function doorRefusal({ headers }: HttpResponse, text: string): UnitRefusal | undefined {
-  const refusal = parseRefusal(text);
-  if (refusal === undefined || saidInText(text).type !== undefined) return undefined;
-  return headers[REFUSAL_HEADER] === '1' || DOOR_CODES.has(refusal.code) ? refusal : undefined;
+function failureOf(response: HttpResponse, text: string, { messages }: ModelRequest): ModelFailure {
+  return failureOfResponse(response.status, response.headers, text, (said) => placeIn(messages, said));
 }
 
 function toolUseIds(messages: readonly ModelMessage[]): readonly string[] {

@@ -1,8 +1,9 @@
 /** What the model service, the gateway and the connection refuse, in the brain's words; each message says what to do. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { GATEWAY_REFUSAL, REFUSAL_HEADER } from '../../sessions/unit-wire.ts';
 import { type MessagePlace, ModelFailure } from '../../brain/model.ts';
 import { EventStreamTooLong } from '../../kernel/event-stream.ts';
-import { kindOf, typeOf, UNAVAILABLE } from './failure-kind.ts';
+import { kindOf, kindOfGateway, typeOf, UNAVAILABLE } from './failure-kind.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { requestIdOf, type Said, saidInText } from './said.ts';
 
@@ -22,7 +23,8 @@ export function failureOfResponse(
   locate: Locate = () => undefined,
 ): ModelFailure {
   const said = saidInText(text);
-  const kind = kindOf(said, status);
+  const isOwn = headers[REFUSAL_HEADER] === GATEWAY_REFUSAL; // WIRE-1
+  const kind = (isOwn ? kindOfGateway(said) : undefined) ?? kindOf(said, status);
   const told = headers['x-should-retry'];
   const passing = kind.retriable === true || status >= 500 || RETRIABLE_STATUSES.has(status);
   const retriable = kind.retriable !== 'never' && (told === 'true' || (told !== 'false' && passing));

@@ -140,4 +140,9 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX queue_group_due ON queue_group (due_at);
   `,
+  // A credential remembers the requests that changed it, and stays known when it was deleted: a replay finds itself there.
+  `
+  ALTER TABLE credential ADD COLUMN requests TEXT;
+  ALTER TABLE credential ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -14,7 +14,7 @@ const QUIET_MS = 600;
 /** A tick is 10 ms of CPU; heartbeats and sweeps use less than this in QUIET_MS. */
 const QUIET_TICKS = 2;
 const BRAIN = 'brain.ts';
-const MODEL = 'anthropic/claude-bench';
+export const BENCH_MODEL = 'anthropic/claude-bench';
 
 export const start: Row = {
   name: 'start',
@@ -69,21 +69,26 @@ async function inWorld<T>(
   spares: number,
   work: (world: World) => Promise<T>,
 ): Promise<T> {
-  const world = await World.open({
+  const world = await World.open(productEnv(model, spares));
+  try {
+    await world.createAgent({ name: 'bench', model: BENCH_MODEL });
+    await settled(world, spares);
+    return await work(world);
+  } finally {
+    await world.close();
+  }
+}
+
+/** Of the product as a user has it, with the benchmark's model service. */
+export function productEnv(model: ModelService, spares: number): Readonly<Record<string, string>> {
+  return {
     NODE_ENV: 'production',
     ANTHROPIC_BASE_URL: model.url,
     ANTHROPIC_API_KEY: 'key-of-the-benchmark',
     HOLDFAST_SPARES: String(spares),
     HOLDFAST_IDLE_SECONDS: '0',
     HOLDFAST_LOG: 'warn',
-  });
-  try {
-    await world.createAgent({ name: 'bench', model: MODEL });
-    await settled(world, spares);
-    return await work(world);
-  } finally {
-    await world.close();
-  }
+  };
 }
 
 async function starts(
@@ -118,7 +123,7 @@ async function wakes(world: World, model: ModelService, runs: number): Promise<r
   return waits;
 }
 
-async function timed(model: ModelService, ask: () => Promise<void>): Promise<Wait> {
+export async function timed(model: ModelService, ask: () => Promise<void>): Promise<Wait> {
   const call = model.nextCall();
   const from = performance.now();
   await ask();
@@ -127,7 +132,7 @@ async function timed(model: ModelService, ask: () => Promise<void>): Promise<Wai
   return { afterAnswer: arrived - answered, afterRequest: arrived - from };
 }
 
-async function asleep(world: World, sessionId: string): Promise<void> {
+export async function asleep(world: World, sessionId: string): Promise<void> {
   await eventually('the session hibernates', async () => {
     const { status, hibernated } = await world.session(sessionId);
     return status === 'IDLE' && hibernated;
@@ -135,7 +140,7 @@ async function asleep(world: World, sessionId: string): Promise<void> {
 }
 
 /** As many brains are there as are kept as spares, and nothing in the whole tree is working. */
-async function settled(world: World, spares: number): Promise<void> {
+export async function settled(world: World, spares: number): Promise<void> {
   const { serverPid } = world;
   await eventually('the server has nothing to do', async () => {
     const [brains, before] = [childrenThatRun(serverPid, BRAIN).join(), cpuTicks(serverPid)];

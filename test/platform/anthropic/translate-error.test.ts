@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { UnitRefusal } from '../../../src/brain/unit.ts';
+import { ModelFailure, type ModelRequest } from '../../../src/brain/model.ts';
+import { UnitRefusal, UnitUnreachable } from '../../../src/brain/unit.ts';
+import { doorPatience } from '../../../src/brain/unit-door.ts';
+import type { Http } from '../../../src/brain/unix-http.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { planOf } from '../../../src/models/model-table.ts';
+import { AnthropicModel } from '../../../src/platform/anthropic/model.ts';
 import { failureOfResponse } from '../../../src/platform/anthropic/translate-error.ts';
-import { failureIn, played } from './stage.ts';
+import { GO, played } from './stage.ts';
 
 const JSON_OF = (type: string | null, message: string, more: object = {}): string =>
   JSON.stringify({ type: 'error', error: { type, message, ...more } });
@@ -320,7 +326,10 @@ test.each([
   [504, JSON_OF('timeout_error', 'The request timed out.'), 'MODEL_UNAVAILABLE', 'timeout_error', true],
   [520, 'error code: 520', 'MODEL_UNAVAILABLE', 'api_error', true],
   [529, '', 'MODEL_OVERLOADED', 'overloaded_error', true],
-  [402, JSON_OF('budget_exceeded', 'The budget is used up.'), 'BUDGET_EXCEEDED', 'budget_exceeded', false],
+  [402, JSON_OF('budget_exceeded', 'The budget is used up.'), 'MODEL_NO_CREDIT', 'budget_exceeded', false],
+  [400, JSON_OF('no_credential', 'No key.'), 'MODEL_REQUEST_INVALID', 'no_credential', false],
+  [429, '{"error":{"message":"slow down","code":"429"}}', 'MODEL_RATE_LIMITED', 'rate_limit_error', true],
+  [503, '{"error":{"code":"UNAVAILABLE","message":"x"}}', 'MODEL_UNAVAILABLE', 'api_error', true],
   [
     400,
     JSON_OF('budget_exceeded', 'Budget has been exceeded!', { code: '400' }),
@@ -367,18 +376,79 @@ test('the id of the request is in the failure, by the header or by the body', ()
   expect(failureOfResponse(500, {}, '').requestId).toBeUndefined();
 });
 
-test('a refusal of the unit door is one, and an error of a service with a code of its own is none', async () => {
-  const door = JSON.stringify({ error: { code: 'EPOCH_STALE', message: 'Another brain took over.' } });
-  const own = JSON.stringify({ error: { code: 'OTHER', message: 'No.' } });
-  const service = JSON.stringify({
-    error: { code: 'invalid_api_key', message: 'Incorrect API key', type: null },
-  });
-  const both = JSON.stringify({ error: { code: 'INTERNAL', type: 'server_error', message: 'No.' } });
+test('the types of the gateway are its own only where the gateway says so', () => {
+  const headers = { 'x-holdfast-refusal': 'gateway' };
+  const said = (type: string) => failureOfResponse(402, headers, JSON_OF(type, 'No more.'));
 
-  expect((await played([door], { status: 409 })).failure).toBeInstanceOf(UnitRefusal);
-  const headers = { 'x-holdfast-refusal': '1' };
-  expect((await played([own], { status: 400, headers })).failure).toBeInstanceOf(UnitRefusal);
-  expect(failureIn(await played([own], { status: 400 })).code).toBe('MODEL_REQUEST_INVALID');
-  expect(failureIn(await played([service], { status: 401 })).code).toBe('MODEL_KEY_REFUSED');
-  expect(failureIn(await played([both], { status: 500 })).code).toBe('MODEL_UNAVAILABLE');
+  expect(said('budget_exceeded')).toMatchObject({ code: 'BUDGET_EXCEEDED', retriable: false });
+  expect(said('no_credential')).toMatchObject({ code: 'NO_CREDENTIAL', retriable: false });
+  expect(said('api_error')).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
 });
+
+describe('proves WIRE-1', () => {
+  const saying = (code: string) => JSON.stringify({ error: { code, message: 'Another brain took over.' } });
+  const headers = { 'x-holdfast-refusal': 'door' };
+
+  test.each(['EPOCH_STALE', 'SESSION_ARCHIVED', 'OTHER'])(
+    '%s is a refusal of the door by its header',
+    async (code) => {
+      const { failure } = await played([saying(code)], { status: 409, headers });
+
+      expect(failure).toBeInstanceOf(UnitRefusal);
+      expect(failure).toMatchObject({ code });
+    },
+  );
+
+  test.each([
+    ['EPOCH_STALE', 400, 'MODEL_REQUEST_INVALID'],
+    ['EPOCH_STALE', 409, 'MODEL_REQUEST_INVALID'],
+    ['SESSION_ARCHIVED', 429, 'MODEL_RATE_LIMITED'],
+    ['UNAUTHENTICATED', 401, 'MODEL_KEY_REFUSED'],
+    ['INTERNAL', 500, 'MODEL_UNAVAILABLE'],
+  ])('%s of a service (%i) is only an error of the service', async (code, status, expected) => {
+    for (const own of [{}, { 'x-holdfast-refusal': 'gateway' }]) {
+      const { failure } = await played([saying(code)], { status, headers: own });
+
+      expect(failure).toBeInstanceOf(ModelFailure);
+      expect(failure).toMatchObject({ code: expected });
+    }
+  });
+
+  test('a door that fails is waited for as for all else, and is no failure of the service', async () => {
+    const answers = [503, 500, 409];
+    const http: Http = () => {
+      const status = answers.shift() ?? 0;
+      return Promise.resolve({ status, headers, body: bodyOf(saying(`CODE_${status}`)) });
+    };
+
+    const asked = new AnthropicModel(http, 'token').answer(REQUEST, AbortSignal.timeout(60_000), SINK);
+
+    await expect(asked).rejects.toMatchObject({ name: 'UnitRefusal', code: 'CODE_409' });
+    expect(answers).toEqual([]);
+  });
+
+  test('a door that does not come back is unreachable, also where nobody listens at it', async () => {
+    const refused = Object.assign(new Error('connect ENOENT'), { code: 'ENOENT', syscall: 'connect' });
+    const failed = { status: 503, headers };
+    for (const http of [
+      () => Promise.resolve({ ...failed, body: bodyOf(saying('UNAVAILABLE')) }),
+      () => Promise.reject(refused),
+    ]) {
+      const impatient = doorPatience({ clock: systemClock }, 0);
+      const asked = new AnthropicModel(http, 'token', impatient).answer(
+        REQUEST,
+        AbortSignal.timeout(60_000),
+        SINK,
+      );
+
+      await expect(asked).rejects.toBeInstanceOf(UnitUnreachable);
+    }
+  });
+});
+
+const REQUEST: ModelRequest = { callId: 't1m1', plan: planOf('m'), system: '', messages: GO, tools: [] };
+const SINK = { text: () => undefined, thinking: () => undefined };
+
+async function* bodyOf(text: string): AsyncGenerator<Uint8Array, void> {
+  yield Buffer.from(text);
+}

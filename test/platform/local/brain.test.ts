@@ -9,9 +9,11 @@ import { type BrainOptions, launchBrain } from '../../../src/platform/local/laun
 import type { BrainProcess } from '../../../src/platform/local/launcher/brain-process.ts';
 import { chooseIsolation, type Isolation } from '../../../src/platform/local/isolation/isolation.ts';
 import { LaunchFailed } from '../../../src/platform/local/launcher/launch.ts';
+import { launchMark, MARK_VARIABLE } from '../../../src/platform/local/isolation/orphans.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive } from '../../support/processes.ts';
 
+const MARK = launchMark('test');
 /** Does what it is told by its token: tells the socket what it can do, dies, or stays whatever happens. */
 const PROGRAM = `
 import { createInterface } from 'node:readline';
@@ -115,7 +117,7 @@ async function report(isolation: Isolation): Promise<Readonly<Record<string, unk
 describe('an isolated brain', () => {
   let isolation: Isolation;
   beforeAll(async () => {
-    isolation = await chooseIsolation('bubblewrap', process.env['PATH']);
+    isolation = await chooseIsolation('bubblewrap', MARK, process.env['PATH']);
   });
 
   it('reaches its source, its packages and the unit door, and nothing else', async () => {
@@ -181,10 +183,10 @@ describe('an isolated brain', () => {
   });
 });
 
-it("a brain in the open has no environment and keeps Node's own permissions", async () => {
-  const { env, own, tcp, ...refused } = await report({ kind: 'none' });
+it("a brain in the open has no environment but its mark and keeps Node's own permissions", async () => {
+  const { env, own, tcp, ...refused } = await report({ kind: 'none', mark: MARK });
 
-  expect([env, own, tcp]).toEqual([[], 'DONE true', 'DONE connected']);
+  expect([env, own, tcp]).toEqual([[MARK_VARIABLE], 'DONE true', 'DONE connected']);
   const { packages: _, dns: __, ...denied } = refused;
   expect(Object.values(denied)).toEqual(Array.from({ length: 6 }, () => 'ERR_ACCESS_DENIED'));
 });

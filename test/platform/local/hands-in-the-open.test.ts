@@ -10,6 +10,7 @@ import { newId } from '../../../src/kernel/id.ts';
 import { silentLogger } from '../../../src/kernel/logger.ts';
 import { LocalLauncher } from '../../../src/platform/local/launcher/launcher.ts';
 import { WorkspaceStore } from '../../../src/platform/host/workspace/workspace-store.ts';
+import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
 import { descendants } from '../../support/processes.ts';
@@ -20,7 +21,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-open-'));
   const workspaces = new WorkspaceStore(join(folder, 'workspaces'));
   const ports = {
-    isolation: { kind: 'none' },
+    isolation: { kind: 'none', mark: launchMark('test') },
     workspaces,
     unitSocket: join(folder, 'none'),
     logger: silentLogger,

@@ -8,13 +8,16 @@ import {
   IsolationImpossible,
   probeIsolation,
 } from '../../../src/platform/local/isolation/isolation.ts';
+import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
+
+const MARK = launchMark('test');
 
 it('is possible on a machine that runs these tests', async () => {
-  expect(await probeIsolation(process.env['PATH'])).toMatchObject({ kind: 'possible' });
+  expect(await probeIsolation(MARK, process.env['PATH'])).toMatchObject({ kind: 'possible' });
 });
 
 it('is refused without bubblewrap, with what to install and how to go on without', async () => {
-  const refusal = chooseIsolation('bubblewrap', '/nonexistent');
+  const refusal = chooseIsolation('bubblewrap', MARK, '/nonexistent');
 
   await expect(refusal).rejects.toThrow(IsolationImpossible);
   await expect(refusal).rejects.toThrow(/apt-get install bubblewrap.*HOLDFAST_ISOLATION=none/);
@@ -29,14 +32,14 @@ it('is refused when the trial fails, with what it said', async () => {
     { mode: 0o755 },
   );
 
-  await expect(chooseIsolation('bubblewrap', folder)).rejects.toThrow(
+  await expect(chooseIsolation('bubblewrap', MARK, folder)).rejects.toThrow(
     /No permissions to create new namespace.*allow/,
   );
   rmSync(folder, { recursive: true });
 });
 
 it('is not looked for when it is not wanted', async () => {
-  expect(await chooseIsolation('none', '/nonexistent')).toEqual({ kind: 'none' });
+  expect(await chooseIsolation('none', MARK, '/nonexistent')).toEqual({ kind: 'none', mark: MARK });
 });
 
 it.each([

@@ -2,6 +2,7 @@
 import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
+import { replayContract } from '../../contracts/replays.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
@@ -25,5 +26,6 @@ await mongoSuite('on a server of MongoDB', (server) => {
   journalContract(platform);
   followContract(platform);
   sessionStoreContract(platform);
+  replayContract(platform);
   storedJsonContract(platform);
 });

@@ -23,6 +23,7 @@ import { LocalLauncher } from '../../../src/platform/local/launcher/launcher.ts'
 import type { Bounds } from '../../../src/platform/host/workspace/workspace-save.ts';
 import { WorkspaceStore } from '../../../src/platform/host/workspace/workspace-store.ts';
 import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../../../src/hands/workspace-archive.ts';
+import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failingAt, type FailingWrites } from '../../support/failing-writes.ts';
@@ -80,6 +81,7 @@ await mongoSuite('a session that moves', (mongo) => {
     });
     const isolation = await chooseIsolation(
       options.isolated === true ? 'bubblewrap' : 'none',
+      launchMark('test'),
       process.env.PATH,
     );
     const unitSocket = join(folder, 'unit.sock');

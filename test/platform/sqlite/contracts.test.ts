@@ -10,6 +10,7 @@ import { journalContract } from '../../contracts/journal.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
+import { replayContract } from '../../contracts/replays.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 
@@ -56,6 +57,7 @@ for (const platform of [
   storedJsonContract(platform);
   agentStoreContract(platform);
   credentialStoreContract(platform);
+  replayContract(platform);
   keyStoreContract(platform);
   ownerStoreContract(platform);
   queueContract({ ...platform, knowsLonger: true });

@@ -11,7 +11,7 @@ import { APP_FOLDER, entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from '../launch
 import { seccompFilter } from './seccomp.ts';
 import { BRAIN_UID } from './user-slots.ts';
 
-export type Isolation = Bubblewrap | { readonly kind: 'none' };
+export type Isolation = Bubblewrap | { readonly kind: 'none'; readonly mark: string };
 
 /** Programs cannot be isolated here; the message says what to do. */
 export class IsolationImpossible extends Fault {
@@ -46,20 +46,21 @@ const TRIAL: Jail = {
   uid: BRAIN_UID,
 };
 
-/** Throws IsolationImpossible. `searchPath` is where bwrap is looked for, as PATH is written. */
+/** Throws IsolationImpossible. `searchPath` is where bwrap is looked for, as PATH is written; `mark` is launchMark's. */
 export async function chooseIsolation(
   wanted: 'bubblewrap' | 'none',
+  mark: string,
   searchPath?: string,
 ): Promise<Isolation> {
-  if (wanted === 'none') return { kind: 'none' };
-  const probed = await probeIsolation(searchPath);
+  if (wanted === 'none') return { kind: 'none', mark };
+  const probed = await probeIsolation(mark, searchPath);
   if (probed.kind === 'possible') return probed.bubblewrap;
   throw new IsolationImpossible(
     `the hands of an agent cannot be isolated on this machine (${probed.reason}): ${probed.advice}, ${OTHERWISE}.`,
   );
 }
 
-export async function probeIsolation(searchPath: string = SEARCH_PATH): Promise<Probed> {
+export async function probeIsolation(mark: string, searchPath: string = SEARCH_PATH): Promise<Probed> {
   const program = find('bwrap', searchPath);
   if (program === undefined) {
     return {
@@ -73,6 +74,7 @@ export async function probeIsolation(searchPath: string = SEARCH_PATH): Promise<
     program,
     seccomp: seccompFilter(),
     asRoot: process.getuid?.() === 0,
+    mark,
   };
   const child = new Child(startInJail(bubblewrap, TRIAL));
   child.endInput();

@@ -6,6 +6,12 @@
  * folder, so the sources are first bound to places it can reach, in a mount namespace that ends with the program.
  *
  * No path of this machine is an argument inside: bubblewrap reads its arguments from a pipe.
+ *
+ * ORPHAN-1 As root, nothing that was started here outlives the control plane, at whatever moment that dies: all of it is in a process
+ *    namespace whose first process dies with its parent, and with the first process the kernel ends the rest. bubblewrap alone does
+ *    not keep that: a set-up that is killed leaves a child which waits for it for good (bubblewrap.c: main reads child_wait_fd, of
+ *    which the child itself holds the other end). As another user that moment is the one between two system calls of bubblewrap's,
+ *    and orphans.ts finds what is left by it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
@@ -20,6 +26,8 @@ export interface Bubblewrap {
   readonly seccomp: Buffer;
   /** True when the control plane is root. */
   readonly asRoot: boolean;
+  /** Who launches, for orphans.ts: an argument of every process of the set-up. */
+  readonly mark: string;
 }
 
 export interface Bind {
@@ -53,6 +61,24 @@ const STAGE = '/sys';
 const ROOT_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const RUN_BYTES_MAX = 1024 * 1024;
 
+/**
+ * Dies with the control plane, and with it everything after it (ORPHAN-1). What is set with prctl(2) before the control plane dies is
+ * kept over exec; where that had died before, stdin has ended, and so does the program once it runs.
+ */
+const CONTAINED = [
+  ...['--pdeathsig', 'KILL', '--'],
+  ...[
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--',
+  ],
+];
 /** Arguments: user id, number of sources, sources, then what to run. Everything before bubblewrap's exec is root. */
 const STAGE_SCRIPT = `
 set -e
@@ -93,17 +119,18 @@ const GROUP = `root:x:0:\nhands:x:${USER}:\nnogroup:x:65534:\n`;
 /** Without it node would have to guess what kind of module a source file is. */
 const PACKAGE = '{"type":"module"}\n';
 
-/** The process is bubblewrap; killing it kills everything inside. stdin, stdout and stderr are pipes. */
+/** Killing the process kills everything inside. stdin, stdout and stderr are pipes. */
 export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
-  const { asRoot, program, seccomp } = bubblewrap;
+  const { asRoot, program, seccomp, mark } = bubblewrap;
   const sources = jail.binds.map(({ source }) => source);
   const staged = asRoot ? jail.binds.map((bind, n) => ({ ...bind, source: `${STAGE}/${n}` })) : jail.binds;
-  const inside = ['bash', '-c', CLOSE_SCRIPT, 'bash', 'prlimit', ...jail.limits, '--', ...jail.argv];
+  const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...jail.limits, '--', ...jail.argv];
   const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
-  const stage = ['--mount', '--propagation', 'private', '--', '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
+  // ORPHAN-1
+  const stage = [...CONTAINED, '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
   const [file, args, env] = asRoot
     ? [
-        'unshare',
+        'setpriv',
         [...stage, String(jail.uid), String(sources.length), ...sources, ...plain],
         { PATH: ROOT_PATH },
       ]

@@ -41,6 +41,11 @@ export class UserSlots {
   }
 }
 
+/** Whether only what we launch as root runs as this user. */
+export function isUserOfSandbox(uid: number): boolean {
+  return uid === BRAIN_UID || isOurs(uid);
+}
+
 function isOurs(uid: number): boolean {
   return uid >= FIRST_UID && uid < FIRST_UID + UIDS;
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { BrainProcess } from './brain-process.ts';
 import type { Isolation } from '../isolation/isolation.ts';
 import { APP, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { MARK_VARIABLE } from '../isolation/orphans.ts';
 import { APP_FOLDER, entryOf, NODE_BINARY, SOURCE } from './launch.ts';
 import { BRAIN_UID } from '../isolation/user-slots.ts';
 
@@ -32,7 +33,12 @@ export async function launchBrain(isolation: Isolation, options: BrainOptions): 
   const { unitSocket, onComplaint, entry = { source: SOURCE, file: entryOf('brain') } } = options;
   if (isolation.kind === 'none') {
     const args = [...permissions(entry.source, APP_FOLDER), entry.file, unitSocket];
-    const child = spawn(NODE_BINARY, args, { cwd: '/', env: {}, stdio: 'pipe', detached: true });
+    const child = spawn(NODE_BINARY, args, {
+      cwd: '/',
+      env: { [MARK_VARIABLE]: isolation.mark },
+      stdio: 'pipe',
+      detached: true,
+    });
     return BrainProcess.of(child, onComplaint);
   }
   // to connect to a socket is to write to it; others cannot reach its folder

@@ -12,6 +12,7 @@ import {
 import { HandsProcess } from './hands-process.ts';
 import type { Isolation } from '../isolation/isolation.ts';
 import { APP, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { MARK_VARIABLE } from '../isolation/orphans.ts';
 import { entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
 import type { FilesAsOf } from '../../../hands/workspace-archive.ts';
 import type { Workspace } from '../../host/workspace/workspace-store.ts';
@@ -60,7 +61,7 @@ export function launchHands(isolation: Isolation, options: HandsOptions): Promis
     keptWord(resultsAreWhole),
     'among',
   ];
-  const env = { PATH: searchPath };
+  const env = { PATH: searchPath, [MARK_VARIABLE]: isolation.mark };
   const process = spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true });
   return HandsProcess.of(process, filesAsOf);
 }

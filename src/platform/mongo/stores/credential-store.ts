@@ -8,6 +8,7 @@
  * DEFAULT-2 Giving the default up keeps the claim and marks it `waived`: otherwise the one before would be the default again.
  * DEFAULT-3 Before a credential with a claim is deleted, its provider's `floor` is raised to the claim: claims up to the floor do
  *    not count. After a crash between the two the credential is there and is not the default; deleting it again ends it.
+ *    What is deleted stays as a record without a claim, which only create() and made() see: a replay finds itself there.
  * DEFAULT-4 The floor is read after the largest claim, so one who reads during a deletion does not see an older default rise.
  */
 import type { Collection, Db } from 'mongodb';
@@ -31,6 +32,8 @@ interface CredentialDocument extends Omit<Credential, 'id' | 'isDefault'> {
   readonly claim?: number | undefined;
   /** DEFAULT-2. */
   readonly waived?: true | undefined;
+  /** DEFAULT-3. */
+  readonly deleted?: true | undefined;
 }
 
 /** DEFAULT-3. */
@@ -41,6 +44,8 @@ interface FloorDocument {
 
 /** Others change the same credential at the same moment now and then, not this often. */
 const ATTEMPTS_MAX = 100;
+/** Of those that were not deleted. */
+const THERE = { deleted: { $exists: false } } as const;
 
 export class MongoCredentialStore implements CredentialStore {
   readonly #db: Db;
@@ -71,7 +76,7 @@ export class MongoCredentialStore implements CredentialStore {
   ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined> {
     return translated(() =>
       this.#untilSwapped(async () => {
-        const found = await this.#credentials.findOne({ _id: id });
+        const found = await this.#credentials.findOne({ _id: id, ...THERE });
         if (found === null) return { done: undefined };
         const before = await this.#told(found);
         const after = change(before);
@@ -85,6 +90,13 @@ export class MongoCredentialStore implements CredentialStore {
   }
 
   async get(id: CredentialId): Promise<Credential | undefined> {
+    return translated(async () => {
+      const found = await this.#credentials.findOne({ _id: id, ...THERE });
+      return found === null ? undefined : this.#told(found);
+    });
+  }
+
+  async made(id: CredentialId): Promise<Credential | undefined> {
     return translated(async () => {
       const found = await this.#credentials.findOne({ _id: id });
       return found === null ? undefined : this.#told(found);
@@ -100,7 +112,11 @@ export class MongoCredentialStore implements CredentialStore {
 
   async list({ limit, before }: Page): Promise<readonly Credential[]> {
     return translated(async () => {
-      const found = await this.#credentials.find(olderThan(before)).sort(NEWEST_FIRST).limit(limit).toArray();
+      const found = await this.#credentials
+        .find({ ...THERE, ...olderThan(before) })
+        .sort(NEWEST_FIRST)
+        .limit(limit)
+        .toArray();
       const defaults = new Set<CredentialId>();
       for (const provider of new Set(found.map((one) => one.provider))) {
         const standing = await this.#defaultOf(provider);
@@ -113,12 +129,14 @@ export class MongoCredentialStore implements CredentialStore {
   async delete(id: CredentialId): Promise<Credential | undefined> {
     return translated(() =>
       this.#untilSwapped(async () => {
-        const found = await this.#credentials.findOne({ _id: id });
+        const found = await this.#credentials.findOne({ _id: id, ...THERE });
         if (found === null) return { done: undefined };
         const told = await this.#told(found);
         if (found.claim !== undefined) await this.#raiseFloor(found.provider, found.claim); // DEFAULT-3
-        const { deletedCount } = await this.#credentials.deleteOne({ _id: id, version: found.version });
-        return deletedCount === 1 ? { done: told } : 'again';
+        const { _id, claim: _claim, waived: _waived, ...rest } = found;
+        const deleted = { ...rest, version: found.version + 1, deleted: true } as const;
+        const { matchedCount } = await this.#credentials.replaceOne({ _id, version: found.version }, deleted);
+        return matchedCount === 1 ? { done: told } : 'again';
       }),
     );
   }
@@ -180,7 +198,7 @@ function documentOf(
 }
 
 function credentialOf(
-  { _id, version: _version, claim: _claim, waived: _waived, ...rest }: CredentialDocument,
+  { _id, version: _version, claim: _claim, waived: _waived, deleted: _deleted, ...rest }: CredentialDocument,
   isDefault: boolean,
 ): Credential {
   return { id: _id, isDefault, ...rest };

@@ -9,6 +9,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { ApiKey, KeyStore } from '../../../access/key-store.ts';
 import type { ApiKeyId } from '../../../kernel/id.ts';
+import { Batch } from '../batch.ts';
 import type { MongoDatabase } from '../database.ts';
 import { nextNumber } from '../numbering.ts';
 import { isDuplicateKey, translated } from '../translate-error.ts';
@@ -23,13 +24,25 @@ interface KeyDocument {
   readonly order: number;
 }
 
+/** Hashes in one look-up. */
+const LOOK_UPS_MAX = 200;
+/** Enough to keep the server busy, few enough to let requests gather. */
+const IN_FLIGHT_MAX = 4;
+
 export class MongoKeyStore implements KeyStore {
   readonly #db: Db;
   readonly #keys: Collection<KeyDocument>;
+  /** Every request of an API key asks (access.ts, ACCESS-1): together with those that come at the same moment. */
+  readonly #byHash: Batch<string, ApiKey | undefined>;
 
   constructor({ db }: MongoDatabase) {
     this.#db = db;
     this.#keys = db.collection('api_key');
+    this.#byHash = new Batch({
+      itemsMax: LOOK_UPS_MAX,
+      inFlightMax: IN_FLIGHT_MAX,
+      run: (hashes) => translated(() => this.#find(hashes)),
+    });
   }
 
   async add({ id, name, hash, createdAt }: ApiKey): Promise<void> {
@@ -60,16 +73,19 @@ export class MongoKeyStore implements KeyStore {
     });
   }
 
-  async byHash(hash: string): Promise<ApiKey | undefined> {
-    return translated(async () => {
-      const found = await this.#keys.findOne({ _id: hash });
-      if (found === null) return undefined;
-      const { id, name, createdAt } = found;
-      return { id, name, hash, createdAt };
-    });
+  byHash(hash: string): Promise<ApiKey | undefined> {
+    return this.#byHash.add(hash);
   }
 
   async count(): Promise<number> {
     return translated(() => this.#keys.countDocuments());
+  }
+
+  async #find(hashes: readonly string[]): Promise<readonly (ApiKey | undefined)[]> {
+    const found = await this.#keys.find({ _id: { $in: [...new Set(hashes)] } }).toArray();
+    const byHash = new Map(
+      found.map(({ _id, id, name, createdAt }) => [_id, { id, name, hash: _id, createdAt }]),
+    );
+    return hashes.map((hash) => byHash.get(hash));
   }
 }

@@ -149,7 +149,6 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
 
   #open(workspace: WorkspaceDocument): WorkspaceClaim {
     const { _id, claim } = workspace;
-    const { claim: begunBefore, cut } = begunOf(workspace);
     const sessionId = _id as SessionId; // it was claimed by one
     const contents = this.#contents;
     const own = { _id, holder: this.#ports.owner, claim };
@@ -182,9 +181,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       });
     return {
       number: claim,
-      begunBefore,
-      isCut: cut !== undefined,
-      gap: gapOf(workspace, cut),
+      ...beforeOf(workspace),
       begin: () => translated(() => this.#begin(own)),
       closeGap: () =>
         translated(async () => {
@@ -265,9 +262,12 @@ function begunOf({ claim, begun }: WorkspaceDocument): Begun {
   return begun?.asOf === claim ? begun : { asOf: claim, claim };
 }
 
-function gapOf({ hasGap }: WorkspaceDocument, cut: Begun['cut']): WorkspaceClaim['gap'] {
-  if (hasGap !== true) return 'none';
-  return cut?.hadGap === false ? 'fresh' : 'old';
+/** What a new claim is told of those before it. */
+function beforeOf(workspace: WorkspaceDocument): Pick<WorkspaceClaim, 'begunBefore' | 'isCut' | 'gap'> {
+  const { claim: begunBefore, cut } = begunOf(workspace);
+  const told = { begunBefore, isCut: cut !== undefined };
+  if (workspace.hasGap !== true) return { ...told, gap: 'none' };
+  return { ...told, gap: cut?.hadGap === false ? 'fresh' : 'old' };
 }
 
 /** What the next claim says of those before it (ARCHIVE-5, ARCHIVE-6). `isOver`: it is taken over from an owner that is dead. */

@@ -1,0 +1,153 @@
+/**
+ * Requests to define or change an agent: what they ask for, checked, and their hashes, which are of what was given and need no check,
+ * so that a replay is known whatever has become of models and limits since.
+ */
+import { InvalidInput } from '../kernel/fault.ts';
+import type { CredentialId } from '../kernel/id.ts';
+import { NAME_CHARS_MAX, PROMPT_BYTES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
+import { parseChoice, parseCount, parseName, parseText } from '../kernel/parse.ts';
+import { requestHash } from '../kernel/request-hash.ts';
+import type { Sealed } from '../kernel/sealed.ts';
+import { type Agent, RUNTIMES, type Runtime } from './agent.ts';
+import { parseModel } from './model-name.ts';
+import type { ModelSettings } from './model-plan.ts';
+import { type GivenSettings, settingsAfter } from './model-settings.ts';
+import type { Limits } from './session.ts';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]*$/;
+const RUNTIME_DEFAULT: Runtime = 'claude';
+
+export interface NewAgent {
+  readonly name: string;
+  readonly model: string;
+  readonly prompt: string;
+  readonly settings?: GivenSettings | undefined;
+  readonly runtime?: string | undefined;
+  readonly limits?: Limits | undefined;
+  /** A model key inline: stored as a credential of its own, never the provider's default. Not together with `credentialId`. */
+  readonly key?: Sealed | undefined;
+  readonly credentialId?: CredentialId | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface AgentChange {
+  readonly model?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly settings?: GivenSettings | undefined;
+  readonly limits?: Limits | undefined;
+  /** Replaces the key of the credential that was made for this agent alone, or makes one. */
+  readonly key?: Sealed | undefined;
+  /** null: the provider's default again. */
+  readonly credentialId?: CredentialId | null | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What an agent is, but for its credential. */
+export interface Definition {
+  readonly name: string;
+  readonly runtime: Runtime;
+  readonly model: string;
+  readonly prompt: string;
+  readonly settings: ModelSettings | undefined;
+  readonly limits: Limits;
+}
+
+/** Throws InvalidInput. */
+export function parseDefinition(request: NewAgent): Definition {
+  const name = parseName('name', request.name, NAME_CHARS_MAX);
+  if (!NAME.test(name)) throw new InvalidInput('name', 'expected letters, digits, spaces and . _ -');
+  const runtime =
+    request.runtime === undefined ? RUNTIME_DEFAULT : parseChoice('runtime', request.runtime, RUNTIMES);
+  const prompt = parseText('prompt', request.prompt, PROMPT_BYTES_MAX);
+  parseModel(request.model);
+  const settings = someOf(settingsAfter({}, request.settings ?? {}, request.model));
+  const limits = parseLimits(request.limits);
+  checkKeyOrCredential(request);
+  return { name, runtime, model: request.model, prompt, settings, limits };
+}
+
+/** Throws InvalidInput. */
+export function checkKeyOrCredential({ key, credentialId }: Pick<AgentChange, 'key' | 'credentialId'>): void {
+  if (key !== undefined && credentialId !== undefined) {
+    throw new InvalidInput('key', 'give either key or credentialId, not both.');
+  }
+}
+
+/** Whether the agent is, at this moment, what is defined here. */
+export function isDefinedAs(agent: Agent, wanted: Definition): boolean {
+  const { revision, limits, runtime } = agent;
+  const definition = [
+    runtime,
+    revision.model,
+    revision.prompt.toWellFormed(),
+    revision.settings ?? {},
+    limits,
+  ];
+  const asked = [wanted.runtime, wanted.model, wanted.prompt, wanted.settings ?? {}, wanted.limits];
+  return requestHash(definition) === requestHash(asked);
+}
+
+/** Of a request to create. */
+export function creationHash(request: NewAgent): string {
+  const { name, model, prompt, settings, runtime, limits, key, credentialId } = request;
+  return requestHash({
+    name,
+    runtime: runtime === RUNTIME_DEFAULT ? undefined : runtime,
+    prompt,
+    model,
+    limits: givenOf(limits),
+    key: key?.open(),
+    credentialId,
+    settings: givenOf(settings),
+  });
+}
+
+/** Whether it is the request that created this agent. */
+export function isSameCreation(agent: Agent, request: NewAgent): boolean {
+  if (agent.requestHash === creationHash(request)) return true;
+  return hashesOfLists(request).includes(agent.requestHash);
+}
+
+/** Of a request to change. */
+export function changeHash({ model, prompt, settings, limits, key, credentialId }: AgentChange): string {
+  const given = settings === undefined ? undefined : givenOf(settings);
+  return requestHash({ model, prompt, settings: given, limits, key: key?.open(), credentialId });
+}
+
+/** Of versions that hashed the fields by their places, the settings as they are kept. */
+function hashesOfLists(request: NewAgent): readonly string[] {
+  const { name, model, prompt, runtime = RUNTIME_DEFAULT, key, credentialId } = request;
+  const limits = givenOf(request.limits) ?? {};
+  const asked = [name, runtime, prompt, model, limits, key?.open(), credentialId];
+  const { settings = {} } = request;
+  if (givenOf(settings) === undefined) return [requestHash(asked)];
+  try {
+    return [requestHash([...asked, settingsAfter({}, settings, model)])];
+  } catch (error) {
+    if (error instanceof InvalidInput) return []; // settings that no version took, or that this one takes no longer
+    throw error;
+  }
+}
+
+/** Throws InvalidInput; answers only the limits that are set. */
+export function parseLimits(limits: Limits | undefined): Limits {
+  const tokens = parseCount('limits.tokens', limits?.tokens, 1, Number.MAX_SAFE_INTEGER);
+  const turnSeconds = parseCount('limits.turnSeconds', limits?.turnSeconds, 1, TURN_SECONDS_MAX);
+  const turns = parseCount('limits.turns', limits?.turns, 1, Number.MAX_SAFE_INTEGER);
+  return {
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(turnSeconds === undefined ? {} : { turnSeconds }),
+    ...(turns === undefined ? {} : { turns }),
+  };
+}
+
+/** Nothing set is no settings: a revision is then as it was before there were any. */
+export function someOf(settings: ModelSettings): ModelSettings | undefined {
+  return Object.keys(settings).length === 0 ? undefined : settings;
+}
+
+/** Only what is set; undefined when that is nothing. */
+function givenOf(fields: object | undefined): object | undefined {
+  const given = Object.entries(fields ?? {}).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}

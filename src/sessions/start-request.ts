@@ -1,0 +1,62 @@
+/**
+ * Whether a request to start a session is the one that started this session. It is asked before anything of it is checked:
+ * what was done once is answered again, whatever has become of agents, credentials, models and limits since.
+ */
+import { JSON_DEPTH_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
+import { InvalidInput } from '../kernel/fault.ts';
+import type { AgentId } from '../kernel/id.ts';
+import { requestHash } from '../kernel/request-hash.ts';
+import { wellFormedJson } from '../kernel/well-formed.ts';
+import { isJson } from '../journal/codec.ts';
+import type { Limits, Session } from './session.ts';
+
+export interface StartFields {
+  readonly input: string;
+  readonly model?: string | undefined;
+  readonly limits?: Limits | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly key?: string | undefined;
+}
+
+/** As the request was given: texts are made well-formed, and the request is the same whether or not they were before. */
+export function startHash({ input, model, limits, metadata, key }: StartFields, agentId: AgentId): string {
+  const isLimited = Object.values(limits ?? {}).some((limit) => limit !== undefined);
+  return requestHash({
+    agent: agentId,
+    input,
+    model,
+    limits: isLimited ? limits : undefined,
+    metadata,
+    key,
+  });
+}
+
+/** Of all but the agent, which the caller compares: it may have been named by its id or by its name. */
+export function isSameStart(session: Session, request: StartFields): boolean {
+  const { agentId, requestHash: hash } = session;
+  if (request.metadata !== undefined && !isJson(request.metadata)) return false;
+  return hash === startHash(request, agentId) || hash === hashOfLists(request, agentId);
+}
+
+/** Sessions of versions that hashed the fields by their places. */
+function hashOfLists({ input, model, limits, metadata, key }: StartFields, agentId: AgentId): string {
+  return requestHash([agentId, input, model, limits, metadata, key]);
+}
+
+/** Answers it well-formed. Throws InvalidInput. */
+export function parseMetadata<T extends Readonly<Record<string, unknown>>>(
+  value: T | undefined,
+  field = 'metadata',
+  bytesMax = METADATA_BYTES_MAX,
+): T | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidInput(field, 'expected a JSON object.');
+  }
+  if (!isJson(value)) throw new InvalidInput(field, `expected JSON of at most ${JSON_DEPTH_MAX} levels.`);
+  const kept = wellFormedJson(value) as T; // JSON, checked above, of the same shape
+  const bytes = Buffer.byteLength(JSON.stringify(kept));
+  if (bytes > bytesMax)
+    throw new InvalidInput(field, `expected at most ${bytesMax} bytes of JSON, got ${bytes}.`);
+  return kept;
+}
