@@ -158,10 +158,10 @@ export function checkFilter({ types }: EventFilter): void {
   }
 }
 
-/** A page of a session's log after a cursor, oldest first. */
+/** A page of a session's log after a cursor, oldest first; `head` is as far as it goes (SNAPSHOT-1). */
 export async function eventPage(
   { journal }: Pick<Context, 'journal'>,
-  sessionId: SessionId,
+  { sessionId, head }: { readonly sessionId: SessionId; readonly head: number },
   page: EventFilter & { readonly first: number; readonly after?: string | null | undefined },
 ): Promise<Page<RecordedEvent>> {
   checkFilter(page);
@@ -169,7 +169,8 @@ export async function eventPage(
   const nodes: RecordedEvent[] = [];
   let hasNextPage = false;
   for (let pages = 0; pages < FILTERED_PAGES_MAX; pages += 1) {
-    const events = await journal.read(sessionId, { after: seq, limit: PAGE_EVENTS_MAX });
+    const limit = Math.min(PAGE_EVENTS_MAX, head - seq);
+    const events = limit <= 0 ? [] : await journal.read(sessionId, { after: seq, limit });
     hasNextPage = events.length > 0;
     for (const event of events) {
       if (passes(page, event)) {

@@ -40,9 +40,14 @@ export async function openFollow(context: Context, args: FollowArgs): Promise<Op
     if (seq > head) return { kind: 'refused', sessionId, reason: 'ahead' };
     return { kind: 'opened', sessionId, after: seq, filter: filter ?? {}, deltas: args.deltas ?? false };
   } catch (error) {
-    if (error instanceof SessionNotFound) return { kind: 'gone', message: error.message };
-    throw error;
+    return goneFrame(error);
   }
+}
+
+/** What ends a follower whose session is not there, from the beginning or since; throws every other error. */
+export function goneFrame(error: unknown): Frame {
+  if (error instanceof SessionNotFound) return { kind: 'gone', message: error.message };
+  throw error;
 }
 
 /**
@@ -59,7 +64,9 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
   const frames: TailSource<Frame> = {
     async pull() {
       for (;;) {
-        const { done, value } = await source.next();
+        const next = await source.next().catch(goneFrame);
+        if ('kind' in next) return next;
+        const { done, value } = next;
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {

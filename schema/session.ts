@@ -1,4 +1,9 @@
-/** Sessions: look at one, list them. What can be done to them is in schema/session-command.ts. */
+/**
+ * Sessions: look at one, list them. What can be done to them is in schema/session-command.ts.
+ *
+ * SNAPSHOT-1 All that an answer says of one session is as of one place of its log, its `head`: events and turns go no further, whatever was
+ *            appended while the answer was made.
+ */
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
@@ -126,7 +131,7 @@ SessionType.implement({
         after: t.arg.string({ description: 'The endCursor of the page before.' }),
       },
       complexity: connectionComplexity,
-      resolve: ({ session }, args, context) => turnPage(context, session.id, args),
+      resolve: ({ session }, args, context) => turnPage(context, session, args), // SNAPSHOT-1
     }),
     result: t.field({
       type: EventInterface,
@@ -136,7 +141,7 @@ SessionType.implement({
     }),
     events: t.field({
       type: EventConnection,
-      description: 'Its log, oldest first. To follow it live, subscribe to sessionEvents.',
+      description: 'Its log up to `head`, oldest first. To follow it live, subscribe to sessionEvents.',
       args: {
         first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
         after: t.arg({ type: 'Cursor', description: 'Only what came after this place.' }),
@@ -147,9 +152,10 @@ SessionType.implement({
         types: t.arg.stringList({ description: 'Only these dotted types, for example agent.message.' }),
       },
       complexity: connectionComplexity,
-      resolve: ({ session }, args, context) => {
+      resolve: ({ session, head }, args, context) => {
         permit(context, 'read', session.id);
-        return eventPage(context, session.id, { ...args, first: firstOf(args) });
+        const log = { sessionId: session.id, head };
+        return eventPage(context, log, { ...args, first: firstOf(args) }); // SNAPSHOT-1
       },
     }),
   }),

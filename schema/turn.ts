@@ -2,8 +2,8 @@
 import { TURN_OUTCOMES } from '../src/journal/event-catalog.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
-import { parseId, type SessionId, type TurnId } from '../src/kernel/id.ts';
-import type { Failure, Turn, Usage } from '../src/sessions/session.ts';
+import { parseId, type TurnId } from '../src/kernel/id.ts';
+import type { Failure, Session, Turn, Usage } from '../src/sessions/session.ts';
 import { tokensOf } from '../src/sessions/session.ts';
 import { TurnNotFound } from '../src/sessions/faults.ts';
 import { builder } from './builder.ts';
@@ -102,8 +102,8 @@ export const TurnType = builder.objectRef<Turn>('Turn').implement({
 
 export const TurnConnection = connectionOf<Turn>('Turn', TurnType);
 
-/** Turns of a session, newest first; the cursor is the turn's number. */
-export function turnPage({ sessions }: Context, sessionId: SessionId, args: FirstAfter) {
+/** Turns of a session up to its last one as `session` has it, newest first; the cursor is the turn's number (SNAPSHOT-1). */
+export function turnPage({ sessions }: Context, session: Session, args: FirstAfter) {
   const before = args.after ? Number(/^turn-([1-9][0-9]{0,14})$/.exec(args.after)?.[1]) : undefined;
   if (Number.isNaN(before))
     throw new InvalidInput(
@@ -112,7 +112,11 @@ export function turnPage({ sessions }: Context, sessionId: SessionId, args: Firs
     );
   return pageOf(
     firstOf(args),
-    (limit) => sessions.turns(sessionId, { limit, before }),
+    async (limit) => {
+      const last = Math.min(before ?? Infinity, session.turnCount + 1);
+      const turns = await sessions.turns(session.id, { limit, before: last });
+      return turns.map((turn) => (turn.number === session.turn?.number ? session.turn : turn));
+    },
     ({ number }) => `turn-${number}`,
   );
 }

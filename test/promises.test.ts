@@ -25,3 +25,9 @@ it('knows every promise that a test claims to prove', () => {
 
   expect(unknown).toEqual([]);
 });
+
+it('has a test that proves each', () => {
+  expect(
+    made.filter(({ provedBy }) => provedBy.length === 0).map(({ id, file }) => `${id} (${file})`),
+  ).toEqual([]);
+});

@@ -1,5 +1,5 @@
 /**
- * The hands' side of the wire (wire.ts HANDS-1 to HANDS-4), without the process around it: lines in, lines out.
+ * The hands' side of the wire (wire.ts HANDS-1 to HANDS-5), without the process around it: lines in, lines out.
  *
  * Every call that is sent gets exactly one result, whatever the tool does. A call's life is: received, marked as started
  * (durable), run, kept (durable), answered; a call that was marked and not kept is never run again.

@@ -5,8 +5,11 @@ import type { Logger } from '../kernel/logger.ts';
 import { nextRound, type Scheduler } from '../kernel/scheduler.ts';
 import { type Delta, type DeltaFrame, Drafts, frameOf } from './draft.ts';
 import type { RecordedEvent } from './event.ts';
+import { SessionNotFound } from './faults.ts';
 import type { Hint, Journal } from './journal.ts';
 
+/** A store that has just changed its primary may not know a new session for a moment; one that says so at the next look too is right. */
+const GONE_LOOKS = 2;
 /** Events kept for readers that are a little behind; the rest is read from the store. */
 const TAIL_EVENTS_MAX = 512;
 /** The same in characters of their bodies. */
@@ -44,6 +47,8 @@ export class LiveTail {
   #target = 0;
   #moving = false;
   #closed = false;
+  /** How often in a row the journal has said that there is no such session. */
+  #goneCount = 0;
   /** Whether the drafts are written through this process; LIVE-4. */
   #writtenHere = false;
 
@@ -58,7 +63,7 @@ export class LiveTail {
     return this.#head;
   }
 
-  /** Why the tail has no head and never will, for example SessionNotFound. */
+  /** Why nothing comes any more: the tail never had a head, or the session is gone (SessionNotFound). */
   get failure(): unknown {
     return this.#failure;
   }
@@ -143,8 +148,11 @@ export class LiveTail {
         this.#feed(events);
         await nextRound(scheduler); // an embedded store answers at once, and a long way would hold up everybody
       }
+      this.#goneCount = 0;
     } catch (error) {
-      if (this.#head === undefined) this.#fail(error);
+      this.#goneCount = error instanceof SessionNotFound ? this.#goneCount + 1 : 0;
+      if (this.#head === undefined || this.#goneCount >= GONE_LOOKS)
+        this.#fail(error); // LIVE-5
       else if (!this.#closed) logger.warn('a live tail could not read its journal', { sessionId, error });
     } finally {
       this.#moving = false;

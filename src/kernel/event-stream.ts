@@ -42,7 +42,7 @@ export class EventStreamDecoder {
   #line = 0;
   #next = 0;
   #first = true;
-  /** The line before ended with CR at the end of what was there: a LF that comes now belongs to it. */
+  /** The line before ended with CR at the end of what was there: a LF that comes now belongs to it (SSE-1). */
   #afterCr = false;
   #event: string | undefined;
   #data: string[] | undefined;
@@ -120,7 +120,7 @@ export class EventStreamDecoder {
   }
 
   #take(): Frame {
-    const bytes = Buffer.from(this.#bytes.subarray(this.#frame, this.#next));
+    const bytes = Buffer.from(this.#bytes.subarray(this.#frame, this.#next)); // SSE-2
     const data = this.#data?.join('\n');
     const event = this.#event === '' ? undefined : this.#event;
     this.#frame = this.#next;

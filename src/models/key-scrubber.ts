@@ -115,7 +115,7 @@ export class Pieces {
         break;
       }
       const stays = this.#back[this.#held.length - 1] ?? 0;
-      out.push(...this.#held.splice(0, this.#held.length - stays));
+      out.push(...this.#held.splice(0, this.#held.length - stays)); // SCRUB-3
     }
     if (this.#key[this.#held.length] !== means) return void out.push(written);
     this.#held.push(written);

@@ -47,7 +47,7 @@ export async function pass(
   const clean = (value: string): string => scrubber?.text(value) ?? value;
   for (const name of ANSWER_HEADERS) {
     const value = answer.headers[name];
-    if (value !== undefined) response.setHeader(name, clean(String(value)));
+    if (value !== undefined) response.setHeader(name, clean(String(value))); // GATEWAY-4
   }
   const requestId = requestIdOf(answer, clean);
   if (requestId !== undefined) response.setHeader('request-id', requestId);

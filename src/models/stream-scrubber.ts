@@ -59,7 +59,7 @@ export class StreamScrubber {
       for (const [name, text] of texts) fields[name] = this.#piece(block, name, text, fields);
     this.#held.push({ frame, said, fields });
     this.#heldBytes += frame.bytes.length;
-    if (this.#heldBytes > HELD_BYTES_MAX) this.#endAll();
+    if (this.#heldBytes > HELD_BYTES_MAX) this.#endAll(); // STREAM-2
     return this.#open.size > 0 ? [] : this.#release();
   }
 
@@ -97,6 +97,7 @@ export class StreamScrubber {
 
   #release(): readonly Buffer[] {
     const anew = this.#found;
+    // STREAM-1
     const out = this.#held.map((held) => this.#scrubber.bytes(anew ? written(held) : held.frame.bytes));
     this.#held = [];
     this.#heldBytes = 0;

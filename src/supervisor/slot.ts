@@ -119,7 +119,7 @@ export class Slot {
       },
     );
     logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.now() - assignedAt });
-    await this.#endBrain();
+    await this.#endBrain(); // SLOT-2
     return this.#settlement.settle(outcome, epoch);
   }
 

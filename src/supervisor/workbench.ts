@@ -88,7 +88,7 @@ export class Workbench {
    */
   async call(sessionId: SessionId, call: ToolCall): Promise<ToolResult> {
     const bench = this.#benches.get(sessionId);
-    if (bench === undefined) return RELEASED;
+    if (bench === undefined) return RELEASED; // WORKBENCH-1
     bench.isChanged = true;
     const attempts = this.#attempts(sessionId, bench, call);
     bench.running.set(call.callId, attempts);

@@ -1,4 +1,5 @@
 /** Sessions over HTTP: starting, listing, reading, and each Fault that they list. */
+import { cursorOf } from '../../src/journal/cursor.ts';
 import { afterAll, describe, expect, it } from 'vitest';
 import { eventIdOf, newId } from '../../src/kernel/id.ts';
 import { type Answer, Door, said } from '../support/door.ts';
@@ -131,6 +132,35 @@ describe('sessions', () => {
       text: 'the answer',
       fullBody: { callId: 'call-1', text: 'the answer' },
     });
+  });
+
+  it('proves SNAPSHOT-1: are told as of one place of their log, whatever is appended meanwhile', async () => {
+    const id = await door.session();
+    await door.beginTurn(id);
+    const asIs = door.sessions.get.bind(door.sessions);
+    door.sessions.get = async (asked) => {
+      const entry = await asIs(asked);
+      await door.sessions.cancel(id, { kind: 'human' });
+      await door.sessions.write(id, 1, undefined, { kind: 'completeTurn', outcome: 'canceled' });
+      await door.sessions.send({ sessionId: id, text: 'more', actor: { kind: 'human' } });
+      await door.sessions.write(id, 1, undefined, { kind: 'beginTurn' });
+      return entry;
+    };
+    const asked = `{ session(id: "${id}") { ... on Session { head status turnCount turn { number state }
+      turns { nodes { number state } } events(first: 2) { nodes { seq } pageInfo { hasNextPage } }
+      rest: events(types: ["turn.started", "turn.completed", "turn.cancel_requested"]) { nodes { seq type } pageInfo { hasNextPage endCursor } } } } }`;
+    const answered = await door.ask(asked);
+    door.sessions.get = asIs;
+
+    const { head, events, rest, turn, turns, turnCount } = answered.session;
+    expect(events).toEqual({ nodes: [{ seq: 1 }, { seq: 2 }], pageInfo: { hasNextPage: true } });
+    expect(rest.nodes).toEqual([{ seq: head, type: 'turn.started' }]);
+    expect(rest.pageInfo).toEqual({ hasNextPage: false, endCursor: cursorOf(id, head) });
+    expect([turnCount, turn, turns.nodes]).toEqual([1, turn, [{ number: 1, state: 'RUNNING' }]]);
+    expect((await door.ask(asked)).session.turns.nodes).toEqual([
+      { number: 2, state: 'RUNNING' },
+      { number: 1, state: 'COMPLETED' },
+    ]);
   });
 
   it('keep a large body beside the event, and give it whole', async () => {

@@ -69,6 +69,17 @@ describe.each([
     });
   });
 
+  it('LIVE-5: gets SessionGone, and the end, when its session is gone', async () => {
+    const id = await door.session();
+    const follower = follow(clientOf(), id, {}, selection);
+    await follower.sees('the end of history', caughtUp);
+    door.forget(id);
+
+    await follower.sees('that it is gone', (frames) => frames.at(-1)?.__typename === 'SessionGone');
+    await eventually('its end', () => follower.completed());
+    expect(follower.failed()).toBeUndefined();
+  });
+
   it('gets messages while they are written, also one it joined in the middle of', async () => {
     const id = await door.session();
     await door.beginTurn(id);
@@ -176,7 +187,7 @@ describe('followers', () => {
     );
   });
 
-  it('that join while events are written get each once and in order', async () => {
+  it('that join while events are written get each once and in order (GROUP-1)', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const client = clientOf();
@@ -234,7 +245,7 @@ describe('followers', () => {
     }
   });
 
-  it('that do not read are told so and leave, while the others go on', async () => {
+  it('that do not read are told so and leave, while the others go on (GROUP-2)', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const slow = new WebSocket(door.socketUrl, 'graphql-transport-ws');
@@ -325,7 +336,7 @@ describe('a follower that cannot be served', () => {
 });
 
 describe('nothing is left behind', () => {
-  it('when clients complete, and when their sockets break, while the session is quiet', async () => {
+  it('when clients complete, and when their sockets break, while the session is quiet (GROUP-3)', async () => {
     const id = await door.session();
     for (let round = 0; round < 5; round += 1) {
       const sockets = Array.from({ length: 5 }, () => clientOf());
@@ -363,4 +374,28 @@ describe('nothing is left behind', () => {
 
     await eventually('no socket', () => door.graphql.held.sockets === 0 && door.readers() === 0);
   });
+});
+
+it('LIVE-5: a follower over SSE gets SessionGone, and the end, when its session is gone', async () => {
+  const id = await door.session();
+  const query = `subscription { sessionEvents(sessionId: "${id}") { __typename } }`;
+  const response = await fetch(door.url, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${ROOT_KEY}`,
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ query }),
+  });
+  let text = '';
+  const reading = (async () => {
+    for await (const chunk of response.body ?? []) text += Buffer.from(chunk).toString();
+  })();
+  await eventually('the end of history', () => text.includes('CaughtUp'));
+
+  door.forget(id);
+
+  await reading;
+  expect(text).toContain('SessionGone');
 });

@@ -20,6 +20,7 @@ import type { NewEvent } from '../../src/journal/event.ts';
 import type { Turn } from '../../src/sessions/session.ts';
 import type { Assignment } from '../../src/sessions/unit-wire.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
+import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
 
 let store: SqliteStore;
@@ -31,6 +32,8 @@ let sessionId: SessionId;
 let called: string[];
 let settings: ModelSettings | undefined;
 let onCheckpoint: () => void;
+/** Until when tools run. */
+let toolsEnd: Promise<void> | undefined;
 
 beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
@@ -40,6 +43,7 @@ beforeEach(async () => {
   called = [];
   settings = undefined;
   onCheckpoint = () => undefined;
+  toolsEnd = undefined;
   const unused = undefined as never; // agents and credentials are for starting sessions; these tests make theirs by hand
   const sessions = new Sessions({
     journal,
@@ -52,6 +56,7 @@ beforeEach(async () => {
   const tools = {
     call: async (_: SessionId, { callId }: { callId: string }) => {
       called.push(`tool ${callId}`);
+      await toolsEnd;
       return { outcome: 'ok', output: 'done', durationMs: 1 } as const;
     },
     cancel: (_: SessionId, callId: string) => void called.push(`cancel ${callId}`),
@@ -188,7 +193,7 @@ describe('an append', () => {
     expect(called).toEqual([]);
   });
 
-  it('holds only what brains write, in the right form, in the running turn', async () => {
+  it('holds only what brains write, in the right form, in the running turn (UNIT-2)', async () => {
     await ask('POST', '/unit/append', begin);
     const turn = await turnId();
     const bad: readonly [unknown, string][] = [
@@ -217,7 +222,7 @@ describe('an append', () => {
 });
 
 describe('half a character', () => {
-  it('that a model wrote comes into the log as U+FFFD, in texts, names and inputs, however deep', async () => {
+  it('that a model wrote comes into the log as U+FFFD, in texts, names and inputs, however deep (UNIT-2)', async () => {
     await ask('POST', '/unit/append', begin);
     const turn = await turnId();
     const deep = '['.repeat(60) + '"\\ud83d"' + ']'.repeat(60);
@@ -273,7 +278,7 @@ describe('a delta', () => {
 });
 
 describe('a brain that was replaced', () => {
-  it('writes nothing, reads nothing, calls no model and no tool', async () => {
+  it('writes nothing, reads nothing, calls no model and no tool (UNIT-1)', async () => {
     await apply(sessionId, { kind: 'takeLease', owner: 'other' });
     const answers = await Promise.all([
       ask('POST', '/unit/append', begin),
@@ -313,6 +318,26 @@ describe('an archived session', () => {
 });
 
 describe('tools and paths', () => {
+  it('leave a tool alone when its request is closed: only a cancel stops it (UNIT-3)', async () => {
+    const end = Promise.withResolvers<void>();
+    toolsEnd = end.promise;
+    const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
+    const path = '/unit/tools/t1m1.0';
+    const request = httpRequest({ socketPath: join(folder, 'unit.sock'), method: 'POST', path, headers });
+    request.on('error', () => undefined);
+    request.end(JSON.stringify({ tool: 'bash', input: {}, timeoutMs: 5 }));
+    await eventually('it runs', () => called.includes('tool t1m1.0'));
+    request.destroy();
+    const connections = () =>
+      new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+    await eventually('its connection is gone', async () => (await connections()) === 0);
+    expect(called).toEqual(['tool t1m1.0']);
+
+    await ask('POST', '/unit/tools/t1m1.0/cancel');
+    expect(called).toEqual(['tool t1m1.0', 'cancel t1m1.0']);
+    end.resolve();
+  });
+
   it('reach the hands by call id, and a path that is not there is 404', async () => {
     const ran = await ask('POST', '/unit/tools/t1m1.0', {
       tool: 'bash',

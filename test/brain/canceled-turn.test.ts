@@ -27,7 +27,7 @@ test('an order that was canceled while it was queued is not handed to the model 
   ]);
 });
 
-test('an order that was canceled during its first model call is marked as stopped too', async () => {
+test('an order that was canceled during its first model call is marked as stopped too (CONVERSATION-2)', async () => {
   const unit = new UnitDouble();
   const model = new ModelDouble(ECHO);
   model.before = async ({ callId }, signal) => {

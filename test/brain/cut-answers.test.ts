@@ -124,7 +124,7 @@ test('a stop in the wait after a failed attempt keeps what that attempt had said
   expect(unit.bodies('agent.message').map(({ text }) => text)).toEqual(['One two three fo', 'Fine.']);
 });
 
-test('what a lost brain had said stays in the log for people; the model is told it once when the call is made again', async () => {
+test('what a lost brain had said stays in the log for people; the model is told it once when the call is made again (CONVERSATION-3)', async () => {
   const unit = new UnitDouble();
   const model = new PlayedModel((_, number) => {
     if (number > 1) return number === 2 ? 'One two three four.' : 'More.';
@@ -157,7 +157,7 @@ test('what a lost brain had said stays in the log for people; the model is told 
   expect(model.shown()).toEqual(['user: tell me', 'assistant: One two three four.', 'user: go on']);
 });
 
-test('what a lost brain had said is given back when the turn ended without another word', async () => {
+test('what a lost brain had said is given back when the turn ended without another word (CONVERSATION-3)', async () => {
   const unit = new UnitDouble();
   const model = new PlayedModel((_, number) => {
     if (number > 1) return 'Yes.';

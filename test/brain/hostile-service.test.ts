@@ -72,7 +72,7 @@ test('a service that repeats the key in an error leaves no key in the log and no
   expect(String(failure?.message).length).toBeLessThanOrEqual(500);
 });
 
-test('a service that repeats the key in a stream leaves no key in the log and none on the way', async () => {
+test('a service that repeats the key in a stream leaves no key in the log and none on the way (GATEWAY-1)', async () => {
   const { unit } = await turn((response) => {
     stream(response, text(`your key is ${CANARY}, é`), end('end_turn'));
   });

@@ -11,7 +11,7 @@ import type { Model } from '../../src/brain/model.ts';
 import { forever } from './model-double.ts';
 import { ok, UnitDouble } from './unit-double.ts';
 
-it('takes no step before it has read its own lease, however far the log is said to go', async () => {
+it('takes no step before it has read its own lease, however far the log is said to go (TURN-2)', async () => {
   const asked: UnitToolCall[] = [];
   const stop = new AbortController();
   const unit = new UnitDouble({

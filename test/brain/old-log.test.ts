@@ -78,7 +78,7 @@ function written(): UnitDouble {
   return unit;
 }
 
-test('what such a log holds is sent as it was then, and what comes now is added to it', async () => {
+test('what such a log holds is sent as it was then, and what comes now is added to it (CONVERSATION-5)', async () => {
   const unit = written();
   const model = new PlayedModel(() => 'Yes.');
   unit.say('are you there?');

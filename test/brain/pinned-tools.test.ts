@@ -44,7 +44,7 @@ test('the first call of a session writes its tools into the log, and no later on
   expect(new Set(model.requests.map(({ tools }) => JSON.stringify(tools))).size).toBe(1);
 });
 
-test('a session goes on with the tools of its log, byte for byte, until it is condensed', async () => {
+test('a session goes on with the tools of its log, byte for byte, until it is condensed (CONVERSATION-4)', async () => {
   const unit = begun(OTHER);
   const model = new PlayedModel(({ callId }) =>
     callId === 't2m1' ? { stopReason: 'model_context_window_exceeded' } : `All is well at ${callId}, so far.`,

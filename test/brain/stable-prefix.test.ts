@@ -87,6 +87,7 @@ function blocksOf({ messages }: ModelRequest): readonly string[] {
   return messages.flatMap(({ role, blocks }) => blocks.map((block) => `${role} ${JSON.stringify(block)}`));
 }
 
+// proves CONVERSATION-1
 test(`the requests of ${COUNT} random lives only grow, and every log is read to the same conversation`, async () => {
   for (let seed = FIRST; seed < FIRST + COUNT; seed += 1) {
     const { unit, model } = await live(seed);

@@ -79,6 +79,26 @@ test('a brain that crashes at any append, before or after it lands, leaves the s
   }
 });
 
+test('an append has the same key whichever brain makes it, once, and no other has it (TURN-1, TURN-2)', async () => {
+  const whole = new UnitDouble();
+  whole.say('write two files');
+  await settle(whole, new ModelDouble(WORK));
+  const keys = whole.appends.toSorted();
+  expect(new Set(keys).size).toBe(keys.length);
+
+  for (let at = 1; at <= keys.length; at += 1) {
+    const unit = new UnitDouble();
+    unit.crash = (append, when) => {
+      if (append === at && when === 'before') throw new Crash();
+    };
+    unit.say('write two files');
+    await settle(unit, new ModelDouble(WORK));
+
+    expect(unit.appends.length, `append ${at}`).toBeGreaterThan(keys.length);
+    expect([...new Set(unit.appends)].toSorted(), `append ${at}`).toEqual(keys);
+  }
+});
+
 test('a brain that crashes at every single append once still ends the turn with the same story', async () => {
   const whole = new UnitDouble();
   whole.say('write two files');
@@ -197,7 +217,7 @@ test('a message in the mode queue waits for the next turn', async () => {
   expect(model.requests[1]?.messages).toHaveLength(3);
 });
 
-test('an interrupt aborts the model call, and the next turn knows both messages', async () => {
+test('an interrupt aborts the model call, and the next turn knows both messages (TURN-3)', async () => {
   const model = new ModelDouble(WORK);
   const unit = new UnitDouble();
   let calls = 0;
@@ -223,7 +243,7 @@ test('an interrupt aborts the model call, and the next turn knows both messages'
   ]);
 });
 
-test('canceling stops running tools, writes their results, and ends the turn as canceled', async () => {
+test('canceling stops running tools, writes their results, and ends the turn as canceled (TURN-3)', async () => {
   let started = 0;
   const unit = new UnitDouble({
     tool: (_, __, canceled) => {
@@ -385,7 +405,7 @@ test('tokens are told as deltas that add up to the message', async () => {
   expect(unit.deltas[0]).toMatchObject({ callId: 't1m1', offset: 0 });
 });
 
-test('a brain whose epoch is stale ends quietly as replaced', async () => {
+test('a brain whose epoch is stale ends quietly as replaced (TURN-4)', async () => {
   const unit = new UnitDouble();
   unit.say('hello');
   unit.crash = () => {
@@ -397,7 +417,7 @@ test('a brain whose epoch is stale ends quietly as replaced', async () => {
   expect(end).toBe('replaced');
 });
 
-test('a brain whose session is archived in the middle of a model call ends', async () => {
+test('a brain whose session is archived in the middle of a model call ends (TURN-4)', async () => {
   const unit = new UnitDouble();
   const model = new ModelDouble(WORK);
   model.before = async (_, signal) => {

@@ -82,7 +82,7 @@ describe('a request', () => {
 });
 
 describe('following', () => {
-  it('gives each event once and in order, although its socket is cut at every one of them', async () => {
+  it('gives each event once and in order, although its socket is cut at every one of them (CLIENT-1)', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const line = await cutLine(door.port);
@@ -167,7 +167,7 @@ describe('following', () => {
     expect(failed).toMatchObject({ name: 'RequestRefused', code });
   });
 
-  it('ends at once when it is told to, also while it waits', async () => {
+  it('ends at once when it is told to, also while it waits (CLIENT-3)', async () => {
     const id = await door.session();
     const abort = new AbortController();
     const aborted = client.follow({ sessionId: id, after: cursorOf(id, 1) }, abort.signal);
@@ -185,7 +185,7 @@ describe('following', () => {
     await eventually('the server knows', () => door.graphql.held.groups === 0);
   });
 
-  it('keeps a bounded number of frames for a consumer that is busy, and loses none', async () => {
+  it('keeps a bounded number of frames for a consumer that is busy, and loses none (CLIENT-2)', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const frames = client.follow({ sessionId: id });

@@ -54,7 +54,7 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
       expect(await credentials.get(newId('credential'))).toBeUndefined();
     });
 
-    it('has one default: a new one ends the old one, by create and by update', async () => {
+    it('has one default: a new one ends the old one, by create and by update (DEFAULT-1)', async () => {
       const credentials = await begin();
       const first = credentialOf({ isDefault: true });
       const second = credentialOf({ isDefault: true });

@@ -32,6 +32,7 @@ export function followContract(platform: JournalPlatform): void {
       return { ports: { journal, live }, ids: [id, other], write };
     }
 
+    // proves CHANNEL-1, LIVE-1 and FOLLOW-1
     it(`gives everybody everything once and in order, over random appends and readers (SEED=${seed})`, async () => {
       const random = randomOf(seed);
       const { ports, ids, write } = await open(hints, random);

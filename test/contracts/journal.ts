@@ -159,7 +159,7 @@ export function journalContract(platform: JournalPlatform): void {
       expect(await sessions.get(id)).toEqual({ session: state, head: 1 });
     });
 
-    it('JOURNAL-3 writes nothing of an append that is refused, and its neighbours land', async () => {
+    it('JOURNAL-3 writes nothing of an append that is refused, and its neighbours land (COMMIT-2)', async () => {
       const { journal, id } = await begin();
 
       const results = await Promise.allSettled([

@@ -127,7 +127,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect((await received(queue)).map(({ id }) => id)).toEqual(['b']);
     });
 
-    it('does not let groups wait for each other, and gives as many messages as are wanted', async () => {
+    it('does not let groups wait for each other, and gives as many messages as are wanted (QUEUE-4)', async () => {
       const queue = await beginAlone();
       for (const group of ['g', 'h', 'i', 'j'])
         for (const number of [1, 2]) await queue.send({ id: `${group}${number}`, group, body: 'text' });
@@ -141,7 +141,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect((await received(queue)).map(({ group }) => group)).toEqual([some[1]?.group]);
     });
 
-    it('holds a delayed message back, and those of its group after it', async () => {
+    it('holds a delayed message back, and those of its group after it (QUEUE-3)', async () => {
       const queue = await beginAlone();
       await queue.send({ ...messageOf('a'), delayMs: 60_000 });
       await queue.send(messageOf('b'));
@@ -174,7 +174,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect(await queue.delete(message.receipt)).toBe(false);
     });
 
-    it.runIf(platform.knowsLonger)('knows an id as long as its message is there', async () => {
+    it.runIf(platform.knowsLonger)('knows an id as long as its message is there (QUEUE-5)', async () => {
       const queue = await beginAlone();
       await queue.send(messageOf('a'));
       clock.pass(2 * QUEUE_DEDUPE_MS);
@@ -248,7 +248,7 @@ export function queueContract(platform: QueuePlatform): void {
       expect(pages.map((page) => page.map(({ id }) => id))).toEqual([['c', 'a'], ['b', 'e'], ['d']]);
     });
 
-    it('redrives dead letters to the end of their groups, with a count of 0', async () => {
+    it('redrives dead letters to the end of their groups, with a count of 0 (QUEUE-3)', async () => {
       const queue = await beginAlone();
       for (const id of ['a', 'b', 'c']) {
         await queue.send(messageOf(id));

@@ -77,7 +77,7 @@ export function replayContract(platform: ReplayPlatform): void {
 
     /** The running turn ends, and the next one begins. */
     async function nextTurn(sessions: Sessions, id: Awaited<ReturnType<typeof running>>) {
-      await sessions.write(id, 1, undefined, { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+      await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
       await sessions.send({ sessionId: id, text: 'next', actor: ME });
       await sessions.write(id, 1, 'begin next', { kind: 'beginTurn' });
     }
@@ -185,7 +185,7 @@ export function replayContract(platform: ReplayPlatform): void {
       it('proves REPLAY-2: with a key that found nothing to do it cancels no later turn', async () => {
         const { sessions, agents } = await begin();
         const id = await running(sessions, agents);
-        await sessions.write(id, 1, undefined, { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
         const first = await sessions.cancel(id, ME, 'once');
         await sessions.send({ sessionId: id, text: 'next', actor: ME });
         await sessions.write(id, 1, 'begin next', { kind: 'beginTurn' });
@@ -213,7 +213,7 @@ export function replayContract(platform: ReplayPlatform): void {
       it('leaves nothing in the log without a key, and answers at one place of it', async () => {
         const { store, sessions, agents } = await begin();
         const id = await running(sessions, agents);
-        await sessions.write(id, 1, undefined, { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
         const before = await store.journal.head(id);
 
         expect(await sessions.cancel(id, ME)).toMatchObject({ head: before, replayed: false });

@@ -236,7 +236,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       await expect(waiting).rejects.toBeInstanceOf(WorkspaceHeld);
     });
 
-    it('takes over from a dead holder, and then nothing that it does reaches the checkpoint', async () => {
+    it('takes over from a dead holder, and then nothing that it does reaches the checkpoint (ARCHIVE-2, GRIDFS-1)', async () => {
       const first = await a.claim(sessionId, 0);
       const before = await first.settle(await write(first, 'before'), new Set());
       const stale = await a.claim(sessionId, 0);
@@ -258,7 +258,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       await expect(stale.settle(late, new Set())).rejects.toBeInstanceOf(ClaimLost);
     });
 
-    it('forgets all of a session and nothing of another, but not what another server has open', async () => {
+    it('forgets all of a session and nothing of another, but not what another server has open (ARCHIVE-4)', async () => {
       const other = newId('session');
       for (const id of [sessionId, other]) {
         const claim = await a.claim(id, 0);
@@ -296,7 +296,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       expect(await read(claim, root)).toBe('root');
     });
 
-    it('reads nothing but contents of the session', async () => {
+    it('reads nothing but contents of the session (ARCHIVE-4)', async () => {
       const other = newId('session');
       const secret = await a.claim(other, 0);
       const content = await write(secret, 'secret');

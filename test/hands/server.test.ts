@@ -1,4 +1,4 @@
-/** The wire's promises HANDS-1 to HANDS-4 without processes: a tool that the test holds, results kept in a map. */
+/** The wire's promises HANDS-1 to HANDS-5 without processes: a tool that the test holds, results kept in a map. */
 import { expect, it } from 'vitest';
 import type { Kept, KeptResults } from '../../src/hands/kept-results.ts';
 import { RESULTS_IN_MEMORY_MAX } from '../../src/hands/limit.ts';
@@ -21,7 +21,7 @@ const sandbox: Sandbox = {
   }),
   write: () => Promise.resolve({ created: true }),
   list: () => Promise.resolve(undefined),
-  background: () => 0,
+  background: () => 3,
   close: () => Promise.resolve(),
 };
 
@@ -236,6 +236,16 @@ it('HANDS-4: what was canceled or late before the hands end stays that', async (
   await world.server.close();
 
   expect(world.kept.get('a')).toMatchObject({ kind: 'done', result: { outcome: 'canceled' } });
+});
+
+it('HANDS-5: background is answered with what commands have left behind, also while a call runs', async () => {
+  const world = new World();
+  world.tool = untilAborted;
+  world.call('a');
+  await eventually('it runs', () => world.runs === 1);
+  world.server.receive('{"kind":"background"}');
+
+  expect(world.sent).toEqual([{ kind: 'ready' }, { kind: 'background', count: 3 }]);
 });
 
 it('answers for a tool that breaks, and complains about it', async () => {

@@ -86,7 +86,7 @@ describe('a delta', () => {
     for (const one of followers) await one.return?.();
   });
 
-  it('costs a process nothing where nobody reads its session', async () => {
+  it('costs a process nothing where nobody reads its session (LIVE-4)', async () => {
     const { here, there, id, say, heads } = await begin();
     say(here, 0, 'Hello');
     const before = heads();
@@ -138,7 +138,7 @@ describe('a delta', () => {
     await following.return?.();
   });
 
-  it('keeps no tail once the last reader there has gone, though the message never lands', async () => {
+  it('keeps no tail once the last reader there has gone, though the message never lands (LIVE-4)', async () => {
     const { here, there, followed, say, id } = await begin();
     const following = await followed(there);
     say(here, 0, 'Hel');

@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { NewEvent, RecordedEvent } from '../../src/journal/event.ts';
 import { type Follow, follow } from '../../src/journal/follow.ts';
+import type { Hint } from '../../src/journal/journal.ts';
 import type { LiveFrame } from '../../src/journal/live-tail.ts';
+import { SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
@@ -49,6 +51,47 @@ async function begin() {
   return { journal, live, id, append, followed, say, think };
 }
 
+describe('a session that is gone', () => {
+  /** A follower that has caught up, on a journal that forgets the session as often as `goneFor` says. */
+  async function followerOf(goneFor: number) {
+    const { journal, id, append } = await begin();
+    let left = 0;
+    let looks = 0;
+    const live = new Live({
+      journal: {
+        ...ports(journal),
+        head: (session) => {
+          looks += 1;
+          left -= 1;
+          return left >= 0 ? Promise.reject(new SessionNotFound(session)) : journal.head(session);
+        },
+      },
+      pollMs: 5,
+    });
+    const following = follow({ journal, live }, { sessionId: id, after: 0, deltas: true });
+    expect((await following.next()).value?.kind).toBe('caughtUp');
+    left = goneFor;
+    return { live, following, append, looks: () => looks };
+  }
+
+  it('proves LIVE-5: ends its followers with SessionNotFound', async () => {
+    const { live, following } = await followerOf(Infinity);
+
+    await expect(following.next()).rejects.toBeInstanceOf(SessionNotFound);
+    live.close();
+  });
+
+  it('for one look only goes on: a store may be behind for a moment', async () => {
+    const { live, following, append, looks } = await followerOf(1);
+    const before = looks();
+    await eventually('a look after it', () => looks() > before + 2);
+    await append(spoken('there'));
+
+    expect((await following.next()).value).toMatchObject({ kind: 'events', head: 1 });
+    live.close();
+  });
+});
+
 describe('messages that are being written', () => {
   it('reach a follower piece by piece, and in larger pieces when it is slow', async () => {
     const { followed, say } = await begin();
@@ -65,7 +108,7 @@ describe('messages that are being written', () => {
     await following.return?.();
   });
 
-  it('give the text so far to somebody who joins in the middle, then the rest, then the event alone', async () => {
+  it('give the text so far to somebody who joins in the middle, then the rest, then the event alone (LIVE-3)', async () => {
     const { append, followed, say, live, id } = await begin();
     say(0, 'Hello');
     say(5, ', wor');
@@ -113,7 +156,7 @@ describe('messages that are being written', () => {
     expect(live.draftsOf(id)).toMatchObject([{ callId: 'c1', text: 'abcde' }]);
   });
 
-  it('are forgotten when their call, their turn or their brain ends, with and without readers', async () => {
+  it('are forgotten when their call, their turn or their brain ends, with and without readers (LIVE-3)', async () => {
     const { append, say, live, id } = await begin();
     const system = { kind: 'system' } as const;
     const ends: readonly NewEvent[] = [
@@ -158,7 +201,7 @@ describe('messages that are being written', () => {
     await following.return?.();
   });
 
-  it('are bounded: a few calls of a session, and not without end', async () => {
+  it('are bounded: a few calls of a session, and not without end (LIVE-2)', async () => {
     const { say, live, id } = await begin();
     for (let call = 0; call < 20; call += 1) say(0, 'text', `c${call}`);
     expect(live.draftsOf(id).length).toBeLessThan(10);
@@ -294,7 +337,7 @@ describe('a shared stream', () => {
     ]);
   });
 
-  it('has no gaps when hints are lost, doubled or without events', async () => {
+  it('has no gaps when hints are lost, doubled or without events (CHANNEL-1, LIVE-1)', async () => {
     const { journal, id, append } = await begin();
     let count = 0;
     const live = new Live({
@@ -324,6 +367,71 @@ describe('a shared stream', () => {
     live.close();
   });
 });
+
+describe('what is kept of the last events (LIVE-2)', () => {
+  /** Live over a journal that is empty, of which the test gives the hints. */
+  function hinted() {
+    let hint: ((hint: Hint) => void) | undefined;
+    const live = new Live({
+      journal: {
+        read: async () => [],
+        head: async () => 0,
+        onHint: (listener) => {
+          hint = listener;
+          return () => undefined;
+        },
+      },
+    });
+    const grow = (sessionId: SessionId, from: number, to: number, body = '{}') => {
+      const events = Array.from({ length: to - from }, (_, at) => eventOf(sessionId, from + at + 1, body));
+      hint?.({ sessionId, head: to, events });
+    };
+    const held = async (sessionId: SessionId) => {
+      const tail = live.hold(sessionId, () => undefined);
+      await eventually('it has a head', () => tail.head === 0);
+      return tail;
+    };
+    return { live, grow, held };
+  }
+
+  it('is bounded for each session, by number and by size; what is left is what comes before the head', async () => {
+    const { live, grow, held } = hinted();
+    const [many, large] = [await held(newId('session')), await held(newId('session'))];
+    for (let from = 0; from < 2_000; from += 100) grow(many.sessionId, from, from + 100);
+    grow(large.sessionId, 0, 8, bodyOf(200_000));
+
+    expect(many.eventsAfter(1_000)).toBeUndefined();
+    expect(many.eventsAfter(1_950)).toHaveLength(50);
+    expect(large.eventsAfter(4)).toBeUndefined();
+    expect(large.eventsAfter(6)).toHaveLength(2);
+    expect([many.head, large.head]).toEqual([2_000, 8]);
+    live.close();
+  });
+
+  it('is bounded over all sessions: the one that was fed longest ago forgets its events, not its head', async () => {
+    const { live, grow, held } = hinted();
+    const tails = await Promise.all(Array.from({ length: 200 }, () => held(newId('session'))));
+    const body = bodyOf(500_000); // one text: only counted as many
+    for (const { sessionId } of tails) grow(sessionId, 0, 1, body);
+
+    const kept = tails.map((tail) => tail.eventsAfter(0) !== undefined);
+    expect(kept[0]).toBe(false);
+    expect(kept.at(-1)).toBe(true);
+    expect(kept.filter(Boolean).length * body.length).toBeLessThanOrEqual(64 * 1024 * 1024);
+    expect(kept).toEqual(kept.toSorted((a, b) => Number(a) - Number(b)));
+    expect(tails.every(({ head }) => head === 1)).toBe(true);
+    live.close();
+  });
+});
+
+function bodyOf(chars: number): string {
+  return JSON.stringify({ text: 'x'.repeat(chars) });
+}
+
+function eventOf(sessionId: SessionId, seq: number, body: string): RecordedEvent {
+  const rest = { sessionId, seq, body, at: 1, level: 'user', actor: { kind: 'agent' } } as const;
+  return { type: 'agent.message', ...rest };
+}
 
 describe('asking for lost hints', () => {
   it('costs a bounded number of look-ups each time, and comes round to every session', async () => {

@@ -46,7 +46,7 @@ test.each<[string, string, Told[]]>([
   expect(bytes.toString()).toBe(text);
 });
 
-test('a frame is there with the byte that ends it, whatever the line ends are', () => {
+test('a frame is there with the byte that ends it, whatever the line ends are (SSE-3)', () => {
   for (const eol of ['\n', '\r\n', '\r']) {
     const decoder = new EventStreamDecoder();
     const first = `event: a${eol}data: 1${eol}${eol[0] ?? ''}`;
@@ -80,7 +80,7 @@ test.each([
   expect(seen.map(({ data }) => data)).toEqual(['1']);
 });
 
-test('any cut into chunks gives the same frames and the same bytes', () => {
+test('any cut into chunks gives the same frames and the same bytes (SSE-1, SSE-2)', () => {
   const { seed, below, pick } = randomOf(Number(process.env['SEED'] ?? Date.now() % 1e9));
   for (let round = 0; round < 300; round += 1) {
     const eol = (): string => pick(['\n', '\r\n', '\r']);

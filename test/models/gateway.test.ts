@@ -37,7 +37,7 @@ function ask(
   });
 }
 
-test('a stream passes unchanged, with the key put in and only the listed headers', async () => {
+test('a stream passes unchanged, with the key put in and only the listed headers (GATEWAY-4)', async () => {
   stage = await openStage();
 
   const response = await ask(
@@ -111,7 +111,7 @@ test('an answer without streaming is metered before it is sent', async () => {
   ]);
 });
 
-test('a stream that the service cuts reaches the caller as a cut, and is metered as incomplete', async () => {
+test('a stream that the service cuts reaches the caller as a cut, and is metered as incomplete (GATEWAY-3)', async () => {
   stage = await openStage({
     scripts: {
       echo: { rules: [{ faults: [{ cut: true, afterTokens: 1 }], answer: [{ text: 'one two three' }] }] },
@@ -124,7 +124,7 @@ test('a stream that the service cuts reaches the caller as a cut, and is metered
   expect(stage.metered).toMatchObject([{ usage: { complete: false } }]);
 });
 
-test('a caller that leaves in mid-stream is metered as incomplete, and the service is let go', async () => {
+test('a caller that leaves in mid-stream is metered as incomplete, and the service is let go (GATEWAY-3)', async () => {
   const metered = Promise.withResolvers<Metered>();
   stage = await openStage({
     scripts: { echo: { tokensPerSecond: 2, rules: [{ answer: [{ text: 'a very slow and long answer' }] }] } },
@@ -233,7 +233,7 @@ test('a service that cannot be reached is an error that may pass', async () => {
   expect(response.headers['x-should-retry']).toBe('true');
 });
 
-test('the key is in nothing that the caller gets and in no log line', async () => {
+test('the key is in nothing that the caller gets and in no log line (GATEWAY-1)', async () => {
   const lines: string[] = [];
   stage = await openStage({
     scripts: {

@@ -56,7 +56,7 @@ describe('a key', () => {
 });
 
 describe('a text', () => {
-  it('comes back as it was when the key is not in it', () => {
+  it('comes back as it was when the key is not in it (SCRUB-1)', () => {
     const text = `{"a":"s sk sk-ant- \\u0073k-ant-api03-Qx7 \\\\ \\"${KEY.slice(0, 20)}","b":"\\n\\ud83d"} \\`;
 
     expect(scrubberOf(KEY).text(text)).toBe(text);
@@ -64,7 +64,7 @@ describe('a text', () => {
     expect(scrubberOf(KEY).bytes(bytes)).toBe(bytes);
   });
 
-  it('loses the key, however often, escaped or shortened at its end', () => {
+  it('loses the key, however often, escaped or shortened at its end (SCRUB-2)', () => {
     const escaped = KEY.split('')
       .map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
       .join('');
@@ -83,7 +83,7 @@ describe('a text', () => {
     expect(scrubberOf(key).text(`{"key":"a\\"b\\/c\\\\d0123456789xyz"}`)).toBe('{"key":"[sealed]"}');
   });
 
-  it('holds back less than a key, and only what may be its beginning', () => {
+  it('holds back less than a key, and only what may be its beginning (SCRUB-3)', () => {
     const pieces = scrubberOf(KEY).pieces('plain');
 
     expect(pieces.push('It is s')).toBe('It is ');

@@ -148,7 +148,7 @@ describe('a stream', () => {
     expect(metered).toMatchObject([{ ...USED, usage: { outputTokens: 7, complete: true } }]);
   });
 
-  it('gives out all that was said before its end while the usage is being written down', async () => {
+  it('gives out all that was said before its end while the usage is being written down (GATEWAY-2)', async () => {
     const asked = Promise.withResolvers<void>();
     const durable = Promise.withResolvers<void>();
     meter = () => {
@@ -221,6 +221,34 @@ describe('an answer that is no stream', () => {
     },
   );
 
+  it('is held back until its usage is written down (GATEWAY-2)', async () => {
+    const asked = Promise.withResolvers<void>();
+    const durable = Promise.withResolvers<void>();
+    meter = () => {
+      asked.resolve();
+      return durable.promise;
+    };
+    answer = sends(MESSAGE, { 'content-type': 'application/json' });
+
+    const response = ask();
+    await asked.promise;
+    const before = stage.seen();
+    durable.resolve();
+
+    expect(await textOf(await response, 100_000)).toBe(MESSAGE);
+    expect(before).toBe('');
+  });
+
+  it('passes with the listed headers and no other (GATEWAY-4)', async () => {
+    const listed = { 'content-type': 'application/json', 'retry-after': '2', 'x-should-retry': 'false' };
+    answer = sends(MESSAGE, { ...listed, 'set-cookie': 'session=1', server: 'odd', 'x-internal': 'yes' });
+
+    const { headers } = await ask();
+
+    expect(headers).toMatchObject(listed);
+    for (const name of ['set-cookie', 'server', 'x-internal']) expect(headers).not.toHaveProperty(name);
+  });
+
   it('and no message either passes whole and is not metered', async () => {
     answer = sends('<html>Log in first.</html>', { 'content-type': 'text/html' });
 
@@ -251,9 +279,9 @@ describe('an answer that is no stream', () => {
 
   it('WIRE-1: and that speaks as the door and the gateway do is told apart from them', async () => {
     const error = { code: 'EPOCH_STALE', type: 'budget_exceeded', message: 'Stop.' };
-    for (const sayer of ['door', 'gateway']) {
+    for (const whose of ['door', 'gateway']) {
       answer = (response) =>
-        response.writeHead(409, { [REFUSAL_HEADER]: sayer }).end(JSON.stringify({ error }));
+        response.writeHead(409, { [REFUSAL_HEADER]: whose }).end(JSON.stringify({ error }));
 
       const response = await ask();
 
@@ -340,7 +368,7 @@ describe('the key', () => {
     }
   });
 
-  it('is in no header, error or page', async () => {
+  it('is in no header, error or page (GATEWAY-1)', async () => {
     for (const status of [200, 401, 500]) {
       answer = (response) =>
         response

@@ -47,14 +47,16 @@ function textsIn(stream: string): Readonly<Record<string, string>> {
 }
 
 describe('a stream', () => {
-  it('goes out as it came, frame by frame, when the key is not in it', () => {
+  it('goes out as it came, frame by frame, when the key is not in it (STREAM-1)', () => {
     const odd = 'data: no JSON\n\n: a comment\n\ndata:{"type":"content_block_delta","delta":7}\r\n\r\n';
-    const writings = [frame({ type: 'message_start' }), text('Hello'), PING, odd, stop()];
+    const spelled =
+      'data: {"delta": {"text": "Gr\\u00fc\\u00dfe", "type": "text_delta"}, "index": 0, "type": "content_block_delta"}\n\n';
+    const writings = [frame({ type: 'message_start' }), text('Hello'), PING, spelled, odd, stop()];
 
     expect(sent(...writings)).toEqual([...writings, '']);
   });
 
-  it('waits where a text may end in the middle of the key, and then goes out as it came', () => {
+  it('waits where a text may end in the middle of the key, and then goes out as it came (STREAM-2)', () => {
     const writings = [
       text('It is'),
       PING,
@@ -166,7 +168,7 @@ describe('a stream', () => {
     expect(sent(text('It is').slice(0, -1)).join('')).toBe(text('It is').slice(0, -1));
   });
 
-  it('does not wait for ever', () => {
+  it('does not wait for ever (STREAM-2)', () => {
     const much = Array.from({ length: 30_000 }, () => PING);
 
     const out = sent(text('It is'), ...much);

@@ -95,9 +95,10 @@ export class Follower {
     const { world, log, sessionId } = this.#ports;
     for (const { seq, body, type } of events) {
       const written = log.of(sessionId)?.events[seq - 1];
-      if (seq !== this.#read + 1) world.violate('J7 complete', `${sessionId}: ${seq} after ${this.#read}`);
+      if (seq !== this.#read + 1)
+        world.violate('FOLLOW-1 complete', `${sessionId}: ${seq} after ${this.#read}`);
       if (written?.body !== body || written.type !== type)
-        world.violate('J7 complete', `${sessionId}: seq ${seq} is not what was written`);
+        world.violate('FOLLOW-1 complete', `${sessionId}: seq ${seq} is not what was written`);
       this.#read = seq;
     }
   }

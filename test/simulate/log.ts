@@ -90,14 +90,17 @@ export class Log {
     for (const event of events) {
       const last = log.events.at(-1);
       if (event.seq !== log.events.length + 1)
-        return this.#world.violate('J1 dense', `${sessionId}: seq ${event.seq} after ${log.events.length}`);
+        return this.#world.violate(
+          'JOURNAL-1 dense',
+          `${sessionId}: seq ${event.seq} after ${log.events.length}`,
+        );
       if (last !== undefined && event.at < last.at)
         this.#world.violate('time does not go back in a log', `${sessionId} seq ${event.seq}`);
       if (
         event.seq > this.#eventsMax ||
         (event.seq === this.#eventsMax && event.type !== 'log.limit_reached')
       )
-        return this.#world.violate('J6 capped', `${sessionId}: seq ${event.seq} is ${event.type}`);
+        return this.#world.violate('JOURNAL-6 capped', `${sessionId}: seq ${event.seq} is ${event.type}`);
       log.events.push(event);
       const body: unknown = JSON.parse(event.body);
       this.#world.tell('log', `${sessionId.slice(4, 8)} ${event.seq} ${event.type}`, {
@@ -117,10 +120,10 @@ export class Log {
     if (log === undefined) return;
     this.appends += wrote ? 1 : 0;
     if (log.events.length < lastSeq)
-      this.#world.violate('J2 durable', `${sessionId}: ${lastSeq} is acknowledged and not in the log`);
+      this.#world.violate('JOURNAL-2 durable', `${sessionId}: ${lastSeq} is acknowledged and not in the log`);
     if (wrote && epoch !== undefined && epoch !== epochBefore(log, firstSeq))
       this.#world.violate(
-        'J4 fenced',
+        'JOURNAL-4 fenced',
         `${node.name} wrote seq ${firstSeq} of ${sessionId} with epoch ${epoch}`,
       );
     if (key === undefined || firstSeq > lastSeq) return;
@@ -128,14 +131,17 @@ export class Log {
     const before = log.keys.get(key);
     log.keys.set(key, before ?? place);
     if (before !== undefined && before !== place)
-      this.#world.violate('J5 idempotent', `${sessionId}: ${key} is at ${before} and at ${place}`);
+      this.#world.violate('JOURNAL-5 idempotent', `${sessionId}: ${key} is at ${before} and at ${place}`);
   }
 
   /** JOURNAL-4 from the other end: a brain was told that what it wrote has landed. */
   wrote(sessionId: SessionId, epoch: number, firstSeq: number): void {
     const log = this.#sessions.get(sessionId);
     if (log !== undefined && epochBefore(log, firstSeq) !== epoch)
-      this.#world.violate('J4 fenced', `a brain of epoch ${epoch} wrote seq ${firstSeq} of ${sessionId}`);
+      this.#world.violate(
+        'JOURNAL-4 fenced',
+        `a brain of epoch ${epoch} wrote seq ${firstSeq} of ${sessionId}`,
+      );
   }
 
   /** UNIT-1: a brain that was replaced long ago makes no model call. */

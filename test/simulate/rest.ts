@@ -35,7 +35,7 @@ export async function checkRest({ world, log, store, followers, fleet, hasRun }:
   const wanted = await store.sessions.wanted(PAGE_EVENTS_MAX);
   if (wanted.length > 0) world.violate('what is wanted is what the records say', wanted.join(', '));
   for (const { isCaughtUp, sessionId, read } of followers)
-    if (!isCaughtUp) world.violate('J7 complete', `a follower of ${sessionId} stopped at ${read}`);
+    if (!isCaughtUp) world.violate('FOLLOW-1 complete', `a follower of ${sessionId} stopped at ${read}`);
   if (fleet.working.length > 0) log.outlived('a brain ends with its work', fleet.working.join(', '));
   for (const sessionId of fleet.held) log.outlived('a workspace rests with its session', sessionId);
   if (!fleet.isUp) world.violate('servers come back', 'one is not up at rest');
@@ -72,7 +72,8 @@ async function checkStored(
   if (!isDeepStrictEqual(plain(events), plain(written.events)))
     world.violate('what was committed stays', `${sessionId} reads otherwise`);
   const entry = await store.sessions.get(sessionId);
-  if (entry?.head !== written.events.length) world.violate('J3 atomic', `${sessionId}: head ${entry?.head}`);
+  if (entry?.head !== written.events.length)
+    world.violate('JOURNAL-3 atomic', `${sessionId}: head ${entry?.head}`);
   if (!isDeepStrictEqual(plain(entry?.session), plain(written.session)))
     world.violate('the record is the fold of the log', `${sessionId}: ${JSON.stringify(entry?.session)}`);
   const turns = await store.sessions.turns(sessionId, { limit: PAGE_EVENTS_MAX });

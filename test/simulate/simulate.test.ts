@@ -35,9 +35,9 @@ it('a seed replays exactly its history', { timeout: PATIENCE_MS }, async () => {
 
 /** What is broken, and the rules by which it may be found. */
 const MUTANTS: readonly (readonly [Mutant, RegExp])[] = [
-  ['no fence', /J4 fenced|has one|words belong|once/],
-  ['no keys', /J5 idempotent|a key is used once|a tool call has one result|tool calls have ids/],
-  ['read leaves out', /J7 complete|only faults/],
+  ['no fence', /JOURNAL-4 fenced|has one|words belong|once/],
+  ['no keys', /JOURNAL-5 idempotent|a key is used once|a tool call has one result|tool calls have ids/],
+  ['read leaves out', /FOLLOW-1 complete|only faults/],
   ['lost write', /a turn ends after its tool calls|only faults and outages|stuck/],
   ['forgotten results', /a tool runs once|lost files are told/],
 ];

@@ -63,8 +63,8 @@ export function unitLine(ports: UnitLinePorts): Http {
         world.scheduleAt(brain, arrivesAt, deliver);
       };
       const response = new DoorResponse(gone, {
-        head: (status) =>
-          toBrain(() => resolve({ status, headers: {}, body: stream } satisfies HttpResponse)),
+        head: (status, answered) =>
+          toBrain(() => resolve({ status, headers: answered, body: stream } satisfies HttpResponse)),
         chunk: (text) => toBrain(() => stream.push(text)),
         end: () =>
           toBrain(() => {
@@ -118,7 +118,7 @@ class DoorRequest {
 }
 
 interface Outlet {
-  head(status: number): void;
+  head(status: number, headers: Readonly<Record<string, string>>): void;
   chunk(text: string): void;
   end(): void;
   destroy(): void;
@@ -129,6 +129,7 @@ class DoorResponse {
   readonly writableNeedDrain = false;
   readonly #gone: EventEmitter;
   readonly #outlet: Outlet;
+  readonly #headers: Record<string, string> = {};
 
   constructor(gone: EventEmitter, outlet: Outlet) {
     this.#gone = gone;
@@ -145,9 +146,14 @@ class DoorResponse {
     return this;
   }
 
-  writeHead(status: number): this {
+  setHeader(name: string, value: string): this {
+    this.#headers[name] = value;
+    return this;
+  }
+
+  writeHead(status: number, headers: Readonly<Record<string, string>> = {}): this {
     this.headersSent = true;
-    this.#outlet.head(status);
+    this.#outlet.head(status, { ...this.#headers, ...headers });
     return this;
   }
 

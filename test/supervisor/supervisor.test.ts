@@ -232,7 +232,7 @@ describe('a store that does not answer', () => {
     );
   });
 
-  it('starts no brain when leases cannot be taken, and does not try without pause', async () => {
+  it('starts no brain when leases cannot be taken, and does not try without pause (SLOT-1)', async () => {
     broken.append = true;
     supervise();
     const id = await queued();
@@ -254,7 +254,7 @@ describe('files of a session', () => {
     return id;
   };
 
-  it('are removed by the next start when the server was killed before it had removed them', async () => {
+  it('are removed by the next start when the server was killed before it had removed them (REMOVAL-2)', async () => {
     const [closed, open] = [await archived(), await queued()];
     stage.left.push(closed, open);
     supervise();
@@ -263,7 +263,7 @@ describe('files of a session', () => {
     expect(stage.forgotten).toEqual([closed]);
   });
 
-  it('stay when its log is full', async () => {
+  it('stay when its log is full (REMOVAL-1)', async () => {
     store.close();
     store = openSqlite({ path: ':memory:', caps: { eventsMax: 8 } });
     const say = { kind: 'send', text: 'more', mode: 'queue', actor: { kind: 'human' } } as const;
@@ -444,7 +444,7 @@ describe('slots', () => {
     await eventually('the turn is over', async () => (await outcome()) === 'deadline_exceeded');
   });
 
-  it('start no hands again after they were released', async () => {
+  it('start no hands again after they were released (SLOT-4, WORKBENCH-1, WORKBENCH-2)', async () => {
     supervise();
     const id = await queued();
     await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);

@@ -90,6 +90,7 @@ describe('a workspace', () => {
   let calls: 'none' | 'ended' | 'open';
   let run: () => Promise<ToolResult>;
   let cancel: () => void;
+  let resting: Promise<void> | undefined;
   const never = new AbortController().signal;
   beforeEach(() => {
     done = [];
@@ -100,6 +101,7 @@ describe('a workspace', () => {
     calls = 'none';
     run = async () => ({ outcome: 'ok', output: '', durationMs: 1 });
     cancel = () => undefined;
+    resting = undefined;
     const hands: Hands = {
       pid: 1,
       ended: new Promise(() => undefined),
@@ -124,7 +126,10 @@ describe('a workspace', () => {
           finish = resolve;
         });
       },
-      rest: async (_, place) => void done.push(`rest ${place?.turn ?? 'somewhere'}`),
+      rest: async (_, place) => {
+        await resting;
+        done.push(`rest ${place?.turn ?? 'somewhere'}`);
+      },
       forget: async () => true,
       sessions: async () => [],
     };
@@ -189,7 +194,7 @@ describe('a workspace', () => {
     await second;
   });
 
-  it('with files that are older than the log has no call before the log says so', async () => {
+  it('with files that are older than the log has no call before the log says so (WORKBENCH-4)', async () => {
     filesAsOf = REVERTED;
     const both = ['c1', 'c2'].map((callId) => workbench.call(sessionId, { ...CALL, callId }));
     await Promise.all(both);
@@ -198,7 +203,7 @@ describe('a workspace', () => {
     expect(done).toEqual(['told', 'remembered', 'c1', 'c2', 'rest 2']);
   });
 
-  it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing', async () => {
+  it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing (WORKBENCH-4)', async () => {
     filesAsOf = REVERTED;
     await workbench.resume(sessionId, never);
     expect(done).toEqual([]); // it has used none
@@ -229,7 +234,19 @@ describe('a workspace', () => {
     expect(sleeps.at(-1)).toBe(END_MS_MAX);
   });
 
-  it('of which the log cannot be told has no call, and keeps the age that it has', async () => {
+  it('rests before its release is over (WORKBENCH-3)', async () => {
+    const rested = Promise.withResolvers<void>();
+    resting = rested.promise;
+    await workbench.call(sessionId, CALL);
+    const released = workbench.release(sessionId).then(() => done.push('released'));
+    await new Promise(setImmediate); // whatever waits for nothing is done by now
+    rested.resolve();
+    await released;
+
+    expect(done).toEqual(['c1', 'rest somewhere', 'released']);
+  });
+
+  it('of which the log cannot be told has no call, and keeps the age that it has (WORKBENCH-4)', async () => {
     filesAsOf = REVERTED;
     told = () => Promise.reject(new Error('no answer'));
     expect((await workbench.call(sessionId, CALL)).outcome).toBe('failed');

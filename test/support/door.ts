@@ -12,6 +12,7 @@ import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graph
 import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
 import { type HttpServer, listen } from '../../src/api/http-server.ts';
 import type { NewEvent } from '../../src/journal/event.ts';
+import { SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
@@ -100,6 +101,14 @@ export class Door {
 
   get logs(): string {
     return this.#logLines.join('');
+  }
+
+  /** From now on the journal has no such session for those who follow it. */
+  forget(sessionId: SessionId): void {
+    const { journal } = this.store;
+    const head = journal.head.bind(journal);
+    journal.head = (asked) =>
+      asked === sessionId ? Promise.reject(new SessionNotFound(asked)) : head(asked);
   }
 
   /** Opens the server, again after `stop`. */

@@ -15,12 +15,13 @@ export interface FailingWrites {
   mend(): void;
 }
 
-/** `before` is waited for before each write, with its name and collection. */
+/** `before` and `after` are waited for before and after each write, with its name and collection. */
 export function failingAt(
   { client, db }: Pick<MongoDatabase, 'client' | 'db'>,
   at: number,
   isAnswerLost: boolean,
   before: (write: string, collection: string) => Promise<void> = async () => undefined,
+  after: typeof before = async () => undefined,
 ): FailingWrites {
   let writes = 0;
   let last = at;
@@ -31,6 +32,7 @@ export function failingAt(
     writes += 1;
     if (wasCut || (isCut() && !isAnswerLost)) throw new Error('cut here');
     const answer = await call();
+    await after(name, collection);
     if (isCut()) throw new Error('cut here');
     return answer;
   };

@@ -14,6 +14,8 @@ export interface MongoDouble {
   readonly host: string;
   /** What was asked of it, in order, without what drivers ask by themselves. */
   readonly commands: readonly string[];
+  /** That are open now. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export async function mongoDouble(hello: Document, answer: Answer = () => undefi
     sockets.add(socket);
     let waiting = Buffer.alloc(0);
     socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
     socket.on('data', (data) => {
       waiting = Buffer.concat([waiting, data]);
       while (waiting.length >= HEADER_BYTES && waiting.length >= waiting.readInt32LE(0)) {
@@ -52,6 +55,7 @@ export async function mongoDouble(hello: Document, answer: Answer = () => undefi
   return {
     host,
     commands,
+    connections: () => sockets.size,
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

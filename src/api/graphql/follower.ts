@@ -3,7 +3,7 @@
  * messages itself; graphql-ws sees an iterator that yields nothing and ends when the subscription does, so closing it, or
  * the socket, releases the reader at once (kernel/tail.ts).
  */
-import { type Opened, Sift } from '../../../schema/frame-source.ts';
+import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
@@ -61,9 +61,19 @@ class Follower implements Member {
 
   async run(signal: AbortSignal): Promise<void> {
     const { opened, renderer } = this.#options;
-    if (opened.kind === 'opened') return this.#follow(opened, signal);
-    const text = await renderer.render(opened);
-    if (!signal.aborted) this.send(text);
+    const last = opened.kind === 'opened' ? await this.#untilGone(opened, signal) : opened;
+    const text = last === undefined ? undefined : await renderer.render(last);
+    if (text !== undefined && !signal.aborted) this.send(text);
+  }
+
+  /** The frame that says that the session is gone, when that is why it ended. */
+  async #untilGone(opened: Opened, signal: AbortSignal): Promise<Frame | undefined> {
+    try {
+      await this.#follow(opened, signal);
+      return undefined;
+    } catch (error) {
+      return goneFrame(error);
+    }
   }
 
   async #follow(opened: Opened, signal: AbortSignal): Promise<void> {

@@ -13,7 +13,7 @@ import { bearerOf } from '../../access/bearer.ts';
 import { authorize } from '../../access/policy.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { ToolCall, ToolResult } from '../../hands/wire.ts';
-import { Fault, InvalidInput } from '../../kernel/fault.ts';
+import { InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -28,15 +28,9 @@ import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import {
-  type Assignment,
-  DOOR_REFUSAL,
-  REFUSAL_HEADER,
-  type UnitAppended,
-  type UnitCommand,
-} from '../../sessions/unit-wire.ts';
+import { type Assignment, type UnitAppended, type UnitCommand } from '../../sessions/unit-wire.ts';
 import { wakePlace } from '../../sessions/wake-place.ts';
-import { statusOf } from '../fault-table.ts';
+import { refuse, send, sendRefusal } from './unit-answer.ts';
 import { sendEvents } from './unit-events.ts';
 import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
 
@@ -216,33 +210,4 @@ function parseJson(text: string, parse: (text: string) => unknown = JSON.parse):
   } catch (cause) {
     throw new InvalidInput('body', `expected JSON (${String(cause)}).`);
   }
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
-function refuse(logger: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  const status = error instanceof Fault ? statusOf(error) : 500;
-  if (status === 500) logger.error('unit door failed', { url: request.url, error });
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const shown = error instanceof Fault ? error : { code: 'INTERNAL', message: 'The control plane failed.' };
-  sendRefusal(response, status, shown);
-}
-
-function sendRefusal(
-  response: ServerResponse,
-  status: number,
-  { code, message }: { readonly code: string; readonly message: string },
-): void {
-  response.setHeader(REFUSAL_HEADER, DOOR_REFUSAL); // WIRE-1
-  send(response, status, { error: { code, message } });
 }

@@ -191,7 +191,7 @@ export class AnswerReader {
   #begun(kind: 'text' | 'thinking', given: unknown, signature?: unknown): WrittenBlock {
     const pieces = new Pieces();
     const block = this.#keep({ kind, pieces, signature: this.#counted(signature), signed: false });
-    this.#tell(kind, pieces.add(this.#counted(given)));
+    this.#tell(kind, pieces.add(this.#counted(given))); // ANSWER-2
     return block;
   }
 

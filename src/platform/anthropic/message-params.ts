@@ -41,7 +41,7 @@ interface OpenCall {
 
 /** REQUEST-1 */
 export function rendered(messages: readonly ModelMessage[]): readonly RenderedMessage[] {
-  const ids = new WireIds();
+  const ids = new WireIds(); // REQUEST-2: each is made of those before it
   let open: readonly OpenCall[] = [];
   return messages.map((message) => {
     if (message.role === 'user') {

@@ -3,13 +3,13 @@
  * model key. Of the SDK it takes the types, not the client: loading that costs a starting brain 150 ms, and its own retries
  * must be off in any case, since a retry belongs into the journal.
  */
-import type {
-  AnswerSink,
-  Model,
-  ModelAnswer,
+import {
+  type AnswerSink,
+  type Model,
+  type ModelAnswer,
   ModelFailure,
-  ModelMessage,
-  ModelRequest,
+  type ModelMessage,
+  type ModelRequest,
 } from '../../brain/model.ts';
 import { type DoorPatience, doorPatience, refusalOf } from '../../brain/unit-door.ts';
 import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
@@ -42,6 +42,7 @@ export class AnthropicModel implements Model {
     const response = await this.#patience(signal, () =>
       this.#send(request, AbortSignal.any([signal, over.signal])),
     );
+    if (response instanceof ModelFailure) throw response;
     if (response.status >= 400) throw failureOf(response, await this.#refusal(response, signal), request);
     const requestId = requestIdOf(response.headers);
     const reader = new AnswerReader(sink, request.callId, toolUseIds(request.messages));
@@ -70,14 +71,15 @@ export class AnthropicModel implements Model {
     }
   }
 
-  /** What comes of the service or the gateway. Throws UnitRefusal or DoorFailure when the door itself refuses or fails (WIRE-1). */
-  async #send(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse> {
+  /** What comes of the service or the gateway. Throws only what is the door's own refusal or failure (WIRE-1), and when aborted. */
+  async #send(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse | ModelFailure> {
     const response = await this.#sent(request, signal);
+    if (response instanceof ModelFailure) return response;
     if (response.headers[REFUSAL_HEADER] === DOOR_REFUSAL) throw await refusalOf(response);
     return response;
   }
 
-  async #sent(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse> {
+  async #sent(request: ModelRequest, signal: AbortSignal): Promise<HttpResponse | ModelFailure> {
     try {
       return await this.#http({
         method: 'POST',
@@ -92,7 +94,7 @@ export class AnthropicModel implements Model {
       });
     } catch (error) {
       if (signal.aborted || isUnanswered(error)) throw error;
-      throw failureOfStream(error);
+      return failureOfStream(error);
     }
   }
 }

@@ -151,6 +151,7 @@ async function takeSteps(
       if (index < version) continue;
       logger.info('the database takes a schema step', { address, step: index + 1 });
       await insist(() => step(db));
+      // SCHEMA-2
       const raised = await insist(() =>
         schema.updateOne({ ...held, version: index }, { $set: { version: index + 1 } }),
       );

@@ -53,6 +53,7 @@ export class SqliteQueue implements Queue {
   async send(message: QueueMessage): Promise<Sent> {
     const { id, group, body, delayMs } = parseMessage(message);
     const now = this.#clock.now();
+    // QUEUE-1
     const sent = await this.#database.write(() => {
       this.#sql.forget.run(now);
       if (rowOf(this.#sql.known, id) !== undefined) return false;
@@ -104,6 +105,7 @@ export class SqliteQueue implements Queue {
   async redrive(ids: readonly string[]): Promise<number> {
     parseRedrive(ids);
     const now = this.#clock.now();
+    // QUEUE-1
     const count = await this.#database.write(() => {
       let redriven = 0;
       for (const id of ids) {
@@ -173,7 +175,7 @@ export class SqliteQueue implements Queue {
       const receipt = randomUUID();
       this.#sql.take.run(receipt, now, now, id);
       this.#sql.hold.run(until, group); // QUEUE-4
-      return { id, group, body, receipt, receiveCount: count + 1, sentAt };
+      return { id, group, body, receipt, receiveCount: count + 1, sentAt }; // QUEUE-2
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * One write of the journal as group-commit.ts runs it: its answer or its refusal reaches the caller once the commit is durable,
- * and a refusal is its own, unless rows have been written by then.
+ * and a refusal is its own (COMMIT-2), unless rows have been written by then.
  */
 import type { Work } from './group-commit.ts';
 import { translateError } from './translate-error.ts';
@@ -27,7 +27,7 @@ export class Writing<T> implements Work {
       outcome = this.#write();
     } catch (error) {
       if (error instanceof HalfWritten) throw error.cause;
-      this.#settle = () => this.#reject(translateError(error));
+      this.#settle = () => this.#reject(translateError(error)); // COMMIT-2
       return 0;
     }
     const done = outcome;

@@ -19,7 +19,7 @@ import {
 const ANSWER_TEXT = { kind: 'text', text: 'hello' };
 
 describe('blocks in another form', () => {
-  test('a call, a text and thinking that stand whole in the start of their block are read', async () => {
+  test('a call, a text and thinking that stand whole in the start of their block are read (ANSWER-2)', async () => {
     const answer = await answered(
       open(0, { type: 'thinking', thinking: 'hm', signature: 'sig' }) + close(0),
       open(1, { type: 'text', text: 'hello' }) + close(1),
@@ -80,7 +80,7 @@ describe('blocks in another form', () => {
     );
   });
 
-  test('blocks that share an index follow each other', async () => {
+  test('blocks that share an index follow each other (ANSWER-1)', async () => {
     const answer = await answered(
       text(0, 'hello'),
       call(0, 'bash', '{"command":"a"}', 'x'),
@@ -95,7 +95,7 @@ describe('blocks in another form', () => {
     ]);
   });
 
-  test('pieces of text without a block, or in a block of another kind, are not lost and mix with nothing', async () => {
+  test('pieces of text without a block, or in a block of another kind, are not lost and mix with nothing (ANSWER-3)', async () => {
     const words = (index: number, said: string) => piece(index, { type: 'text_delta', text: said });
     const answer = await answered(
       words(0, 'one'),
@@ -120,7 +120,7 @@ describe('blocks in another form', () => {
     ]);
   });
 
-  test('input of a call that never began is told to the model', async () => {
+  test('input of a call that never began is told to the model (ANSWER-3)', async () => {
     const answer = await answered(
       piece(0, { type: 'input_json_delta', partial_json: '{"a":1}' }),
       end('tool_use'),
@@ -213,7 +213,7 @@ describe('half a surrogate pair', () => {
   });
 });
 
-describe('a call that cannot be made', () => {
+describe('a call that cannot be made (ANSWER-4)', () => {
   test.each([
     ['no JSON', '{"command": "echo 1", }', /not JSON .*\n.*echo 1/s],
     ['a list', '["ls"]', /a list.*\["ls"\]/s],

@@ -35,7 +35,7 @@ test('a long conversation has four cache breakpoints: tools, system, and the las
   ]);
 });
 
-test('a longer conversation begins with the same bytes, its breakpoints aside', () => {
+test('a longer conversation begins with the same bytes, its breakpoints aside (REQUEST-2)', () => {
   const plain = (value: unknown): string =>
     JSON.stringify(value, (key, inner: unknown) => (key === 'cache_control' ? undefined : inner));
   const short = paramsOf(request([USER('1'), AGENT('2'), USER('3')]));
@@ -95,7 +95,7 @@ function contents(...messages: readonly ModelMessage[]): readonly unknown[] {
 }
 
 describe('what a log holds that the service refuses', () => {
-  test('half a surrogate pair is sent nowhere', () => {
+  test('half a surrogate pair is sent nowhere (REQUEST-3)', () => {
     const half = 'a \ud83d b';
     const params = paramsOf({
       ...request([
@@ -115,7 +115,7 @@ describe('what a log holds that the service refuses', () => {
     expect(JSON.stringify(params).match(/\ufffd/g)).toHaveLength(8);
   });
 
-  test('input that is no object, or too deep to be walked, goes as an object', () => {
+  test('input that is no object, or too deep to be walked, goes as an object (REQUEST-4)', () => {
     let deep: unknown = {};
     for (let level = 0; level < 500; level += 1) deep = [deep];
     const inputs = [['ls'], 'ls', 5, null, undefined, { deep }];
@@ -134,7 +134,7 @@ describe('what a log holds that the service refuses', () => {
     ]);
   });
 
-  test('odd names and ids go as lawful ones, each id once, and the results with them', () => {
+  test('odd names and ids go as lawful ones, each id once, and the results with them (REQUEST-4)', () => {
     const ids = ['toolu_a', 'functions.bash:0', '', 'toolu_a', 'toolu_a'];
     const [, first, results, second, later] = contents(
       USER('go'),
@@ -151,7 +151,7 @@ describe('what a log holds that the service refuses', () => {
     expect(later).toMatchObject([{ tool_use_id: 'toolu_a_3', content: 'again' }]);
   });
 
-  test('results come first, each call has one, and a result without its call goes as a text', () => {
+  test('results come first, each call has one, and a result without its call goes as a text (REQUEST-4)', () => {
     const [, , user] = contents(
       USER('go'),
       ASSISTANT(CALL('a'), CALL('b')),
@@ -167,7 +167,7 @@ describe('what a log holds that the service refuses', () => {
     ]);
   });
 
-  test('a call is answered in the very next message, and not again in the one after it', () => {
+  test('a call is answered in the very next message, and not again in the one after it (REQUEST-4)', () => {
     const [, , first, second] = contents(
       USER('go'),
       ASSISTANT(CALL('a')),
@@ -179,7 +179,7 @@ describe('what a log holds that the service refuses', () => {
     expect(second).toMatchObject([{ type: 'text' }]);
   });
 
-  test('no text is blank, no message empty, no failed result silent', () => {
+  test('no text is blank, no message empty, no failed result silent (REQUEST-3)', () => {
     const all = contents(
       ANSWERED({ kind: 'text', text: ' \n' }),
       ASSISTANT({ kind: 'text', text: '' }, { kind: 'redacted', data: '' }),
@@ -191,7 +191,7 @@ describe('what a log holds that the service refuses', () => {
     expect(all.join()).not.toMatch(/"(text|content)":"\s*"|\[\]/);
   });
 
-  test('thinking goes with its signature and never last', () => {
+  test('thinking goes with its signature and never last (REQUEST-5)', () => {
     const thought = { kind: 'thinking', text: 'hm', signature: 'sig' } as const;
     const [, first, , second] = contents(
       USER('go'),
@@ -206,7 +206,7 @@ describe('what a log holds that the service refuses', () => {
   });
 });
 
-test('whatever a conversation holds, what comes later changes nothing before it', () => {
+test('whatever a conversation holds, what comes later changes nothing before it (REQUEST-2)', () => {
   const { seed, below, pick } = randomOf(Number(process.env['SEED'] ?? Date.now() % 1e9));
   const id = (): string => pick(['a', 'a_2', 'b', '', 'c:1', 'c1', '日']);
   for (let round = 0; round < 100; round += 1) {
@@ -302,7 +302,7 @@ test('a compaction reads what was cached and writes nothing that nobody reads', 
   expect(marked('t1m2')).toEqual([false, false, true, false, true]);
 });
 
-describe('the place that the service names', () => {
+describe('the place that the service names (REQUEST-1)', () => {
   const thought = { kind: 'thinking', text: 'hm' } as const;
   const messages = [
     USER('go'),

@@ -427,6 +427,20 @@ describe('proves WIRE-1', () => {
     expect(answers).toEqual([]);
   });
 
+  test('a connection that is cut before it answers is a failure of the call, which is told at once', async () => {
+    let calls = 0;
+    const cut = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+    const http: Http = () => {
+      calls += 1;
+      return Promise.reject(cut);
+    };
+
+    const asked = new AnthropicModel(http, 'token').answer(REQUEST, AbortSignal.timeout(60_000), SINK);
+
+    await expect(asked).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', type: 'connection_error' });
+    expect(calls).toBe(1);
+  });
+
   test('a door that does not come back is unreachable, also where nobody listens at it', async () => {
     const refused = Object.assign(new Error('connect ENOENT'), { code: 'ENOENT', syscall: 'connect' });
     const failed = { status: 503, headers };

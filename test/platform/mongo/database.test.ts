@@ -25,6 +25,7 @@ import { type Answer, mongoDouble } from '../../support/mongo-double.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 
 const PRIMARY = { setName: 'rs0', isWritablePrimary: true };
+const USER = 'someuser7';
 const PASSWORD = 'hunter2secret';
 /** The tests of refusals do not wait as long as a user does. */
 const SOON = 'serverSelectionTimeoutMS=400&connectTimeoutMS=200';
@@ -48,7 +49,9 @@ async function refusal(uri: string, steps?: readonly Step[]): Promise<string> {
   const refused: unknown = await open({ uri, logger, steps }).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(DatabaseUnusable);
   logger.error('refused', { error: refused });
-  expect(`${inspect(refused, { depth: 9 })}${lines.join('')}`).not.toContain(PASSWORD);
+  const printed = `${inspect(refused, { depth: 9 })}${lines.join('')}`;
+  expect(printed).not.toContain(PASSWORD);
+  expect(printed).not.toContain(USER);
   return (refused as DatabaseUnusable).message; // checked above
 }
 
@@ -60,7 +63,7 @@ async function double(hello: Document, answer?: Answer) {
 
 describe('opening a MongoDB database is refused', () => {
   it('when nothing answers at the address', async () => {
-    expect(await refusal(`mongodb://me:${PASSWORD}@127.0.0.1:1/x?${SOON}`)).toBe(
+    expect(await refusal(`mongodb://${USER}:${PASSWORD}@127.0.0.1:1/x?${SOON}`)).toBe(
       'No MongoDB server answers at mongodb://127.0.0.1:1/x (connect ECONNREFUSED 127.0.0.1:1). ' +
         'Check that the server runs, and host and port in DATABASE_URL.',
     );
@@ -92,10 +95,10 @@ describe('opening a MongoDB database is refused', () => {
   });
 
   it('when the host has no name in DNS', async () => {
-    expect(await refusal(`mongodb://me:${PASSWORD}@nohost.invalid/x?${SOON}`)).toMatch(
+    expect(await refusal(`mongodb://${USER}:${PASSWORD}@nohost.invalid/x?${SOON}`)).toMatch(
       /^No MongoDB server answers at mongodb:\/\/nohost.invalid:27017\/x \(getaddrinfo/,
     );
-    expect(await refusal(`mongodb+srv://me:${PASSWORD}@nohost.invalid/x?${SOON}`)).toMatch(
+    expect(await refusal(`mongodb+srv://${USER}:${PASSWORD}@nohost.invalid/x?${SOON}`)).toMatch(
       /^mongodb\+srv:\/\/nohost.invalid\/x cannot be opened \(query.*check the host in DATABASE_URL/,
     );
   });
@@ -109,6 +112,7 @@ describe('opening a MongoDB database is refused', () => {
     );
   });
 
+  // proves MONGO-1 and MONGO-2
   it.each([
     ['a standalone server', {}, {}, /is a standalone server; Holdfast needs a replica set/],
     [
@@ -160,7 +164,7 @@ describe('opening a MongoDB database is refused', () => {
       command === 'saslStart' ? { ok: 0, code, errmsg: 'Authentication failed.' } : undefined,
     );
 
-    expect(await refusal(`mongodb://me:${PASSWORD}@${server.host}/x?${SOON}`)).toMatch(
+    expect(await refusal(`mongodb://${USER}:${PASSWORD}@${server.host}/x?${SOON}`)).toMatch(
       /refuses the user or password of DATABASE_URL/,
     );
   });
@@ -173,6 +177,13 @@ describe('opening a MongoDB database is refused', () => {
     );
   });
 
+  it('and holds no connection (MONGO-2)', async () => {
+    const server = await double({ isWritablePrimary: true });
+
+    expect(await refusal(`mongodb://${server.host}/x?${SOON}`)).toMatch(/is a standalone server/);
+    await eventually('it has let go', () => server.connections() === 0);
+  });
+
   it('by a set of another name', async () => {
     const server = await double(PRIMARY);
 
@@ -181,15 +192,16 @@ describe('opening a MongoDB database is refused', () => {
     );
   });
 
+  // proves MONGO-4
   it.each([
-    `mongodb://me:${PASSWORD}%@127.0.0.1/x`,
-    `mongodb://me:a@${PASSWORD}@127.0.0.1/x`,
-    `mongodb://me:${PASSWORD}/more@127.0.0.1/x`,
-    `mongodb://me:${PASSWORD}@/x`,
-    `mongodb://me:${PASSWORD}@127.0.0.1:99999/x`,
-    `mongodb://me:${PASSWORD}@127.0.0.1/x?nonsense=1`,
-    `mongodb://me:${PASSWORD}@127.0.0.1/x?tls=maybe`,
-    `postgres://me:${PASSWORD}@127.0.0.1/x`,
+    `mongodb://${USER}:${PASSWORD}%@127.0.0.1/x`,
+    `mongodb://${USER}:a@${PASSWORD}@127.0.0.1/x`,
+    `mongodb://${USER}:${PASSWORD}/more@127.0.0.1/x`,
+    `mongodb://${USER}:${PASSWORD}@/x`,
+    `mongodb://${USER}:${PASSWORD}@127.0.0.1:99999/x`,
+    `mongodb://${USER}:${PASSWORD}@127.0.0.1/x?nonsense=1`,
+    `mongodb://${USER}:${PASSWORD}@127.0.0.1/x?tls=maybe`,
+    `postgres://${USER}:${PASSWORD}@127.0.0.1/x`,
   ])('when the URI cannot be read, without its password in the sentence: %s', async (uri) => {
     expect(await refusal(uri)).toMatch(/^DATABASE_URL is not a URI that the MongoDB driver takes/);
   });
@@ -213,7 +225,7 @@ describe('a MongoDB database at the newest version', () => {
   const firstBatch = [{ _id: 'schema', version: STEPS.length }];
   const found = { cursor: { id: Long.ZERO, ns: 'x.holdfast', firstBatch }, ok: 1 };
 
-  it('is opened by one read', async () => {
+  it('is opened by one read (SCHEMA-5)', async () => {
     const server = await double(PRIMARY, (command) => (command === 'find' ? found : undefined));
 
     await open({ uri: `mongodb://${server.host}/x?${SOON}` });
@@ -221,6 +233,7 @@ describe('a MongoDB database at the newest version', () => {
     expect(server.commands).toEqual(['buildInfo', 'find']);
   });
 
+  // proves MONGO-3
   it.each(['readConcernLevel=local', 'journal=false', 'w=1', 'readPreference=secondary'])(
     'is written to a majority with its journal, and read from one, although the URI says %s',
     async (option) => {
@@ -268,7 +281,7 @@ await mongoSuite('a MongoDB database', (server) => {
   const schema = async (uri: string) =>
     (await beside(uri)).collection<Document & { _id: string }>('holdfast');
 
-  it('is made, brought to the newest schema, and opened again with the same client options', async () => {
+  it('is made, brought to the newest schema, and opened again with the same client options (MONGO-1)', async () => {
     const uri = server.uri();
     const first = await open({ uri: `${uri}${uri.includes('?') ? '&' : '?'}w=1&readPreference=secondary` });
 
@@ -279,7 +292,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect((await open({ uri })).db.databaseName).toBe(first.db.databaseName);
   });
 
-  it('takes each step once when five open it at once', async () => {
+  it('takes each step once when five open it at once (SCHEMA-2)', async () => {
     const uri = server.uri();
     const steps: Step[] = ['one', 'two', 'three'].map((_id) => async (db) => {
       await db
@@ -294,7 +307,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(await (await schema(uri)).findOne()).toEqual({ _id: 'schema', version: 3 });
   });
 
-  it('is opened by five processes that start at once', async () => {
+  it('is opened by five processes that start at once (MONGO-1)', async () => {
     const uri = server.uri();
     const module = JSON.stringify(new URL('../../../src/platform/mongo/database.ts', import.meta.url).href);
     const script = `const { MongoDatabase } = await import(${module});
@@ -322,7 +335,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(taken).toEqual(['one', 'two', 'three']);
   });
 
-  it('is left as it is when a newer version has written it', async () => {
+  it('is left as it is when a newer version has written it (MONGO-2, SCHEMA-1)', async () => {
     const uri = server.uri();
     await (await schema(uri)).insertOne({ _id: 'schema', version: STEPS.length + 1 });
 
@@ -331,7 +344,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(await (await beside(uri)).listCollections().toArray()).toHaveLength(1);
   });
 
-  it('is left as it is when it belongs to something else', async () => {
+  it('is left as it is when it belongs to something else (MONGO-2, SCHEMA-1)', async () => {
     const uri = server.uri();
     await (await beside(uri)).collection('customer').insertOne({ name: 'someone' });
 
@@ -346,7 +359,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(await refusal(uri)).toMatch(/is not Holdfast's, or is damaged/);
   });
 
-  it('is taken over from a holder of the lock that crashed in its step', async () => {
+  it('is taken over from a holder of the lock that crashed in its step (SCHEMA-3)', async () => {
     const uri = server.uri();
     await (await schema(uri)).insertOne({ _id: 'schema', version: 0, lock: { holder: 'dead', beat: 3 } });
     const taken: string[] = [];
@@ -357,7 +370,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(await (await schema(uri)).findOne()).toEqual({ _id: 'schema', version: 1 });
   });
 
-  it('is not taken from a holder that lives, however long its step takes', async () => {
+  it('is not taken from a holder that lives, however long its step takes (SCHEMA-3)', async () => {
     const uri = server.uri();
     const lock = await schema(uri);
     const taken: string[] = [];
@@ -381,7 +394,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(taken).toEqual(['slow']);
   });
 
-  it('takes a step again whose answer did not come, and holds the lock meanwhile', async () => {
+  it('takes a step again whose answer did not come, and holds the lock meanwhile (SCHEMA-4)', async () => {
     const uri = server.uri();
     const lock = await schema(uri);
     const held: boolean[] = [];
@@ -416,7 +429,7 @@ await mongoSuite('a MongoDB database', (server) => {
     await expect(opening).rejects.toBeInstanceOf(DatabaseUnusable);
   });
 
-  it('is brought forward although every other answer to an update of the lock is lost', async () => {
+  it('is brought forward although every other answer to an update of the lock is lost (SCHEMA-4)', async () => {
     const uri = server.uri();
     const { db } = await open({ uri, steps: [] });
     const taken: string[] = [];
@@ -428,7 +441,7 @@ await mongoSuite('a MongoDB database', (server) => {
     expect(await (await schema(uri)).findOne()).toEqual({ _id: 'schema', version: 2 });
   });
 
-  it('keeps its version when a holder that was only slow comes back after another took over', async () => {
+  it('keeps its version when a holder that was only slow comes back after another took over (SCHEMA-3)', async () => {
     const uri = server.uri();
     let takenOver: () => void = () => undefined;
     const untilTakenOver = new Promise<void>((resolve) => {

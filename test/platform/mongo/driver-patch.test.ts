@@ -1,4 +1,4 @@
-/** A connection that closes while a command is written to it: the command fails or is done again, and the pool goes on. */
+/** A connection that closes while a command is written to it: the command fails or is done again, and the pool goes on (proves WRITE-1). */
 import { Socket } from 'node:net';
 import { type Collection, type Document, MongoError, MongoNetworkError } from 'mongodb';
 import { afterEach, expect, it, vi } from 'vitest';

@@ -78,6 +78,7 @@ await mongoSuite('an append goes over', (server) => {
     await proxy.close();
   });
 
+  // proves WRITER-2
   it(`connections that are lost before or after any of its commands (seed ${SEED})`, async () => {
     const random = randomOf(SEED);
     for (let round = 0; round < CASES; round += 1) {

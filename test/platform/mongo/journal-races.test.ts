@@ -30,7 +30,7 @@ await mongoSuite('two servers on one database', (server) => {
 
   describe('the log', () => {
     const random = randomOf(Number(process.env['SEED'] ?? Date.now() % 1_000_000_000));
-    it(`J1 JOURNAL-5 stays dense and has each key once when both append at once, and answers each append with its own events (SEED=${random.seed})`, async () => {
+    it(`JOURNAL-1 JOURNAL-5 WRITER-1 stays dense and has each key once when both append at once, and answers each append with its own events (SEED=${random.seed})`, async () => {
       const { one, other, id } = await two();
       const answers = new Map<string, Set<string>>();
       const told: { text: string; firstSeq: number }[] = [];
@@ -92,7 +92,7 @@ await mongoSuite('two servers on one database', (server) => {
   });
 
   describe('what one server has in mind', () => {
-    it('refuses nothing because of a record that has moved on elsewhere', async () => {
+    it('refuses nothing because of a record that has moved on elsewhere (WRITER-1)', async () => {
       const { one, other, id } = await two();
       const whenIdle: Command = { kind: 'send', text: 'hello', mode: 'steer', actor: { kind: 'human' } };
       await one.journal.append(id, { decide: nothing }); // it knows the session now, as idle

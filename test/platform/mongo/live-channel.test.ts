@@ -6,6 +6,7 @@ import type { Hint } from '../../../src/journal/journal.ts';
 import { follow } from '../../../src/journal/follow.ts';
 import { Live } from '../../../src/journal/live.ts';
 import { newId, type SessionId } from '../../../src/kernel/id.ts';
+import { jsonLogger } from '../../../src/kernel/logger.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
 import { LiveChannel } from '../../../src/platform/mongo/live/live-channel.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
@@ -22,6 +23,8 @@ interface Process {
   readonly hints: Hint[];
   readonly marks: Hint[];
   readonly deltas: (Delta & { readonly sessionId: SessionId })[];
+  /** What its channel complained of. */
+  readonly complaints: string[];
 }
 
 const opened: Process[] = [];
@@ -37,8 +40,10 @@ afterEach(async () => {
 /** A process with its own client, which hears. */
 async function process(uri: string): Promise<Process> {
   const database = await MongoDatabase.open({ uri });
-  const channel = new LiveChannel({ database });
-  const one: Process = { database, channel, hints: [], marks: [], deltas: [] };
+  const complaints: string[] = [];
+  const logger = jsonLogger('warn', (line) => complaints.push(line));
+  const channel = new LiveChannel({ database, logger });
+  const one: Process = { database, channel, hints: [], marks: [], deltas: [], complaints };
   channel.onHint((hint) => (marks.has(hint.sessionId) ? one.marks : one.hints).push(hint));
   channel.onDelta((sessionId, delta) => one.deltas.push({ sessionId, ...delta }));
   opened.push(one);
@@ -57,7 +62,7 @@ async function toldAll(from: Process, to: Process): Promise<void> {
 }
 
 await mongoSuite('two processes', (server) => {
-  it('hear each other once, and nobody itself', async () => {
+  it('hear each other once, and nobody itself (CHANNEL-3)', async () => {
     const uri = server.uri();
     const [a, b] = [await process(uri), await process(uri)];
     const id = newId('session');
@@ -94,7 +99,7 @@ await mongoSuite('two processes', (server) => {
     );
   });
 
-  it('hear nothing from before they started, and nothing after they ended a listener', async () => {
+  it('hear nothing from before they started, and nothing after they ended a listener (CHANNEL-3)', async () => {
     const uri = server.uri();
     const [a, b] = [await process(uri), await process(uri)];
     a.channel.hint(newId('session'), 1);
@@ -142,7 +147,7 @@ await mongoSuite('two processes', (server) => {
     store.close();
   });
 
-  it('ignore what they do not understand', async () => {
+  it('ignore what they do not understand (CHANNEL-5)', async () => {
     const uri = server.uri();
     const [a, b] = [await process(uri), await process(uri)];
     const live = a.database.db.collection<Document & { _id: unknown }>('live');
@@ -158,6 +163,7 @@ await mongoSuite('two processes', (server) => {
 
     expect(b.hints).toEqual([]);
     expect(b.deltas).toEqual([]);
+    expect(b.complaints).toEqual([]);
   });
 
   it('hold one connection each while nobody talks, and none once closed', async () => {
@@ -186,7 +192,7 @@ await mongoSuite('two processes', (server) => {
 await mongoSuite(
   'two processes whose server fails',
   (server) => {
-    it('go on hearing after it was killed and started again', async () => {
+    it('go on hearing after it was killed and started again (CHANNEL-4)', async () => {
       const uri = server.uri();
       const [a, b] = [await process(uri), await process(uri)];
       await toldAll(a, b);
@@ -199,7 +205,7 @@ await mongoSuite(
       await toldAll(b, a);
     });
 
-    it('go on after the stream has lost its place in the history of the server', async () => {
+    it('go on after the stream has lost its place in the history of the server (CHANNEL-4)', async () => {
       const uri = server.uri();
       const [a, b] = [await process(uri), await process(uri)];
       await toldAll(a, b);
@@ -213,7 +219,7 @@ await mongoSuite(
       await toldAll(b, a);
     });
 
-    it('go on after the collection was dropped', async () => {
+    it('go on after the collection was dropped (CHANNEL-4)', async () => {
       const uri = server.uri();
       const [a, b] = [await process(uri), await process(uri)];
       await toldAll(a, b);

@@ -15,7 +15,7 @@ function open() {
 }
 
 describe('what waits', () => {
-  it('is of each session the newest head, and of each call one text', () => {
+  it('is of each session the newest head, and of each call one text (OUTBOX-1)', () => {
     const { outbox, id, say } = open();
     const other = newId('session');
     for (const head of [1, 3, 2]) outbox.hint(id, head);
@@ -39,7 +39,7 @@ describe('what waits', () => {
     expect(outbox.isEmpty).toBe(true);
   });
 
-  it('starts a text again at offset 0, and holds nothing that comes after a gap', () => {
+  it('starts a text again at offset 0, and holds nothing that comes after a gap (OUTBOX-1)', () => {
     const { outbox, id, say } = open();
     say(0, 'First try', 'again');
     say(0, 'Second', 'again');
@@ -52,7 +52,7 @@ describe('what waits', () => {
     ]);
   });
 
-  it('drops deltas before hints when it is full, and the oldest hints last of all', () => {
+  it('drops deltas before hints when it is full, and the oldest hints last of all (OUTBOX-2)', () => {
     const { outbox, say } = open();
     const sessions = Array.from({ length: 6_000 }, () => newId('session'));
     for (let piece = 0; piece < 100; piece += 1) say(piece * 10_000, '語'.repeat(10_000));
@@ -70,7 +70,7 @@ describe('what waits', () => {
     expect(outbox.take(NOW).hints.map(({ sessionId }) => sessionId)).toEqual(sessions.slice(1_000));
   });
 
-  it('loses its deltas when it waits long, and when it could not be sent; its hints wait on', () => {
+  it('loses its deltas when it waits long, and when it could not be sent; its hints wait on (OUTBOX-2)', () => {
     const { outbox, id, say } = open();
     say(0, 'late');
     outbox.hint(id, 4);
@@ -104,7 +104,7 @@ describe('what is read back', () => {
     expect(batchOf({ _id: 'origin', ...documentOf(batch, 1, NOW) })).toEqual(batch);
   });
 
-  it('is thinking where thinking was written, and no message to a server that knows of none', () => {
+  it('is thinking where thinking was written, and no message to a server that knows of none (OUTBOX-1)', () => {
     const { outbox, id, say } = open();
     outbox.delta(id, { callId: 'c1', kind: 'thinking', offset: 0, text: 'Hm' }, NOW);
     say(0, 'Hel');
@@ -118,6 +118,7 @@ describe('what is read back', () => {
     ]);
   });
 
+  // proves OUTBOX-3
   it.each([
     ['nothing', undefined],
     ['a text', 'text'],

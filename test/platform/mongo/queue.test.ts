@@ -148,7 +148,7 @@ await mongoSuite(
   'the queue while the server dies',
   (server) => {
     it(
-      'loses nothing that was acknowledged, and keeps its order',
+      'loses nothing that was acknowledged, and keeps its order (QUEUE-1)',
       async () => {
         const random = randomOf(Date.now() % 1_000_000);
         const { queue, other, close } = await openTwo(server.uri());

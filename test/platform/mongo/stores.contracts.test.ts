@@ -2,6 +2,7 @@
  * The small stores on MongoDB keep their ports' contracts, and what a transaction would give: one default per provider, one key
  * of a name, every revision, with two processes at once and with a crash between two writes.
  */
+import type { Db } from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ApiKey } from '../../../src/access/key-store.ts';
 import { newId } from '../../../src/kernel/id.ts';
@@ -16,6 +17,7 @@ import { agentStoreContract } from '../../contracts/agent-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
+import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { randomOf } from '../../support/random.ts';
 
@@ -146,7 +148,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       expect(await stores[0].defaultOf('anthropic')).toEqual(last);
     });
 
-    it('is still the old one after a crash of who was about to make a new one', async () => {
+    it('is still the old one after a crash of who was about to make a new one (DEFAULT-1)', async () => {
       const database = await openAt(server.uri());
       const store = new MongoCredentialStore(database);
       const old = credentialOf({ isDefault: true });
@@ -160,6 +162,40 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       const next = credentialOf({ isDefault: true });
       await store.create(next);
       expect(await store.defaultOf('anthropic')).toEqual(next);
+    });
+
+    it('does not go back to an older one when the default is deleted, whatever write is the last (DEFAULT-3)', async () => {
+      const database = await openAt(server.uri());
+      const store = new MongoCredentialStore(database);
+      for (let at = 1, crashed = true; crashed; at += 1) {
+        const older = credentialOf({ isDefault: true });
+        const newer = credentialOf({ isDefault: true });
+        for (const one of [older, newer]) await store.create(one);
+        const view = failingAt(database, at, false);
+        const deleting = new MongoCredentialStore(view.database).delete(newer.id);
+        await deleting.catch((error: unknown) => expect(String(error)).toContain('cut here'));
+        crashed = view.hasFailed();
+
+        expect([older.id, undefined], `write ${at}`).not.toContain(
+          (await store.defaultOf('anthropic'))?.id ?? '',
+        );
+        await store.delete(newer.id);
+        expect(await store.defaultOf('anthropic')).toBeUndefined();
+        expect(await store.get(newer.id)).toBeUndefined();
+      }
+    });
+
+    it('is not an older one either to who reads while it is deleted (DEFAULT-4)', async () => {
+      const database = await openAt(server.uri());
+      const store = new MongoCredentialStore(database);
+      const [older, newer] = [credentialOf({ isDefault: true }), credentialOf({ isDefault: true })];
+      for (const one of [older, newer]) await store.create(one);
+      const view = afterFirstRead(database.db, async () => void (await store.delete(newer.id)));
+
+      const seen = await new MongoCredentialStore({ db: view }).defaultOf('anthropic');
+
+      expect(await store.get(newer.id)).toBeUndefined();
+      expect(seen?.id).not.toBe(older.id);
     });
 
     it('does not go back to an older one when the default is deleted, also not after a crash in between', async () => {
@@ -181,7 +217,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       expect(await store.defaultOf('anthropic')).toEqual(older);
     });
 
-    it('is nobody after it was given up, though there was one before', async () => {
+    it('is nobody after it was given up, though there was one before (DEFAULT-2)', async () => {
       const store = new MongoCredentialStore(await openAt(server.uri()));
       const [older, newer] = [credentialOf({ isDefault: true }), credentialOf({ isDefault: true })];
       await store.create(older);
@@ -254,6 +290,32 @@ await mongoSuite('the small stores on MongoDB', (server) => {
     expect(left.map(({ _id }) => String(_id))).toEqual(['alive', 'just dead']);
   });
 });
+
+/** A view of the database in which `then` happens as soon as the first read has been answered. */
+function afterFirstRead(db: Db, then: () => Promise<void>): Db {
+  let isFirst = true;
+  const answered = async (answer: unknown): Promise<unknown> => {
+    const value = await answer;
+    if (isFirst) {
+      isFirst = false;
+      await then();
+    }
+    return value;
+  };
+  const watched = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get(of, property) {
+        const found: unknown = Reflect.get(of, property, of);
+        if (typeof found !== 'function') return found;
+        return (...args: unknown[]): unknown => {
+          const answer: unknown = Reflect.apply(found, of, args);
+          if (property === 'findOne' || property === 'toArray') return answered(answer);
+          return typeof answer === 'object' && answer !== null ? watched(answer) : answer;
+        };
+      },
+    });
+  return watched(db);
+}
 
 function agentOf(given: Partial<Agent> = {}): Agent {
   const id = given.id ?? newId('agent');

@@ -3,6 +3,8 @@ import { type CommandStartedEvent, MongoClient } from 'mongodb';
 import { expect, it } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
 import { workspaceArchiveContract } from '../../contracts/workspace-archive.ts';
+import { eventually } from '../../support/eventually.ts';
+import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { openArchive } from '../../support/open-archive.ts';
 
@@ -11,6 +13,8 @@ const AS_OPENED = {
   writeConcern: { w: 'majority', journal: true },
   readConcern: { level: 'majority' },
 } as const;
+/** Names of contents: nobody checks them here. */
+const [OLD, NEW] = ['0'.repeat(64), '1'.repeat(64)] as const;
 const READS = ['find', 'distinct'];
 const WRITES = ['insert', 'update', 'delete', 'findAndModify'];
 
@@ -48,6 +52,55 @@ await mongoSuite('workspaces in MongoDB', (server) => {
 
     const taken = await b.claim(sessionId, 0);
     expect([taken.number, taken.begunBefore, taken.gap, taken.isCut]).toEqual([3, 2, 'fresh', true]);
+    await world.close();
+  });
+
+  it('removes nothing of the next holder, who comes right after its checkpoint (GRIDFS-2)', async () => {
+    const world = await openArchive(server.uri());
+    const sessionId = newId('session');
+    let overtake: (() => Promise<void>) | undefined = async () => {
+      overtake = undefined;
+      const next = await (await world.as('next')).claim(sessionId, 0);
+      await next.settle(await next.write(NEW, [Buffer.from('new')]), new Set());
+    };
+    const isPointer = (write: string, collection: string) =>
+      write === 'updateOne' && collection === 'workspace';
+    const { database } = failingAt(world.database, Infinity, false, undefined, async (write, collection) => {
+      if (isPointer(write, collection)) await overtake?.();
+    });
+    const claim = await (await world.through(database, 'slow')).claim(sessionId, 0);
+    await claim.settle(await claim.write(OLD, [Buffer.from('old')]), new Set());
+
+    expect(overtake).toBeUndefined();
+    const last = await (await world.as('last')).claim(sessionId, 0);
+    const parts: Uint8Array[] = [];
+    for await (const part of last.read(last.checkpoint?.root ?? '')) parts.push(part);
+    expect(Buffer.concat(parts).toString()).toBe('new');
+    await world.close();
+  });
+
+  it('finds what a cut upload left by its chunks, and removes it with the next checkpoint (GRIDFS-3)', async () => {
+    const world = await openArchive(server.uri());
+    const sessionId = newId('session');
+    const chunks = world.database.db.collection<{ files_id: string }>('workspace.chunks');
+    const claim = await (await world.as('a')).claim(sessionId, 0);
+    const id = `${sessionId}/${claim.number}/${OLD}`;
+    const cut = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(3 * 1024 * 1024);
+      await eventually('a chunk is there', () =>
+        chunks.findOne({ files_id: id }).then((one) => one !== null),
+      );
+      throw new Error('cut');
+    };
+    await expect(claim.write(OLD, cut())).rejects.toThrow('cut');
+    const files = world.database.db.collection('workspace.files');
+    expect(await files.countDocuments()).toBe(0);
+    await claim.release();
+
+    const next = await (await world.as('b')).claim(sessionId, 0);
+    const root = await next.write(NEW, [Buffer.from('new')]);
+    await next.settle(root, new Set());
+    expect(await world.stored(sessionId)).toEqual([`${sessionId}/${root}`]);
     await world.close();
   });
 

@@ -132,7 +132,7 @@ await mongoSuite('a session that moves', (mongo) => {
     if (process.getuid?.() === 0) expect(owner).toBeGreaterThanOrEqual(210_000);
   });
 
-  it('is not opened on two servers: the second waits, and says why it gives up', async () => {
+  it('is not opened on two servers: the second waits, and says why it gives up (CHECKPOINT-1)', async () => {
     const [a, b] = [await server('a'), await server('b')];
     await run(a, 'echo one > f');
     await expect(run(b, 'cat f')).rejects.toBeInstanceOf(WorkspaceHeld);
@@ -172,7 +172,7 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(logs).toContain('what was not saved here is dropped');
   });
 
-  it('goes on from the last checkpoint that was made while its hands lived, and knows how far that reaches', async () => {
+  it('goes on from the last checkpoint that was made while its hands lived, and knows how far that reaches (CHECKPOINT-5)', async () => {
     const [a, b] = [await server('a'), await server('b')];
     const hands = await a.launcher.launchHands(sessionId);
     running.push(hands);
@@ -300,7 +300,7 @@ await mongoSuite('a session that moves', (mongo) => {
     },
   );
 
-  it('is saved by a server that was killed and is back, with no hands started', async () => {
+  it('is saved by a server that was killed and is back, with no hands started (CHECKPOINT-2)', async () => {
     const a = await server('a');
     await run(a, 'echo kept > f'); // and the server is killed
     logPlace = { seq: 7, turn: 1 };
@@ -317,7 +317,7 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(await run(b, 'cat f')).toBe('kept');
   });
 
-  it('keeps its files here while the database does not answer, and saves them when it does', async () => {
+  it('keeps its files here while the database does not answer, and saves them when it does (CHECKPOINT-2)', async () => {
     const view = failingAt(archive.database, Infinity, false);
     const a = await server('a', 'a', { database: view.database });
     await run(a, 'echo kept > f');
@@ -364,7 +364,7 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(logs).not.toContain('dropped');
   });
 
-  it('that was forgotten while its server was away is removed there when the server is back', async () => {
+  it('that was forgotten while its server was away is removed there when the server is back (CHECKPOINT-4)', async () => {
     const [a, b] = [await server('a'), await server('b')];
     const killed = sessionId;
     await run(a, 'echo one > f'); // and the server is killed
@@ -390,7 +390,7 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(logs.match(/"workspace saved"/g)).toHaveLength(3);
   });
 
-  it('that is forgotten while a server that is back claims it leaves nothing behind', async () => {
+  it('that is forgotten while a server that is back claims it leaves nothing behind (CHECKPOINT-4)', async () => {
     const a = await server('a');
     await run(a, 'echo one > f'); // and the server is killed
     await archive.die('a');
@@ -412,7 +412,7 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(await archive.stored(sessionId)).toEqual([]);
   });
 
-  it('keeps its folder while it cannot be forgotten, so that the next start finds it', async () => {
+  it('keeps its folder while it cannot be forgotten, so that the next start finds it (REMOVAL-2)', async () => {
     const a = await server('a');
     await run(a, 'echo one > f'); // and the server is killed
     const again = await server('again', 'a');

@@ -256,7 +256,7 @@ await mongoSuite('a workspace', (server) => {
     );
   });
 
-  it('is old or new after a crash at any write of a save, and the next save leaves nothing behind', async () => {
+  it('is old or new after a crash at any write of a save, and the next save leaves nothing behind (ARCHIVE-1)', async () => {
     const before = (): void => {
       writeFileSync(file('same'), randomBytes(1_000));
       writeFileSync(file('gone'), randomBytes(400_000));

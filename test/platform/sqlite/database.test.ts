@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, turnIdOf } from '../../../src/kernel/id.ts';
 import { Outage } from '../../../src/kernel/outage.ts';
 import { DatabaseInUse, DatabaseUnusable } from '../../../src/platform/sqlite/faults.ts';
+import { Database, rowOf } from '../../../src/platform/sqlite/database.ts';
 import { MIGRATIONS } from '../../../src/platform/sqlite/migrations.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
 import { translateError, translateOpenError } from '../../../src/platform/sqlite/translate-error.ts';
@@ -37,7 +38,7 @@ describe('opening a data file', () => {
     expect(statSync(join(folder, 'data')).mode & 0o077).toBe(0);
   });
 
-  it('refuses a second server with a sentence that says what to do, until the first one closes', () => {
+  it('refuses a second server with a sentence that says what to do, until the first one closes (SQLITE-1)', () => {
     const first = openSqlite({ path });
 
     expect(() => openSqlite({ path })).toThrow(DatabaseInUse);
@@ -47,18 +48,20 @@ describe('opening a data file', () => {
     openSqlite({ path }).close();
   });
 
-  it('refuses a database of a newer version, untouched, and lets go of it', () => {
+  it('refuses a database of a newer version, untouched, and lets go of it (SQLITE-3)', () => {
     openSqlite({ path }).close();
-    byHand('PRAGMA user_version = 99');
+    byHand('PRAGMA journal_mode = DELETE; PRAGMA user_version = 99'); // the mode is written into the file as well
+    const before = readFileSync(path);
 
     expect(() => openSqlite({ path })).toThrow(DatabaseUnusable);
     expect(() => openSqlite({ path })).toThrow(/written by a newer Holdfast \(format 99/);
+    expect(readFileSync(path).equals(before)).toBe(true);
 
     byHand(`PRAGMA user_version = ${MIGRATIONS.length}`);
     openSqlite({ path }).close();
   });
 
-  it('brings a file of the first version forward, and finds its turns and keys', async () => {
+  it('brings a file of the first version forward, and finds its turns and keys (SQLITE-3)', async () => {
     const [id, credentialId] = [newId('session'), newId('credential')];
     const turn = { id: turnIdOf(id, 1), number: 1, state: 'completed' };
     mkdirSync(join(folder, 'data'));
@@ -73,6 +76,15 @@ describe('opening a data file', () => {
     expect(await sessions.turn(id, turnIdOf(id, 1))).toEqual(turn);
     expect(await credentials.get(credentialId)).toMatchObject({ secret: credentialId, agent: undefined });
     close();
+  });
+
+  it('has each commit on the disk before it is answered (SQLITE-2)', () => {
+    const database = Database.open(path);
+    const setting = (name: string) => rowOf(database.prepare(`PRAGMA ${name}`))?.[0];
+
+    // sqlite.org/pragma.html: in WAL mode, FULL syncs the log after each commit; NORMAL may lose the last ones.
+    expect([setting('journal_mode'), setting('synchronous')]).toEqual(['wal', 2]);
+    database.close();
   });
 
   it('refuses the database of another program, and a file that is none', () => {
@@ -96,7 +108,7 @@ describe('opening a data file', () => {
 });
 
 describe('a failed commit', () => {
-  it('is told to everyone in it, leaves nothing in memory, and the next one goes on', async () => {
+  it('is told to everyone in it, leaves nothing in memory, and the next one goes on (COMMIT-1)', async () => {
     const { journal, sessions, close } = openSqlite({ path });
     const { id } = (await sessions.create(originOf(), nothing)).session;
     await journal.append(id, {

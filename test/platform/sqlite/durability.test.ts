@@ -1,7 +1,7 @@
 /** JOURNAL-2 for real: a process is killed in the middle of its appends, and what it was told to be durable is there. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import type { SessionId } from '../../../src/kernel/id.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
 import { eventually } from '../../support/eventually.ts';
 import { nothing } from '../../support/session-log.ts';
+import { ShiftedClock } from '../../support/shifted-clock.ts';
 
 const CHILD = join(import.meta.dirname, '../../support/append-until-killed.ts');
 const ACKNOWLEDGED_MIN = 300;
@@ -18,7 +19,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-it('keeps every acknowledged event of a server that was killed by SIGKILL, and opens at once', async () => {
+it('keeps every acknowledged event of a server that was killed by SIGKILL, and opens at once (SQLITE-1)', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-killed-'));
   folders.push(folder);
   const path = join(folder, 'test.db');
@@ -66,4 +67,30 @@ it('keeps every acknowledged event of a server that was killed by SIGKILL, and o
   } finally {
     close();
   }
+});
+
+it('has a message of the queue in its file when send answers, and when redrive does (QUEUE-1)', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-crashed-'));
+  folders.push(folder);
+  const clock = new ShiftedClock();
+  const { queue, close } = openSqlite({ path: join(folder, 'test.db'), clock, receiveCountMax: 1 });
+  /** What the next server finds if this one ends now, without another word. */
+  const foundNow = async () => {
+    for (const end of ['', '-wal'])
+      copyFileSync(join(folder, `test.db${end}`), join(folder, `copy.db${end}`));
+    const copy = openSqlite({ path: join(folder, 'copy.db'), clock });
+    const counts = await copy.queue.counts();
+    copy.close();
+    return counts;
+  };
+
+  await queue.send({ id: 'a', group: 'g', body: 'text' });
+  expect(await foundNow()).toEqual({ waiting: 1, inFlight: 0, dead: 0 });
+  await queue.receive({ max: 1, visibilityMs: 1_000 });
+  clock.pass(1_000);
+  await queue.receive({ max: 1, visibilityMs: 1_000 });
+  expect(await foundNow()).toEqual({ waiting: 0, inFlight: 0, dead: 1 });
+  await queue.redrive(['a']);
+  expect(await foundNow()).toEqual({ waiting: 1, inFlight: 0, dead: 0 });
+  close();
 });

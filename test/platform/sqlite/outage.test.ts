@@ -31,7 +31,7 @@ async function rounds(count: number): Promise<void> {
   for (let round = 0; round < count; round += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-it('appends wait for the lock of another program, in order, while everything else goes on', async () => {
+it('appends wait for the lock of another program, in order, while everything else goes on (COMMIT-3, COMMIT-4, SQLITE-4)', async () => {
   const { id } = (await store.sessions.create(originOf(), nothing)).session;
   other.exec('BEGIN IMMEDIATE');
 
@@ -50,7 +50,7 @@ it('appends wait for the lock of another program, in order, while everything els
   expect(await store.owners.heartbeats()).toHaveLength(1);
 });
 
-it('a lock that is held too long is an outage for everyone who waits, and nothing was written', async () => {
+it('a lock that is held too long is an outage for everyone who waits, and nothing was written (COMMIT-4)', async () => {
   const { id } = (await store.sessions.create(originOf(), nothing)).session;
   other.exec('BEGIN IMMEDIATE');
   const start = performance.now();

@@ -118,7 +118,7 @@ export class Checkpoints implements Service {
         await claim.begin(); // after the marker, and before any hands
         this.#claims.set(sessionId, { claim, resultsAreWhole, untold }); // CHECKPOINT-1
         this.#owed.delete(sessionId);
-        return { workspace, resultsAreWhole, filesAsOf };
+        return { workspace, resultsAreWhole, filesAsOf }; // CHECKPOINT-5
       } catch (error) {
         await this.#giveBack(sessionId, claim, error);
         throw error;
@@ -281,7 +281,7 @@ export class Checkpoints implements Service {
       logger.warn('workspace not saved: its files are on this server only', { sessionId, error });
       // for these, trying again without other files or another claim is no use
       if (error instanceof ClaimLost || error instanceof WorkspaceUnsaved) this.#owed.delete(sessionId);
-      else this.#owed.add(sessionId);
+      else this.#owed.add(sessionId); // CHECKPOINT-2
     }
   }
 

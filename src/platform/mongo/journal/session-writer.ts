@@ -146,7 +146,7 @@ export class SessionWriter {
     if (!(await this.#moved(known, page, standing, patience))) return false;
     known.tail.add(page);
     this.#known = { standing, tail: known.tail };
-    landed(this.#sessionId, standing.head, events);
+    landed(this.#sessionId, standing.head, events); // WRITER-4
     this.#storeLater(known.tail);
     return true;
   }

@@ -52,7 +52,7 @@ export class MongoCredentialStore implements CredentialStore {
   readonly #credentials: Collection<CredentialDocument>;
   readonly #floors: Collection<FloorDocument>;
 
-  constructor({ db }: MongoDatabase) {
+  constructor({ db }: Pick<MongoDatabase, 'db'>) {
     this.#db = db;
     this.#credentials = db.collection('credential');
     this.#floors = db.collection('credential_default');
@@ -165,7 +165,7 @@ export class MongoCredentialStore implements CredentialStore {
       .limit(1)
       .toArray();
     if (largest?.claim === undefined || largest.waived === true) return undefined;
-    const floor = await this.#floors.findOne({ _id: provider });
+    const floor = await this.#floors.findOne({ _id: provider }); // DEFAULT-4
     return largest.claim > (floor?.floor ?? 0) ? largest : undefined;
   }
 
