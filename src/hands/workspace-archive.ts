@@ -10,8 +10,11 @@
  *    and then nothing that the old holder does reaches the checkpoint.
  * ARCHIVE-3 What a checkpoint does not refer to is removed by the next `keep` or `settle` or by `forget`, wherever a crash left it.
  * ARCHIVE-4 A content belongs to one session: no id leads to another's, and forgetting one session touches no other.
- * ARCHIVE-5 When the claim of an owner that died is taken over, what its hands have done since the checkpoint is known to nobody else: the
- *    session has a gap from then on, for good, unless the new claim turns out to be of the server that was killed (closeGap).
+ * ARCHIVE-5 When a claim under which work had begun is taken over from an owner that died, what its hands have done since the checkpoint is
+ *    known to nobody else: the session has a gap from then on, for good, unless the new claim turns out to be of the server that was
+ *    killed (closeGap).
+ * ARCHIVE-6 A claim under which nothing was begun leaves no trace: the next one finds what there was to find, whether it was given back,
+ *    or its owner died, or it never knew of it.
  */
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
@@ -45,22 +48,29 @@ export interface CheckpointAge {
 /** How far into the log the files reach with which hands begin. */
 export type FilesAsOf =
   /** All the way. */
-  | { readonly kind: 'now' }
-  /** As they were then. */
-  | {
-      readonly kind: 'checkpoint';
-      /** Absent when nothing was ever saved. */
-      readonly savedAt?: number | undefined;
-      readonly place: LogPlace;
-      /** Hands had them since, whose server died: what these have done is not in the log either (ARCHIVE-5). */
-      readonly isCut: boolean;
-    };
+  { readonly kind: 'now' } | OlderFiles;
+
+/** As they were then. */
+export interface OlderFiles {
+  readonly kind: 'checkpoint';
+  /** Absent when nothing was ever saved. */
+  readonly savedAt?: number | undefined;
+  readonly place: LogPlace;
+  /** Hands had them since, whose server died: what these have done is not in the log either (ARCHIVE-5). */
+  readonly isCut: boolean;
+}
 
 export interface WorkspaceClaim {
-  /** Counts the claims of the session: with the one before it, nobody was in between. */
+  /** Counts the claims of the session. */
   readonly number: number;
-  /** ARCHIVE-5. `fresh`: since this very claim. */
+  /** The last claim under which files may have been changed before this one; 0 when there is none. */
+  readonly begunBefore: number;
+  /** ARCHIVE-5: that claim was never given back. */
+  readonly isCut: boolean;
+  /** ARCHIVE-5. `fresh`: of that very claim. */
   readonly gap: 'none' | 'fresh' | 'old';
+  /** To be durable before any hands: files may be changed under this claim from here on. Throws ClaimLost. */
+  begin(): Promise<void>;
   /** For a fresh gap: the files here are those that the dead owner left, with all that its hands remembered. */
   closeGap(): Promise<void>;
   /** The newest one, as of the claim or made by it; undefined before the first. */

@@ -43,6 +43,8 @@ export interface Launcher {
   launchBrain(): Promise<Brain>;
   /** Resolves when the hands serve, with the session's workspace as it was left. `signal` ends the wait for a workspace. */
   launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands>;
+  /** The log says what there was to say of the files with which hands began (Hands.filesAsOf). Never rejects. */
+  told(sessionId: SessionId): Promise<void>;
   /**
    * Keeps the session's files as they are now where the next server finds them, while its hands live. `place` is how far the log has
    * come. Never rejects: false when they could not be kept.

@@ -223,7 +223,10 @@ export class Workbench {
     if (untold === undefined) return;
     bench.telling ??= this.#ports.log
       .told(sessionId, untold, mayHaveRun)
-      .then(() => void (bench.untold = undefined))
+      .then(async () => {
+        await this.#ports.launcher.told(sessionId);
+        bench.untold = undefined;
+      })
       .finally(() => void (bench.telling = undefined));
     await bench.telling;
   }

@@ -4,13 +4,13 @@
  */
 import type { BodyOf, RecordedEvent } from '../journal/event.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
-import type { SessionId } from '../kernel/id.ts';
+import { type SessionId, turnIdOf } from '../kernel/id.ts';
 import { EpochStale } from '../journal/faults.ts';
 import { ASK } from '../sessions/session.ts';
 import type { SessionJournal } from '../sessions/session-store.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { LOOKED_BACK_EVENTS_MAX } from './limit.ts';
-import type { FilesAsOf } from '../hands/workspace-archive.ts';
+import type { FilesAsOf, LogPlace } from '../hands/workspace-archive.ts';
 
 const REASON_SAVED =
   'The server that had the session ended before it had saved the files, which are now as they were saved before.';
@@ -33,7 +33,7 @@ export class WorkspaceLog {
     const { sessions, owner } = this.#ports;
     const { session, head } = await sessions.get(sessionId);
     const { savedAt, place, isCut } = files;
-    if (!(isCut && mayHaveRun) && !(await this.#isOlder(sessionId, place.seq, head))) return;
+    if (!(isCut && mayHaveRun) && !(await this.#isOlder(sessionId, place, head))) return;
     const { lease, epoch } = session;
     if (lease?.owner !== owner) throw new EpochStale(lease?.epoch ?? 0, epoch);
     const body = {
@@ -69,11 +69,19 @@ export class WorkspaceLog {
     return calls > 0 ? 'ended' : 'none';
   }
 
-  async #isOlder(sessionId: SessionId, seq: number, head: number): Promise<boolean> {
+  /** `place`: of the files. A call that was open then, and whose turn ended with them, has in them what it did, though its result came after. */
+  async #isOlder(sessionId: SessionId, { seq, turn }: LogPlace, head: number): Promise<boolean> {
+    const from = Math.max(seq, head - LOOKED_BACK_EVENTS_MAX);
+    const ended = turnIdOf(sessionId, turn);
+    const asked = new Set<string>();
     let isOlder = false;
-    await this.#read(sessionId, Math.max(seq, head - LOOKED_BACK_EVENTS_MAX), head, (event) => {
+    await this.#read(sessionId, from, head, (event) => {
       if (event.type === 'workspace.reverted') isOlder = false;
-      else isOlder ||= isOfTool(event);
+      else if (event.type === 'tool.call') asked.add(callIdOf(event));
+      else if (event.type === 'tool.result' && !isOlder) {
+        const isIn = from === seq && event.turnId === ended && !asked.has(callIdOf(event));
+        isOlder = !isIn && isOfTool(event);
+      }
     });
     return isOlder;
   }
@@ -92,10 +100,14 @@ export class WorkspaceLog {
   }
 }
 
-/** Whether it is the result of a tool that ran in the hands, or may have: a brain that stops waiting knows no duration. */
-function isOfTool({ type, body, spilledBytes }: RecordedEvent): boolean {
-  if (type !== 'tool.result') return false;
+/** Whether the result is of a tool that ran in the hands, or may have: a brain that stops waiting knows no duration. */
+function isOfTool({ body, spilledBytes }: RecordedEvent): boolean {
   if (spilledBytes !== undefined) return true; // so much output has nothing that did not run
   const { tool, outcome, durationMs, exitCode } = JSON.parse(body) as BodyOf<'tool.result'>; // the catalog's
   return tool !== ASK && (outcome !== 'failed' || durationMs > 0 || exitCode !== undefined);
+}
+
+/** Of a call or a result: the catalog's, which is never cut. */
+function callIdOf({ body }: RecordedEvent): string {
+  return (JSON.parse(body) as { callId: string }).callId;
 }

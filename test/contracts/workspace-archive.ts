@@ -1,4 +1,4 @@
-/** What every WorkspaceArchive must keep (src/hands/workspace-archive.ts ARCHIVE-1 to ARCHIVE-5). */
+/** What every WorkspaceArchive must keep (src/hands/workspace-archive.ts ARCHIVE-1 to ARCHIVE-6). */
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
@@ -59,23 +59,53 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
     it('ARCHIVE-5 has a gap after an owner that died, for good, unless the next claim is of the one that was killed', async () => {
       const first = await a.claim(sessionId, 0);
       expect([first.number, first.gap]).toEqual([1, 'none']);
+      await first.begin();
       await first.settle(await write(first, 'root'), new Set());
-      expect((await a.claim(sessionId, 0)).gap).toBe('none');
+      const second = await a.claim(sessionId, 0);
+      expect([second.gap, second.isCut]).toEqual(['none', false]);
+      await second.begin();
 
       await world.die('a');
       const restarted = await b.claim(sessionId, 0);
-      expect([restarted.number, restarted.gap]).toEqual([3, 'fresh']);
+      expect([restarted.number, restarted.gap, restarted.isCut]).toEqual([3, 'fresh', true]);
       await restarted.closeGap();
+      await restarted.begin();
       await restarted.release();
       const closed = await b.claim(sessionId, 0);
-      expect(closed.gap).toBe('none');
+      expect([closed.gap, closed.isCut]).toEqual(['none', false]);
+      await closed.begin();
 
       await world.die('b');
       const c = await world.as('c');
       const other = await c.claim(sessionId, 0);
       expect(other.gap).toBe('fresh');
+      await other.begin();
       await other.settle(await write(other, 'root'), new Set());
-      expect((await c.claim(sessionId, 0)).gap).toBe('old');
+      const later = await c.claim(sessionId, 0);
+      expect([later.gap, later.isCut]).toEqual(['old', false]);
+      await later.begin();
+
+      await world.die('c');
+      const again = await (await world.as('d')).claim(sessionId, 0);
+      expect([again.gap, again.isCut]).toEqual(['old', true]); // cut once more, though the gap is old
+    });
+
+    it('ARCHIVE-6 knows of claims under which nothing was begun, and finds what there was before', async () => {
+      const first = await a.claim(sessionId, 0);
+      expect([first.begunBefore, first.isCut]).toEqual([0, false]);
+      await world.die('a');
+      const second = await b.claim(sessionId, 0);
+      expect([second.begunBefore, second.gap, second.isCut]).toEqual([0, 'none', false]);
+      await expect(first.begin()).rejects.toBeInstanceOf(ClaimLost);
+      await second.begin();
+      await world.die('b');
+      const c = await world.as('c');
+      await (await c.claim(sessionId, 0)).release();
+      await c.claim(sessionId, 0); // and its answer was lost
+      await world.die('c');
+
+      const last = await (await world.as('d')).claim(sessionId, 0);
+      expect([last.number, last.begunBefore, last.gap, last.isCut]).toEqual([5, 2, 'fresh', true]);
     });
 
     it('keeps contents larger than what one document holds', async () => {
@@ -167,6 +197,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
 
     it('ARCHIVE-2, ARCHIVE-5 keeps nothing of a holder that was overtaken, and has a gap after one that had kept', async () => {
       const stale = await a.claim(sessionId, 0);
+      await stale.begin();
       const before = await stale.keep(await write(stale, 'before'), new Set(), { seq: 3, turn: 1 });
       await world.die('a');
       const taken = await b.claim(sessionId, 0);

@@ -93,10 +93,6 @@ export class Fleet {
     );
   }
 
-  isClaimLost(sessionId: SessionId): boolean {
-    return this.#archive.get(sessionId)?.isClaimLost === true;
-  }
-
   isUpAs(owner: string): boolean {
     return this.#all.get(owner)?.isOpen === true;
   }

@@ -242,8 +242,8 @@ class Stage {
       );
   }
 
-  #toolRan(...[sessionId, callId, hands, files, mayBeUntold]: Parameters<ToolRuns>): ReturnType<ToolRuns> {
-    if (files !== undefined) this.#log.ranOn(sessionId, callId, files, mayBeUntold);
+  #toolRan(...[sessionId, callId, hands, files]: Parameters<ToolRuns>): ReturnType<ToolRuns> {
+    if (files !== undefined) this.#log.ranOn(sessionId, callId, files);
     const place = `${sessionId} ${callId}`;
     const runs = (this.#toolRuns.get(place) ?? 0) + 1;
     this.#toolRuns.set(place, runs);

@@ -14,13 +14,8 @@ import { TurnRules } from './turn-rules.ts';
 import type { World } from './world.ts';
 
 /** Faults that are known and not mended yet; a history may be run without their rules. */
-export const KNOWN_FAULTS = [
-  /** Only hands know what is to be told of their files: did they not start, or could nothing be saved, the next ones begin with files of now. */
-  'lost files untold',
-  /** A claim whose answer is lost stays with a server that does not know it, until that opens the workspace again or ends. */
-  'workspace claimed unknowingly',
-] as const;
-export type KnownFault = (typeof KNOWN_FAULTS)[number];
+export const KNOWN_FAULTS: readonly string[] = [];
+export type KnownFault = string;
 
 export interface SessionLog {
   readonly events: RecordedEvent[];
@@ -172,12 +167,7 @@ export class Log {
   }
 
   /** WORKBENCH-4: a command runs on files that have all that the log says was done, but for what it says is lost. */
-  ranOn(
-    sessionId: SessionId,
-    callId: string,
-    files: ReadonlyMap<string, unknown>,
-    mayBeUntold: boolean,
-  ): void {
+  ranOn(sessionId: SessionId, callId: string, files: ReadonlyMap<string, unknown>): void {
     const events = this.#sessions.get(sessionId)?.events ?? [];
     const told = events.findLastIndex(({ type }) => type === 'workspace.reverted');
     for (const { seq, type, body } of events.slice(told + 1)) {
@@ -185,7 +175,6 @@ export class Log {
       const result = JSON.parse(body) as { tool: string; callId: string; outcome: string }; // event-catalog.ts
       if (result.tool !== 'bash' || result.outcome !== 'ok' || files.has(result.callId)) continue;
       const what = `${sessionId}: ${callId} runs without what seq ${seq} did`;
-      if (mayBeUntold) return this.found('lost files untold', what);
       return this.#world.violate('lost files are told', what);
     }
   }

@@ -31,7 +31,6 @@ export type ToolRuns = (
   callId: string,
   hands: SimNode,
   files: ReadonlyMap<string, unknown> | undefined,
-  mayBeUntold: boolean,
 ) => () => void;
 
 export interface LauncherPorts {
@@ -115,10 +114,8 @@ export class SimLauncher implements Launcher {
     const { clock } = this.#here();
     const workspace = await workspaces.open(sessionId, signal);
     await clock.sleep(world.dice.between(10, 300));
-    if (signal?.aborted === true || this.#isBroken) {
-      workspaces.failed(sessionId);
+    if (signal?.aborted === true || this.#isBroken)
       throw Object.assign(new Error('no hands'), { code: 'EAGAIN' });
-    }
     this.#launched += 1;
     const hands = new SimHands({
       world,
@@ -128,7 +125,7 @@ export class SimLauncher implements Launcher {
       workspace,
       toolRuns: (callId, node) => {
         const files = workspaces.isHeldHere(sessionId) ? workspace.kept : undefined;
-        return toolRuns(sessionId, callId, node, files, workspaces.mayBeUntold(sessionId));
+        return toolRuns(sessionId, callId, node, files);
       },
     });
     this.hands.add(hands);
@@ -139,6 +136,10 @@ export class SimLauncher implements Launcher {
       });
     void hands.ended.then(() => this.hands.delete(hands));
     return hands;
+  }
+
+  told(sessionId: SessionId): Promise<void> {
+    return this.#ports.workspaces.told(sessionId);
   }
 
   checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {

@@ -37,9 +37,7 @@ export async function checkRest({ world, log, store, followers, fleet, hasRun }:
   for (const { isCaughtUp, sessionId, read } of followers)
     if (!isCaughtUp) world.violate('FOLLOW-1 complete', `a follower of ${sessionId} stopped at ${read}`);
   if (fleet.working.length > 0) world.violate('a brain ends with its work', fleet.working.join(', '));
-  for (const sessionId of fleet.held)
-    if (fleet.isClaimLost(sessionId)) log.found('workspace claimed unknowingly', sessionId);
-    else world.violate('a workspace rests with its session', sessionId);
+  for (const sessionId of fleet.held) world.violate('a workspace rests with its session', sessionId);
   if (!fleet.isUp) world.violate('servers come back', 'one is not up at rest');
 }
 

@@ -129,6 +129,7 @@ class DoorResponse {
   readonly writableNeedDrain = false;
   readonly #gone: EventEmitter;
   readonly #outlet: Outlet;
+  readonly #headers: Record<string, string> = {};
 
   constructor(gone: EventEmitter, outlet: Outlet) {
     this.#gone = gone;
@@ -145,9 +146,14 @@ class DoorResponse {
     return this;
   }
 
+  setHeader(name: string, value: string): this {
+    this.#headers[name] = value;
+    return this;
+  }
+
   writeHead(status: number, headers: Readonly<Record<string, string>> = {}): this {
     this.headersSent = true;
-    this.#outlet.head(status, headers);
+    this.#outlet.head(status, { ...this.#headers, ...headers });
     return this;
   }
 

@@ -43,10 +43,9 @@ interface Archived {
     | undefined;
   /** Something was done that nobody knows of. */
   hasGap: boolean;
-  /** Hands did not start on it once, or what they left was not saved: KNOWN_FAULTS in log.ts. */
-  mayBeUntold: boolean;
-  /** Whoever holds it does not know that it does: KNOWN_FAULTS. */
-  isClaimLost: boolean;
+  /** The last claim under which work has begun, and since when it is known that it was never given back. */
+  begun: number;
+  cut: { readonly hadGap: boolean } | undefined;
 }
 
 /** A folder and its marker. */
@@ -55,10 +54,14 @@ interface Copy {
   version: number;
   isDirty: boolean;
   claim: number;
+  follows: number | undefined;
+  untold: FilesAsOf | undefined;
 }
 
 interface Claim {
   readonly number: number;
+  readonly begunBefore: number;
+  readonly isCut: boolean;
   readonly gap: 'none' | 'fresh' | 'old';
   readonly checkpoint: Archived['checkpoint'];
 }
@@ -102,16 +105,6 @@ export class Workspaces implements Service {
     return archived !== undefined && archived.claims === this.#held.get(sessionId)?.claim;
   }
 
-  /** Hands did not start, or what they left is not saved. */
-  failed(sessionId: SessionId): void {
-    const archived = this.#ports.archive.get(sessionId);
-    if (archived !== undefined) archived.mayBeUntold = true;
-  }
-
-  mayBeUntold(sessionId: SessionId): boolean {
-    return this.#ports.archive.get(sessionId)?.mayBeUntold === true;
-  }
-
   /** Throws WorkspaceHeld, Outage. */
   open(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Workspace> {
     return this.#turns.take(sessionId, async () => {
@@ -120,24 +113,37 @@ export class Workspaces implements Service {
       const here = disk.get(sessionId);
       if (held !== undefined && here !== undefined) {
         if (isForgetful) here.files.clear();
-        return { kept: here.files, isWhole: held.isWhole, filesAsOf: { kind: 'now' } };
+        return { kept: here.files, isWhole: held.isWhole, filesAsOf: here.untold ?? { kind: 'now' } };
       }
-      const claim = await this.#claim(sessionId, HOLDER_WAIT_MS, signal).catch((error: unknown) =>
-        this.#lost(sessionId, error),
-      );
-      const isWhole = await this.#closedGap(sessionId, claim).catch(async (error: unknown) => {
-        await this.#release(sessionId, claim).catch(() => this.#lost(sessionId, error));
+      let claim: Claim | undefined;
+      try {
+        claim = await this.#claim(sessionId, HOLDER_WAIT_MS, signal);
+        const isWhole = await this.#closedGap(sessionId, claim);
+        const { number, checkpoint } = claim;
+        const isLeft = isLeftBy(here, claim);
+        const follows = isLeft ? claim.begunBefore : undefined;
+        const stays = checkpoint === undefined || isLeft || here?.version === checkpoint.version;
+        const files = stays ? (here?.files ?? new Map<string, Kept>()) : checkpoint.files;
+        const kept: Files = new Map(isForgetful ? [] : files);
+        const filesAsOf = isLeft ? (here?.untold ?? { kind: 'now' }) : asOf(claim);
+        const untold = filesAsOf.kind === 'now' ? undefined : filesAsOf;
+        const version = checkpoint?.version ?? 0;
+        disk.set(sessionId, { files: kept, version, isDirty: true, claim: number, follows, untold });
+        await this.#begin(sessionId, claim);
+        this.#held.set(sessionId, { claim: number, isWhole });
+        this.#owed.delete(sessionId);
+        return { kept, isWhole, filesAsOf };
+      } catch (error) {
+        await this.#giveBack(sessionId, claim, error);
         throw error;
-      });
-      const { number, checkpoint } = claim;
-      const isLeft = isLeftBy(here, claim);
-      const stays = here?.version === checkpoint?.version || (isLeft && checkpoint?.claim === here?.claim);
-      const files = checkpoint === undefined || stays ? (here?.files ?? new Map()) : checkpoint.files;
-      const kept: Files = new Map(isForgetful ? [] : files);
-      disk.set(sessionId, { files: kept, version: checkpoint?.version ?? 0, isDirty: true, claim: number });
-      this.#held.set(sessionId, { claim: number, isWhole });
-      this.#owed.delete(sessionId);
-      return { kept, isWhole, filesAsOf: isLeft ? { kind: 'now' } : asOf(claim) };
+      }
+    });
+  }
+
+  told(sessionId: SessionId): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const here = this.#ports.disk.get(sessionId);
+      if (here !== undefined && this.#held.has(sessionId)) here.untold = undefined;
     });
   }
 
@@ -194,20 +200,22 @@ export class Workspaces implements Service {
       try {
         const here = disk.get(sessionId);
         const isKnown = await ask('known', async () => archive.has(sessionId));
-        if (!isKnown || here === undefined) {
+        if (!isKnown) {
           disk.delete(sessionId);
           this.#owed.delete(sessionId);
           return;
         }
         const claim = await this.#claim(sessionId, 0, undefined);
         await this.#closedGap(sessionId, claim);
-        const { checkpoint, number } = claim;
-        const isLeft = isLeftBy(here, claim);
-        const isNewest = checkpoint === undefined || here.version === checkpoint.version;
-        if (isNewest || (isLeft && checkpoint.claim === here.claim)) {
-          const place = isLeft ? await placeOf(sessionId) : undefined;
+        const { checkpoint, number, begunBefore: follows } = claim;
+        const isLeft = here !== undefined && isLeftBy(here, claim);
+        const isNewest = checkpoint === undefined || here?.version === checkpoint.version;
+        if (here?.isDirty === true && (isLeft || isNewest)) {
           here.claim = number;
-          return await this.#save(sessionId, number, place);
+          here.follows = isLeft ? follows : undefined;
+          const before = checkpoint === undefined ? { seq: 0, turn: 0 } : checkpoint.place;
+          const place = isLeft ? await placeOf(sessionId) : before;
+          return await this.#save(sessionId, number, placeIn(here.untold) ?? place);
         }
         await this.#release(sessionId, claim);
         this.#owed.delete(sessionId);
@@ -224,7 +232,6 @@ export class Workspaces implements Service {
       this.#owed.delete(sessionId);
     } catch (error) {
       this.#ports.unsaved(sessionId, error);
-      this.failed(sessionId);
       if (error instanceof ClaimLost) this.#owed.delete(sessionId);
       else this.#owed.add(sessionId);
     }
@@ -247,11 +254,18 @@ export class Workspaces implements Service {
       if (archived?.holder !== owner || archived.claims !== claim) throw new ClaimLost();
       const before = archived.checkpoint;
       const version = (before?.version ?? 0) + 1;
-      archived.checkpoint = { version, claim, files, savedAt, place: place ?? before?.place };
+      archived.checkpoint = {
+        version,
+        claim,
+        files,
+        savedAt,
+        place: placeIn(here.untold) ?? place ?? before?.place,
+      };
       if (!isLive) archived.holder = undefined;
       return version;
     });
     here.isDirty = isLive;
+    if (!isLive) here.untold = undefined;
   }
 
   async #claim(sessionId: SessionId, waitMs: number, signal: AbortSignal | undefined): Promise<Claim> {
@@ -276,29 +290,44 @@ export class Workspaces implements Service {
     });
   }
 
-  /** What the archive was asked for may have been done all the same. */
-  #lost(sessionId: SessionId, error: unknown): never {
-    const archived = this.#ports.archive.get(sessionId);
-    if (archived?.holder === this.#ports.owner) archived.isClaimLost = true;
-    throw error;
+  /** Nothing was begun under it; what may still be held is owed. */
+  async #giveBack(sessionId: SessionId, claim: Claim | undefined, error: unknown): Promise<void> {
+    if (claim === undefined && error instanceof WorkspaceHeld) return;
+    try {
+      if (claim === undefined) throw error;
+      await this.#release(sessionId, claim);
+    } catch {
+      this.#owed.add(sessionId);
+    }
+  }
+
+  async #begin(sessionId: SessionId, { number }: Claim): Promise<void> {
+    const { archive, ask, owner } = this.#ports;
+    await ask('begin', async () => {
+      const archived = archive.get(sessionId);
+      if (archived?.holder !== owner || archived.claims !== number) throw new ClaimLost();
+      archived.begun = number;
+      archived.cut = undefined;
+    });
   }
 
   /** Undefined when somebody else was quicker. */
   #tryClaim(sessionId: SessionId, seen: string | undefined): Claim | undefined {
     const { archive, owner } = this.#ports;
-    const none = { holder: undefined, claims: 0, checkpoint: undefined };
-    const faults = { hasGap: false, mayBeUntold: false, isClaimLost: false };
-    const archived: Archived = archive.get(sessionId) ?? { ...none, ...faults };
-    archived.isClaimLost = false;
-    const { holder, hasGap } = archived;
+    const none = { holder: undefined, claims: 0, checkpoint: undefined, begun: 0, cut: undefined };
+    const archived: Archived = archive.get(sessionId) ?? { ...none, hasGap: false };
+    const { holder, hasGap, begun } = archived;
     if (holder !== seen) return undefined;
-    const isOver = holder !== undefined && holder !== owner;
-    archived.hasGap ||= isOver;
+    if (holder !== undefined && holder !== owner && begun === archived.claims) {
+      archived.cut = { hadGap: hasGap };
+      archived.hasGap = true;
+    }
     archived.holder = owner;
     archived.claims += 1;
     archive.set(sessionId, archived);
-    const gap = hasGap ? 'old' : isOver ? 'fresh' : 'none';
-    return { number: archived.claims, gap, checkpoint: archived.checkpoint };
+    const { cut, claims: number, checkpoint } = archived;
+    const gap = !archived.hasGap ? 'none' : cut?.hadGap === false ? 'fresh' : 'old';
+    return { number, begunBefore: begun, isCut: cut !== undefined, gap, checkpoint };
   }
 
   /** Whether all that was ever started is known here: the server that died was this machine's. */
@@ -314,12 +343,16 @@ export class Workspaces implements Service {
   }
 }
 
-function isLeftBy(here: Copy | undefined, { number }: Claim): boolean {
-  return here?.isDirty === true && here.claim === number - 1;
+function isLeftBy(here: Copy | undefined, { begunBefore, checkpoint }: Claim): boolean {
+  if (here?.isDirty !== true || (here.claim !== begunBefore && here.follows !== begunBefore)) return false;
+  return checkpoint === undefined || checkpoint.version === here.version || checkpoint.claim === here.claim;
 }
 
-function asOf({ checkpoint, gap }: Claim): FilesAsOf {
-  const isCut = gap === 'fresh';
+function placeIn(files: FilesAsOf | undefined): LogPlace | undefined {
+  return files?.kind === 'checkpoint' ? files.place : undefined;
+}
+
+function asOf({ checkpoint, isCut }: Claim): FilesAsOf {
   if (checkpoint === undefined) return { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut };
   const { savedAt, place } = checkpoint;
   return place === undefined ? { kind: 'now' } : { kind: 'checkpoint', savedAt, place, isCut };

@@ -141,6 +141,8 @@ class Stage implements Launcher {
 
   async rest(): Promise<void> {}
 
+  async told(): Promise<void> {}
+
   async forget(): Promise<boolean> {
     return true;
   }

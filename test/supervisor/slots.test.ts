@@ -65,6 +65,8 @@ class Stage implements Launcher {
     return true;
   }
 
+  async told(): Promise<void> {}
+
   async rest(): Promise<void> {}
 
   async forget(sessionId: SessionId): Promise<boolean> {

@@ -9,7 +9,6 @@ import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import type { ToolOutcome } from '../../src/journal/event-catalog.ts';
-import { EpochStale } from '../../src/journal/faults.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionStore } from '../../src/sessions/session-store.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -34,7 +33,10 @@ class Stage implements Launcher {
     const brain = { assigned: [] as string[], alive: true, end };
     void ended.then(() => (brain.alive = false));
     this.brains.push(brain);
-    const stop = async (): Promise<void> => end({ code: 0, signal: null, stderr: '' });
+    const stop = async (): Promise<void> => {
+      await this.beforeStop();
+      end({ code: 0, signal: null, stderr: '' });
+    };
     return {
       pid: 1_000 + this.brains.length,
       ended,
@@ -42,6 +44,11 @@ class Stage implements Launcher {
       stop,
     };
   }
+
+  /** What a brain still does that is told to end. */
+  beforeStop: () => Promise<void> = async () => undefined;
+  /** Asked for what runs in the background, which takes as long. */
+  beforeBackground: () => Promise<void> = async () => undefined;
 
   /** The server that has the workspace does not give it back. */
   isHeld = false;
@@ -66,6 +73,7 @@ class Stage implements Launcher {
       cancel: () => undefined,
       background: async () => {
         this.asked += 1;
+        await this.beforeBackground();
         return this.background;
       },
       stop: async () => hands.lose(),
@@ -83,6 +91,8 @@ class Stage implements Launcher {
   }
 
   filesAsOf: FilesAsOf = { kind: 'now' };
+
+  async told(): Promise<void> {}
   readonly checkpoints: LogPlace[] = [];
 
   async checkpoint(_: SessionId, place: LogPlace): Promise<boolean> {
@@ -117,7 +127,6 @@ let stop: AbortController;
 let running: Promise<unknown>;
 let logs: string;
 let workbench: Workbench;
-let theSessions: Sessions;
 /** Faults to be played on the store. */
 let broken: { wanted: boolean; append: boolean };
 
@@ -163,7 +172,6 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
   });
   const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
-  theSessions = sessions;
   const log = new WorkspaceLog({ sessions, journal, owner: 'me' });
   workbench = new Workbench({ launcher: stage, log, clock, logger });
   const ports = {
@@ -290,6 +298,10 @@ describe('slots', () => {
     expect((await status(first))?.hibernated).toBe(true);
   });
 
+  const begun = async (id: SessionId): Promise<void> => {
+    await store.journal.append(id, { decide: (session) => decide(session, { kind: 'beginTurn' }) });
+  };
+
   /** A session whose turn is over and whose hands have a process in the background. */
   async function inBackground(): Promise<SessionId> {
     const id = await queued();
@@ -325,6 +337,45 @@ describe('slots', () => {
     expect(await eventually('it hibernates', () => hibernated(id))).toEqual({ epoch: 1, processes: 2 });
   });
 
+  it('do not end a brain when a message comes while they go to sleep', async () => {
+    supervise(4, { idleMs: 0 });
+    const say = { kind: 'send', text: 'more', mode: 'steer', actor: { kind: 'human' } } as const;
+    const id = await inBackground();
+    stage.background = 0;
+    let isSaid = false;
+    stage.beforeBackground = async () => {
+      if (isSaid || stage.asked % 2 === 1) return; // the second question of two: it was about to hibernate
+      isSaid = true;
+      await store.journal.append(id, { decide: (session) => decide(session, say) });
+    };
+    await eventually('a message came', () => isSaid);
+    await eventually('it was looked at again', async () => (await status(id))?.status === 'queued');
+    await begun(id);
+
+    await eventually('the turn runs', async () => (await status(id))?.status === 'running');
+    expect(stage.aliveBrains).toBe(1);
+    expect(await status(id)).toMatchObject({ epoch: 1, lease: { owner: 'me' } });
+  });
+
+  it('hold no lease of a turn that ended by itself while its brain was ended for it', async () => {
+    const id = await queuedSession(store, { limits: { turnSeconds: 1 } });
+    supervise();
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+    stage.beforeStop = async () => {
+      await store.journal.append(id, {
+        decide: (session) => decide(session, { kind: 'completeTurn', outcome: 'canceled' }),
+      });
+    };
+    await begun(id);
+
+    await eventually('it hibernates', async () => (await status(id))?.hibernated === true);
+    expect(await status(id)).toMatchObject({
+      status: 'idle',
+      lease: undefined,
+      turn: { outcome: 'canceled' },
+    });
+  });
+
   it('give way to sessions that wait, with what runs in the background', async () => {
     supervise(1);
     const first = await inBackground();
@@ -333,9 +384,6 @@ describe('slots', () => {
     expect(await eventually('it hibernates', () => hibernated(first))).toEqual({ epoch: 1, processes: 2 });
   });
 
-  const begun = async (id: SessionId): Promise<void> => {
-    await store.journal.append(id, { decide: (session) => decide(session, { kind: 'beginTurn' }) });
-  };
   const ran = async (
     id: SessionId,
     tool: string,
@@ -355,63 +403,6 @@ describe('slots', () => {
       },
     });
   };
-  const reverted = async (id: SessionId): Promise<readonly unknown[]> => {
-    const events = await store.journal.read(id, { after: 0, limit: 100 });
-    return events.filter(({ type }) => type === 'workspace.reverted').map(({ body }) => JSON.parse(body));
-  };
-
-  it('say in the log when files are older than what tools did, once', async () => {
-    supervise();
-    const id = await queued();
-    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
-    await begun(id);
-    const place = { seq: await store.journal.head(id), turn: 0 };
-    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
-    const files: FilesAsOf = { kind: 'checkpoint', savedAt: 1_000, place, isCut: false };
-    await ran(id, 'bash', 'failed', 0);
-    await ran(id, 'ask', 'ok', 0);
-    await log.told(id, files, false);
-    expect(await reverted(id)).toEqual([]); // nothing of that has run
-    expect(await log.callsOf(id)).toBe('ended');
-    await ran(id, 'bash', 'ok', 0);
-    await log.told(id, { kind: 'now' }, true);
-    expect(await reverted(id)).toEqual([]);
-    await log.told(id, files, false);
-    await log.told(id, files, false);
-    expect(await reverted(id)).toEqual([{ savedAt: 1_000, reason: expect.any(String) }]);
-
-    await log.told(id, files, true);
-    expect(await reverted(id)).toHaveLength(1); // its result would be known
-    const other = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'other' });
-    await expect(other.told(id, { ...files, isCut: true }, true)).rejects.toBeInstanceOf(EpochStale);
-  });
-
-  it.each(['unknown', 'canceled'] as const)('say so of a call that may have run: %s', async (outcome) => {
-    supervise();
-    const id = await queued();
-    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
-    await begun(id);
-    const place = { seq: await store.journal.head(id), turn: 2 };
-    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
-    await ran(id, 'bash', outcome, 0); // by the brain, which has waited for no result
-    await log.told(id, { kind: 'checkpoint', place, isCut: false }, false);
-
-    expect(await reverted(id)).toEqual([{ turn: 2, reason: expect.stringContaining('any files') }]);
-  });
-
-  it('say it once when the answer to the append was lost', async () => {
-    supervise();
-    const id = await queued();
-    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
-    await begun(id);
-    const log = new WorkspaceLog({ sessions: theSessions, journal: store.journal, owner: 'me' });
-    const files: FilesAsOf = { kind: 'checkpoint', place: { seq: 9_000, turn: 2 }, isCut: true };
-    await log.told(id, files, true);
-    await log.told(id, files, true);
-
-    expect(await reverted(id)).toHaveLength(1);
-  });
-
   const stopTurn = (id: SessionId) =>
     store.journal.append(id, {
       decide: (session) => decide(session, { kind: 'cancel', actor: { kind: 'human' } }),

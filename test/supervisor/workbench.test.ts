@@ -1,10 +1,12 @@
 /** What a call is answered when its workspace cannot be had, and what comes before it and before the end of a turn. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { HandsLost } from '../../src/hands/faults.ts';
 import { newId } from '../../src/kernel/id.ts';
+import type { ToolResult } from '../../src/hands/wire.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import type { Hands, Launcher } from '../../src/supervisor/launcher.ts';
-import { SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from '../../src/supervisor/limit.ts';
+import { END_MS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from '../../src/supervisor/limit.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
 import { type FilesAsOf, WorkspaceHeld } from '../../src/hands/workspace-archive.ts';
 import { eventually } from '../support/eventually.ts';
@@ -14,6 +16,7 @@ it('answers a call that the holder of the workspace may have run with unknown, a
   const launcher: Launcher = {
     launchBrain: () => Promise.reject(new Error('not here')),
     launchHands: () => Promise.reject(new WorkspaceHeld('other')),
+    told: async () => undefined,
     checkpoint: async () => true,
     rest: async () => undefined,
     forget: async () => true,
@@ -37,6 +40,41 @@ it('answers a call that the holder of the workspace may have run with unknown, a
   await workbench.close();
 });
 
+it('answers a call whose hands died with unknown when no others can be had, for it may have run', async () => {
+  const sessionId = newId('session');
+  let launched = 0;
+  const lost: Hands = {
+    pid: 1,
+    ended: Promise.resolve({ code: null, signal: 'SIGKILL', stderr: '' }),
+    filesAsOf: { kind: 'now' },
+    call: () => Promise.reject(new HandsLost('signal SIGKILL')),
+    cancel: () => undefined,
+    background: async () => 0,
+    stop: async () => undefined,
+  };
+  const launcher: Launcher = {
+    launchBrain: () => Promise.reject(new Error('not here')),
+    launchHands: async () => {
+      launched += 1;
+      if (launched === 1) return lost;
+      throw new Error('no memory');
+    },
+    told: async () => undefined,
+    checkpoint: async () => true,
+    rest: async () => undefined,
+    forget: async () => true,
+    sessions: async () => [],
+  };
+  const log = { told: async () => undefined, callsOf: async () => 'none' as const };
+  const workbench = new Workbench({ launcher, log, clock, logger });
+  workbench.open(sessionId);
+  const call = { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 };
+
+  expect((await workbench.call(sessionId, call)).outcome).toBe('unknown');
+  expect(launched).toBeGreaterThan(1);
+  await workbench.close();
+});
+
 describe('a workspace', () => {
   const sessionId = newId('session');
   const CALL = { callId: 'c1', tool: 'bash', input: {}, timeoutMs: 1_000 };
@@ -50,6 +88,8 @@ describe('a workspace', () => {
   let endWaits: boolean;
   let workbench: Workbench;
   let calls: 'none' | 'ended' | 'open';
+  let run: () => Promise<ToolResult>;
+  let cancel: () => void;
   let resting: Promise<void> | undefined;
   const never = new AbortController().signal;
   beforeEach(() => {
@@ -59,6 +99,8 @@ describe('a workspace', () => {
     sleeps = [];
     endWaits = false;
     calls = 'none';
+    run = async () => ({ outcome: 'ok', output: '', durationMs: 1 });
+    cancel = () => undefined;
     resting = undefined;
     const hands: Hands = {
       pid: 1,
@@ -66,17 +108,18 @@ describe('a workspace', () => {
       get filesAsOf() {
         return filesAsOf;
       },
-      call: async ({ callId }) => {
+      call: ({ callId }) => {
         done.push(callId);
-        return { outcome: 'ok', output: '', durationMs: 1 };
+        return run();
       },
-      cancel: () => undefined,
+      cancel: () => cancel(),
       background: async () => 0,
       stop: async () => undefined,
     };
     const launcher: Launcher = {
       launchBrain: () => Promise.reject(new Error('not here')),
       launchHands: async () => hands,
+      told: async () => void done.push('remembered'),
       checkpoint: (_, { turn }) => {
         done.push(`saving ${turn}`);
         return new Promise((resolve) => {
@@ -157,7 +200,7 @@ describe('a workspace', () => {
     await Promise.all(both);
     await workbench.release(sessionId, { seq: 9, turn: 2 });
 
-    expect(done).toEqual(['told', 'c1', 'c2', 'rest 2']);
+    expect(done).toEqual(['told', 'remembered', 'c1', 'c2', 'rest 2']);
   });
 
   it('is brought here before a turn goes on that has used tools elsewhere, and the log is told what is missing (WORKBENCH-4)', async () => {
@@ -169,7 +212,26 @@ describe('a workspace', () => {
     await workbench.resume(sessionId, never);
     await workbench.call(sessionId, CALL);
 
-    expect(done).toEqual(['told', 'c1']);
+    expect(done).toEqual(['told', 'remembered', 'c1']);
+  });
+
+  it('whose commands are stopped with their turn answers how they ended, and waits no longer than that may take', async () => {
+    const { promise, resolve } = Promise.withResolvers<ToolResult>();
+    run = () => promise;
+    const call = workbench.call(sessionId, CALL);
+    await eventually('it runs', () => done.includes('c1'));
+    cancel = () => resolve({ outcome: 'canceled', output: 'half', durationMs: 3 });
+    const canceled = { callId: 'c1', outcome: 'canceled', output: 'half', durationMs: 3 };
+    expect(await workbench.cancelAll(sessionId)).toEqual([canceled]);
+    await call;
+
+    run = () => new Promise(() => undefined);
+    cancel = () => undefined;
+    void workbench.call(sessionId, { ...CALL, callId: 'c2' });
+    await eventually('it runs', () => done.includes('c2'));
+    endWaits = true;
+    expect(await workbench.cancelAll(sessionId)).toEqual([]);
+    expect(sleeps.at(-1)).toBe(END_MS_MAX);
   });
 
   it('rests before its release is over (WORKBENCH-3)', async () => {

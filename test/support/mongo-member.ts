@@ -159,6 +159,7 @@ function servicesOf(owner: string) {
   const launcher: Launcher = {
     launchBrain: refuse,
     launchHands: refuse,
+    told: async () => undefined,
     checkpoint: () => Promise.resolve(true),
     rest: () => Promise.resolve(),
     forget: () => Promise.resolve(true),

@@ -57,3 +57,27 @@ it('ends a call at its deadline with everything it started, daemons too', async 
   expect(result.outcome).toBe('timed_out');
   await eventually('nothing of it is left', () => descendants(hands.pid).length === 0);
 });
+
+it('says of a folder that is not there that its files are gone until the log says so, over restarts of the server', async () => {
+  const sessionId = newId('session');
+  const workspaces = new WorkspaceStore(join(folder, 'workspaces'));
+  const mark = launchMark('test');
+  const server = () =>
+    new LocalLauncher({
+      isolation: { kind: 'none', mark },
+      workspaces,
+      unitSocket: join(folder, 'none'),
+      logger: silentLogger,
+    });
+  const filesAsOf = async (launcher: LocalLauncher) => {
+    const started = await launcher.launchHands(sessionId);
+    await started.stop();
+    return started.filesAsOf;
+  };
+  const gone = { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false };
+
+  expect(await filesAsOf(server())).toEqual(gone);
+  expect(await filesAsOf(server())).toEqual(gone);
+  await server().told(sessionId);
+  expect(await filesAsOf(server())).toEqual({ kind: 'now' });
+});

@@ -39,6 +39,22 @@ await mongoSuite('workspaces in MongoDB', (server) => {
     await world.close();
   });
 
+  it('takes a claim of a server of an older version for one under which work has begun', async () => {
+    const world = await openArchive(server.uri());
+    const sessionId = newId('session');
+    const [a, b] = [await world.as('a'), await world.as('b')];
+    const claim = await a.claim(sessionId, 0);
+    await claim.begin();
+    await claim.release();
+    // as it claims
+    const workspaces = world.database.db.collection<{ _id: string; claim: number }>('workspace');
+    await workspaces.updateOne({ _id: sessionId }, { $set: { holder: 'older' }, $inc: { claim: 1 } });
+
+    const taken = await b.claim(sessionId, 0);
+    expect([taken.number, taken.begunBefore, taken.gap, taken.isCut]).toEqual([3, 2, 'fresh', true]);
+    await world.close();
+  });
+
   it('removes nothing of the next holder, who comes right after its checkpoint (GRIDFS-2)', async () => {
     const world = await openArchive(server.uri());
     const sessionId = newId('session');

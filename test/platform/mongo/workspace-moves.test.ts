@@ -22,7 +22,7 @@ import { chooseIsolation } from '../../../src/platform/local/isolation/isolation
 import { LocalLauncher } from '../../../src/platform/local/launcher/launcher.ts';
 import type { Bounds } from '../../../src/platform/host/workspace/workspace-save.ts';
 import { WorkspaceStore } from '../../../src/platform/host/workspace/workspace-store.ts';
-import { type LogPlace, WorkspaceHeld } from '../../../src/hands/workspace-archive.ts';
+import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../../../src/hands/workspace-archive.ts';
 import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -91,6 +91,7 @@ await mongoSuite('a session that moves', (mongo) => {
   const run = async ({ launcher }: Server, command: string): Promise<string> => {
     const hands = await launcher.launchHands(sessionId);
     running.push(hands);
+    await launcher.told(sessionId); // as the workbench has it before a call
     const callId = `call_${Math.random().toString(36).slice(2)}`;
     const { output } = await hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
     await hands.stop();
@@ -176,6 +177,7 @@ await mongoSuite('a session that moves', (mongo) => {
     const hands = await a.launcher.launchHands(sessionId);
     running.push(hands);
     expect(hands.filesAsOf).toEqual({ kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false });
+    await a.launcher.told(sessionId);
     const say = (callId: string, command: string) =>
       hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
     await say('c1', 'echo one > f');
@@ -202,6 +204,7 @@ await mongoSuite('a session that moves', (mongo) => {
     const a = await server('a');
     const hands = await a.launcher.launchHands(sessionId);
     running.push(hands);
+    await a.launcher.told(sessionId);
     const say = (callId: string, command: string) =>
       hands.call({ callId, tool: 'bash', input: { command }, timeoutMs: 30_000 });
     await say('c1', 'echo one > f');
@@ -218,6 +221,84 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(readFileSync(join(opened.workspace.files, 'f'), 'utf8')).toBe('newer\n');
     expect(logs).not.toContain('dropped');
   });
+
+  /** A session whose files are older than the log: b has taken it over from a, which died with what it had done since. */
+  const reverted = async (): Promise<{ readonly b: Server; readonly lost: FilesAsOf }> => {
+    const [a, b] = [await server('a'), await server('b')];
+    await run(a, 'echo one > f');
+    await a.launcher.checkpoint(sessionId, { seq: 5, turn: 1 });
+    await run(a, 'echo lost > f');
+    await archive.die('a');
+    const place = { seq: 5, turn: 1 };
+    return { b, lost: { kind: 'checkpoint', savedAt: expect.any(Number), place, isCut: true } };
+  };
+
+  it('says what was lost until the log does, also when hands did not start: proves CHECKPOINT-5', async () => {
+    const { b, lost } = await reverted();
+    expect((await b.checkpoints.open(sessionId)).filesAsOf).toEqual(lost); // and no hands start
+    expect((await b.checkpoints.open(sessionId)).filesAsOf).toEqual(lost);
+    await b.checkpoints.told(sessionId);
+    expect((await b.checkpoints.open(sessionId)).filesAsOf).toEqual({ kind: 'now' });
+  });
+
+  it('says what was lost also after the server that found it out was killed, or could save nothing', async () => {
+    const { b, lost } = await reverted();
+    await b.checkpoints.open(sessionId); // and it is killed
+    await archive.die('b');
+    const bounds = { bytesMax: 0, entriesMax: 0 };
+    const second = await server('second', 'b', { bounds });
+    expect((await second.checkpoints.open(sessionId)).filesAsOf).toEqual(lost);
+    await second.checkpoints.rest(sessionId, { seq: 20, turn: 3 });
+    expect(logs).toContain('workspace not saved');
+    await archive.die('second');
+
+    const third = await server('third', 'b');
+    expect((await third.checkpoints.open(sessionId)).filesAsOf).toEqual(lost);
+    await third.checkpoints.rest(sessionId, { seq: 20, turn: 3 });
+    const elsewhere = await (await server('d')).checkpoints.open(sessionId);
+    expect(elsewhere.filesAsOf).toMatchObject({ place: { seq: 5, turn: 1 } });
+  });
+
+  it('tells nobody of a loss when the server was killed between claim and marker: proves ARCHIVE-6', async () => {
+    const a = await server('a');
+    await run(a, 'echo one > f');
+    await a.launcher.checkpoint(sessionId, { seq: 5, turn: 1 });
+    await run(a, 'echo newer > f'); // and it is killed
+    await archive.die('a');
+    const again = await archive.as('again');
+    await again.claim(sessionId, 0); // and it is killed
+    await archive.die('again');
+
+    const third = await server('third', 'a');
+    const opened = await third.checkpoints.open(sessionId);
+    expect(opened).toMatchObject({ filesAsOf: { kind: 'now' }, resultsAreWhole: true });
+    expect(readFileSync(join(opened.workspace.files, 'f'), 'utf8')).toBe('newer\n');
+  });
+
+  it.each(['the claim', 'the release'])(
+    'is given back when %s had no answer: proves CHECKPOINT-6',
+    async (what) => {
+      const a = await server('a');
+      await run(a, 'echo one > f');
+      await a.launcher.rest(sessionId, { seq: 5, turn: 1 });
+      if (what === 'the release') await archive.database.db.collection('workspace.chunks').deleteMany({});
+      const view = failingAt(archive.database, what === 'the claim' ? 1 : 2, what === 'the claim');
+      const b = await server('b', 'b', { database: view.database });
+      await expect(b.checkpoints.open(sessionId)).rejects.toThrow(/cut here|cannot be restored/);
+      await expect((await archive.as('c')).claim(sessionId, 0)).rejects.toBeInstanceOf(WorkspaceHeld);
+      view.mend();
+      const stop = new AbortController();
+      const served = b.checkpoints.run(stop.signal);
+
+      await eventually('it is free', async () => {
+        const claim = await (await archive.as('c')).claim(sessionId, 0).catch(() => undefined);
+        await claim?.release();
+        return claim !== undefined;
+      });
+      stop.abort();
+      await served;
+    },
+  );
 
   it('is saved by a server that was killed and is back, with no hands started (CHECKPOINT-2)', async () => {
     const a = await server('a');

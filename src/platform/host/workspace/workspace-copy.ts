@@ -11,6 +11,8 @@ import type { Workspace, WorkspaceStore } from './workspace-store.ts';
 export interface Copy {
   readonly workspace: Workspace;
   readonly filesAsOf: FilesAsOf;
+  /** Files and results are what the last hands have left. */
+  readonly isLeft: boolean;
 }
 
 /** Rejects with CheckpointDamaged, or as the archive does; the folder is as it was then. */
@@ -24,9 +26,9 @@ export async function bringUp(
   const { checkpoint } = claim;
   const marker = await readMarker(workspaces.of(sessionId).marker);
   const isLeft = isLeftBy(marker, claim);
-  const filesAsOf: FilesAsOf = isLeft ? { kind: 'now' } : asOf(claim, claim.gap === 'fresh');
-  if (checkpoint === undefined || isCopyOf(marker, checkpoint) || (isLeft && isMadeFrom(marker, checkpoint)))
-    return { workspace: await workspaces.open(sessionId), filesAsOf };
+  const filesAsOf: FilesAsOf = isLeft ? (marker?.untold ?? { kind: 'now' }) : asOf(claim);
+  if (checkpoint === undefined || isLeft || isCopyOf(marker, checkpoint))
+    return { workspace: await workspaces.open(sessionId), filesAsOf, isLeft };
   const { version } = checkpoint;
   if (marker?.isDirty === true && !isMadeFrom(marker, checkpoint))
     logger.warn('another server has gone on with the workspace: what was not saved here is dropped', {
@@ -39,11 +41,11 @@ export async function bringUp(
     const ms = clock.now() - startedAt;
     logger.info('workspace restored', { sessionId, version, ...restored, ms });
   });
-  return { workspace, filesAsOf };
+  return { workspace, filesAsOf, isLeft };
 }
 
 /** How far the files of the claim's checkpoint reach; what an older version has saved is taken as it is. */
-function asOf({ checkpoint, age }: WorkspaceClaim, isCut: boolean): FilesAsOf {
+function asOf({ checkpoint, age, isCut }: WorkspaceClaim): FilesAsOf {
   if (checkpoint === undefined) return { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut };
   if (age?.place === undefined) return { kind: 'now' };
   return { kind: 'checkpoint', savedAt: age.savedAt, place: age.place, isCut };

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { WORKSPACE_BYTES_MAX, WORKSPACE_ENTRIES_MAX } from '../../../hands/limit.ts';
 import {
   type Checkpoint,
   CheckpointDamaged,
@@ -33,6 +34,15 @@ export interface Bounds {
   readonly bytesMax: number;
   readonly entriesMax: number;
 }
+
+/**
+ * What is saved at most. Twice what hands may fill: their bound is measured from time to time and may be passed in between, and here
+ * a sparse file counts as its length. Beyond this a workspace stays where it is.
+ */
+export const SAVED_BOUNDS: Bounds = {
+  bytesMax: 2 * WORKSPACE_BYTES_MAX,
+  entriesMax: 2 * WORKSPACE_ENTRIES_MAX,
+};
 
 export interface SaveOptions {
   /** Hands live: the claim is held on. */

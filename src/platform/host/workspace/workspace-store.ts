@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { lchown, lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId, type SessionId } from '../../../kernel/id.ts';
+import { type Marker, writeMarker } from './workspace-marker.ts';
 import { visit } from './workspace-tree.ts';
 
 const PRIVATE = 0o700;
@@ -51,6 +52,13 @@ export class WorkspaceStore {
     for (const folder of [workspace.files, workspace.results])
       await mkdir(folder, { recursive: true, mode: PRIVATE });
     return workspace;
+  }
+
+  /** Says what is known of the files, which need not be there yet. On the disk when it resolves. */
+  async mark(sessionId: SessionId, marker: Marker): Promise<void> {
+    const { folder, marker: path } = this.of(sessionId);
+    await mkdir(folder, { recursive: true, mode: PRIVATE });
+    await writeMarker(path, marker);
   }
 
   /** Puts a new folder in the place of the session's: as it was until `fill` is done, and then all new. */

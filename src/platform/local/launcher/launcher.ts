@@ -6,10 +6,11 @@ import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { Brain, Hands, Launcher } from '../../../supervisor/launcher.ts';
 import { type BrainOptions, launchBrain } from './brain-launcher.ts';
-import type { FilesAsOf, LogPlace } from '../../../hands/workspace-archive.ts';
+import type { LogPlace, OlderFiles } from '../../../hands/workspace-archive.ts';
 import type { Checkpoints, OpenedWorkspace } from '../workspace/checkpoints.ts';
 import { HANDS_LIMITS, type HandsLimits, launchHands } from './hands-launcher.ts';
 import type { Isolation } from '../isolation/isolation.ts';
+import { readMarker } from '../../host/workspace/workspace-marker.ts';
 import { UserSlots } from '../isolation/user-slots.ts';
 import type { WorkspaceStore } from '../../host/workspace/workspace-store.ts';
 
@@ -27,6 +28,9 @@ export interface LocalLauncherPorts {
   readonly limits?: HandsLimits | undefined;
   readonly brainEntry?: BrainOptions['entry'];
 }
+
+/** A folder that is not there, and what is to be told of it until the log says so. */
+const NO_FILES: OlderFiles = { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false };
 
 export class LocalLauncher implements Launcher {
   readonly #ports: LocalLauncherPorts;
@@ -63,6 +67,14 @@ export class LocalLauncher implements Launcher {
     }
   }
 
+  async told(sessionId: SessionId): Promise<void> {
+    const { workspaces, checkpoints, logger } = this.#ports;
+    if (checkpoints !== undefined) return checkpoints.told(sessionId);
+    await workspaces
+      .mark(sessionId, { checkpoint: undefined, isDirty: false })
+      .catch((error: unknown) => logger.warn('age of the workspace not remembered', { sessionId, error }));
+  }
+
   async checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {
     return this.#ports.checkpoints?.checkpoint(sessionId, place) ?? true;
   }
@@ -74,12 +86,11 @@ export class LocalLauncher implements Launcher {
   /** The folder on this machine is all that there is; when it is not there, nothing was ever done in it, or it was taken away. */
   async #openHere(sessionId: SessionId): Promise<OpenedWorkspace> {
     const { workspaces } = this.#ports;
-    const wasThere = await workspaces.has(sessionId);
+    const isNew = !(await workspaces.has(sessionId));
+    if (isNew) await workspaces.mark(sessionId, { checkpoint: undefined, isDirty: false, untold: NO_FILES });
     const workspace = await workspaces.open(sessionId);
-    const filesAsOf: FilesAsOf = wasThere
-      ? { kind: 'now' }
-      : { kind: 'checkpoint', place: { seq: 0, turn: 0 }, isCut: false };
-    return { workspace, resultsAreWhole: true, filesAsOf };
+    const untold = isNew ? NO_FILES : (await readMarker(workspace.marker))?.untold;
+    return { workspace, resultsAreWhole: true, filesAsOf: untold ?? { kind: 'now' } };
   }
 
   /** Removes workspace and kept results. */

@@ -8,9 +8,10 @@
  *    before another one has gone on from the checkpoint.
  * CHECKPOINT-3 What is done to one session's workspace is done one after the other.
  * CHECKPOINT-4 What is here of a session that was forgotten while this server was away is removed, and never saved again.
- * CHECKPOINT-5 Whoever opens a workspace is told how far into the log its files reach (FilesAsOf).
+ * CHECKPOINT-5 Whoever opens a workspace is told how far into the log its files reach (FilesAsOf), until the log says so (`told`), whatever
+ *    fails or crashes in between.
+ * CHECKPOINT-6 A claim of which it is not known whether it was made, or given back, is settled in the background.
  */
-import { WORKSPACE_BYTES_MAX, WORKSPACE_ENTRIES_MAX } from '../../../hands/limit.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
@@ -19,23 +20,30 @@ import {
   ClaimLost,
   type FilesAsOf,
   type LogPlace,
+  type OlderFiles,
   type WorkspaceArchive,
   type WorkspaceClaim,
   WorkspaceHeld,
   WorkspaceUnsaved,
 } from '../../../hands/workspace-archive.ts';
-import { FewAtOnce } from '../../host/workspace/few-at-once.ts';
+import { lookThrough } from './copies.ts';
 import { SessionTurns } from './session-turns.ts';
 import { bringUp } from '../../host/workspace/workspace-copy.ts';
 import {
   isCopyOf,
   isLeftBy,
-  isMadeFrom,
+  placeBefore,
   readMarker,
   wasKnown,
   writeMarker,
 } from '../../host/workspace/workspace-marker.ts';
-import { type Bounds, forgetLiveHashes, save, type Saved } from '../../host/workspace/workspace-save.ts';
+import {
+  type Bounds,
+  forgetLiveHashes,
+  save,
+  SAVED_BOUNDS,
+  type Saved,
+} from '../../host/workspace/workspace-save.ts';
 import type { Workspace, WorkspaceStore } from '../../host/workspace/workspace-store.ts';
 
 /** How long new hands wait for the server that has the workspace: it saves a few gigabytes in this time, a dead one is known to be dead. */
@@ -44,14 +52,6 @@ const HOLDER_WAIT_MS = 60_000;
 const OWED_RETRY_MS = 15_000;
 /** Where the files of a checkpoint lie is kept until the next one, but for larger workspaces, which are read from the archive again. */
 const PLACES_KEPT_MAX = 20_000;
-/** Folders that are compared with the archive at the same time: each is a look-up, and sessions that run go first. */
-const LOOKED_AT_ONCE = 4;
-
-/**
- * What is saved at most. Twice what hands may fill: their bound is measured from time to time and may be passed in between, and here
- * a sparse file counts as its length. Beyond this a workspace stays where it is.
- */
-const SAVED_BOUNDS: Bounds = { bytesMax: 2 * WORKSPACE_BYTES_MAX, entriesMax: 2 * WORKSPACE_ENTRIES_MAX };
 
 export interface CheckpointsPorts {
   readonly archive: WorkspaceArchive;
@@ -76,6 +76,8 @@ export interface OpenedWorkspace {
 interface Held {
   readonly claim: WorkspaceClaim;
   readonly resultsAreWhole: boolean;
+  /** Until the log says it: hands that are started again have the same files. */
+  untold: OlderFiles | undefined;
   /** Of the checkpoint, from the save that made it. */
   places?: Saved['places'] | undefined;
 }
@@ -99,22 +101,43 @@ export class Checkpoints implements Service {
       const held = this.#claims.get(sessionId);
       if (held !== undefined) {
         const workspace = await workspaces.open(sessionId); // hands died and are started again
-        return { workspace, resultsAreWhole: held.resultsAreWhole, filesAsOf: { kind: 'now' } };
+        const filesAsOf = held.untold ?? ({ kind: 'now' } as const);
+        return { workspace, resultsAreWhole: held.resultsAreWhole, filesAsOf };
       }
-      const claim = await archive.claim(sessionId, holderWaitMs, signal);
+      let claim: WorkspaceClaim | undefined;
       try {
+        claim = await archive.claim(sessionId, holderWaitMs, signal);
         const resultsAreWhole = await this.#closedGap(sessionId, claim);
-        const { workspace, filesAsOf } = await bringUp({ ...this.#ports, bounds }, sessionId, claim, signal);
-        const { checkpoint, number } = claim;
+        const brought = await bringUp({ ...this.#ports, bounds }, sessionId, claim, signal);
+        const { workspace, filesAsOf, isLeft } = brought;
         await forgetLiveHashes(workspace);
-        await writeMarker(workspace.marker, { checkpoint, isDirty: true, claim: number }); // before any hands
-        this.#claims.set(sessionId, { claim, resultsAreWhole }); // CHECKPOINT-1
+        const untold = filesAsOf.kind === 'now' ? undefined : filesAsOf;
+        const { checkpoint, number, begunBefore } = claim;
+        const marker = { checkpoint, isDirty: true, claim: number, untold };
+        await writeMarker(workspace.marker, isLeft ? { ...marker, follows: begunBefore } : marker);
+        await claim.begin(); // after the marker, and before any hands
+        this.#claims.set(sessionId, { claim, resultsAreWhole, untold }); // CHECKPOINT-1
         this.#owed.delete(sessionId);
         return { workspace, resultsAreWhole, filesAsOf }; // CHECKPOINT-5
       } catch (error) {
-        await claim.release().catch(() => undefined); // what failed is thrown; this server can claim it again anyway
+        await this.#giveBack(sessionId, claim, error);
         throw error;
       }
+    });
+  }
+
+  /** The log says how old the files were with which the session was opened. Never rejects: what is not remembered is said once more. */
+  told(sessionId: SessionId): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const { workspaces, logger } = this.#ports;
+      const held = this.#claims.get(sessionId);
+      if (held?.untold === undefined) return;
+      held.untold = undefined;
+      const { checkpoint, number } = held.claim;
+      const { marker } = workspaces.of(sessionId);
+      await writeMarker(marker, { checkpoint, isDirty: true, claim: number }).catch((error: unknown) =>
+        logger.warn('age of the workspace not remembered', { sessionId, error }),
+      );
     });
   }
 
@@ -132,8 +155,15 @@ export class Checkpoints implements Service {
       const held = this.#claims.get(sessionId);
       if (held === undefined) return;
       this.#claims.delete(sessionId);
-      await this.#save(sessionId, held.claim, place, held.places);
+      const { claim, untold, places } = held;
+      const reached = untold?.place ?? place ?? (await this.#placeOf(sessionId)) ?? claim.age?.place;
+      await this.#save(sessionId, claim, reached, places);
     });
+  }
+
+  /** Undefined also when the log cannot be asked. */
+  #placeOf(sessionId: SessionId): Promise<LogPlace | undefined> {
+    return this.#ports.placeOf(sessionId).catch(() => undefined);
   }
 
   /** Removes everything of the session, in the archive and then here; false while another server has it. */
@@ -158,28 +188,22 @@ export class Checkpoints implements Service {
     }
     while (!signal.aborted) {
       for (const sessionId of [...this.#owed]) if (!signal.aborted) await this.#retry(sessionId);
-      await this.#dropForgotten(copies, signal);
+      await lookThrough(copies, (sessionId) => this.#look(sessionId), signal);
       await clock.sleep(owedRetryMs, signal);
     }
   }
 
-  /** CHECKPOINT-4: looks at each of `copies` and takes it off the list, unless the archive did not answer. */
-  async #dropForgotten(copies: Set<SessionId>, signal: AbortSignal): Promise<void> {
-    const looking = new FewAtOnce(LOOKED_AT_ONCE);
-    const look = (sessionId: SessionId): Promise<void> =>
-      this.#turns
-        .take(sessionId, async () => {
-          if (!this.#claims.has(sessionId)) await this.#dropIfForgotten(sessionId);
-          copies.delete(sessionId);
-        })
-        .catch((error: unknown) =>
-          this.#ports.logger.debug('workspace not looked at yet', { sessionId, error }),
-        );
-    for (const sessionId of [...copies]) {
-      if (signal.aborted) break;
-      await looking.start(() => look(sessionId));
-    }
-    await looking.finish();
+  /** CHECKPOINT-4. Never rejects; false when the archive does not answer. */
+  #look(sessionId: SessionId): Promise<boolean> {
+    return this.#turns
+      .take(sessionId, async () => {
+        if (!this.#claims.has(sessionId)) await this.#dropIfForgotten(sessionId);
+        return true;
+      })
+      .catch((error: unknown) => {
+        this.#ports.logger.debug('workspace not looked at yet', { sessionId, error });
+        return false;
+      });
   }
 
   /** CHECKPOINT-4; false when it was not forgotten, or when nothing is known about what is here. */
@@ -207,16 +231,24 @@ export class Checkpoints implements Service {
     return true;
   }
 
+  /** Nothing was begun under the claim. What is not known to be given back is: this server may have it, and keep others from it. */
+  async #giveBack(sessionId: SessionId, claim: WorkspaceClaim | undefined, error: unknown): Promise<void> {
+    if (claim === undefined && error instanceof WorkspaceHeld) return;
+    const released = claim?.release() ?? Promise.reject(error);
+    await released.catch(() => this.#owed.add(sessionId)); // CHECKPOINT-6
+  }
+
   async #keep(sessionId: SessionId, held: Held, place: LogPlace): Promise<boolean> {
     const { workspaces, bounds = SAVED_BOUNDS, clock, logger } = this.#ports;
     const startedAt = clock.now();
     try {
-      const { claim, places } = held;
+      const { claim, places, untold } = held;
       const workspace = await workspaces.open(sessionId);
-      const saved = await save(claim, workspace, bounds, { isLive: true, place, places });
+      const reached = untold?.place ?? place;
+      const saved = await save(claim, workspace, bounds, { isLive: true, place: reached, places });
       const { checkpoint, files, bytes, storedBytes } = saved;
       held.places = saved.places.size <= PLACES_KEPT_MAX ? saved.places : undefined;
-      await writeMarker(workspace.marker, { checkpoint, isDirty: true, claim: claim.number });
+      await writeMarker(workspace.marker, { checkpoint, isDirty: true, claim: claim.number, untold });
       const ms = clock.now() - startedAt;
       const { version } = checkpoint;
       logger.info('workspace checkpoint', { sessionId, version, files, bytes, storedBytes, ms });
@@ -238,10 +270,8 @@ export class Checkpoints implements Service {
     const startedAt = clock.now();
     try {
       const workspace = await workspaces.open(sessionId);
-      const { checkpoint, files, bytes, storedBytes } = await save(claim, workspace, bounds, {
-        place,
-        places,
-      });
+      const saved = await save(claim, workspace, bounds, { place, places });
+      const { checkpoint, files, bytes, storedBytes } = saved;
       await writeMarker(workspace.marker, { checkpoint, isDirty: false });
       this.#owed.delete(sessionId);
       const ms = clock.now() - startedAt;
@@ -264,21 +294,20 @@ export class Checkpoints implements Service {
         const claim = await archive.claim(sessionId, 0);
         const path = workspaces.of(sessionId).marker;
         const marker = await readMarker(path);
-        if (claim.number === 1 && wasKnown(marker)) {
-          await archive.forget(sessionId); // it was forgotten just now, and this claim has made it known anew
+        if (claim.number === 1 && (wasKnown(marker) || marker === undefined)) {
+          await archive.forget(sessionId); // forgotten just now, or never claimed: this claim has made it known
           return await this.#drop(sessionId);
         }
         await this.#closedGap(sessionId, claim);
-        const { checkpoint } = claim;
+        const { checkpoint, number, begunBefore: follows } = claim;
+        const isLeft = isLeftBy(marker, claim);
         const isNewest = checkpoint === undefined || isCopyOf(marker, checkpoint);
-        if (
-          marker !== undefined &&
-          (isNewest || (isLeftBy(marker, claim) && isMadeFrom(marker, checkpoint)))
-        ) {
-          await writeMarker(path, { ...marker, claim: claim.number }); // should this server die now, its next claim follows this one
-          // nobody had the files since the log has come so far, if they are what the claim before this one left
-          const place = isLeftBy(marker, claim) ? await this.#ports.placeOf(sessionId) : undefined;
-          return await this.#save(sessionId, claim, place);
+        if (marker?.isDirty === true && (isLeft || isNewest)) {
+          const again = isLeft ? follows : undefined; // should this server die now
+          await writeMarker(path, { ...marker, claim: number, follows: again });
+          // nobody had the files since the log has come so far, if they are what the last hands left
+          const place = isLeft ? await this.#ports.placeOf(sessionId) : placeBefore(claim);
+          return await this.#save(sessionId, claim, marker.untold?.place ?? place);
         }
         await claim.release(); // others have gone on from the checkpoint
         this.#owed.delete(sessionId);

@@ -40,6 +40,7 @@ interface WorkspaceDocument {
   readonly claim: number;
   /** ARCHIVE-5. */
   readonly hasGap?: boolean;
+  readonly begun?: Begun;
   readonly version: number;
   readonly root?: ContentId;
   readonly savedAt?: Date;
@@ -52,10 +53,19 @@ interface PlaceOfCheckpoint extends LogPlace {
   readonly savedAt: Date;
 }
 
+/** ARCHIVE-6. */
+interface Begun {
+  /** The claim that wrote this: a server of an older version claims, and leaves it as it finds it. */
+  readonly asOf: number;
+  /** The last claim under which work has begun. */
+  readonly claim: number;
+  /** Set from its take-over until the next one begins: that it was never given back, and whether there was a gap before. */
+  readonly cut?: { readonly hadGap: boolean };
+}
+
 interface Claimed {
   readonly kind: 'claimed';
   readonly workspace: WorkspaceDocument;
-  readonly gap: WorkspaceClaim['gap'];
 }
 
 export interface MongoWorkspaceArchivePorts {
@@ -86,7 +96,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     const giveUpAt = clock.monotonicNow() + waitMs;
     for (;;) {
       const claimed = await translated(() => this.#tryClaim(sessionId));
-      if (claimed.kind === 'claimed') return this.#open(claimed.workspace, claimed.gap);
+      if (claimed.kind === 'claimed') return this.#open(claimed.workspace);
       if (signal?.aborted === true || clock.monotonicNow() >= giveUpAt)
         throw new WorkspaceHeld(claimed.holder);
       await clock.sleep(HOLDER_LOOK_MS, signal);
@@ -117,38 +127,34 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
 
   async #tryClaim(sessionId: SessionId): Promise<Claimed | { kind: 'held'; holder: string }> {
     const { owner, owners } = this.#ports;
-    const mine = { $set: { holder: owner }, $inc: { claim: 1 } };
     for (;;) {
-      const free = await this.#workspaces
-        .findOneAndUpdate(
-          { _id: sessionId, holder: { $in: [owner, null] } as never }, // null: absent, which the type of the field does not say
-          { ...mine, $setOnInsert: { version: 0 } },
-          { upsert: true, returnDocument: 'after' },
-        )
-        .catch(noneIfHeld);
-      if (free !== null)
-        return { kind: 'claimed', workspace: free, gap: free.hasGap === true ? 'old' : 'none' };
-      const held = await this.#workspaces.findOne({ _id: sessionId });
-      if (held?.holder === undefined || held.holder === owner) continue; // given back in between
-      const { holder, claim } = held;
-      if ((await owners.alive()).includes(holder)) return { kind: 'held', holder };
-      const over = { $set: { holder: owner, hasGap: true }, $inc: { claim: 1 } };
-      const taken = await this.#workspaces.findOneAndUpdate({ _id: sessionId, holder, claim }, over, {
-        returnDocument: 'after',
-      });
-      // ARCHIVE-2, ARCHIVE-5
-      if (taken !== null)
-        return { kind: 'claimed', workspace: taken, gap: held.hasGap === true ? 'old' : 'fresh' };
+      const found = await this.#workspaces.findOne({ _id: sessionId });
+      if (found === null) {
+        const begun = { asOf: 1, claim: 0 };
+        const first: WorkspaceDocument = { _id: sessionId, holder: owner, claim: 1, begun, version: 0 };
+        const isMade = await this.#workspaces.insertOne(first).then(() => true, falseIfThere);
+        if (isMade) return { kind: 'claimed', workspace: first };
+        continue;
+      }
+      const { holder, claim } = found;
+      const isOver = holder !== undefined && holder !== owner;
+      if (isOver && (await owners.alive()).includes(holder)) return { kind: 'held', holder };
+      const taken = await this.#workspaces.findOneAndUpdate(
+        { _id: sessionId, holder: (holder ?? null) as never, claim }, // null: absent, which the type of the field does not say
+        { $set: { holder: owner, claim: claim + 1, ...overtaking(found, isOver) } },
+        { returnDocument: 'after' },
+      );
+      if (taken !== null) return { kind: 'claimed', workspace: taken }; // ARCHIVE-2
     }
   }
 
-  #open(workspace: WorkspaceDocument, gap: WorkspaceClaim['gap']): WorkspaceClaim {
+  #open(workspace: WorkspaceDocument): WorkspaceClaim {
     const { _id, claim } = workspace;
     const sessionId = _id as SessionId; // it was claimed by one
     const contents = this.#contents;
     const own = { _id, holder: this.#ports.owner, claim };
     let current = workspace;
-    const begun = new Set<string>();
+    const started = new Set<string>();
     const whole = new Set<string>();
     const point = (
       next: ContentId,
@@ -165,7 +171,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const placed = place === undefined ? undefined : { ...place, version, savedAt };
         if (!(await this.#point(own, pointed, placed, isHeldOn))) {
           // forgotten meanwhile: nobody comes after this one to remove what it wrote since
-          if (!(await this.#isThere(sessionId))) await contents.remove([...begun]);
+          if (!(await this.#isThere(sessionId))) await contents.remove([...started]);
           throw new ClaimLost(); // ARCHIVE-2
         }
         const { place: _before, ...rest } = current;
@@ -176,7 +182,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       });
     return {
       number: claim,
-      gap,
+      ...beforeOf(workspace),
+      begin: () => translated(() => this.#begin(own)),
       closeGap: () =>
         translated(async () => {
           await this.#workspaces.updateOne(own, { $unset: { hasGap: '' } });
@@ -195,8 +202,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const id = fileIdOf(sessionId, content);
         if (whole.has(id)) return content; // a save that begins anew
         await translated(async () => {
-          if (begun.has(id)) await contents.remove([id]); // it was cut, or a checkpoint did without it
-          begun.add(id);
+          if (started.has(id)) await contents.remove([id]); // it was cut, or a checkpoint did without it
+          started.add(id);
           await contents.write(id, sessionId, bytes);
         });
         whole.add(id);
@@ -209,6 +216,13 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
           await this.#workspaces.updateOne(own, { $unset: { holder: '' } });
         }),
     };
+  }
+
+  async #begin(own: { _id: string; holder: string; claim: number }): Promise<void> {
+    const { claim } = own;
+    const begun = { asOf: claim, claim };
+    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: { begun } });
+    if (matchedCount === 0) throw new ClaimLost();
   }
 
   async #isThere(sessionId: SessionId): Promise<boolean> {
@@ -244,7 +258,28 @@ function placeIn({ version, savedAt, place }: WorkspaceDocument): LogPlace | und
   return { seq: place.seq, turn: place.turn };
 }
 
-function noneIfHeld(error: unknown): null {
-  if (isDuplicateKey(error)) return null;
+/** Of a claim that an older version has made nothing is known: it may have been used. */
+function begunOf({ claim, begun }: WorkspaceDocument): Begun {
+  return begun?.asOf === claim ? begun : { asOf: claim, claim };
+}
+
+/** What a new claim is told of those before it. */
+function beforeOf(workspace: WorkspaceDocument): Pick<WorkspaceClaim, 'begunBefore' | 'isCut' | 'gap'> {
+  const { claim: begunBefore, cut } = begunOf(workspace);
+  const told = { begunBefore, isCut: cut !== undefined };
+  if (workspace.hasGap !== true) return { ...told, gap: 'none' };
+  return { ...told, gap: cut?.hadGap === false ? 'fresh' : 'old' };
+}
+
+/** What the next claim says of those before it (ARCHIVE-5, ARCHIVE-6). `isOver`: it is taken over from an owner that is dead. */
+function overtaking(found: WorkspaceDocument, isOver: boolean): Pick<WorkspaceDocument, 'begun' | 'hasGap'> {
+  const before = begunOf(found);
+  const begun = { ...before, asOf: found.claim + 1 };
+  if (!isOver || before.claim !== found.claim) return { begun };
+  return { begun: { ...begun, cut: { hadGap: found.hasGap === true } }, hasGap: true };
+}
+
+function falseIfThere(error: unknown): false {
+  if (isDuplicateKey(error)) return false;
   throw error;
 }
