@@ -292,7 +292,7 @@ export const EVENTS = {
   },
   'log.limit_reached': {
     level: 'user',
-    description: 'The log is full (JOURNAL-6): the last event of this session, which is archived by it.',
+    description: 'The log is full: the last event of this session, which is archived by it.',
     body: { limit: choice('LogLimit', ['events', 'bytes'], 'Which limit was reached.') },
   },
 } as const satisfies Record<

@@ -10,7 +10,7 @@ import { diceOf } from './dice.ts';
 import { Fleet } from './fleet.ts';
 import { CALM, type Plan, planOf, type Strike } from './faults.ts';
 import { Follower } from './follower.ts';
-import { KNOWN_FAULTS, type KnownFault, Log } from './log.ts';
+import { Log } from './log.ts';
 import type { ToolRuns } from './machine.ts';
 import { SimNode } from './node.ts';
 import { checkRest } from './rest.ts';
@@ -27,8 +27,6 @@ export interface HistoryOptions {
   readonly store: StoreKind;
   /** Each request to the store in a step of its own: what two stores are compared by. */
   readonly isStill?: boolean | undefined;
-  /** Default: all of them. */
-  readonly known?: readonly KnownFault[] | undefined;
   /** Clocks of machines differ by up to this much, and are set anew. Default: 0. */
   readonly skewMsMax?: number | undefined;
   readonly mutant?: Mutant | undefined;
@@ -93,12 +91,12 @@ class Stage {
   #opened: OpenedStore | undefined;
 
   constructor(world: World, options: HistoryOptions) {
-    const { seed, known = KNOWN_FAULTS, skewMsMax = 0, mutant, isStill = false } = options;
+    const { seed, skewMsMax = 0, mutant, isStill = false } = options;
     this.#world = world;
     this.#options = options;
     const weather = { activeMs: ACTIVE_MS, servers: SERVERS, skewMsMax };
     this.#plan = planOf(diceOf(seed, 'plan'), weather);
-    this.#log = new Log(world, new Set(known), this.#plan.eventsMax);
+    this.#log = new Log(world, this.#plan.eventsMax);
     const storeMutant = mutant === 'forgotten results' ? undefined : mutant;
     const { rates } = this.#plan;
     this.#store = new SharedStore(world, { log: this.#log, rates, mutant: storeMutant, isStill });

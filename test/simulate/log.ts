@@ -13,10 +13,6 @@ import type { SimNode } from './node.ts';
 import { TurnRules } from './turn-rules.ts';
 import type { World } from './world.ts';
 
-/** Faults that are known and not mended yet; a history may be run without their rules. */
-export const KNOWN_FAULTS: readonly string[] = [];
-export type KnownFault = string;
-
 export interface SessionLog {
   readonly events: RecordedEvent[];
   readonly rules: TurnRules;
@@ -50,18 +46,14 @@ export class Log {
   readonly #world: World;
   readonly #sessions = new Map<SessionId, SessionLog>();
   readonly #origins = new Map<SessionId, SessionOrigin>();
-  readonly #known: ReadonlySet<KnownFault>;
   readonly #eventsMax: number;
-  /** How often each known fault was seen. */
-  readonly seen = new Map<KnownFault, number>();
   /** Whether that server could have kept its lease until now; told by whoever runs the history. */
   isLiving: (owner: string) => boolean = () => false;
   turnEnded: (sessionId: SessionId, number: number) => void = () => undefined;
   appends = 0;
 
-  constructor(world: World, known: ReadonlySet<KnownFault>, eventsMax: number) {
+  constructor(world: World, eventsMax: number) {
     this.#world = world;
-    this.#known = known;
     this.#eventsMax = eventsMax;
   }
 
@@ -177,13 +169,6 @@ export class Log {
       const what = `${sessionId}: ${callId} runs without what seq ${seq} did`;
       return this.#world.violate('lost files are told', what);
     }
-  }
-
-  /** A fault that is known counts, and is a violation only in histories that do not expect it. */
-  found(fault: KnownFault, what: string): void {
-    this.seen.set(fault, (this.seen.get(fault) ?? 0) + 1);
-    this.#world.tell('!', `${fault} ${what}`);
-    if (!this.#known.has(fault)) this.#world.violate(fault, what);
   }
 
   #open(sessionId: SessionId): SessionLog | undefined {

@@ -5,7 +5,6 @@
  *   --seed 42             this one, with its story
  *   --store mongo         over the MongoDB adapter, each beside the same history over SQLite; much slower
  *   --skew-minutes 10     machines whose clocks differ by up to so much, and are set anew
- *   --strict              known faults are violations too (test/simulate/log.ts)
  */
 import { parseArgs } from 'node:util';
 import { mongoServer } from '../support/mongo.ts';
@@ -22,7 +21,6 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     store: { type: 'string', default: 'sqlite' },
     'skew-minutes': { type: 'string', default: '0' },
-    strict: { type: 'boolean', default: false },
   },
 });
 const from = Number(values.seed ?? values.from);
@@ -32,7 +30,7 @@ if (![from, count, skewMinutes].every((it) => Number.isInteger(it) && it >= 0))
   throw new Error('--seeds, --from, --seed and --skew-minutes take whole numbers.');
 if (!['sqlite', 'mongo'].includes(values.store)) throw new Error('--store takes sqlite or mongo.');
 
-const again = `npm run simulate --${skewMinutes > 0 ? ` --skew-minutes ${skewMinutes}` : ''}${values.strict ? ' --strict' : ''}`;
+const again = `npm run simulate --${skewMinutes > 0 ? ` --skew-minutes ${skewMinutes}` : ''}`;
 const mongo = values.store === 'mongo' ? await mongoServer() : undefined;
 const tally = new Tally();
 for (let seed = from; seed < from + count; seed += 1) {
@@ -52,7 +50,6 @@ async function played(seed: number): Promise<History> {
     seed,
     store: onSqlite,
     skewMsMax: skewMinutes * 60_000,
-    known: values.strict ? [] : undefined,
     isStill: mongo !== undefined,
   };
   const history = await runHistory(options);

@@ -11,16 +11,14 @@ export class Tally {
   readonly #counts = new Map<string, number>();
   /** Seeds by the rule that did not hold. */
   readonly violations = new Map<string, number[]>();
-  readonly known = new Map<string, number>();
 
-  add({ seed, world, log, sessions, events, toolRuns, virtualMs }: History): void {
+  add({ seed, world, sessions, events, toolRuns, virtualMs }: History): void {
     this.histories += 1;
     this.#steps += world.step;
     this.#virtualMs += virtualMs;
     this.#count('sessions', sessions);
     this.#count('events', events);
     this.#count('tools run', toolRuns);
-    for (const [fault, times] of log.seen) this.known.set(fault, (this.known.get(fault) ?? 0) + times);
     if (world.violation === undefined) return;
     const { rule } = world.violation;
     this.violations.set(rule, [...(this.violations.get(rule) ?? []), seed]);
@@ -30,13 +28,11 @@ export class Tally {
   toString(): string {
     const hours = (this.#virtualMs / 3_600_000).toFixed(1);
     const counts = [...this.#counts].map(([what, count]) => `${count} ${what}`).join(', ');
-    const known = [...this.known].map(([fault, times]) => `known fault, seen ${times} times: ${fault}`);
     const found = [...this.violations].map(
       ([rule, seeds]) => `VIOLATED in ${seeds.length}: ${rule} (seeds ${seeds.slice(0, 10).join(', ')})`,
     );
     return [
       `${this.histories} histories, ${hours} h of their time, ${this.#steps} steps: ${counts}`,
-      ...known,
       ...found,
     ].join('\n');
   }
