@@ -14,7 +14,7 @@ export type Action =
   | 'read'
   /** Messages to one session. */
   | 'steer'
-  /** The unit door. */
+  /** The unit endpoint. */
   | 'work';
 
 const SCOPE: Readonly<Record<'read' | 'steer', ClientScope>> = { read: 'read', steer: 'steer' };
@@ -23,7 +23,7 @@ const SCOPE: Readonly<Record<'read' | 'steer', ClientScope>> = { read: 'read', s
 export function authorize(principal: Principal, action: Action, sessionId?: SessionId): void {
   switch (principal.kind) {
     case 'key':
-      if (action === 'work') throw new Forbidden('An API key does not open the unit door.');
+      if (action === 'work') throw new Forbidden('An API key does not open the unit endpoint.');
       return;
     case 'client':
       if (action !== 'read' && action !== 'steer') {
@@ -35,7 +35,7 @@ export function authorize(principal: Principal, action: Action, sessionId?: Sess
       }
       return;
     case 'unit':
-      if (action !== 'work') throw new Forbidden('A unit token opens the unit door only.');
+      if (action !== 'work') throw new Forbidden('A unit token opens the unit endpoint only.');
       return;
   }
 }

@@ -86,7 +86,7 @@ export class ModelCaller {
     return open === undefined ? undefined : this.#saidOf(open);
   }
 
-  /** Rejects when the unit door refuses, or with what is no failure of a model. */
+  /** Rejects when the unit endpoint refuses, or with what is no failure of a model. */
   async call(turn: Turn, call: OpenCall, contextWindow: number, wanted: AbortSignal): Promise<Outcome> {
     const { clock, logger } = this.#ports;
     if (call.retry !== undefined) {

@@ -78,7 +78,7 @@ export interface ModelAnswer {
 
 export interface Model {
   /**
-   * Rejects with ModelFailure when the service refuses or fails, with UnitRefusal when the unit door does, and with
+   * Rejects with ModelFailure when the service refuses or fails, with UnitRefusal when the unit endpoint does, and with
    * anything when `signal` is aborted. What `sink` got of an attempt that rejects is all that there is of its answer.
    */
   answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer>;

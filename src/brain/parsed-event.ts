@@ -1,7 +1,7 @@
-/** Events as the unit door sends them, typed. */
+/** Events as the unit endpoint sends them, typed. */
 import type { Event, RecordedEvent } from '../journal/event.ts';
 
-/** The unit door sends what the journal accepted, with whole bodies; a type of a later version is let through. */
+/** The unit endpoint sends what the journal accepted, with whole bodies; a type of a later version is let through. */
 export function parsedEvent(recorded: RecordedEvent): Event {
   const { body, ...rest } = recorded;
   return { ...rest, body: JSON.parse(body) } as Event; // the journal validated it against EVENTS

@@ -1,5 +1,5 @@
 /**
- * The port to the control plane: everything a brain can do (sessions/unit-wire.ts). brain/unit-door.ts implements it
+ * The port to the control plane: everything a brain can do (sessions/unit-wire.ts). brain/unit-endpoint.ts implements it
  * over HTTP. Every method may be called again after a crash: appends are idempotent by key, tools by call id.
  */
 import type { ToolResult } from '../hands/wire.ts';
@@ -61,7 +61,7 @@ export class UnitWireBroken extends Error {
 /** The door could not be reached for longer than a brain waits. */
 export class UnitUnreachable extends Error {
   constructor(cause: unknown) {
-    super('The unit door cannot be reached.', { cause });
+    super('The unit endpoint cannot be reached.', { cause });
     this.name = 'UnitUnreachable';
   }
 }

@@ -11,7 +11,7 @@ import { capText } from './capped-text.ts';
 import { FileRefused } from './faults.ts';
 import type { KeptResults } from './kept-results.ts';
 import { CALLS_RUNNING_MAX, RESULTS_IN_MEMORY_MAX } from './limit.ts';
-import { OneByOne } from './one-by-one.ts';
+import { SerialQueue } from './serial-queue.ts';
 import type { Sandbox } from './sandbox.ts';
 import { defectOf, type Tool, type ToolAnswer, type ToolInput } from './tool.ts';
 import { LOST } from './tool-result.ts';
@@ -44,7 +44,7 @@ export class HandsServer {
   readonly #ports: HandsPorts;
   readonly #running = new Map<string, Running>();
   readonly #results = new Map<string, ToolResult>();
-  readonly #changes = new OneByOne();
+  readonly #changes = new SerialQueue();
 
   constructor(ports: HandsPorts) {
     this.#ports = ports;

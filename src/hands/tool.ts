@@ -1,6 +1,6 @@
 /** What a tool is: what the model is told of it, and how it runs on a Sandbox. A tool knows nothing of processes. */
 import { cutText } from './characters.ts';
-import type { OneByOne } from './one-by-one.ts';
+import type { SerialQueue } from './serial-queue.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Of a field that is none: enough to see which one is meant. */
@@ -28,7 +28,7 @@ export interface ToolContext {
   /** Aborts at the deadline and at a cancel; the tool then answers what it has. */
   readonly signal: AbortSignal;
   /** Whatever changes a file does it in here, from its first look at it to the last byte. */
-  readonly changes: OneByOne;
+  readonly changes: SerialQueue;
 }
 
 export interface ToolAnswer {

@@ -1,6 +1,6 @@
 /**
  * The events of a session's log, written once: this table yields the TypeScript types (journal/event.ts), the validation at the
- * unit door (journal/codec.ts), the GraphQL object types (schema/event.ts) and their quick projection (api/graphql/projection.ts).
+ * unit endpoint (journal/codec.ts), the GraphQL object types (schema/event.ts) and their quick projection (api/graphql/projection.ts).
  *
  * Names are past tense and dotted. `level` says who the event is for: user (answers, questions, inputs, outcomes),
  * progress (turn markers, narration), internal (tool calls, model calls, runtime). A new type or an optional field is

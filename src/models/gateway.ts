@@ -1,5 +1,5 @@
 /**
- * The model gateway: Anthropic-compatible, behind the unit door. It finds the session's key, puts it into the request,
+ * The model gateway: Anthropic-compatible, behind the unit endpoint. It finds the session's key, puts it into the request,
  * streams the answer back untouched but for that key, and counts what was used.
  *
  * GATEWAY-1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line

@@ -26,7 +26,7 @@ export function sendRefusal(response: ServerResponse, { status, type, message }:
   response.end(body);
 }
 
-/** What is neither the service's fault nor the request's: as the unit door says it for all else that a brain asks. */
+/** What is neither the service's fault nor the request's: as the unit endpoint says it for all else that a brain asks. */
 export function sendDoorRefusal(
   response: ServerResponse,
   status: number,

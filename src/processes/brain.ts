@@ -1,5 +1,5 @@
 /**
- * A brain as a process of its own: `node brain.ts <unix socket of the unit door>`. It says when it has loaded, so that a
+ * A brain as a process of its own: `node brain.ts <unix socket of the unit endpoint>`. It says when it has loaded, so that a
  * spare can be kept ready, then takes one assignment from stdin and works until it is told to stop.
  *
  *   stdout  {"kind":"ready"}
@@ -9,7 +9,7 @@
  */
 import { createInterface } from 'node:readline';
 import { runBrain } from '../brain/turn-loop.ts';
-import { unitDoor } from '../brain/unit-door.ts';
+import { unitEndpoint } from '../brain/unit-endpoint.ts';
 import { textOf, unixHttp } from '../brain/unix-http.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { jsonLogger } from '../kernel/logger.ts';
@@ -23,7 +23,7 @@ const REFUSAL_BYTES_MAX = 16 * 1024;
 
 const [socketPath] = process.argv.slice(2);
 if (socketPath === undefined) {
-  process.stderr.write('usage: brain.ts <unix socket of the unit door>\n');
+  process.stderr.write('usage: brain.ts <unix socket of the unit endpoint>\n');
   process.exit(EXIT_USAGE);
 }
 
@@ -53,7 +53,7 @@ async function warmUp(): Promise<void> {
 async function work(token: string): Promise<void> {
   const logger = jsonLogger('info', (line) => process.stderr.write(line));
   try {
-    const unit = unitDoor({ http, clock: systemClock }, token);
+    const unit = unitEndpoint({ http, clock: systemClock }, token);
     const assignment = await unit.assignment(stop.signal);
     const { sessionId, epoch } = assignment;
     const ports = {

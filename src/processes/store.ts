@@ -5,7 +5,7 @@ import type { LiveWire } from '../journal/live-wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
-import { firstWord } from '../platform/mongo/stores/first-word.ts';
+import { setOnce } from '../platform/mongo/stores/set-once.ts';
 import { openMongo } from '../platform/mongo/store.ts';
 import { MongoWorkspaceArchive } from '../platform/mongo/workspace/workspace-archive.ts';
 import { openSqlite } from '../platform/sqlite/store.ts';
@@ -57,11 +57,11 @@ export async function openStore(
   const opened = await openMongo({ uri: database.uri.open(), clock, logger });
   const store = scope.add('store', opened, (it) => it.close());
   const shared: SharedStore = {
-    identity: await firstWord(store.database, 'identity', randomUUID()),
+    identity: await setOnce(store.database, 'identity', randomUUID()),
     wire: store.channel,
     archiveFor: (owner, owners) =>
       new MongoWorkspaceArchive({ database: store.database, owners, owner, clock }),
-    ownsSecrets: async (mark) => (await firstWord(store.database, 'secrets', mark)) === mark,
+    ownsSecrets: async (mark) => (await setOnce(store.database, 'secrets', mark)) === mark,
   };
   const { address, version } = store.database.server;
   return { ...store, place: `${address} (MongoDB ${version})`, ready: () => Promise.resolve(), shared };

@@ -1,7 +1,7 @@
-/** What runs sessions: the unit door, the model gateway, the supervisor with its spares, and the hands. */
+/** What runs sessions: the unit endpoint, the model gateway, the supervisor with its spares, and the hands. */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
-import { createUnitDoor } from '../api/unit/unit-door.ts';
+import { createUnitDoor } from '../api/unit/unit-endpoint.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { startServices } from '../kernel/service.ts';
@@ -50,13 +50,13 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
     it.close(),
   );
   const model = await createModelDoor(config, { sessions, credentials, logger }, scope);
-  const unitDoor = createUnitDoor({
+  const unitEndpoint = createUnitDoor({
     ...parts,
     tools: workbench,
     model,
     contextWindows: config.contextWindows,
   });
-  scope.add('unit door', await listenOn(unitDoor, unitSocket), closeServer);
+  scope.add('unit endpoint', await listenOn(unitEndpoint, unitSocket), closeServer);
 
   const { idleMs, backgroundMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };

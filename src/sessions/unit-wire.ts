@@ -1,5 +1,5 @@
 /**
- * The unit door: all that a brain can ask of the control plane. HTTP over one unix socket at home, TLS in the cloud, with
+ * The unit endpoint: all that a brain can ask of the control plane. HTTP over one unix socket at home, TLS in the cloud, with
  * `Authorization: Bearer <unit token>`; the token names the session and the epoch, so no request does.
  *
  *   GET  /unit/assignment              -> Assignment

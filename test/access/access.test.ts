@@ -134,7 +134,7 @@ describe('client tokens', () => {
 });
 
 describe('unit tokens', () => {
-  it('name session and epoch, and open only the unit door', async () => {
+  it('name session and epoch, and open only the unit endpoint', async () => {
     const sessionId = newId('session');
     const unit = await access.authenticate(access.mintUnitToken(sessionId, 7));
 

@@ -1,6 +1,6 @@
 /** The calls of one model answer run at the same time: what changes files must not lose what another one changed. */
 import { expect, it } from 'vitest';
-import { OneByOne } from '../../src/hands/one-by-one.ts';
+import { SerialQueue } from '../../src/hands/serial-queue.ts';
 import type { ToolAnswer, ToolInput } from '../../src/hands/tool.ts';
 import { editTool } from '../../src/hands/tools/edit.ts';
 import { writeTool } from '../../src/hands/tools/write.ts';
@@ -11,7 +11,7 @@ const FILE = '/workspace/f';
 class World {
   readonly sandbox = new MemorySandbox();
   readonly stop = new AbortController();
-  readonly #changes = new OneByOne();
+  readonly #changes = new SerialQueue();
 
   constructor(content: string) {
     this.sandbox.files.set(FILE, Buffer.from(content));

@@ -1,6 +1,6 @@
 /** What `edit` finds, keeps, and explains; and what `write` says of what it replaced. */
 import { expect, it } from 'vitest';
-import { OneByOne } from '../../src/hands/one-by-one.ts';
+import { SerialQueue } from '../../src/hands/serial-queue.ts';
 import type { Tool, ToolAnswer, ToolInput } from '../../src/hands/tool.ts';
 import { editTool } from '../../src/hands/tools/edit.ts';
 import { writeTool } from '../../src/hands/tools/write.ts';
@@ -16,7 +16,7 @@ async function perform(
   const sandbox = new MemorySandbox();
   sandbox.files.set(FILE, Buffer.from(before));
   const { signal } = new AbortController();
-  const context = { sandbox, callId: 'call', signal, changes: new OneByOne() };
+  const context = { sandbox, callId: 'call', signal, changes: new SerialQueue() };
   const answer = await tool.run({ path: 'f', ...input }, context);
   return { ...answer, content: String(sandbox.files.get(FILE)) };
 }

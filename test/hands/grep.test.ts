@@ -1,6 +1,6 @@
 /** What the grep tool makes of how the search program ends, with one that the test speaks for. */
 import { expect, it } from 'vitest';
-import { OneByOne } from '../../src/hands/one-by-one.ts';
+import { SerialQueue } from '../../src/hands/serial-queue.ts';
 import type { Command, CommandEnd } from '../../src/hands/sandbox.ts';
 import type { ToolAnswer } from '../../src/hands/tool.ts';
 import { grepTool } from '../../src/hands/tools/grep.ts';
@@ -17,7 +17,7 @@ function grep(said: string, end: CommandEnd, input: object = {}): Promise<ToolAn
   const { signal } = new AbortController();
   return grepTool.run(
     { pattern: 'x', ...input },
-    { sandbox, callId: 'call', signal, changes: new OneByOne() },
+    { sandbox, callId: 'call', signal, changes: new SerialQueue() },
   );
 }
 

@@ -1,6 +1,6 @@
 /** What `read` makes of the bytes of a file. */
 import { expect, it } from 'vitest';
-import { OneByOne } from '../../src/hands/one-by-one.ts';
+import { SerialQueue } from '../../src/hands/serial-queue.ts';
 import type { ToolAnswer } from '../../src/hands/tool.ts';
 import { readTool } from '../../src/hands/tools/read.ts';
 import { TOOL_OUTPUT_BYTES_MAX } from '../../src/kernel/limit.ts';
@@ -10,7 +10,10 @@ function read(content: string | Buffer, input: object = {}): Promise<ToolAnswer>
   const sandbox = new MemorySandbox();
   sandbox.files.set('/workspace/f', Buffer.from(content));
   const { signal } = new AbortController();
-  return readTool.run({ path: 'f', ...input }, { sandbox, callId: 'call', signal, changes: new OneByOne() });
+  return readTool.run(
+    { path: 'f', ...input },
+    { sandbox, callId: 'call', signal, changes: new SerialQueue() },
+  );
 }
 
 it.each([1_997, 1_998, 1_999, 2_000])(

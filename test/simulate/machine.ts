@@ -1,9 +1,9 @@
 /**
  * A machine on which servers live one after the other: it launches brains and hands as the local launcher does, but in memory.
- * The brain, the unit door's client and the hands' server are the real ones. What lies on its disk outlives servers.
+ * The brain, the unit endpoint's client and the hands' server are the real ones. What lies on its disk outlives servers.
  */
 import { type BrainPorts, runBrain } from '../../src/brain/turn-loop.ts';
-import { unitDoor } from '../../src/brain/unit-door.ts';
+import { unitEndpoint } from '../../src/brain/unit-endpoint.ts';
 import type { Server } from 'node:http';
 import type { SessionId } from '../../src/kernel/id.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
@@ -173,7 +173,7 @@ export class SimLauncher implements Launcher {
     const logger = world.loggerOf(node);
     const http = unitLine({ world, brain: node, server, door: door(), rates, open: this.connections });
     try {
-      const unit = unitDoor({ http, clock, chance: world.chance }, token);
+      const unit = unitEndpoint({ http, clock, chance: world.chance }, token);
       const assignment = await unit.assignment(signal);
       const { sessionId, epoch } = assignment;
       const append: typeof unit.append = async (...request) => {

@@ -1,10 +1,10 @@
 /**
  * The model service, scripted by chance: what a call is answered depends on the seed, the session, the call and how often it
- * was made, never on when. The brain's side goes through the unit door as every model call does; the other side meters.
+ * was made, never on when. The brain's side goes through the unit endpoint as every model call does; the other side meters.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ModelFailure, type AnswerBlock, type Model, type ModelAnswer } from '../../src/brain/model.ts';
-import { refusalOf } from '../../src/brain/unit-door.ts';
+import { refusalOf } from '../../src/brain/unit-endpoint.ts';
 import { UnitRefusal } from '../../src/brain/unit.ts';
 import type { Http } from '../../src/brain/unix-http.ts';
 import type { SessionId } from '../../src/kernel/id.ts';

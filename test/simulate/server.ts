@@ -5,7 +5,7 @@
 import type { Server } from 'node:http';
 import { Access } from '../../src/access/access.ts';
 import { verifyToken } from '../../src/access/token.ts';
-import { createUnitDoor } from '../../src/api/unit/unit-door.ts';
+import { createUnitDoor } from '../../src/api/unit/unit-endpoint.ts';
 import { Live } from '../../src/journal/live.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { startServices } from '../../src/kernel/service.ts';

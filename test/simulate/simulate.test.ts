@@ -8,9 +8,11 @@ const HISTORIES = 150;
 /** A mutant that so many histories do not show would hardly be found by chance. */
 const MUTANT_HISTORIES = 60;
 /** On a machine that does much else. */
-const PATIENCE_MS = 600_000;
+const RETRY_BUDGET_MS = 600_000;
 
-it(`every promise holds in the histories of seeds 1 to ${HISTORIES}`, { timeout: PATIENCE_MS }, async () => {
+it(`every promise holds in the histories of seeds 1 to ${HISTORIES}`, {
+  timeout: RETRY_BUDGET_MS,
+}, async () => {
   const tally = new Tally();
   for (let seed = 1; seed <= HISTORIES; seed += 1) {
     const history = await runHistory({ seed, store: onSqlite });
@@ -22,7 +24,7 @@ it(`every promise holds in the histories of seeds 1 to ${HISTORIES}`, { timeout:
   expect(tally.histories).toBe(HISTORIES);
 });
 
-it('a seed replays exactly its history', { timeout: PATIENCE_MS }, async () => {
+it('a seed replays exactly its history', { timeout: RETRY_BUDGET_MS }, async () => {
   const [first, second] = [
     await runHistory({ seed: 3, store: onSqlite, skewMsMax: 600_000 }),
     await runHistory({ seed: 3, store: onSqlite, skewMsMax: 600_000 }),
@@ -43,7 +45,7 @@ const MUTANTS: readonly (readonly [Mutant, RegExp])[] = [
 ];
 
 for (const [mutant, rules] of MUTANTS) {
-  it(`the simulation finds a mutant: ${mutant}`, { timeout: PATIENCE_MS }, async () => {
+  it(`the simulation finds a mutant: ${mutant}`, { timeout: RETRY_BUDGET_MS }, async () => {
     for (let seed = 1; seed <= MUTANT_HISTORIES; seed += 1) {
       const { world } = await runHistory({ seed, store: onSqlite, mutant });
       if (world.violation === undefined) continue;

@@ -6,11 +6,11 @@ import { onMongo, onSqlite } from './store-kinds.ts';
 
 const SEEDS = [3];
 /** Each request is real there, and the machine may do much else. */
-const PATIENCE_MS = 600_000;
+const RETRY_BUDGET_MS = 600_000;
 
 await mongoSuite('one history on both stores', (server) => {
   for (const seed of SEEDS) {
-    it(`ends in the same logs and records, seed ${seed}`, { timeout: PATIENCE_MS }, async () => {
+    it(`ends in the same logs and records, seed ${seed}`, { timeout: RETRY_BUDGET_MS }, async () => {
       const options = { seed, isStill: true } as const;
 
       const onOne = await runHistory({ ...options, store: onSqlite });

@@ -1,5 +1,5 @@
 /**
- * HTTP between a brain and the unit door without sockets: what the brain sends reaches the real door as a request, what the
+ * HTTP between a brain and the unit endpoint without sockets: what the brain sends reaches the real door as a request, what the
  * door writes reaches the brain's real client in the same order, and connections are cut. Both ends die with their nodes.
  */
 import { EventEmitter } from 'node:events';

@@ -1,4 +1,4 @@
-/** What the unit door answers with: JSON, and refusals that say that they are the door's own (sessions/unit-wire.ts). */
+/** What the unit endpoint answers with: JSON, and refusals that say that they are the door's own (sessions/unit-wire.ts). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../../kernel/fault.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -27,7 +27,7 @@ export function refuse(
   error: unknown,
 ): void {
   const status = error instanceof Fault ? statusOf(error) : 500;
-  if (status === 500) logger.error('unit door failed', { url: request.url, error });
+  if (status === 500) logger.error('unit endpoint failed', { url: request.url, error });
   if (response.headersSent) {
     response.destroy();
     return;

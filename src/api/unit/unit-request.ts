@@ -1,4 +1,4 @@
-/** Requests of the unit door, checked: a brain may be mistaken or taken over, so nothing it says is believed. */
+/** Requests of the unit endpoint, checked: a brain may be mistaken or taken over, so nothing it says is believed. */
 import { InvalidInput } from '../../kernel/fault.ts';
 import { APPEND_EVENTS_MAX, KEY_CHARS_MAX } from '../../kernel/limit.ts';
 import { parseBody } from '../../journal/codec.ts';

@@ -1,5 +1,5 @@
 /**
- * The Model port for the Anthropic Messages API, spoken through the unit door: this side holds a unit token and never a
+ * The Model port for the Anthropic Messages API, spoken through the unit endpoint: this side holds a unit token and never a
  * model key. Of the SDK it takes the types, not the client: loading that costs a starting brain 150 ms, and its own retries
  * must be off in any case, since a retry belongs into the journal.
  */
@@ -11,7 +11,7 @@ import {
   type ModelMessage,
   type ModelRequest,
 } from '../../brain/model.ts';
-import { type DoorPatience, doorPatience, refusalOf } from '../../brain/unit-door.ts';
+import { type EndpointRetries, endpointRetries, refusalOf } from '../../brain/unit-endpoint.ts';
 import { type Http, type HttpResponse, textOf } from '../../brain/unix-http.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { CALL_HEADER, DOOR_REFUSAL, REFUSAL_HEADER } from '../../sessions/unit-wire.ts';
@@ -29,17 +29,17 @@ const REFUSAL_BYTES_MAX = 1024 * 1024;
 export class AnthropicModel implements Model {
   readonly #http: Http;
   readonly #token: string;
-  readonly #patience: DoorPatience;
+  readonly #retries: EndpointRetries;
 
-  constructor(http: Http, token: string, patience = doorPatience({ clock: systemClock })) {
+  constructor(http: Http, token: string, retries = endpointRetries({ clock: systemClock })) {
     this.#http = http;
     this.#token = token;
-    this.#patience = patience;
+    this.#retries = retries;
   }
 
   async answer(request: ModelRequest, signal: AbortSignal, sink: AnswerSink): Promise<ModelAnswer> {
     const over = new AbortController();
-    const response = await this.#patience(signal, () =>
+    const response = await this.#retries(signal, () =>
       this.#send(request, AbortSignal.any([signal, over.signal])),
     );
     if (response instanceof ModelFailure) throw response;

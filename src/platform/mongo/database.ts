@@ -40,7 +40,7 @@ export interface MongoServer {
 const VERSION_LEAST = 7;
 /**
  * A member that can be written to is waited for this long. Most elections are over by then, so that an operation outlives
- * them; and who mistyped an address gets a sentence before losing patience. The URI may say otherwise.
+ * them; and who mistyped an address gets a sentence before they give up. The URI may say otherwise.
  */
 const SELECTION_MS_MAX = 10_000;
 /** A server that is there accepts a connection at once, also over an ocean; TLS included. */

@@ -4,7 +4,7 @@
  */
 import { createGraphqlDoor } from '../../../src/api/graphql/graphql-door.ts';
 import { listen as listenHttp } from '../../../src/api/http-server.ts';
-import { createUnitDoor } from '../../../src/api/unit/unit-door.ts';
+import { createUnitDoor } from '../../../src/api/unit/unit-endpoint.ts';
 import { answerParent } from '../child.ts';
 import { listen } from '../listen.ts';
 import { sampleEvent } from '../sample-events.ts';

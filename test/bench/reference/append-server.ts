@@ -1,5 +1,5 @@
 /**
- * The bare server of appends: node:http and a BareLog. It takes the same POST as our unit door, parses it, writes the body
+ * The bare server of appends: node:http and a BareLog. It takes the same POST as our unit endpoint, parses it, writes the body
  * of its event, answers the seq after the commit, and sends the event to whoever is connected by WebSocket, as one message
  * of the shape that our subscription sends. `append-server.ts <folder>`
  */

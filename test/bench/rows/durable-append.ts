@@ -1,5 +1,5 @@
 /**
- * Durable appends over HTTP with 50 in flight: the unit door with all that it checks (token, epoch, key, body, lifecycle)
+ * Durable appends over HTTP with 50 in flight: the unit endpoint with all that it checks (token, epoch, key, body, lifecycle)
  * against the bare append server. Beside it, not judged: sendMessage by GraphQL.
  */
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const IN_FLIGHT = 50;
 export const durableAppend: Row = {
   name: 'durable-append',
   measures:
-    'One event per POST, 50 in flight, answered when it is on disk. Ours: POST /unit/append to the unit door. ' +
+    'One event per POST, 50 in flight, answered when it is on disk. Ours: POST /unit/append to the unit endpoint. ' +
     'Reference: node:http and node:sqlite, one commit per turn of the event loop, the same request body.',
   run: (options) => withFolders((folder) => measureAll(options, folder)),
 };

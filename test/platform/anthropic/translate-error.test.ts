@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ModelFailure, type ModelRequest } from '../../../src/brain/model.ts';
 import { UnitRefusal, UnitUnreachable } from '../../../src/brain/unit.ts';
-import { doorPatience } from '../../../src/brain/unit-door.ts';
+import { endpointRetries } from '../../../src/brain/unit-endpoint.ts';
 import type { Http } from '../../../src/brain/unix-http.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { planOf } from '../../../src/models/model-table.ts';
@@ -448,7 +448,7 @@ describe('proves WIRE-1', () => {
       () => Promise.resolve({ ...failed, body: bodyOf(saying('UNAVAILABLE')) }),
       () => Promise.reject(refused),
     ]) {
-      const impatient = doorPatience({ clock: systemClock }, 0);
+      const impatient = endpointRetries({ clock: systemClock }, 0);
       const asked = new AnthropicModel(http, 'token', impatient).answer(
         REQUEST,
         AbortSignal.timeout(60_000),

@@ -120,7 +120,7 @@ describe('an isolated brain', () => {
     isolation = await chooseIsolation('bubblewrap', MARK, process.env['PATH']);
   });
 
-  it('reaches its source, its packages and the unit door, and nothing else', async () => {
+  it('reaches its source, its packages and the unit endpoint, and nothing else', async () => {
     const { env, own, packages, ...refused } = await report(isolation);
 
     expect([own, packages]).toEqual(['DONE true', 'DONE loaded']);

@@ -115,7 +115,7 @@ describe('the network', () => {
     expect(connections).toEqual([]);
   });
 
-  it('has no way to the unit door, nor to the machine around this one', async () => {
+  it('has no way to the unit endpoint, nor to the machine around this one', async () => {
     const connect = (to: string): string => `python3 -c "import socket as s; ${to}" 2>&1 || true`;
     const { output } = await bash(
       [

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lutimes, mkdir, open, symlink } from 'node:fs/promises';
 import { CheckpointDamaged, type WorkspaceClaim } from '../../../hands/workspace-archive.ts';
-import { FewAtOnce } from './few-at-once.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { checked, entriesOf, packOf } from './workspace-contents.ts';
 import { DEPTH_MAX, type Entry, PACK_BYTES_MAX, type Place, ROOTS } from './workspace-manifest.ts';
 import type { Bounds } from './workspace-save.ts';
@@ -65,7 +65,7 @@ class Restoring {
   readonly #bounds: Bounds;
   readonly #places = new Map<string, Place>();
   readonly #packs = new Map<string, Promise<Buffer>>();
-  readonly #writing = new FewAtOnce(WRITTEN_AT_ONCE);
+  readonly #writing = new ConcurrencyLimit(WRITTEN_AT_ONCE);
   readonly #folders: OpenFolder[] = [];
   #entries = 0;
   #files = 0;

@@ -13,7 +13,7 @@ import { APP_FOLDER, entryOf, NODE_BINARY, SOURCE } from './launch.ts';
 import { BRAIN_UID } from '../isolation/user-slots.ts';
 
 export interface BrainOptions {
-  /** The unit door; must be listening. Its folder must be the control plane's alone. */
+  /** The unit endpoint; must be listening. Its folder must be the control plane's alone. */
   readonly unitSocket: string;
   /** The program: processes/brain.ts, unless a test has a smaller one. It must lie in the source or beside it. */
   readonly entry?: { readonly source: string; readonly file: string } | undefined;

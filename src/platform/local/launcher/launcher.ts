@@ -20,7 +20,7 @@ export interface LocalLauncherPorts {
   readonly workspaces: WorkspaceStore;
   /** Where workspaces are kept for other servers; without, each stays in its folder on this machine. */
   readonly checkpoints?: Checkpoints | undefined;
-  /** Absolute path of the unit door's socket; its folder is the control plane's alone. */
+  /** Absolute path of the unit endpoint's socket; its folder is the control plane's alone. */
   readonly unitSocket: string;
   readonly logger: Logger;
   /** PATH of commands that run in the open. */

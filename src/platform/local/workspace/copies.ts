@@ -1,6 +1,6 @@
 /** Copies here whose sessions may have been forgotten elsewhere: each is looked at, a few at the same time, until that was done once. */
 import type { SessionId } from '../../../kernel/id.ts';
-import { FewAtOnce } from '../../host/workspace/few-at-once.ts';
+import { ConcurrencyLimit } from '../../host/workspace/concurrency-limit.ts';
 
 /** Each is a look-up in the archive, and sessions that run go first. */
 const LOOKED_AT_ONCE = 4;
@@ -11,7 +11,7 @@ export async function lookThrough(
   look: (sessionId: SessionId) => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<void> {
-  const looking = new FewAtOnce(LOOKED_AT_ONCE);
+  const looking = new ConcurrencyLimit(LOOKED_AT_ONCE);
   for (const sessionId of [...copies]) {
     if (signal.aborted) break;
     await looking.start(async () => {

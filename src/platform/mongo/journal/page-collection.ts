@@ -10,7 +10,7 @@ import type { LateUsage } from '../../../sessions/append-plan.ts';
 import { addUsage } from '../../../sessions/fold.ts';
 import type { Turn } from '../../../sessions/session.ts';
 import { Batch } from '../batch.ts';
-import { patiently } from '../patience.ts';
+import { withRetries } from '../retry-budget.ts';
 import {
   type Page,
   type PageDocument,
@@ -91,7 +91,7 @@ export class PageCollection {
   /** The keys of the session's pages with after < seq <= last. */
   async keysBetween(sessionId: SessionId, after: number, last: number): Promise<readonly StoredKey[]> {
     const _id = { $gt: pageIdOf(sessionId, after), $lte: pageIdOf(sessionId, last) };
-    const found = await patiently(this.#clock, () =>
+    const found = await withRetries(this.#clock, () =>
       this.#pages.find({ _id }, { projection: { keys: 1 } }).toArray(),
     );
     return found.flatMap(({ keys = [] }) => keys);
@@ -105,7 +105,7 @@ export class PageCollection {
     sessionId: SessionId,
     { after, last, bytesMax }: { readonly after: number; readonly last: number; readonly bytesMax: number },
   ): Promise<readonly RecordedEvent[]> {
-    return patiently(this.#clock, async () => {
+    return withRetries(this.#clock, async () => {
       const events: RecordedEvent[] = [];
       let bytes = 0;
       for await (const page of this.#pagesFrom(sessionId, after, last)) {
@@ -122,7 +122,7 @@ export class PageCollection {
 
   /** The page that holds this event. */
   async pageOf(sessionId: SessionId, seq: number): Promise<Page | undefined> {
-    const [page] = await patiently(this.#clock, () =>
+    const [page] = await withRetries(this.#clock, () =>
       this.#pages
         .find({ _id: { $gte: leastPageId(sessionId, seq), $lte: pageIdOf(sessionId, seq) } })
         .sort({ _id: -1 })
@@ -135,12 +135,12 @@ export class PageCollection {
   /** Answers its id: bodies are known by their content, so that a write that is tried again finds its own. */
   async storeBody(sessionId: SessionId, text: string): Promise<string> {
     const _id = `${sessionId}/${createHash('sha256').update(text).digest('hex')}`;
-    await patiently(this.#clock, () => once(() => this.#bodies.insertOne({ _id, text })));
+    await withRetries(this.#clock, () => once(() => this.#bodies.insertOne({ _id, text })));
     return _id;
   }
 
   async body(id: string): Promise<string | undefined> {
-    return (await patiently(this.#clock, () => this.#bodies.findOne({ _id: id })))?.text;
+    return (await withRetries(this.#clock, () => this.#bodies.findOne({ _id: id })))?.text;
   }
 
   /** Those of these turns of the session that have ended for good, with what is known of them in pages up to the seq `logged`. */
@@ -148,7 +148,7 @@ export class PageCollection {
     const own = ids.map((id) => ({ _id: { $gte: id, $lt: `${id}0` as TurnId } })); // '0' follows '/'
     const filter = { sessionId, $or: own };
     const options = { projection: { _id: 0, sessionId: 0 } };
-    const found = await patiently(this.#clock, () =>
+    const found = await withRetries(this.#clock, () =>
       this.#turns.find<Turn | Omit<LateUsageDocument, '_id' | 'sessionId'>>(filter, options).toArray(),
     );
     const late = found.filter((one) => 'turnId' in one).filter(({ firstSeq }) => firstSeq <= logged);
@@ -183,7 +183,7 @@ export class PageCollection {
       _id: pageIdOf(sessionId, page.firstSeq),
       ...page,
     }));
-    await patiently(this.#clock, async () => {
+    await withRetries(this.#clock, async () => {
       if (ofTurns.length > 0) await once(() => this.#turns.insertMany(ofTurns, { ordered: false }));
       await once(() => this.#pages.insertMany(documents, { ordered: false }));
     });
@@ -192,7 +192,7 @@ export class PageCollection {
 
   async #findKeys(ids: readonly string[]): Promise<readonly (StoredKey | undefined)[]> {
     const wanted = new Set(ids);
-    const found = await patiently(this.#clock, () =>
+    const found = await withRetries(this.#clock, () =>
       this.#pages.find({ 'keys.id': { $in: [...wanted] } }, { projection: { keys: 1 } }).toArray(),
     );
     const byId = new Map(found.flatMap(({ keys = [] }) => keys.map((key) => [key.id, key])));

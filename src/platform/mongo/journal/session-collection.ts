@@ -16,7 +16,7 @@ import type { SessionFilter, SessionPage, SupervisorWish } from '../../../sessio
 import { Batch } from '../batch.ts';
 import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
-import { patiently } from '../patience.ts';
+import { withRetries } from '../retry-budget.ts';
 import type { Page, SessionDocument } from './session-document.ts';
 
 export type SessionHead = Pick<SessionDocument, '_id' | 'head'>;
@@ -103,7 +103,7 @@ export class SessionCollection {
 
   /** The session that has the id, or else the natural key. */
   async find({ id, key }: Pick<SessionOrigin, 'id' | 'key'>): Promise<SessionDocument | undefined> {
-    const found = await patiently(this.#clock, async () => {
+    const found = await withRetries(this.#clock, async () => {
       const own = await this.#documents.findOne({ _id: id });
       return own ?? (key === undefined ? null : this.#documents.findOne({ key }));
     });
@@ -114,7 +114,7 @@ export class SessionCollection {
   create(document: SessionDocument): Promise<{ created: boolean; document: SessionDocument }> {
     const { _id: id, key, createdBy } = document;
     const find = async (): Promise<SessionDocument | null> => (await this.find({ id, key })) ?? null;
-    return patiently(this.#clock, async () => {
+    return withRetries(this.#clock, async () => {
       const outcome = await insertOnce(this.#documents, document, find);
       if (outcome.inserted) return { created: true, document };
       // an insert whose answer was lost finds itself
@@ -129,7 +129,7 @@ export class SessionCollection {
       ...(key === undefined ? {} : { key }),
       ...olderThan(before),
     };
-    return patiently(this.#clock, () =>
+    return withRetries(this.#clock, () =>
       this.#documents
         .find<SessionRecord>(filter, { projection: { tail: 0 } })
         .sort(NEWEST_FIRST)
@@ -140,7 +140,7 @@ export class SessionCollection {
 
   async wanted({ limit, heldByNoneOf = [] }: SupervisorWish): Promise<SessionId[]> {
     const free = { wantedSince: { $gt: 0 }, 'state.lease.owner': { $nin: [...heldByNoneOf] } };
-    const found = await patiently(this.#clock, () =>
+    const found = await withRetries(this.#clock, () =>
       this.#documents
         .find(free, { projection: { _id: 1 } })
         .sort({ wantedSince: 1 })
@@ -162,7 +162,7 @@ export class SessionCollection {
         const _id = distinct.length === 1 ? distinct[0] : { $in: distinct };
         const options = projection === undefined ? concern : { ...concern, projection };
         // the projection makes a T of it
-        const found = await patiently(this.#clock, () =>
+        const found = await withRetries(this.#clock, () =>
           this.#documents.find<T>({ _id } as Filter<SessionDocument>, options).toArray(),
         );
         const byId = new Map(found.map((document) => [document._id, document]));

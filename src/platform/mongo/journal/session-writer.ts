@@ -23,7 +23,7 @@ import type { Session } from '../../../sessions/session.ts';
 import { OlderKeys } from './older-keys.ts';
 import type { PageCollection } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
-import { Patience } from '../patience.ts';
+import { RetryBudget } from '../retry-budget.ts';
 import type { HeadMove, SessionCollection } from './session-collection.ts';
 import { loggedOf, type Page, type SessionDocument, sessionOf, storedState } from './session-document.ts';
 import { bytesOf, Tail } from './tail.ts';
@@ -98,16 +98,16 @@ export class SessionWriter {
 
   /** Settles the first of them, at least one, and answers the others. */
   async #writeSome(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
-    const patience = new Patience(this.#ports.clock);
+    const budget = new RetryBudget(this.#ports.clock);
     let lagging: number | undefined;
     for (;;) {
-      const known = (this.#known ??= await this.#load(patience));
+      const known = (this.#known ??= await this.#load(budget));
       const draft = await this.#draft(known, waiting);
       const left = draft.take(waiting);
       const newest = draft.isEmpty ? await this.#ports.sessions.newestHead(this.#sessionId) : undefined;
       const isDone = draft.isEmpty // WRITER-1: what writes nothing counts only on the newest head
         ? newest === known.standing.head
-        : await this.#land(known, draft, patience);
+        : await this.#land(known, draft, budget);
       if (isDone) {
         draft.settle();
         return left;
@@ -115,19 +115,19 @@ export class SessionWriter {
       // Another process was first. Again at once, on what that left: who waits here, or asks more than it has to, is late each
       // time while the other goes on.
       if (this.#known === known) this.#known = undefined;
-      if (newest !== undefined && newest === lagging) await patience.waitOrThrow(); // a majority's in a moment
+      if (newest !== undefined && newest === lagging) await budget.waitOrThrow(); // a majority's in a moment
       lagging = newest;
     }
   }
 
   /** Throws SessionNotFound. What a majority has may lag a little behind, after an election or before an acknowledgement. */
-  async #load(patience: Patience): Promise<Known> {
+  async #load(budget: RetryBudget): Promise<Known> {
     for (;;) {
       const document = await this.#ports.sessions.load(this.#sessionId);
       if (document !== undefined) return this.#knownOf(document);
       if ((await this.#ports.sessions.newestHead(this.#sessionId)) === undefined)
         throw new SessionNotFound(this.#sessionId);
-      await patience.waitOrThrow();
+      await budget.waitOrThrow();
     }
   }
 
@@ -138,12 +138,12 @@ export class SessionWriter {
   }
 
   /** False when another append was there first. */
-  async #land(known: Known, draft: PageDraft, patience: Patience): Promise<boolean> {
+  async #land(known: Known, draft: PageDraft, budget: RetryBudget): Promise<boolean> {
     const { pages, landed } = this.#ports;
     for (const whole of draft.wholeBodies) whole.id = await pages.storeBody(this.#sessionId, whole.text);
     const { page, standing, events } = draft;
     await known.tail.makeRoom(page, pages);
-    if (!(await this.#moved(known, page, standing, patience))) return false;
+    if (!(await this.#moved(known, page, standing, budget))) return false;
     known.tail.add(page);
     this.#known = { standing, tail: known.tail };
     landed(standing, events); // WRITER-4
@@ -152,13 +152,13 @@ export class SessionWriter {
   }
 
   /** WRITER-2. */
-  async #moved(known: Known, page: Page, after: Standing, patience: Patience): Promise<boolean> {
+  async #moved(known: Known, page: Page, after: Standing, budget: RetryBudget): Promise<boolean> {
     for (;;) {
       try {
         const moved = await this.#ports.sessions.move(this.#moveOf(known, page, after));
         if (moved === 'moved') return true;
       } catch (error) {
-        await patience.orThrow(error);
+        await budget.orThrow(error);
       }
       const document = await this.#ports.sessions.load(this.#sessionId);
       if (document !== undefined && document.head > known.standing.head) {
@@ -166,7 +166,7 @@ export class SessionWriter {
         if (!isOwn) this.#known = this.#knownOf(document);
         return isOwn;
       }
-      await patience.waitOrThrow(); // the other's write is not a majority's yet
+      await budget.waitOrThrow(); // the other's write is not a majority's yet
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * The Unit port over HTTP (sessions/unit-wire.ts). A door that does not answer is tried again for PATIENCE_MS: a server that is
+ * The Unit port over HTTP (sessions/unit-wire.ts). A door that does not answer is tried again for RETRY_BUDGET_MS: a server that is
  * being restarted is back by then. Every request may be repeated, so nothing is lost or doubled by that.
  */
 import { Backoff } from '../kernel/backoff.ts';
@@ -11,7 +11,7 @@ import { type Unit, UnitRefusal, UnitUnreachable, UnitWireBroken } from './unit.
 import { type Http, type HttpRequest, type HttpResponse, textOf } from './unix-http.ts';
 
 /** How long a door that cannot be reached is tried again. */
-export const PATIENCE_MS = 30_000;
+export const RETRY_BUDGET_MS = 30_000;
 const BACKOFF = { firstMs: 20, ceilingMs: 1_000, heldMs: Infinity };
 /** A connection that held this long was a good one: patience starts anew. */
 const HELD_MS = 1_000;
@@ -23,15 +23,15 @@ const EVENTS_LINE_BYTES_MAX = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** A failure of the door itself (5xx): to be tried again like a connection that fails. */
-class DoorFailure extends Error {}
+class EndpointFailure extends Error {}
 
-export function unitDoor(
+export function unitEndpoint(
   ports: { readonly http: Http; readonly clock: Clock; readonly chance?: Chance | undefined },
   token: string,
-  patienceMs = PATIENCE_MS,
+  retryBudgetMs = RETRY_BUDGET_MS,
 ): Unit {
   const { http } = ports;
-  const patiently = doorPatience(ports, patienceMs);
+  const withRetries = endpointRetries(ports, retryBudgetMs);
   const headers = { authorization: `Bearer ${token}` };
 
   const once = async (request: HttpRequest): Promise<HttpResponse> => {
@@ -40,7 +40,7 @@ export function unitDoor(
     return response;
   };
   const ask = async (request: HttpRequest): Promise<string> =>
-    patiently(request.signal, async () => textOf(await once(request), LINE_BYTES_MAX));
+    withRetries(request.signal, async () => textOf(await once(request), LINE_BYTES_MAX));
   const post = (path: string, body: unknown, signal: AbortSignal): Promise<string> =>
     ask({ method: 'POST', path, body: JSON.stringify(body), signal });
   const tool = (callId: string): string => `/unit/tools/${encodeURIComponent(callId)}`;
@@ -53,7 +53,7 @@ export function unitDoor(
   ): Promise<void> => {
     let read = after;
     const bound = to === Infinity ? '' : `&to=${to}`;
-    await patiently(signal, async (progressed) => {
+    await withRetries(signal, async (progressed) => {
       if (read >= to) return;
       const response = await once({ method: 'GET', path: `/unit/events?after=${read}${bound}`, signal });
       for await (const line of linesOf(response.body)) {
@@ -62,7 +62,7 @@ export function unitDoor(
         read = batch.events.at(-1)?.seq ?? read;
         progressed();
       }
-      if (read < to) throw new DoorFailure('The event stream ended.');
+      if (read < to) throw new EndpointFailure('The event stream ended.');
     });
   };
 
@@ -100,16 +100,16 @@ export function unitDoor(
 }
 
 /** Repeats work while the door cannot be reached or fails, and throws what else it throws, or UnitUnreachable in the end. */
-export type DoorPatience = <T>(
+export type EndpointRetries = <T>(
   signal: AbortSignal,
   /** `progressed`: this attempt has got somewhere. */
   work: (progressed: () => void) => Promise<T>,
 ) => Promise<T>;
 
-export function doorPatience(
+export function endpointRetries(
   { clock, chance }: { readonly clock: Clock; readonly chance?: Chance | undefined },
-  patienceMs = PATIENCE_MS,
-): DoorPatience {
+  retryBudgetMs = RETRY_BUDGET_MS,
+): EndpointRetries {
   return async (signal, work) => {
     const backoff = new Backoff({ ...BACKOFF, random: chance?.random });
     let failingSince = clock.monotonicNow();
@@ -121,7 +121,7 @@ export function doorPatience(
         if (signal.aborted || error instanceof UnitRefusal || !isOutage(error)) throw error;
         const now = clock.monotonicNow();
         if (now - startedAt > HELD_MS) failingSince = now;
-        if (now - failingSince > patienceMs) throw new UnitUnreachable(error);
+        if (now - failingSince > retryBudgetMs) throw new UnitUnreachable(error);
         await clock.sleep(backoff.nextMs(0), signal);
       }
     }
@@ -130,16 +130,18 @@ export function doorPatience(
 
 function isOutage(error: unknown): boolean {
   // Errors of node:http name the failed system call or a code; a defect of ours does not.
-  return error instanceof DoorFailure || (error instanceof Error && 'code' in error);
+  return error instanceof EndpointFailure || (error instanceof Error && 'code' in error);
 }
 
 /** A refusal as the wire says it, or a failure of the door. */
-export async function refusalOf(response: HttpResponse): Promise<UnitRefusal | DoorFailure> {
+export async function refusalOf(response: HttpResponse): Promise<UnitRefusal | EndpointFailure> {
   const text = await textOf(response, LINE_BYTES_MAX);
   const refusal = parseRefusal(text);
   if (response.status >= 500)
-    return new DoorFailure(refusal?.message ?? `The unit door answered ${response.status}.`);
-  return refusal ?? new UnitRefusal(`HTTP_${response.status}`, `The unit door answered ${response.status}.`);
+    return new EndpointFailure(refusal?.message ?? `The unit endpoint answered ${response.status}.`);
+  return (
+    refusal ?? new UnitRefusal(`HTTP_${response.status}`, `The unit endpoint answered ${response.status}.`)
+  );
 }
 
 /** `{ error: { code, message } }`, or undefined when the text is something else. */
@@ -170,7 +172,7 @@ async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string,
     bytes += chunk.byteLength - from;
     if (bytes > EVENTS_LINE_BYTES_MAX) {
       throw new UnitWireBroken(
-        `The unit door sent a line of more than ${EVENTS_LINE_BYTES_MAX} bytes in its event stream: is it of another version?`,
+        `The unit endpoint sent a line of more than ${EVENTS_LINE_BYTES_MAX} bytes in its event stream: is it of another version?`,
       );
     }
   }

@@ -12,7 +12,7 @@ interface WordDocument {
 }
 
 /** Answers the word that is there under `_id`; leaves `word` when there is none yet. */
-export async function firstWord(
+export async function setOnce(
   { db }: Pick<MongoDatabase, 'db'>,
   _id: WordDocument['_id'],
   word: string,

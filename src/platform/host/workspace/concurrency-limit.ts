@@ -1,5 +1,5 @@
 /** Work that is started one after the other and done a few at a time, as for many small files; the first failure ends it. */
-export class FewAtOnce {
+export class ConcurrencyLimit {
   readonly #most: number;
   readonly #running = new Set<Promise<void>>();
   #failures: unknown[] = [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unitDoor } from '../../src/brain/unit-door.ts';
+import { unitEndpoint } from '../../src/brain/unit-endpoint.ts';
 import type { Http } from '../../src/brain/unix-http.ts';
 import { UnitRefusal, UnitWireBroken } from '../../src/brain/unit.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -12,7 +12,7 @@ test('a line of the event stream that never ends is a clear failure and is not a
     requests += 1;
     return Promise.resolve({ status: 200, headers: {}, body: endless() });
   };
-  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  const unit = unitEndpoint({ http, clock: systemClock }, 'token');
 
   const end = unit.follow(0, () => undefined, new AbortController().signal);
 
@@ -27,7 +27,7 @@ test('a line of many megabytes is read whole', async () => {
   const batch = { events: [{ seq: 1, body }], head: 1 };
   const http: Http = () =>
     Promise.resolve({ status: 200, headers: {}, body: inPieces(`${JSON.stringify(batch)}\n`) });
-  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  const unit = unitEndpoint({ http, clock: systemClock }, 'token');
   let read = 0;
 
   const end = unit.follow(
@@ -55,7 +55,7 @@ test('a part of the log is asked for again from where the connection ended, and 
       body: inPieces(`${JSON.stringify({ events, head: 9 })}\n`),
     });
   };
-  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  const unit = unitEndpoint({ http, clock: systemClock }, 'token');
   const seqs: number[] = [];
 
   await unit.read(
@@ -76,7 +76,7 @@ test('a door that fails is asked again until it answers; one that refuses is not
     const text = status === 200 ? '{"epoch":1}' : '{"error":{"code":"CODE","message":"No."}}';
     return Promise.resolve({ status, headers: {}, body: inPieces(text) });
   };
-  const unit = unitDoor({ http, clock: systemClock }, 'token');
+  const unit = unitEndpoint({ http, clock: systemClock }, 'token');
 
   expect(await unit.assignment(new AbortController().signal)).toEqual({ epoch: 1 });
   await expect(unit.assignment(new AbortController().signal)).rejects.toBeInstanceOf(UnitRefusal);

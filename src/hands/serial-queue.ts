@@ -3,7 +3,7 @@
  * of two that read a file, change it and write it back, one would be lost. All files share one line, since two paths may
  * lead to one file, and a change takes milliseconds. Commands are not in it: what they write, nobody can order.
  */
-export class OneByOne {
+export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Settles as `work` does, which starts when everything before it has settled. */

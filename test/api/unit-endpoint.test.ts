@@ -1,4 +1,4 @@
-/** The unit door over its real socket: what a brain may do, and what one that is mistaken, old or taken over may not. */
+/** The unit endpoint over its real socket: what a brain may do, and what one that is mistaken, old or taken over may not. */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type IncomingMessage, request as httpRequest, type Server } from 'node:http';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
-import { createUnitDoor } from '../../src/api/unit/unit-door.ts';
+import { createUnitDoor } from '../../src/api/unit/unit-endpoint.ts';
 import { Live } from '../../src/journal/live.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';

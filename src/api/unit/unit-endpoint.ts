@@ -1,5 +1,5 @@
 /**
- * The unit door (sessions/unit-wire.ts): what brains may ask of the control plane, over HTTP.
+ * The unit endpoint (sessions/unit-wire.ts): what brains may ask of the control plane, over HTTP.
  *
  * UNIT-1 The token alone names session and epoch; every write carries that epoch into the journal (JOURNAL-4), and everything else is
  *    refused when the epoch is not the current one: a brain that was replaced makes no model call and reads no more.
@@ -95,7 +95,7 @@ async function answer(
     if (url === '/unit/deltas') return delta(ports, unit, request, response);
     if (url.startsWith('/unit/tools/')) return tool(ports, unit, request, response);
   }
-  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit door has no such path.' });
+  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit endpoint has no such path.' });
 }
 
 async function append(
