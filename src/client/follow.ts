@@ -61,7 +61,7 @@ export class Follow implements AsyncIterableIterator<Frame, undefined> {
   next(): Promise<Result> {
     const frame = this.#kept.shift();
     if (frame !== undefined) {
-      if (this.#kept.length === 0) this.#unsubscribe ??= () => undefined;
+      if (this.#kept.length === 0) this.#subscribe(); // CLIENT-2
       return Promise.resolve({ done: false, value: frame });
     }
     if (this.#failure !== undefined) {
