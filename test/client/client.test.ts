@@ -82,7 +82,7 @@ describe('a request', () => {
 });
 
 describe('following', () => {
-  it('gives each event once and in order, although its socket is cut at every one of them (CLIENT-1)', async () => {
+  it('gives each event once and in order, although its socket is cut at every one of them', async () => {
     const id = await door.session();
     await door.beginTurn(id);
     const line = await cutLine(door.port);
@@ -99,6 +99,25 @@ describe('following', () => {
 
     expect(seqs).toEqual(upTo(23));
     expect(line.cuts()).toBeGreaterThanOrEqual(20);
+  });
+
+  it('goes on behind what it was given since it caught up, when its socket is cut then (CLIENT-1)', async () => {
+    const id = await door.session();
+    await door.beginTurn(id);
+    const line = await cutLine(door.port);
+    const cut = connect({ url: `http://127.0.0.1:${line.port}/graphql`, key: ROOT_KEY });
+    const frames = cut.follow({ sessionId: id });
+    const seqs: number[] = [...(await takeUntil(frames, 3))];
+    await frames.next(); // CaughtUp
+    for (const seq of [4, 5]) await door.record(id, said(`${seq}`));
+    seqs.push(...(await takeUntil(frames, 5)));
+    line.cut();
+    await door.record(id, said('6'));
+    seqs.push(...(await takeUntil(frames, 6)));
+    await cut.close();
+    await line.close();
+
+    expect(seqs).toEqual(upTo(6));
   });
 
   it('survives a restart of the server', async () => {

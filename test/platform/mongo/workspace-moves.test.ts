@@ -320,6 +320,8 @@ await mongoSuite('a session that moves', (mongo) => {
   it('keeps its files here while the database does not answer, and saves them when it does (CHECKPOINT-2)', async () => {
     const view = failingAt(archive.database, Infinity, false);
     const a = await server('a', 'a', { database: view.database });
+    const stop = new AbortController();
+    const served = a.checkpoints.run(stop.signal); // finds nothing that it owes when it begins
     await run(a, 'echo kept > f');
     view.cut();
     await a.launcher.rest(sessionId);
@@ -327,8 +329,6 @@ await mongoSuite('a session that moves', (mongo) => {
     expect(readFileSync(join(a.folderOf(sessionId), 'files/f'), 'utf8')).toBe('kept\n');
     await expect(run(await server('b'), 'cat f')).rejects.toBeInstanceOf(WorkspaceHeld);
 
-    const stop = new AbortController();
-    const served = a.checkpoints.run(stop.signal);
     view.mend();
     await eventually('it is saved', () => logs.includes('"workspace saved"'));
     stop.abort();
