@@ -4,7 +4,14 @@
  */
 import type { MongoDatabase } from '../../src/platform/mongo/database.ts';
 
-const WRITES = new Set(['insertOne', 'updateOne', 'deleteOne', 'deleteMany', 'findOneAndUpdate']);
+const WRITES = new Set([
+  'insertOne',
+  'updateOne',
+  'replaceOne',
+  'deleteOne',
+  'deleteMany',
+  'findOneAndUpdate',
+]);
 
 export interface FailingWrites {
   readonly database: Pick<MongoDatabase, 'client' | 'db'>;
