@@ -50,6 +50,26 @@ describe('a follower', () => {
     await following.return?.();
   });
 
+  it('is given nothing beyond the head that the live end has reached, whatever the journal has by then (FOLLOW-1)', async () => {
+    const { journal, live, write, create } = open();
+    const id = await create();
+    await write(id, 5);
+    /** Has grown between the question for its head and the one for its events. */
+    const grown = {
+      read: journal.read.bind(journal),
+      head: () => Promise.resolve(3),
+      onHint: () => () => undefined,
+    };
+    const behind = new Live({ journal: grown });
+    opened.push({ live: behind, store: openSqlite({ path: ':memory:' }) });
+    const following = follow({ journal, live: behind }, { sessionId: id, after: 1, deltas: false });
+
+    expect(brief((await following.next()).value)).toBe('events 2-3 of 3');
+    expect(brief((await following.next()).value)).toBe('caught up at 3');
+    await following.return?.();
+    expect(live.headOf(id)).toBeUndefined();
+  });
+
   it('with a cursor beyond the head waits for what comes after that cursor', async () => {
     const { journal, live, write, create } = open();
     const id = await create();

@@ -98,3 +98,28 @@ it('a session of an agent whose credential was deleted starts with the default',
 
   expect((await door.sessions.get(id)).session.credentialId).toBe(standard.id);
 });
+
+it('a session that has used the tokens of its limit may use no more', async () => {
+  const { sessions, credentials } = door;
+  await create('sk-default-0');
+  await door.agents.create({ name: 'a', model: MODEL, prompt: 'x', limits: { tokens: 10 } });
+  const sessionId = await start('a');
+  const account = sessionAccount({ sessions, credentials, serverKeys: {}, logger: silentLogger });
+  const use = (requestKey: string, outputTokens: number) =>
+    account.meter({
+      sessionId,
+      callId: 't1m1',
+      requestKey,
+      model: 'm',
+      usage: { ...NO_USAGE, outputTokens },
+    });
+
+  await use('one', 9);
+  expect(await account.budget(sessionId)).toEqual({ kind: 'allowed' });
+  await use('two', 1);
+
+  expect(await account.budget(sessionId)).toMatchObject({
+    kind: 'refused',
+    message: expect.stringContaining('has used 10 of its 10 tokens'),
+  });
+});

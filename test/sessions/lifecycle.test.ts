@@ -168,6 +168,18 @@ describe('messages', () => {
     expect(life.do({ kind: 'completeTurn', outcome: 'completed' })).toEqual(['turn.completed']);
   });
 
+  it('a model call is not said to have seen a message that belongs to the next turn', () => {
+    const life = new Life();
+    REACH.running(life);
+    life.send('queue');
+    const waiting = life.events.length;
+    const call = { type: 'model.started', body: { callId: 'c', inputToSeq: waiting } } as const;
+
+    expect(life.record(call)).toBe('INVALID_INPUT');
+    expect(life.events).toHaveLength(waiting);
+    expect(life.session.turn?.inputToSeq).toBeLessThan(waiting);
+  });
+
   it('a message that waited starts the next turn when the running one ends', () => {
     const life = new Life();
     REACH.running(life);

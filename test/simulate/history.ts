@@ -51,6 +51,8 @@ const CALM_MS = 140_000;
 const REST_MS = 600_000;
 /** What was thought to be over stays over. */
 const SETTLED_MS = 20_000;
+/** Of rest that something came into: what was on its way comes once. */
+const ROUNDS_MAX = 3;
 /** Commands of a turn that has ended have so long, and whoever ends them. */
 const COMMANDS_END_MS = 15_000;
 /** A brain that hangs in its turn is found out by nothing else. */
@@ -159,8 +161,11 @@ class Stage {
     this.#store.rates = CALM;
     for (const user of this.#users) user.stop();
     if (!(await world.run(CALM_MS, () => this.#isAtRest()))) this.#checkServed();
-    await world.run(REST_MS, () => this.#isAtRest());
-    await world.run(SETTLED_MS);
+    // A message that was on its way to a server that hung wakes a session that was thought to be over.
+    for (let round = 0; round === 0 || (round < ROUNDS_MAX && !this.#isAtRest()); round += 1) {
+      await world.run(REST_MS, () => this.#isAtRest());
+      await world.run(SETTLED_MS);
+    }
     if (world.violation !== undefined) return;
     await checkRest({
       world,
