@@ -92,7 +92,9 @@ export class Transcript {
     if (!this.size.isMetered(callId)) this.size.add(JSON.stringify(item.blocks));
   }
 
+  /** The first one counts: while servers of two versions run, a turn may be ended with a result of a call that has one. */
   resulted(callId: string, end: ToolEnd): void {
+    if (this.#results.has(callId)) return;
     this.#results.set(callId, end);
     this.#usedTools = true;
     this.size.add(end.output);

@@ -56,7 +56,7 @@ export function endTurn(session: Session, command: EndTurn): Decision {
   return append(
     ...abortedEvents(session, said),
     ...resultEvents(session, results),
-    completedEvent(session, outcome),
+    completedEvent(session, session.turn.stopping ?? outcome), // who asked for its end was told how
     ...hibernatedAfter(session, command),
   );
 }
@@ -85,6 +85,8 @@ export function loseBrain(session: Session, command: LoseBrain): Decision {
 /** The turn that runs, or the one that waits and is begun for it, ends with an error: the next message tries again. */
 function failedEvents(session: Session, reason: string, attemptMax: number): readonly NewEvent[] {
   const isRunning = session.status === 'running';
+  const stopping = isRunning ? session.turn?.stopping : undefined;
+  if (stopping !== undefined) return [completedEvent(session, stopping)]; // who asked for its end was told how
   const number = isRunning ? session.turnCount : nextTurn(session);
   const failure: Failure = {
     code: 'BRAIN_LOST',

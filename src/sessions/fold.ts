@@ -84,7 +84,7 @@ export function fold(session: Session, event: FoldEvent): Session {
         retryAt: event.at + event.body.retryInMs,
       };
     case 'session.hibernated':
-      return { ...session, lease: undefined, hibernated: true, losses: 0, retryAt: undefined };
+      return hibernated(session);
     case 'session.archived':
       return closed(session, event.at);
     case 'log.limit_reached':
@@ -97,6 +97,13 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'turn.cancel_ignored':
       return session;
   }
+}
+
+/** In the middle of a turn, where its server had no room for it, the losses of the turn still count. */
+function hibernated(session: Session): Session {
+  const isAtRest = session.status !== 'queued' && session.status !== 'running';
+  const asNew = isAtRest ? { losses: 0, retryAt: undefined } : {};
+  return { ...session, lease: undefined, hibernated: true, ...asNew };
 }
 
 /** The brain works. */

@@ -111,10 +111,13 @@ await onEachStore((store) => {
     it('leaves nothing, also when the server is killed before it has removed its files', async () => {
       const world = opened(await World.open({ ...SCRIPTS, HOLDFAST_IDLE_SECONDS: '3600' }, store));
       await world.createAgent({ name: 'keeper', model: 'rehearsal/keeper' });
-      const id = await world.startSession({ agent: 'keeper', input: 'f1; seq 20000 | xargs touch' });
+      const id = await world.startSession({
+        agent: 'keeper',
+        input: 'f1; (trap "" TERM; while :; do sleep 1; done) &',
+      });
       await world.sees(id, 'turn.completed');
       await world.graphql(`mutation { archiveSession(sessionId: "${id}") { __typename } }`);
-      await world.crash(); // while its hands end and so many files are removed, which takes longer than this
+      await world.crash(); // while its hands end: a command that does not want to takes two seconds
       expect(existsSync(folderOf(world, id))).toBe(true);
       await world.start();
 

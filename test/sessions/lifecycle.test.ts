@@ -316,6 +316,16 @@ describe('the end of a brain', () => {
     expect(life.session.turn?.openTools).toBeUndefined();
   });
 
+  it('keeps the outcome that a cancel was promised, whatever ends the turn then', () => {
+    const [late, dying] = [working(), working()];
+    for (const life of [late, dying]) life.do({ kind: 'cancel', actor: HUMAN });
+    late.do({ kind: 'endTurn', number: 1, outcome: 'deadline_exceeded' });
+    dying.do({ ...lost, attemptMax: 1 });
+
+    for (const { session } of [late, dying])
+      expect(session).toMatchObject({ status: 'idle', turn: { outcome: 'canceled' }, failure: undefined });
+  });
+
   it('takes the result that is known for what it is', () => {
     const life = working();
     const known = { callId: 'c.0', outcome: 'canceled', output: 'half \ud83d', durationMs: 7 } as const;
@@ -422,6 +432,24 @@ describe('a lease', () => {
     expect(life.do({ kind: 'releaseLease', owner: 'me' })).toEqual(['session.hibernated']);
     expect(life.session).toMatchObject({ lease: undefined, status: 'running', hibernated: true });
     expect(life.do({ kind: 'releaseLease', owner: 'me' })).toBe('nothing');
+  });
+});
+
+describe('a lease that is given up for want of room', () => {
+  it('in the middle of a turn forgets no loss, and at rest all', () => {
+    const life = new Life();
+    REACH.running(life);
+    life.do({ kind: 'takeLease', owner: 'me' });
+    life.do({ kind: 'loseBrain', reason: 'exit code 1', attemptMax: 5, retryInMs: 100 });
+    const { retryAt } = life.session;
+    life.do({ kind: 'releaseLease', owner: 'me' });
+    expect(life.session).toMatchObject({ losses: 1, retryAt, lease: undefined });
+    expect(retryAt).toBeDefined();
+
+    life.do({ kind: 'takeLease', owner: 'other' });
+    life.do({ kind: 'completeTurn', outcome: 'canceled' });
+    life.do({ kind: 'hibernate' });
+    expect(life.session).toMatchObject({ losses: 0, retryAt: undefined });
   });
 });
 

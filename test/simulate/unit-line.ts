@@ -151,6 +151,11 @@ class DoorResponse {
     return this;
   }
 
+  off(event: string, listener: () => void): this {
+    this.#gone.off(event, listener);
+    return this;
+  }
+
   writeHead(status: number, headers: Readonly<Record<string, string>> = {}): this {
     this.headersSent = true;
     this.#outlet.head(status, { ...this.#headers, ...headers });

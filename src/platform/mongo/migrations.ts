@@ -28,6 +28,12 @@ export const STEPS: readonly Step[] = [
         { wantedSince: 1, _id: 1 },
         { partialFilterExpression: { wantedSince: { $exists: true } } },
       );
+    // the version before looked for no lease of a session at rest: whoever held it may be dead
+    await db
+      .collection('session')
+      .updateMany({ 'state.lease': { $exists: true }, wantedSince: { $exists: false } }, [
+        { $set: { wantedSince: '$state.statusAt' } },
+      ]);
     await db.collection('page').createIndex({ 'keys.id': 1 }, { sparse: true });
     await ensureCollection(db, 'turn');
     await ensureCollection(db, 'body');

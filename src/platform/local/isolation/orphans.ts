@@ -57,9 +57,9 @@ export async function endOrphans(owner: string, { clock, logger }: Ports): Promi
     }
   }
   if (ended.size === 0) return;
-  const giveUpAt = clock.now() + END_MS_MAX;
+  const giveUpAt = clock.monotonicNow() + END_MS_MAX;
   const left = (): readonly Orphan[] => [...ended.values()].filter(isRunning);
-  while (left().length > 0 && clock.now() < giveUpAt) await clock.sleep(LOOK_MS);
+  while (left().length > 0 && clock.monotonicNow() < giveUpAt) await clock.sleep(LOOK_MS);
   const pids = [...ended.keys()];
   logger.warn('ended processes that a dead server had left', { owner, pids });
   const stuck = left().map(({ pid }) => pid);
