@@ -12,7 +12,7 @@
  * ARCHIVE-4 A content belongs to one session: no id leads to another's, and forgetting one session touches no other.
  * ARCHIVE-5 When a claim under which work had begun is taken over from an owner that died, what its hands have done since the checkpoint is
  *    known to nobody else: the session has a gap from then on, for good, unless the new claim turns out to be of the server that was
- *    killed (closeGap).
+ *    killed (closeGap), and begins or saves what it found: until then nobody else has it.
  * ARCHIVE-6 A claim under which nothing was begun leaves no trace: the next one finds what there was to find, whether it was given back,
  *    or its owner died, or it never knew of it.
  */
@@ -71,8 +71,8 @@ export interface WorkspaceClaim {
   readonly gap: 'none' | 'fresh' | 'old';
   /** To be durable before any hands: files may be changed under this claim from here on. Throws ClaimLost. */
   begin(): Promise<void>;
-  /** For a fresh gap: the files here are those that the dead owner left, with all that its hands remembered. */
-  closeGap(): Promise<void>;
+  /** For a fresh gap: the files here are those that the dead owner left, with all that its hands remembered. It is closed by `begin` or a save. */
+  closeGap(): void;
   /** The newest one, as of the claim or made by it; undefined before the first. */
   readonly checkpoint: Checkpoint | undefined;
   /** Of that one. */
@@ -92,7 +92,7 @@ export interface WorkspaceClaim {
   settle(root: ContentId, contents: ReadonlySet<ContentId>, place?: LogPlace): Promise<Checkpoint>;
   /** The same, and the claim is held on: for a checkpoint while hands live. */
   keep(root: ContentId, contents: ReadonlySet<ContentId>, place?: LogPlace): Promise<Checkpoint>;
-  /** Gives the claim back with the checkpoint as it is; does nothing when it is lost. */
+  /** Gives the claim back with the checkpoint as it is, also when `begin` has failed (ARCHIVE-6); does nothing when it is lost. */
   release(): Promise<void>;
 }
 

@@ -68,7 +68,7 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
       await world.die('a');
       const restarted = await b.claim(sessionId, 0);
       expect([restarted.number, restarted.gap, restarted.isCut]).toEqual([3, 'fresh', true]);
-      await restarted.closeGap();
+      restarted.closeGap();
       await restarted.begin();
       await restarted.release();
       const closed = await b.claim(sessionId, 0);
@@ -106,6 +106,40 @@ export function workspaceArchiveContract(platform: ArchivePlatform): void {
 
       const last = await (await world.as('d')).claim(sessionId, 0);
       expect([last.number, last.begunBefore, last.gap, last.isCut]).toEqual([5, 2, 'fresh', true]);
+    });
+
+    it('ARCHIVE-5 has the gap still when the server that was killed comes back and begins nothing', async () => {
+      const first = await a.claim(sessionId, 0);
+      await first.begin();
+      await first.keep(await write(first, 'root'), new Set());
+      await world.die('a');
+      const givenBack = await b.claim(sessionId, 0);
+      givenBack.closeGap();
+      await givenBack.release();
+      const killed = await b.claim(sessionId, 0);
+      expect([killed.begunBefore, killed.gap, killed.isCut]).toEqual([1, 'fresh', true]);
+      killed.closeGap();
+      await world.die('b');
+
+      const c = await world.as('c');
+      const elsewhere = await c.claim(sessionId, 0);
+      expect([elsewhere.begunBefore, elsewhere.gap, elsewhere.isCut]).toEqual([1, 'fresh', true]);
+      await elsewhere.begin();
+      await elsewhere.settle(await write(elsewhere, 'root'), new Set());
+      const later = await c.claim(sessionId, 0);
+      expect([later.gap, later.isCut]).toEqual(['old', false]);
+    });
+
+    it('ARCHIVE-5 has no gap once the files that the dead owner left are saved, though nothing has begun since', async () => {
+      const first = await a.claim(sessionId, 0);
+      await first.begin();
+      await world.die('a');
+      const restarted = await b.claim(sessionId, 0);
+      restarted.closeGap();
+      await restarted.settle(await write(restarted, 'root'), new Set());
+
+      const next = await b.claim(sessionId, 0);
+      expect([next.begunBefore, next.gap, next.isCut]).toEqual([1, 'none', false]);
     });
 
     it('keeps contents larger than what one document holds', async () => {

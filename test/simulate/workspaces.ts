@@ -63,6 +63,8 @@ interface Claim {
   readonly begunBefore: number;
   readonly isCut: boolean;
   readonly gap: 'none' | 'fresh' | 'old';
+  /** With what begins or is saved. */
+  isClosing: boolean;
   readonly checkpoint: Archived['checkpoint'];
 }
 
@@ -87,7 +89,7 @@ export interface WorkspacesPorts {
 export class Workspaces implements Service {
   readonly name = 'workspaces';
   readonly #ports: WorkspacesPorts;
-  readonly #held = new Map<SessionId, { readonly claim: number; readonly isWhole: boolean }>();
+  readonly #held = new Map<SessionId, { readonly claim: Claim; readonly isWhole: boolean }>();
   readonly #owed = new Set<SessionId>();
   readonly #turns = new SessionTurns();
 
@@ -102,7 +104,7 @@ export class Workspaces implements Service {
   /** No other server has taken it over. */
   isHeldHere(sessionId: SessionId): boolean {
     const archived = this.#ports.archive.get(sessionId);
-    return archived !== undefined && archived.claims === this.#held.get(sessionId)?.claim;
+    return archived !== undefined && archived.claims === this.#held.get(sessionId)?.claim.number;
   }
 
   /** Throws WorkspaceHeld, Outage. */
@@ -118,7 +120,7 @@ export class Workspaces implements Service {
       let claim: Claim | undefined;
       try {
         claim = await this.#claim(sessionId, HOLDER_WAIT_MS, signal);
-        const isWhole = await this.#closedGap(sessionId, claim);
+        const isWhole = this.#closesGap(sessionId, claim);
         const { number, checkpoint } = claim;
         const isLeft = isLeftBy(here, claim);
         const follows = isLeft ? claim.begunBefore : undefined;
@@ -130,7 +132,7 @@ export class Workspaces implements Service {
         const version = checkpoint?.version ?? 0;
         disk.set(sessionId, { files: kept, version, isDirty: true, claim: number, follows, untold });
         await this.#begin(sessionId, claim);
-        this.#held.set(sessionId, { claim: number, isWhole });
+        this.#held.set(sessionId, { claim, isWhole });
         this.#owed.delete(sessionId);
         return { kept, isWhole, filesAsOf };
       } catch (error) {
@@ -206,7 +208,7 @@ export class Workspaces implements Service {
           return;
         }
         const claim = await this.#claim(sessionId, 0, undefined);
-        await this.#closedGap(sessionId, claim);
+        this.#closesGap(sessionId, claim);
         const { checkpoint, number, begunBefore: follows } = claim;
         const isLeft = here !== undefined && isLeftBy(here, claim);
         const isNewest = checkpoint === undefined || here?.version === checkpoint.version;
@@ -215,7 +217,7 @@ export class Workspaces implements Service {
           here.follows = isLeft ? follows : undefined;
           const before = checkpoint === undefined ? { seq: 0, turn: 0 } : checkpoint.place;
           const place = isLeft ? await placeOf(sessionId) : before;
-          return await this.#save(sessionId, number, placeIn(here.untold) ?? place);
+          return await this.#save(sessionId, claim, placeIn(here.untold) ?? place);
         }
         await this.#release(sessionId, claim);
         this.#owed.delete(sessionId);
@@ -226,7 +228,7 @@ export class Workspaces implements Service {
   }
 
   /** Never rejects. */
-  async #save(sessionId: SessionId, claim: number, place: LogPlace | undefined): Promise<void> {
+  async #save(sessionId: SessionId, claim: Claim, place: LogPlace | undefined): Promise<void> {
     try {
       await this.#point(sessionId, claim, place, false);
       this.#owed.delete(sessionId);
@@ -240,7 +242,7 @@ export class Workspaces implements Service {
   /** Makes what is here the checkpoint. */
   async #point(
     sessionId: SessionId,
-    claim: number,
+    { number: claim, isClosing }: Claim,
     place: LogPlace | undefined,
     isLive: boolean,
   ): Promise<void> {
@@ -261,6 +263,7 @@ export class Workspaces implements Service {
         savedAt,
         place: placeIn(here.untold) ?? place ?? before?.place,
       };
+      if (isClosing) Object.assign(archived, { hasGap: false, cut: undefined });
       if (!isLive) archived.holder = undefined;
       return version;
     });
@@ -282,11 +285,16 @@ export class Workspaces implements Service {
     }
   }
 
-  async #release(sessionId: SessionId, { number }: Claim): Promise<void> {
+  async #release(sessionId: SessionId, { number, begunBefore, isCut, gap }: Claim): Promise<void> {
     const { archive, ask } = this.#ports;
     await ask('release', async () => {
       const archived = archive.get(sessionId);
-      if (archived?.claims === number) archived.holder = undefined;
+      if (archived?.claims !== number) return;
+      archived.holder = undefined;
+      if (archived.begun !== number) return;
+      archived.begun = begunBefore; // its answer was lost
+      archived.hasGap = gap !== 'none';
+      archived.cut = isCut ? { hadGap: gap === 'old' } : undefined;
     });
   }
 
@@ -301,13 +309,14 @@ export class Workspaces implements Service {
     }
   }
 
-  async #begin(sessionId: SessionId, { number }: Claim): Promise<void> {
+  async #begin(sessionId: SessionId, { number, isClosing }: Claim): Promise<void> {
     const { archive, ask, owner } = this.#ports;
     await ask('begin', async () => {
       const archived = archive.get(sessionId);
       if (archived?.holder !== owner || archived.claims !== number) throw new ClaimLost();
       archived.begun = number;
       archived.cut = undefined;
+      if (isClosing) archived.hasGap = false;
     });
   }
 
@@ -327,18 +336,15 @@ export class Workspaces implements Service {
     archive.set(sessionId, archived);
     const { cut, claims: number, checkpoint } = archived;
     const gap = !archived.hasGap ? 'none' : cut?.hadGap === false ? 'fresh' : 'old';
-    return { number, begunBefore: begun, isCut: cut !== undefined, gap, checkpoint };
+    return { number, begunBefore: begun, isCut: cut !== undefined, gap, isClosing: false, checkpoint };
   }
 
   /** Whether all that was ever started is known here: the server that died was this machine's. */
-  async #closedGap(sessionId: SessionId, claim: Claim): Promise<boolean> {
-    const { archive, disk, ask } = this.#ports;
+  #closesGap(sessionId: SessionId, claim: Claim): boolean {
+    const { disk } = this.#ports;
     if (claim.gap !== 'fresh') return claim.gap === 'none';
     if (!isLeftBy(disk.get(sessionId), claim)) return false;
-    await ask('close gap', async () => {
-      const archived = archive.get(sessionId);
-      if (archived?.claims === claim.number) archived.hasGap = false;
-    });
+    claim.isClosing = true;
     return true;
   }
 }

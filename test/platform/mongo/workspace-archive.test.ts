@@ -55,6 +55,27 @@ await mongoSuite('workspaces in MongoDB', (server) => {
     await world.close();
   });
 
+  it('ARCHIVE-5, ARCHIVE-6 finds the gap after a begin whose answer was lost, when the claim was given back', async () => {
+    const world = await openArchive(server.uri());
+    const sessionId = newId('session');
+    await (await (await world.as('a')).claim(sessionId, 0)).begin();
+    await world.die('a');
+    let isLost = false;
+    const { database } = failingAt(world.database, Infinity, false, undefined, async () => {
+      if (isLost) throw new Error('no answer');
+    });
+    const restarted = await (await world.through(database, 'restarted')).claim(sessionId, 0);
+    restarted.closeGap();
+    isLost = true;
+    await expect(restarted.begin()).rejects.toThrow('no answer');
+    isLost = false;
+    await restarted.release();
+
+    const next = await (await world.as('next')).claim(sessionId, 0);
+    expect([next.begunBefore, next.gap, next.isCut]).toEqual([1, 'fresh', true]);
+    await world.close();
+  });
+
   it('removes nothing of the next holder, who comes right after its checkpoint (GRIDFS-2)', async () => {
     const world = await openArchive(server.uri());
     const sessionId = newId('session');

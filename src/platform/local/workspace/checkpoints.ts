@@ -107,7 +107,7 @@ export class Checkpoints implements Service {
       let claim: WorkspaceClaim | undefined;
       try {
         claim = await archive.claim(sessionId, holderWaitMs, signal);
-        const resultsAreWhole = await this.#closedGap(sessionId, claim);
+        const resultsAreWhole = await this.#closesGap(sessionId, claim);
         const brought = await bringUp({ ...this.#ports, bounds }, sessionId, claim, signal);
         const { workspace, filesAsOf, isLeft } = brought;
         await forgetLiveHashes(workspace);
@@ -223,11 +223,11 @@ export class Checkpoints implements Service {
   }
 
   /** Whether every call that hands of the session have started is known here (ARCHIVE-5 of the archive). */
-  async #closedGap(sessionId: SessionId, claim: WorkspaceClaim): Promise<boolean> {
+  async #closesGap(sessionId: SessionId, claim: WorkspaceClaim): Promise<boolean> {
     if (claim.gap !== 'fresh') return claim.gap === 'none';
     const marker = await readMarker(this.#ports.workspaces.of(sessionId).marker);
     if (!isLeftBy(marker, claim)) return false;
-    await claim.closeGap(); // the one that died was this server
+    claim.closeGap(); // the one that died was this server
     return true;
   }
 
@@ -298,7 +298,7 @@ export class Checkpoints implements Service {
           await archive.forget(sessionId); // forgotten just now, or never claimed: this claim has made it known
           return await this.#drop(sessionId);
         }
-        await this.#closedGap(sessionId, claim);
+        await this.#closesGap(sessionId, claim);
         const { checkpoint, number, begunBefore: follows } = claim;
         const isLeft = isLeftBy(marker, claim);
         const isNewest = checkpoint === undefined || isCopyOf(marker, checkpoint);

@@ -154,6 +154,8 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     const contents = this.#contents;
     const own = { _id, holder: this.#ports.owner, claim };
     let current = workspace;
+    let isClosing = false; // ARCHIVE-5: in one step with what begins or is saved
+    let mayHaveBegun = false;
     const started = new Set<string>();
     const whole = new Set<string>();
     const point = (
@@ -169,7 +171,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
         const savedAt = new Date(this.#ports.clock.now());
         const pointed = { version, root: next, savedAt };
         const placed = place === undefined ? undefined : { ...place, version, savedAt };
-        if (!(await this.#point(own, pointed, placed, isHeldOn))) {
+        if (!(await this.#point(own, pointed, placed, { isHeldOn, isClosing }))) {
           // forgotten meanwhile: nobody comes after this one to remove what it wrote since
           if (!(await this.#isThere(sessionId))) await contents.remove([...started]);
           throw new ClaimLost(); // ARCHIVE-2
@@ -183,11 +185,15 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     return {
       number: claim,
       ...beforeOf(workspace),
-      begin: () => translated(() => this.#begin(own)),
-      closeGap: () =>
+      begin: () =>
         translated(async () => {
-          await this.#workspaces.updateOne(own, { $unset: { hasGap: '' } });
+          mayHaveBegun = true;
+          await this.#begin(own, isClosing);
+          mayHaveBegun = false;
         }),
+      closeGap() {
+        isClosing = true;
+      },
       get checkpoint() {
         const { version, root } = current;
         return root === undefined ? undefined : { version, root };
@@ -213,15 +219,18 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       keep: (next, kept, place) => point(next, kept, place, true),
       release: () =>
         translated(async () => {
-          await this.#workspaces.updateOne(own, { $unset: { holder: '' } });
+          const { begun = begunOf(workspace), hasGap = false } = workspace;
+          const found = mayHaveBegun ? { $set: { begun, hasGap } } : {}; // its answer may have been lost
+          await this.#workspaces.updateOne(own, { ...found, $unset: { holder: '' } });
         }),
     };
   }
 
-  async #begin(own: { _id: string; holder: string; claim: number }): Promise<void> {
+  async #begin(own: { _id: string; holder: string; claim: number }, isClosing: boolean): Promise<void> {
     const { claim } = own;
     const begun = { asOf: claim, claim };
-    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: { begun } });
+    const closing = isClosing ? { $unset: { hasGap: '' as const } } : {};
+    const { matchedCount } = await this.#workspaces.updateOne(own, { $set: { begun }, ...closing });
     if (matchedCount === 0) throw new ClaimLost();
   }
 
@@ -234,13 +243,14 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     own: { _id: string; holder: string; claim: number },
     pointed: Checkpoint & { readonly savedAt: Date },
     place: PlaceOfCheckpoint | undefined,
-    isHeldOn: boolean,
+    { isHeldOn, isClosing }: { readonly isHeldOn: boolean; readonly isClosing: boolean },
   ): Promise<boolean> {
     const { matchedCount } = await this.#workspaces.updateOne(own, {
       $set: { ...pointed, ...(place === undefined ? {} : { place }) },
       $unset: {
         ...(isHeldOn ? {} : { holder: '' as const }),
         ...(place === undefined ? { place: '' as const } : {}),
+        ...(isClosing ? { hasGap: '' as const, 'begun.cut': '' as const } : {}),
       },
     });
     if (matchedCount > 0) return true;
