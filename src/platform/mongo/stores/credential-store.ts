@@ -160,7 +160,7 @@ export class MongoCredentialStore implements CredentialStore {
   /** DEFAULT-1, DEFAULT-2, DEFAULT-4. */
   async #defaultOf(provider: Provider): Promise<CredentialDocument | undefined> {
     const [largest] = await this.#credentials
-      .find({ provider, claim: { $gt: 0 } })
+      .find({ provider, claim: { $gt: 0 }, ...THERE }) // a server of the version before may have given it to one that is deleted
       .sort({ claim: -1 })
       .limit(1)
       .toArray();
