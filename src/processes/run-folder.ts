@@ -97,7 +97,7 @@ async function lifeOf(
   const place = await readFile(join(folder, PLACE), 'utf8').catch(() => join(folder, SOCKET));
   if (await answers(place)) return 'alive';
   const age = clock.now() - (await stat(folder)).mtimeMs;
-  return age < STARTING_MS_MAX ? 'starting' : 'dead';
+  return Math.abs(age) < STARTING_MS_MAX ? 'starting' : 'dead'; // long ahead of a clock that was put back, too
 }
 
 function inUse(dataFolder: string): StartRefused {

@@ -7,6 +7,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { setOnce } from '../platform/mongo/stores/set-once.ts';
 import { openMongo } from '../platform/mongo/store.ts';
+import { translated } from '../platform/mongo/translate-error.ts';
 import { MongoWorkspaceArchive } from '../platform/mongo/workspace/workspace-archive.ts';
 import { openSqlite } from '../platform/sqlite/store.ts';
 import type { CredentialStore } from '../secrets/credential-store.ts';
@@ -26,7 +27,7 @@ export interface Store {
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
-  /** Throws Outage when nothing can be written; a shared store tells by the heartbeats. */
+  /** Throws Outage when nothing can be written, or a shared store does not answer. */
   ready(): Promise<void>;
   /** What only a store has that several servers share; absent where this server is the only one. */
   readonly shared?: SharedStore | undefined;
@@ -64,5 +65,8 @@ export async function openStore(
     ownsSecrets: async (mark) => (await setOnce(store.database, 'secrets', mark)) === mark,
   };
   const { address, version } = store.database.server;
-  return { ...store, place: `${address} (MongoDB ${version})`, ready: () => Promise.resolve(), shared };
+  const ready = async (): Promise<void> => {
+    await translated(() => store.database.db.command({ ping: 1 }));
+  };
+  return { ...store, place: `${address} (MongoDB ${version})`, ready, shared };
 }

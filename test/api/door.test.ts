@@ -200,6 +200,35 @@ describe('an outage', () => {
     expect(door.logs).toContain('at page 7');
   });
 
+  it('of the store that knows the keys is no refusal of a key, over HTTP and over a socket', async () => {
+    const authenticate = door.access.authenticate.bind(door.access);
+    door.access.authenticate = () =>
+      Promise.reject(new Outage('TIMEOUT', 'The database does not answer.', undefined));
+    const response = await fetch(door.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${ROOT_KEY}` },
+      body: JSON.stringify({ query: '{ sessions { nodes { id } } }' }),
+    });
+    const body = await response.text();
+    const socket = new WebSocket(door.url.replace('http', 'ws'), 'graphql-transport-ws');
+    const closed = await new Promise<{ code: number; reason: string }>((resolve) => {
+      socket.addEventListener('open', () =>
+        socket.send(
+          JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ROOT_KEY}` } }),
+        ),
+      );
+      socket.addEventListener('close', ({ code, reason }) => resolve({ code, reason }));
+    });
+    door.access.authenticate = authenticate;
+
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(JSON.parse(body)).toMatchObject({
+      errors: [{ extensions: { code: 'UNAVAILABLE', retryAfterMs: 1_000 } }],
+    });
+    expect(body).not.toContain('"http"');
+    expect([closed.code, closed.reason]).toEqual([1013, 'The database does not answer.']);
+  });
+
   it('is why /readyz says no', async () => {
     const readyz = async () => {
       const response = await fetch(new URL('/readyz', door.url));

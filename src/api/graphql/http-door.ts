@@ -15,7 +15,7 @@ import { Unauthenticated } from '../../kernel/fault.ts';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Documents } from './documents.ts';
-import { masked, maskedResult } from './masking.ts';
+import { formatted, masked, maskedResult } from './masking.ts';
 import type { GraphqlOptions, GraphqlPorts } from './options.ts';
 
 interface ServerContext {
@@ -84,13 +84,12 @@ function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, Ser
         serverContext.principal = await access.authenticate(bearerOf(request.headers.get('authorization')));
       } catch (error) {
         const { requestId } = serverContext;
-        const refused = error instanceof Unauthenticated;
         const shown = masked(error, { requestId, logger });
-        const init = {
-          status: refused ? 401 : 500,
-          headers: refused ? { 'www-authenticate': 'Bearer' } : {},
-        };
-        endResponse(fetchAPI.Response.json({ errors: [shown.toJSON()] }, init));
+        const init =
+          error instanceof Unauthenticated
+            ? { status: 401, headers: { 'www-authenticate': 'Bearer' } }
+            : { status: 500, ...shown.extensions.http };
+        endResponse(fetchAPI.Response.json({ errors: [formatted(shown)] }, init));
       }
     },
   };

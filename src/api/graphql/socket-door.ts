@@ -14,6 +14,7 @@ import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
 import { Fault, Unauthenticated } from '../../kernel/fault.ts';
+import { Outage } from '../../kernel/outage.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
 import { INIT_TIMEOUT_MS, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
@@ -21,7 +22,7 @@ import { formatted, masked, maskedResult, refusal } from './masking.ts';
 import type { GraphqlPorts } from './options.ts';
 import type { Outlet } from './outlet.ts';
 
-export const CLOSE = { goingAway: 1001, unauthenticated: 4401, defect: 4500 } as const;
+export const CLOSE = { goingAway: 1001, tryAgainLater: 1013, unauthenticated: 4401, defect: 4500 } as const;
 
 /** What is known of one socket. */
 export interface Extra {
@@ -102,7 +103,10 @@ async function admit(
     }
     return true;
   } catch (error) {
-    if (error instanceof Fault) outlet.close(CLOSE.unauthenticated, error.message);
+    if (error instanceof Outage) {
+      logger.error('a socket could not be admitted', { error });
+      outlet.close(CLOSE.tryAgainLater, error.message);
+    } else if (error instanceof Fault) outlet.close(CLOSE.unauthenticated, error.message);
     else {
       logger.error('a socket could not be admitted', { error });
       outlet.close(CLOSE.defect, 'Internal error');

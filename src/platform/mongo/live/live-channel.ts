@@ -80,7 +80,7 @@ export class LiveChannel implements LiveWire {
 
   post(sessionId: SessionId, delta: Delta): void {
     if (this.#stop.signal.aborted) return;
-    this.#outbox.delta(sessionId, delta, this.#clock.now());
+    this.#outbox.delta(sessionId, delta, this.#clock.monotonicNow());
     this.#wake();
   }
 
@@ -111,15 +111,15 @@ export class LiveChannel implements LiveWire {
     while (!signal.aborted) {
       if (this.#outbox.isEmpty) await once((wake) => this.#onPosted(wake), signal);
       if (signal.aborted) return;
-      const startedAt = this.#clock.now();
+      const startedAt = this.#clock.monotonicNow();
       const batch = this.#outbox.take(startedAt);
       if (batch.hints.length === 0 && batch.deltas.length === 0) continue;
       this.#written += 1;
-      const document = documentOf(batch, this.#written, startedAt);
+      const document = documentOf(batch, this.#written, this.#clock.now());
       try {
         await this.#collection.replaceOne({ _id: this.origin }, document, { upsert: true });
         backoff.reset();
-        await this.#clock.sleep(Math.max(0, BATCH_MS - (this.#clock.now() - startedAt)), signal);
+        await this.#clock.sleep(Math.max(0, BATCH_MS - (this.#clock.monotonicNow() - startedAt)), signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#outbox.putBack(batch);
@@ -141,12 +141,12 @@ export class LiveChannel implements LiveWire {
   async #hear(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(BACKOFF);
     while (!signal.aborted) {
-      const startedAt = this.#clock.now();
+      const startedAt = this.#clock.monotonicNow();
       try {
         await this.#hearUntilItFails(signal);
       } catch (error) {
         if (signal.aborted) return;
-        const waitMs = backoff.nextMs(this.#clock.now() - startedAt);
+        const waitMs = backoff.nextMs(this.#clock.monotonicNow() - startedAt);
         this.#logger.warn('the live channel does not hear the other servers', { waitMs, error });
         await this.#clock.sleep(waitMs, signal);
       }
