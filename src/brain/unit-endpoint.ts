@@ -13,7 +13,7 @@ import { type Http, type HttpRequest, type HttpResponse, textOf } from './unix-h
 /** How long a door that cannot be reached is tried again. */
 export const RETRY_BUDGET_MS = 30_000;
 const BACKOFF = { firstMs: 20, ceilingMs: 1_000, heldMs: Infinity };
-/** A connection that held this long was a good one: patience starts anew. */
+/** A stream that gave something and held this long was a good one: patience starts anew. */
 const HELD_MS = 1_000;
 /**
  * One line of the event stream: events with whole bodies. The server sends lines of some megabytes; several times that
@@ -53,14 +53,14 @@ export function unitEndpoint(
   ): Promise<void> => {
     let read = after;
     const bound = to === Infinity ? '' : `&to=${to}`;
-    await withRetries(signal, async (progressed) => {
+    await withRetries(signal, async ({ progressed, received }) => {
       if (read >= to) return;
       const response = await once({ method: 'GET', path: `/unit/events?after=${read}${bound}`, signal });
-      for await (const line of linesOf(response.body)) {
+      for await (const line of linesOf(response.body, received)) {
         const batch = JSON.parse(line) as UnitEvents; // the control plane is trusted
         receive(batch);
         read = batch.events.at(-1)?.seq ?? read;
-        progressed();
+        if (batch.events.length > 0) progressed();
       }
       if (read < to) throw new EndpointFailure('The event stream ended.');
     });
@@ -99,12 +99,15 @@ export function unitEndpoint(
   };
 }
 
+export interface Attempt {
+  /** It has got somewhere: whatever comes next is another outage. */
+  progressed(): void;
+  /** Its stream has given something, be it a sign of life: a good one, when it holds. */
+  received(): void;
+}
+
 /** Repeats work while the door cannot be reached or fails, and throws what else it throws, or UnitUnreachable in the end. */
-export type EndpointRetries = <T>(
-  signal: AbortSignal,
-  /** `progressed`: this attempt has got somewhere. */
-  work: (progressed: () => void) => Promise<T>,
-) => Promise<T>;
+export type EndpointRetries = <T>(signal: AbortSignal, work: (attempt: Attempt) => Promise<T>) => Promise<T>;
 
 export function endpointRetries(
   { clock, chance }: { readonly clock: Clock; readonly chance?: Chance | undefined },
@@ -112,15 +115,22 @@ export function endpointRetries(
 ): EndpointRetries {
   return async (signal, work) => {
     const backoff = new Backoff({ ...BACKOFF, random: chance?.random });
-    let failingSince = clock.monotonicNow();
+    /** When the first of the failures in a row came; how long an attempt took says nothing of the door. */
+    let failingSince: number | undefined;
     for (;;) {
       const startedAt = clock.monotonicNow();
+      let hasReceived = false;
+      const progressed = (): void => {
+        backoff.reset();
+        failingSince = undefined;
+      };
       try {
-        return await work(() => backoff.reset());
+        return await work({ progressed, received: () => void (hasReceived = true) });
       } catch (error) {
         if (signal.aborted || error instanceof UnitRefusal || !isOutage(error)) throw error;
         const now = clock.monotonicNow();
-        if (now - startedAt > HELD_MS) failingSince = now;
+        if (hasReceived && now - startedAt > HELD_MS) failingSince = undefined;
+        failingSince ??= now;
         if (now - failingSince > retryBudgetMs) throw new UnitUnreachable(error);
         await clock.sleep(backoff.nextMs(0), signal);
       }
@@ -155,10 +165,11 @@ function parseRefusal(text: string): UnitRefusal | undefined {
   }
 }
 
-async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
+async function* linesOf(body: AsyncIterable<Uint8Array>, received: () => void): AsyncGenerator<string, void> {
   let parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
+    received();
     let from = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       parts.push(chunk.subarray(from, at));

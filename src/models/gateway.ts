@@ -8,6 +8,8 @@
  *    the usage before the brain can act on the answer.
  * GATEWAY-3 A call that was cut, by either side, is metered with what is known, `complete: false`.
  * GATEWAY-4 Only the headers on a list pass, in both directions.
+ * GATEWAY-5 Once a request is on its way to the service, what may pass is refused as a failed call and not as a failure of the
+ *    door: that one the brain repeats without a record, and each repetition may cost.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
@@ -90,10 +92,12 @@ export class Gateway {
     const departed = new AbortController();
     const onClose = (): void => departed.abort();
     response.once('close', onClose);
+    let isSent = false;
     try {
       const body = await this.#admit(request);
       const key = await this.#keyOf(request.sessionId);
       const headers = withAuth(only(request.headers, REQUEST_HEADERS), this.#auth(key.open())); // GATEWAY-1
+      isSent = true;
       const answer = await this.#upstream.send({ path: PATH, headers, body }, departed.signal);
       const { sessionId, callId } = request;
       await pass(
@@ -104,7 +108,7 @@ export class Gateway {
         KeyScrubber.of(key),
       ); // GATEWAY-1
     } catch (error) {
-      this.#refuse(error, request, response, departed.signal);
+      if (!departed.signal.aborted) this.#refuse(error, request, response, isSent);
     } finally {
       response.off('close', onClose);
     }
@@ -136,8 +140,7 @@ export class Gateway {
     return body;
   }
 
-  #refuse(error: unknown, request: GatewayRequest, response: ServerResponse, departed: AbortSignal): void {
-    if (departed.aborted) return;
+  #refuse(error: unknown, request: GatewayRequest, response: ServerResponse, isSent: boolean): void {
     const { sessionId, callId } = request;
     if (response.headersSent) {
       this.#ports.logger.warn('model stream cut', { sessionId, callId, error });
@@ -146,7 +149,9 @@ export class Gateway {
       sendRefusal(response, error);
     } else if (error instanceof Outage) {
       this.#ports.logger.warn('the store does not answer', { sessionId, callId, error });
-      sendDoorRefusal(response, 503, error); // the brain tries again
+      if (isSent)
+        sendRefusal(response, new GatewayRefusal(503, 'api_error', error.message)); // GATEWAY-5
+      else sendDoorRefusal(response, 503, error); // the brain tries again
     } else if (error instanceof Fault) {
       sendDoorRefusal(response, 409, error);
     } else if (error instanceof UpstreamFailure) {
@@ -154,7 +159,10 @@ export class Gateway {
       sendRefusal(response, new GatewayRefusal(error.status, error.type, error.message));
     } else {
       this.#ports.logger.error('gateway failed', { sessionId, callId, error });
-      sendDoorRefusal(response, 500, { code: 'INTERNAL', message: 'The gateway failed.' });
+      const message = 'The gateway failed.';
+      if (isSent)
+        sendRefusal(response, new GatewayRefusal(500, 'api_error', message)); // GATEWAY-5
+      else sendDoorRefusal(response, 500, { code: 'INTERNAL', message });
     }
   }
 }

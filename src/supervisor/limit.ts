@@ -40,6 +40,8 @@ export const RETRY_LAST_MS = 10_000;
 export const STOP_GRACE_MS = 8_000;
 /** Hands that die at once this many times in a row are not started again for that call. */
 export const HANDS_ATTEMPTS_MAX = 3;
+/** So many calls of a session are known to have begun or to be canceled: an answer has far fewer, and older ones are over. */
+export const CALLS_REMEMBERED_MAX = 1_024;
 /** A spare is replaced a little after it was taken, so that loading it does not slow the session that took it. */
 export const SPARE_DELAY_MS = 300;
 /** A brain that has its session and does not take up the waiting messages within this long hangs. */

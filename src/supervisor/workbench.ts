@@ -7,6 +7,7 @@
  * WORKBENCH-2 After `release` no call of that bench starts hands again, whatever was under way.
  * WORKBENCH-3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
  * WORKBENCH-4 No call runs on files that are older than the log before the log says so, and no turn goes on here that has used tools elsewhere.
+ * WORKBENCH-5 A call that is canceled before it is with hands ends at once and is never run, also when it comes after its cancel.
  */
 import { HandsLost } from '../hands/faults.ts';
 import { LOST } from '../hands/tool-result.ts';
@@ -17,31 +18,11 @@ import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { once } from '../kernel/tail.ts';
 import type { ToolEnd } from '../sessions/turn-events.ts';
+import { type Bench, newBench, remember } from './bench.ts';
 import type { Hands, Launcher } from './launcher.ts';
 import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
-import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../hands/workspace-archive.ts';
+import { type LogPlace, WorkspaceHeld } from '../hands/workspace-archive.ts';
 import type { WorkspaceLog } from './workspace-log.ts';
-
-interface Bench {
-  hands: Promise<Hands> | undefined;
-  /** Of these, once they serve. */
-  serving: Hands | undefined;
-  /** Hands were started, or it was tried. */
-  used: boolean;
-  /** Aborted by `release`. */
-  readonly released: AbortController;
-  readonly running: Map<string, Promise<ToolResult>>;
-  /** With which files the first hands began; undefined once the log says what there is to say (WORKBENCH-4). */
-  untold: FilesAsOf | undefined;
-  telling: Promise<void> | undefined;
-  /** Calls were made since the last checkpoint was begun. */
-  isChanged: boolean;
-  /** How far the log has come, for the next checkpoint. */
-  place: LogPlace | undefined;
-  saving: Promise<unknown> | undefined;
-  /** The checkpoint after that one. */
-  next: Promise<unknown> | undefined;
-}
 
 export interface WorkbenchPorts {
   readonly launcher: Launcher;
@@ -57,6 +38,12 @@ const RELEASED: ToolResult = {
   durationMs: 0,
 };
 
+const CANCELED: ToolResult = {
+  outcome: 'canceled',
+  output: 'The call was canceled before it was started: it has not run.',
+  durationMs: 0,
+};
+
 export class Workbench {
   readonly #ports: WorkbenchPorts;
   readonly #benches = new Map<SessionId, Bench>();
@@ -67,19 +54,7 @@ export class Workbench {
 
   /** From here on the session's calls are served; `release` ends it. */
   open(sessionId: SessionId): void {
-    this.#benches.set(sessionId, {
-      hands: undefined,
-      serving: undefined,
-      used: false,
-      released: new AbortController(),
-      running: new Map(),
-      untold: undefined,
-      telling: undefined,
-      isChanged: false,
-      place: undefined,
-      saving: undefined,
-      next: undefined,
-    });
+    this.#benches.set(sessionId, newBench());
   }
 
   /**
@@ -89,11 +64,15 @@ export class Workbench {
   async call(sessionId: SessionId, call: ToolCall): Promise<ToolResult> {
     const bench = this.#benches.get(sessionId);
     if (bench === undefined) return RELEASED; // WORKBENCH-1
+    const same = bench.running.get(call.callId);
+    if (same !== undefined) return same.result;
     bench.isChanged = true;
-    const attempts = this.#attempts(sessionId, bench, call);
-    bench.running.set(call.callId, attempts);
+    const canceled = new AbortController();
+    if (bench.canceled.has(call.callId)) canceled.abort(); // WORKBENCH-5
+    const result = this.#attempts(sessionId, bench, call, canceled.signal);
+    bench.running.set(call.callId, { result, canceled });
     try {
-      return await attempts;
+      return await result;
     } finally {
       bench.running.delete(call.callId);
     }
@@ -118,10 +97,11 @@ export class Workbench {
   }
 
   cancel(sessionId: SessionId, callId: string): void {
-    void this.#benches.get(sessionId)?.hands?.then(
-      (hands) => hands.cancel(callId),
-      () => undefined,
-    );
+    const bench = this.#benches.get(sessionId);
+    if (bench === undefined) return;
+    const running = bench.running.get(callId);
+    if (running !== undefined) running.canceled.abort();
+    else if (!bench.begun.has(callId)) remember(bench.canceled, callId); // one that has begun is over, its result is kept
   }
 
   /**
@@ -132,7 +112,7 @@ export class Workbench {
     const ended: ToolEnd[] = [];
     const ends = [...(this.#benches.get(sessionId)?.running ?? [])].map(([callId, running]) => {
       this.cancel(sessionId, callId);
-      return running.then((result) => void ended.push({ callId, ...result }));
+      return running.result.then((result) => void ended.push({ callId, ...result }));
     });
     await this.#within(Promise.all(ends), END_MS_MAX);
     return [...ended];
@@ -176,15 +156,23 @@ export class Workbench {
     await Promise.all([...this.#benches.keys()].map((sessionId) => this.release(sessionId)));
   }
 
-  async #attempts(sessionId: SessionId, bench: Bench, call: ToolCall): Promise<ToolResult> {
+  async #attempts(
+    sessionId: SessionId,
+    bench: Bench,
+    call: ToolCall,
+    canceled: AbortSignal,
+  ): Promise<ToolResult> {
     let reason = '';
     let mayHaveRun = call.inherited === true;
     for (let attempt = 1; attempt <= HANDS_ATTEMPTS_MAX; attempt += 1) {
       if (bench.released.signal.aborted) return RELEASED;
+      if (canceled.aborted) break;
       try {
-        const hands = await this.#handsOf(sessionId, bench);
-        await this.#tell(sessionId, bench, mayHaveRun);
+        const hands = await unlessAborted(this.#ready(sessionId, bench, mayHaveRun), canceled);
         if (bench.released.signal.aborted) return RELEASED;
+        if (hands === undefined || canceled.aborted) break; // WORKBENCH-5
+        remember(bench.begun, call.callId);
+        canceled.addEventListener('abort', () => hands.cancel(call.callId), { once: true });
         return await hands.call(call);
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
@@ -195,7 +183,14 @@ export class Workbench {
       }
     }
     if (mayHaveRun) return LOST;
+    if (canceled.aborted) return CANCELED;
     return { outcome: 'failed', output: `The tool could not be run: ${reason}`, durationMs: 0 };
+  }
+
+  async #ready(sessionId: SessionId, bench: Bench, mayHaveRun: boolean): Promise<Hands> {
+    const hands = await this.#handsOf(sessionId, bench);
+    await this.#tell(sessionId, bench, mayHaveRun);
+    return hands;
   }
 
   #handsOf(sessionId: SessionId, bench: Bench): Promise<Hands> {
@@ -259,4 +254,12 @@ export class Workbench {
 /** A turn that somebody stopped ends soon: its files are kept beside the next one, and what a crash loses until then is told. */
 function waitMsOf(outcome: TurnOutcome): number {
   return outcome === 'canceled' || outcome === 'interrupted' ? STOPPED_SAVE_MS_MAX : SAVE_MS_MAX;
+}
+
+/** What `work` answers, or undefined as soon as `signal` aborts; the work goes on. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const aborted = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  return Promise.race([work, aborted]);
 }

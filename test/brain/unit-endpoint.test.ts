@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { unitEndpoint } from '../../src/brain/unit-endpoint.ts';
+import { endpointRetries, unitEndpoint } from '../../src/brain/unit-endpoint.ts';
 import type { Http } from '../../src/brain/unix-http.ts';
-import { UnitRefusal, UnitWireBroken } from '../../src/brain/unit.ts';
+import { UnitRefusal, UnitUnreachable, UnitWireBroken } from '../../src/brain/unit.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 const MIB = 1024 * 1024;
@@ -80,6 +80,58 @@ test('a door that fails is asked again until it answers; one that refuses is not
 
   expect(await unit.assignment(new AbortController().signal)).toEqual({ epoch: 1 });
   await expect(unit.assignment(new AbortController().signal)).rejects.toBeInstanceOf(UnitRefusal);
+});
+
+/** A clock that goes on only by sleeps and by hand. */
+function handClock() {
+  const clock = {
+    at: 0,
+    now: () => clock.at,
+    monotonicNow: () => clock.at,
+    sleep: async (ms: number) => void (clock.at += ms),
+  };
+  return clock;
+}
+
+test('a door that takes its time to fail is given up when the retry budget is spent, however long its first answer took', async () => {
+  const clock = handClock();
+  const failsAfterMs = [600_000];
+  const tooOften = new AbortController();
+  let tries = 0;
+  const asked = endpointRetries({ clock })(tooOften.signal, async () => {
+    clock.at += failsAfterMs.shift() ?? 1_200;
+    tries += 1;
+    if (tries > 100) tooOften.abort();
+    throw Object.assign(new Error('no'), { code: 'ECONNRESET' });
+  });
+
+  await expect(asked).rejects.toBeInstanceOf(UnitUnreachable);
+  expect(tries).toBeGreaterThan(5);
+});
+
+test.each([
+  ['gave events', '{"events":[{"seq":1,"body":"{}"}],"head":1}\n', 0, true],
+  ['gave signs of life and held', '\n', 60_000, true],
+  ['only said that there is nothing new', '{"events":[],"head":0}\n', 0, false],
+  ['held and gave nothing', '', 60_000, false],
+])('the retry budget begins anew after a stream that %s, or not', async (_, said, heldMs, isGood) => {
+  const clock = handClock();
+  const stop = new AbortController();
+  let requests = 0;
+  async function* held(): AsyncGenerator<Uint8Array, void> {
+    if (said !== '') yield Buffer.from(said);
+    clock.at += heldMs;
+  }
+  const http: Http = () => {
+    requests += 1;
+    if (requests === 200) stop.abort();
+    return Promise.resolve({ status: 200, headers: {}, body: held() });
+  };
+
+  const end = unitEndpoint({ http, clock }, 'token').follow(0, () => undefined, stop.signal);
+
+  await expect(end).rejects.toThrow(isGood ? 'ended' : UnitUnreachable);
+  expect(requests === 200).toBe(isGood);
 });
 
 async function* endless(): AsyncGenerator<Uint8Array, void> {

@@ -198,6 +198,23 @@ test.each(['keyFor', 'budget'])(
   },
 );
 
+test.each([
+  ['a store that does not answer', 503, new Outage('NO_ANSWER', 'The database does not answer.')],
+  ['a defect', 500, new Error('a defect')],
+])(
+  'an answer that cannot be metered for %s is a failed call, for the service was paid (proves GATEWAY-5)',
+  async (_, status, error) => {
+    stage = await openStage({ ports: { meter: () => Promise.reject(error) } });
+
+    const response = await ask(HELLO);
+
+    expect(response.status).toBe(status);
+    expect(response.headers).toMatchObject({ 'x-should-retry': 'true', [REFUSAL_HEADER]: GATEWAY_REFUSAL });
+    expect(JSON.parse(await textOf(response, 1_000)).error.type).toBe('api_error');
+    expect(stage.rehearsal.requests).toHaveLength(1);
+  },
+);
+
 test('errors of the service pass with their status and the headers that say when to come back', async () => {
   stage = await openStage({
     scripts: { echo: { rules: [{ faults: [{ status: 429, retryAfterMs: 1500 }], answer: [] }] } },

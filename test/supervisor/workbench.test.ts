@@ -91,6 +91,8 @@ describe('a workspace', () => {
   let run: () => Promise<ToolResult>;
   let cancel: () => void;
   let resting: Promise<void> | undefined;
+  let isStarting: boolean;
+  let starting: Promise<void> | undefined;
   const never = new AbortController().signal;
   beforeEach(() => {
     done = [];
@@ -102,6 +104,8 @@ describe('a workspace', () => {
     run = async () => ({ outcome: 'ok', output: '', durationMs: 1 });
     cancel = () => undefined;
     resting = undefined;
+    isStarting = false;
+    starting = undefined;
     const hands: Hands = {
       pid: 1,
       ended: new Promise(() => undefined),
@@ -118,7 +122,11 @@ describe('a workspace', () => {
     };
     const launcher: Launcher = {
       launchBrain: () => Promise.reject(new Error('not here')),
-      launchHands: async () => hands,
+      launchHands: async () => {
+        isStarting = true;
+        await starting;
+        return hands;
+      },
       told: async () => void done.push('remembered'),
       checkpoint: (_, { turn }) => {
         done.push(`saving ${turn}`);
@@ -253,5 +261,62 @@ describe('a workspace', () => {
     await workbench.release(sessionId, { seq: 9, turn: 2 });
 
     expect(done).toEqual(['rest 1']);
+  });
+
+  it.each([
+    ['canceled', 'not run', CALL],
+    ['unknown', 'look before you do it again', { ...CALL, inherited: true }],
+  ])(
+    'has no call that was canceled while its hands started: it ends at once as %s (proves WORKBENCH-5)',
+    async (outcome, output, call) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      starting = promise;
+      const called = workbench.call(sessionId, call);
+      await eventually('hands start', () => isStarting);
+      workbench.cancel(sessionId, 'c1');
+      await new Promise(setImmediate); // whatever waits for nothing is done by now
+      resolve();
+      expect(await called).toMatchObject({ outcome, output: expect.stringContaining(output) });
+      await workbench.call(sessionId, { ...CALL, callId: 'c2' });
+
+      expect(done).toEqual(['c2']);
+    },
+  );
+
+  it('whose hands still start when a turn is stopped answers what was canceled, before they serve (proves WORKBENCH-5)', async () => {
+    starting = new Promise(() => undefined);
+    const called = workbench.call(sessionId, CALL);
+    await eventually('hands start', () => isStarting);
+
+    expect(await workbench.cancelAll(sessionId)).toMatchObject([{ callId: 'c1', outcome: 'canceled' }]);
+    expect((await called).outcome).toBe('canceled');
+  });
+
+  it('has no call that was canceled while the log was told, nor one that comes after its cancel (proves WORKBENCH-5)', async () => {
+    filesAsOf = REVERTED;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let isTelling = false;
+    told = () => {
+      isTelling = true;
+      return promise;
+    };
+    const called = workbench.call(sessionId, CALL);
+    await eventually('the log is told', () => isTelling);
+    workbench.cancel(sessionId, 'c1');
+    workbench.cancel(sessionId, 'c2');
+    resolve();
+    expect((await called).outcome).toBe('canceled');
+    expect((await workbench.call(sessionId, { ...CALL, callId: 'c2' })).outcome).toBe('canceled');
+    await workbench.call(sessionId, { ...CALL, callId: 'c3' });
+
+    expect(done).toEqual(['told', 'remembered', 'c3']);
+  });
+
+  it('whose command has ended answers its kept result also after a cancel that came too late', async () => {
+    await workbench.call(sessionId, CALL);
+    workbench.cancel(sessionId, 'c1');
+
+    expect((await workbench.call(sessionId, CALL)).outcome).toBe('ok');
+    expect(done).toEqual(['c1', 'c1']); // the hands keep it (HANDS-1)
   });
 });
