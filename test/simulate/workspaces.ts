@@ -124,7 +124,8 @@ export class Workspaces implements Service {
         const { number, checkpoint } = claim;
         const isLeft = isLeftBy(here, claim);
         const follows = isLeft ? claim.begunBefore : undefined;
-        const stays = checkpoint === undefined || isLeft || here?.version === checkpoint.version;
+        const isUnchanged = here?.isDirty === false && here.version === checkpoint?.version;
+        const stays = checkpoint === undefined || isLeft || isUnchanged;
         const files = stays ? (here?.files ?? new Map<string, Kept>()) : checkpoint.files;
         const kept: Files = new Map(isForgetful ? [] : files);
         const filesAsOf = isLeft ? (here?.untold ?? { kind: 'now' }) : asOf(claim);
@@ -211,12 +212,10 @@ export class Workspaces implements Service {
         this.#closesGap(sessionId, claim);
         const { checkpoint, number, begunBefore: follows } = claim;
         const isLeft = here !== undefined && isLeftBy(here, claim);
-        const isNewest = checkpoint === undefined || here?.version === checkpoint.version;
-        if (here?.isDirty === true && (isLeft || isNewest)) {
+        if (here?.isDirty === true && (isLeft || checkpoint === undefined)) {
           here.claim = number;
           here.follows = isLeft ? follows : undefined;
-          const before = checkpoint === undefined ? { seq: 0, turn: 0 } : checkpoint.place;
-          const place = isLeft ? await placeOf(sessionId) : before;
+          const place = isLeft ? await placeOf(sessionId) : { seq: 0, turn: 0 };
           return await this.#save(sessionId, claim, placeIn(here.untold) ?? place);
         }
         await this.#release(sessionId, claim);

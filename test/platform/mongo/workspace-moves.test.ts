@@ -36,6 +36,12 @@ interface Options {
   readonly bounds?: Bounds;
 }
 
+interface Claimed {
+  readonly _id: string;
+  readonly claim: number;
+  readonly holder?: string;
+}
+
 interface Server {
   readonly launcher: LocalLauncher;
   readonly checkpoints: Checkpoints;
@@ -258,6 +264,32 @@ await mongoSuite('a session that moves', (mongo) => {
     const elsewhere = await (await server('d')).checkpoints.open(sessionId);
     expect(elsewhere.filesAsOf).toMatchObject({ place: { seq: 5, turn: 1 } });
   });
+
+  it.each(['opened', 'saved'])(
+    'does not bring back what was told to be lost, when the server that had it is back and it is %s',
+    async (how) => {
+      const { b, lost } = await reverted();
+      expect((await b.checkpoints.open(sessionId)).filesAsOf).toEqual(lost);
+      await b.checkpoints.told(sessionId);
+      await archive.die('b'); // nothing of it was saved
+
+      const back = await server('back', 'a');
+      if (how === 'saved') {
+        const stop = new AbortController();
+        const served = back.checkpoints.run(stop.signal);
+        await eventually('it is given back', async () => {
+          const { db } = archive.database;
+          const found = await db.collection<Claimed>('workspace').findOne({ _id: sessionId });
+          return found !== null && found.claim > 2 && found.holder === undefined;
+        });
+        stop.abort();
+        await served;
+      }
+      const opened = await (how === 'saved' ? await server('c') : back).checkpoints.open(sessionId);
+      expect(opened).toMatchObject({ filesAsOf: lost, resultsAreWhole: false });
+      expect(readFileSync(join(opened.workspace.files, 'f'), 'utf8')).toBe('one\n');
+    },
+  );
 
   it('tells nobody of a loss when the server was killed between claim and marker: proves ARCHIVE-6', async () => {
     const a = await server('a');

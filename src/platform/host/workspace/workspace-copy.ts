@@ -3,7 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { FilesAsOf, WorkspaceClaim } from '../../../hands/workspace-archive.ts';
-import { isCopyOf, isLeftBy, isMadeFrom, readMarker } from './workspace-marker.ts';
+import { isLeftBy, isMadeFrom, isUnchanged, readMarker } from './workspace-marker.ts';
 import { restore } from './workspace-restore.ts';
 import type { Bounds } from './workspace-save.ts';
 import type { Workspace, WorkspaceStore } from './workspace-store.ts';
@@ -27,7 +27,7 @@ export async function bringUp(
   const marker = await readMarker(workspaces.of(sessionId).marker);
   const isLeft = isLeftBy(marker, claim);
   const filesAsOf: FilesAsOf = isLeft ? (marker?.untold ?? { kind: 'now' }) : asOf(claim);
-  if (checkpoint === undefined || isLeft || isCopyOf(marker, checkpoint))
+  if (checkpoint === undefined || isLeft || isUnchanged(marker, checkpoint))
     return { workspace: await workspaces.open(sessionId), filesAsOf, isLeft };
   const { version } = checkpoint;
   if (marker?.isDirty === true && !isMadeFrom(marker, checkpoint))

@@ -54,7 +54,12 @@ export async function writeMarker(path: string, { checkpoint, ...rest }: Marker)
   }
 }
 
-export function isCopyOf(marker: Marker | undefined, { version, root }: Checkpoint): boolean {
+/** Also when an older version, which did not say under which claim, may have changed the files: those are nowhere else. */
+export function isUnchanged(marker: Marker | undefined, checkpoint: Checkpoint): boolean {
+  return isCopyOf(marker, checkpoint) && (marker?.isDirty === false || marker?.claim === undefined);
+}
+
+function isCopyOf(marker: Marker | undefined, { version, root }: Checkpoint): boolean {
   return marker?.checkpoint?.version === version && marker.checkpoint.root === root;
 }
 

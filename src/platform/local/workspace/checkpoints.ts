@@ -30,8 +30,8 @@ import { lookThrough } from './copies.ts';
 import { SessionTurns } from './session-turns.ts';
 import { bringUp } from '../../host/workspace/workspace-copy.ts';
 import {
-  isCopyOf,
   isLeftBy,
+  isUnchanged,
   placeBefore,
   readMarker,
   wasKnown,
@@ -301,7 +301,7 @@ export class Checkpoints implements Service {
         await this.#closesGap(sessionId, claim);
         const { checkpoint, number, begunBefore: follows } = claim;
         const isLeft = isLeftBy(marker, claim);
-        const isNewest = checkpoint === undefined || isCopyOf(marker, checkpoint);
+        const isNewest = checkpoint === undefined || isUnchanged(marker, checkpoint);
         if (marker?.isDirty === true && (isLeft || isNewest)) {
           const again = isLeft ? follows : undefined; // should this server die now
           await writeMarker(path, { ...marker, claim: number, follows: again });

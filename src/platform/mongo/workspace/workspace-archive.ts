@@ -191,9 +191,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
           await this.#begin(own, isClosing);
           mayHaveBegun = false;
         }),
-      closeGap() {
-        isClosing = true;
-      },
+      closeGap: () => void (isClosing = true),
       get checkpoint() {
         const { version, root } = current;
         return root === undefined ? undefined : { version, root };
@@ -217,12 +215,7 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
       },
       settle: (next, kept, place) => point(next, kept, place, false),
       keep: (next, kept, place) => point(next, kept, place, true),
-      release: () =>
-        translated(async () => {
-          const { begun = begunOf(workspace), hasGap = false } = workspace;
-          const found = mayHaveBegun ? { $set: { begun, hasGap } } : {}; // its answer may have been lost
-          await this.#workspaces.updateOne(own, { ...found, $unset: { holder: '' } });
-        }),
+      release: () => translated(() => this.#release(own, mayHaveBegun ? workspace : undefined)),
     };
   }
 
@@ -232,6 +225,15 @@ export class MongoWorkspaceArchive implements WorkspaceArchive {
     const closing = isClosing ? { $unset: { hasGap: '' as const } } : {};
     const { matchedCount } = await this.#workspaces.updateOne(own, { $set: { begun }, ...closing });
     if (matchedCount === 0) throw new ClaimLost();
+  }
+
+  /** `found`: as it was before a begin whose answer may have been lost. */
+  async #release(
+    own: { _id: string; holder: string; claim: number },
+    found: WorkspaceDocument | undefined,
+  ): Promise<void> {
+    const before = found && { $set: { begun: begunOf(found), hasGap: found.hasGap === true } };
+    await this.#workspaces.updateOne(own, { ...before, $unset: { holder: '' } });
   }
 
   async #isThere(sessionId: SessionId): Promise<boolean> {
