@@ -203,7 +203,8 @@ export class Log {
   }
 
   #lease(log: SessionLog, { type, seq, sessionId }: RecordedEvent, body: unknown): void {
-    if (PROGRESS.has(type)) log.losses = 0;
+    const isGivenUp = type === 'session.hibernated' && ['queued', 'running'].includes(log.session.status);
+    if (PROGRESS.has(type) && !isGivenUp) log.losses = 0; // a lease that is given up in the middle of a turn is none
     if (type === 'brain.lost') {
       log.losses += 1;
       if ((body as { attempt: number }).attempt !== log.losses)
