@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Transcript } from '../../src/brain/transcript.ts';
 
 test('what a summary stands for is not held: a session that works for years keeps its last results only', () => {
-  const transcript = new Transcript();
+  const transcript = new Transcript('You are helpful.');
   for (let call = 0; call < 3; call += 1)
     transcript.resulted(`call-${call}`, { outcome: 'ok', output: 'x'.repeat(1_000), seq: call + 1 });
 
