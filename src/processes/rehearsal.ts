@@ -1,4 +1,5 @@
 /** The rehearsal as a process of its own: `npm run rehearsal` (docs/rehearsal.md). */
+import { visible } from '../kernel/visible.ts';
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
 import { ScriptInvalid } from '../rehearsal/script-field.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
@@ -10,7 +11,7 @@ const PORT = 4010;
 const EXIT_CONFIG = 78;
 
 function stop(sentence: string): never {
-  process.stderr.write(`${sentence}\n`);
+  process.stderr.write(visible(`${sentence}\n`));
   process.exit(EXIT_CONFIG);
 }
 

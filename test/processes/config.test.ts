@@ -99,7 +99,7 @@ describe('configuration', () => {
       'https://a.example,*',
       'null',
     ])
-      expect(() => origins(text), text).toThrow(/^HOLDFAST_CORS: expected/);
+      expect(() => origins(text)).toThrow(/^HOLDFAST_CORS: expected/);
   });
 
   it('prints no password of a database', () => {
