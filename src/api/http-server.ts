@@ -10,7 +10,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
-import { rawAnswer, setResponseHeaders } from './response-headers.ts';
+import { answerBroken, rawAnswer, setResponseHeaders } from './response-headers.ts';
 
 /** Idle connections that are kept for the next request. */
 const KEEP_ALIVE_MS = 65_000;
@@ -61,6 +61,7 @@ export async function listen(
       });
     },
   );
+  server.on('clientError', answerBroken); // HEADER-1
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
     if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket, head);

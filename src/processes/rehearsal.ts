@@ -44,7 +44,8 @@ const folder = process.env['REHEARSAL_SCRIPTS'] || OWN_SCRIPTS;
 try {
   const scripts = await loadScripts(folder);
   const rehearsal = await startRehearsal({ port, host: HOST, scripts, strict });
-  process.stdout.write(`Rehearsal plays ${scripts.map(({ name }) => name).join(', ')} at ${rehearsal.url}\n`);
+  const names = scripts.map(({ name }) => name).join(', ');
+  process.stdout.write(visible(`Rehearsal plays ${names} at ${rehearsal.url}\n`));
   const end = (): void => void rehearsal.close();
   process.once('SIGTERM', end);
   process.once('SIGINT', end);

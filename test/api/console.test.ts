@@ -158,6 +158,35 @@ describe('HEADER-1: every answer', () => {
 
     expect(refused).toMatchObject(SAFE);
   });
+
+  it.each([
+    ['no HTTP', 'HELLO\r\n\r\n', 400],
+    ['headers without end', `GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
+    [
+      'an upgrade that is none of WebSocket',
+      'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      400,
+    ],
+    [
+      'an upgrade elsewhere',
+      'GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      404,
+    ],
+  ])('%s', async (_what, sent, status) => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(door.port, '127.0.0.1', () => socket.write(sent));
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      socket.on('close', () => resolve(text));
+      socket.on('error', reject);
+    });
+
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    for (const header of ['nosniff', 'no-referrer', "frame-ancestors 'none'"])
+      expect(answer).toContain(header);
+  });
 });
 
 describe('CORS', () => {

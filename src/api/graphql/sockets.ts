@@ -33,6 +33,7 @@ export class Sockets {
     this.#server = server;
     this.#logger = ports.logger;
     this.#options = options;
+    this.#upgrades.on('wsClientError', (_error, socket) => refuse(socket, '400 Bad Request')); // HEADER-1
     this.#pinging = setInterval(() => this.#ping(), PING_INTERVAL_MS);
   }
 
