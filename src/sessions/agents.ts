@@ -3,7 +3,7 @@ import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type AgentId, type CredentialId, derivedId, isId, newId } from '../kernel/id.ts';
-import { NAME_CHARS_MAX, PROMPT_BYTES_MAX } from '../kernel/limit.ts';
+import { PROMPT_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
@@ -98,7 +98,7 @@ export class Agents {
 
   async get(id: AgentId): Promise<Agent> {
     const agent = await this.#store.get(id);
-    if (agent === undefined) throw new AgentNotFound(id);
+    if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
@@ -112,7 +112,7 @@ export class Agents {
     const agent = isId('agent', idOrName)
       ? await this.#store.get(idOrName)
       : await this.#store.byName(idOrName);
-    if (agent === undefined) throw new AgentNotFound(`"${idOrName.slice(0, NAME_CHARS_MAX)}"`);
+    if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
@@ -122,7 +122,7 @@ export class Agents {
 
   async revision(id: AgentId, number: number): Promise<AgentRevision> {
     const revision = await this.#store.revision(id, number);
-    if (revision === undefined) throw new AgentNotFound(`${id} revision ${number}`);
+    if (revision === undefined) throw new AgentNotFound();
     return revision;
   }
 
@@ -147,8 +147,7 @@ export class Agents {
     for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
       const agent = await this.get(id);
       const isSame = agent.name === definition.name && isDefinedAs(agent, definition);
-      if (!isSame || !(await this.#usesAsked(agent, request)))
-        throw new AgentNameTaken(definition.name, agent.id);
+      if (!isSame || !(await this.#usesAsked(agent, request))) throw new AgentNameTaken(agent.id);
       if (asked.key === undefined || wasAnswered(agent, asked)) return { agent, replayed: true };
       const after = withRequest(agent, asked);
       if (await this.#store.update(after, agent.updatedAt)) return { agent: after, replayed: true };
