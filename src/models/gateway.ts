@@ -3,7 +3,8 @@
  * streams the answer back untouched but for that key, and counts what was used.
  *
  * GATEWAY-1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
- *    and no error, also when the service repeats it in pieces (key-scrubber.ts). That holds for keys that are secrets.
+ *    and no error, and nothing that is metered, also when the service repeats it in part, in pieces or in another form
+ *    (key-scrubber.ts). That holds for keys that are secrets.
  * GATEWAY-2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
  *    the usage before the brain can act on the answer.
  * GATEWAY-3 A call that was cut, by either side, is metered with what is known, `complete: false`.

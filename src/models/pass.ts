@@ -20,8 +20,8 @@ const ANSWER_HEADERS = ['content-type', 'retry-after', 'retry-after-ms', 'x-shou
 const REQUEST_ID_HEADERS = ['request-id', 'x-request-id', 'x-amzn-requestid'];
 /** The ids of the services have up to forty. */
 const REQUEST_ID_CHARS_MAX = 200;
-/** An answer that is not streamed. */
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** An answer that is not streamed: more is no answer of a model to a brain (platform/anthropic/answer-body.ts). */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Ports {
   meter(metered: Metered): Promise<void>;
@@ -44,7 +44,8 @@ export async function pass(
   scrubber: KeyScrubber | undefined,
 ): Promise<void> {
   const status = answer.statusCode ?? 502;
-  const clean = (value: string): string => scrubber?.text(value) ?? value;
+  const words = scrubber?.pieces(); // one after the other: a key may be spread over several
+  const clean = (value: string): string => (words === undefined ? value : words.push(value) + words.flush());
   for (const name of ANSWER_HEADERS) {
     const value = answer.headers[name];
     if (value !== undefined) response.setHeader(name, clean(String(value))); // GATEWAY-4
@@ -56,7 +57,7 @@ export async function pass(
   const { form, chunks } = succeeded
     ? await formOf(answer)
     : { form: 'whole' as const, chunks: chunksOf(answer) };
-  const meter = onceMetered(call, requestId, ports);
+  const meter = onceMetered(call, requestId, { ports, clean });
   if (form === 'stream') {
     response.setHeader('content-type', 'text/event-stream');
     await passStream(chunks, response, meter, scrubber);
@@ -68,14 +69,19 @@ export async function pass(
 type Meter = (known: KnownUsage | undefined) => Promise<void>;
 
 /** One request is metered at most once, whatever happens to its answer. */
-function onceMetered({ sessionId, callId, model }: Call, requestId: string | undefined, ports: Ports): Meter {
+function onceMetered(
+  { sessionId, callId, model }: Call,
+  requestId: string | undefined,
+  { ports, clean }: { readonly ports: Ports; readonly clean: (value: string) => string },
+): Meter {
   let done = false;
   return async (known) => {
     if (done) return;
     done = true;
     if (known === undefined) return ports.logger.warn('model answer without usage', { sessionId, callId });
     const { usage, model: said = model } = known;
-    await ports.meter({ sessionId, callId, requestKey: randomUUID(), model: said, usage, requestId });
+    const answered = clean(said); // GATEWAY-1
+    await ports.meter({ sessionId, callId, requestKey: randomUUID(), model: answered, usage, requestId });
   };
 }
 
@@ -132,6 +138,7 @@ async function passWhole(
   scrubber: KeyScrubber | undefined,
 ): Promise<void> {
   const parts: Buffer[] = [];
+  const pieces = scrubber?.pieces(); // looked at as it comes: a large one takes its time
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
@@ -141,11 +148,13 @@ async function passWhole(
         'api_error',
         `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
       );
-    parts.push(chunk);
+    if (pieces === undefined) parts.push(chunk);
+    else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII
   }
+  if (pieces !== undefined) parts.push(Buffer.from(pieces.flush(), 'latin1'));
   const whole = Buffer.concat(parts);
   await meter?.(UsageReader.ofMessage(whole.toString('utf8'))); // GATEWAY-2
-  const body = scrubber?.bytes(whole) ?? whole;
+  const body = scrubber?.spread(whole) ?? whole;
   response.setHeader('content-length', body.length);
   response.end(body);
 }

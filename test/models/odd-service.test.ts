@@ -350,6 +350,13 @@ describe('the key', () => {
       frame('ping') + said(CANARY.slice(0, cut)) + frame('ping') + said(CANARY.slice(cut)),
     ],
     ['escaped', said('KEY').replace('KEY', CANARY.replace('s', '\\u0073'))],
+    [
+      'split over two blocks',
+      said(CANARY.slice(0, cut)) +
+        frame('content_block_stop', { index: 0 }) +
+        frame('content_block_start', { index: 1, content_block: { type: 'text', text: '' } }) +
+        said(CANARY.slice(cut)).replace('"index":0', '"index":1'),
+    ],
     ['in an error in mid-stream', frame('error', { error: { message: `bad key ${CANARY}` } })],
     [
       'in a block that is whole',
@@ -385,6 +392,44 @@ describe('the key', () => {
       expect(response.headers).toMatchObject({ 'request-id': 'k-[sealed]', 'retry-after': '[sealed]' });
     }
     expect(stage.seen()).not.toContain(CANARY);
+  });
+
+  it('is in no comment, id or name of an event, and not in the name of the model that is metered', async () => {
+    const noise = `: ${CANARY}\n\nid: ${CANARY}\nevent: ${CANARY}\ndata: ${btoa(CANARY)}\n\n`;
+    answer = sends(noise + STREAM.replace(/"model":"[^"]*"/, `"model":"m ${CANARY.toUpperCase()}"`));
+
+    const text = await textOf(await ask(), 100_000);
+
+    expect(text).toMatch(/^: \[sealed\]\n\nid: \[sealed\]\nevent: \[sealed\]\ndata: \[sealed\]/);
+    expect(text).toContain('m [sealed]');
+    expect(metered).toMatchObject([{ model: 'm [sealed]' }]);
+  });
+
+  it('is in no answer that comes whole, spread over its blocks and in other forms', async () => {
+    const parts = [CANARY.slice(0, cut), CANARY.slice(cut), Buffer.from(CANARY).toString('hex')];
+    const body = {
+      ...JSON.parse(MESSAGE),
+      model: CANARY,
+      content: parts.map((text) => ({ type: 'text', text })),
+    };
+    answer = sends(JSON.stringify(body), { 'content-type': 'application/json' }, 7);
+
+    const { content, model } = JSON.parse(await textOf(await ask(), 100_000));
+
+    expect(content.map(({ text }: { text: string }) => text).join('|')).toMatch(
+      new RegExp(`^${parts[0]}\\|[^|]{0,5}\\[sealed\\]\\|\\[sealed\\]$`),
+    );
+    expect([model, metered[0]?.model]).toEqual(['[sealed]', '[sealed]']);
+  });
+
+  it('is not spread over headers', async () => {
+    answer = (response) =>
+      response.writeHead(500, { 'retry-after': CANARY.slice(0, cut), 'request-id': CANARY.slice(cut) }).end();
+
+    const { headers } = await ask();
+
+    expect(headers['retry-after']).toBe(CANARY.slice(0, cut));
+    expect(headers['request-id']).toMatch(/^.{0,5}\[sealed\]$/);
   });
 
   it.each(['test', 'ollama', 'e', '1', 'sk-none'])('changes nothing when it is a word: %s', async (word) => {
