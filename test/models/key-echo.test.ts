@@ -1,4 +1,4 @@
-/** A service that repeats a key in every form and in any pieces: what comes out never holds 16 characters of it in a row. Proves STREAM-3. */
+/** A service that repeats a key in every form and in any pieces: what comes out never holds 16 characters of it in a row. proves STREAM-3 */
 import { expect, it } from 'vitest';
 import { must } from '../../src/kernel/assert.ts';
 import { EventStreamDecoder } from '../../src/kernel/event-stream.ts';
