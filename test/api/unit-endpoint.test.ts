@@ -317,10 +317,73 @@ describe('an archived session', () => {
   });
 });
 
+/** In the log, in a turn that runs. */
+async function journalled(callId: string, input: object, more: object = {}): Promise<void> {
+  await ask('POST', '/unit/append', begin);
+  const body = { callId, modelCallId: 't1m1', toolUseId: 'u', tool: 'bash', input, ...more };
+  const call = { type: 'tool.call', turnId: await turnId(), body };
+  await ask('POST', '/unit/append', { ...record(call), key: callId });
+}
+
+describe('a tool call', () => {
+  const input = { command: 'true', deep: [{ a: 1 }] };
+  const call = { tool: 'bash', input, timeoutMs: 5 };
+  const codeOf = async (callId: string, asked: object) =>
+    (await ask('POST', `/unit/tools/${callId}`, asked)).body.error?.code;
+
+  it('runs only as it is journalled, in its turn, until it has its result (proves UNIT-4)', async () => {
+    expect(await codeOf('t1m1.0', call)).toBe('TURN_OVER');
+    await journalled('t1m1.0', input);
+    await journalled('t1m1.1', input, { defect: 'no such tool' });
+    await journalled('t1m1.2', { command: 'x'.repeat(100_000) });
+
+    const refused = [
+      ['t1m1.7', call],
+      ['t1m1.1', call],
+      ['t1m1.0', { ...call, tool: 'write' }],
+      ['t1m1.0', { ...call, input: { ...input, command: 'false' } }],
+      ['t1m1.0', { ...call, input: undefined }],
+      ['t1m1.2', call],
+    ] as const;
+    for (const [callId, asked] of refused) expect(await codeOf(callId, asked)).toBe('INVALID_INPUT');
+    expect(called).toEqual([]);
+
+    const large = { ...call, input: { command: 'x'.repeat(100_000) } };
+    expect([await codeOf('t1m1.0', call), await codeOf('t1m1.2', large)]).toEqual([undefined, undefined]);
+    const body = { callId: 't1m1.0', tool: 'bash', outcome: 'ok', output: '', durationMs: 1 };
+    await ask('POST', '/unit/append', record({ type: 'tool.result', turnId: await turnId(), body }));
+    expect(await codeOf('t1m1.0', call)).toBe('INVALID_INPUT');
+    await ask('POST', '/unit/append', { key: 'end', command: { kind: 'completeTurn', outcome: 'canceled' } });
+    expect(await codeOf('t1m1.2', large)).toBe('TURN_OVER');
+    expect(called).toEqual(['tool t1m1.0', 'tool t1m1.2', 'checkpoint 1 canceled']);
+  });
+
+  it('is found behind much that came after it', async () => {
+    await journalled('t1m1.0', input);
+    for (let n = 0; n < 150; n += 1)
+      await apply(sessionId, { kind: 'send', text: `${n}`, mode: 'steer', actor: { kind: 'human' } });
+
+    expect(await codeOf('t1m1.0', call)).toBeUndefined();
+  });
+});
+
+describe('the id of a call', () => {
+  it('has its form in every event', async () => {
+    await ask('POST', '/unit/append', begin);
+    const turn = await turnId();
+    for (const callId of ['', '.', '../x', 'a b', 'x'.repeat(129), '\ud83d']) {
+      const message = { type: 'agent.message', turnId: turn, body: { callId, text: 'x' } };
+      expect((await ask('POST', '/unit/append', record(message))).body.error?.code).toBe('INVALID_INPUT');
+    }
+    expect(await store.journal.head(sessionId)).toBe(3);
+  });
+});
+
 describe('tools and paths', () => {
   it('leave a tool alone when its request is closed: only a cancel stops it (UNIT-3)', async () => {
     const end = Promise.withResolvers<void>();
     toolsEnd = end.promise;
+    await journalled('t1m1.0', {});
     const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
     const path = '/unit/tools/t1m1.0';
     const request = httpRequest({ socketPath: join(folder, 'unit.sock'), method: 'POST', path, headers });
@@ -339,6 +402,7 @@ describe('tools and paths', () => {
   });
 
   it('reach the hands by call id, and a path that is not there is 404', async () => {
+    await journalled('t1m1.0', { command: 'true' });
     const ran = await ask('POST', '/unit/tools/t1m1.0', {
       tool: 'bash',
       input: { command: 'true' },
@@ -352,11 +416,13 @@ describe('tools and paths', () => {
       'INVALID_INPUT',
     );
     expect((await ask('GET', '/unit/nothing')).status).toBe(404);
+    expect((await ask('POST', '/unit/tools/t1m1.0/again')).status).toBe(404);
   });
 
   it.each(['..', '.', '.hidden'])('refuse the call id %s, at which the hands would end', async (callId) => {
     const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
     expect((await ask('POST', `/unit/tools/${callId}`, call)).body.error?.code).toBe('INVALID_INPUT');
+    expect((await ask('POST', `/unit/tools/${callId}/cancel`)).body.error?.code).toBe('INVALID_INPUT');
     const delta = { callId, offset: 0, text: 'x' };
     expect((await ask('POST', '/unit/deltas', delta)).body.error?.code).toBe('INVALID_INPUT');
     expect(called).toEqual([]);
