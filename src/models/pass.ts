@@ -12,6 +12,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { chunksOf, formOf } from './answer-form.ts';
 import type { KeyScrubber } from './key-scrubber.ts';
 import { StreamScrubber } from './stream-scrubber.ts';
+import { NO_USAGE } from '../sessions/session.ts';
 import { UpstreamFailure } from './upstream.ts';
 import { type KnownUsage, type Metered, UsageReader } from './usage-reader.ts';
 
@@ -66,7 +67,8 @@ export async function pass(
   }
 }
 
-type Meter = (known: KnownUsage | undefined) => Promise<void>;
+/** `isCut`: the answer has not come to its end. */
+type Meter = (known: KnownUsage | undefined, isCut?: boolean) => Promise<void>;
 
 /** One request is metered at most once, whatever happens to its answer. */
 function onceMetered(
@@ -75,9 +77,13 @@ function onceMetered(
   { ports, clean }: { readonly ports: Ports; readonly clean: (value: string) => string },
 ): Meter {
   let done = false;
-  return async (known) => {
+  return async (known, isCut = false) => {
     if (done) return;
     done = true;
+    if (known === undefined && isCut) {
+      const unknown = { usage: { ...NO_USAGE, complete: false }, unmetered: true }; // GATEWAY-8
+      return ports.meter({ sessionId, callId, requestKey: randomUUID(), model, requestId, ...unknown });
+    }
     if (known === undefined) return ports.logger.warn('model answer without usage', { sessionId, callId });
     const { usage, model: said = model } = known;
     const answered = clean(said); // GATEWAY-1
@@ -95,6 +101,7 @@ async function passStream(
   const decoder = new EventStreamDecoder();
   const frames = scrubber === undefined ? PLAIN : new StreamScrubber(scrubber);
   let ready: Buffer[] = [];
+  let isCut = true;
   const send = async (): Promise<void> => {
     const bytes = ready;
     ready = [];
@@ -118,12 +125,13 @@ async function passStream(
     const last = decoder.end();
     if (last !== undefined) await take(last);
     ready.push(...frames.end());
+    isCut = false;
     await send();
   } catch (error) {
     await writeOut(response, [...ready, ...frames.end()]);
     throw error;
   } finally {
-    await meter(usage.known(false)); // GATEWAY-3; does nothing after message_stop
+    await meter(usage.known(false), isCut); // GATEWAY-3; does nothing after message_stop
   }
   response.end();
 }
@@ -140,16 +148,21 @@ async function passWhole(
   const parts: Buffer[] = [];
   const pieces = scrubber?.pieces(); // looked at as it comes: a large one takes its time
   let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX)
-      throw new UpstreamFailure(
-        502,
-        'api_error',
-        `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
-      );
-    if (pieces === undefined) parts.push(chunk);
-    else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > ANSWER_BYTES_MAX)
+        throw new UpstreamFailure(
+          502,
+          'api_error',
+          `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
+        );
+      if (pieces === undefined) parts.push(chunk);
+      else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII
+    }
+  } catch (error) {
+    await meter?.(undefined, true);
+    throw error;
   }
   if (pieces !== undefined) parts.push(Buffer.from(pieces.flush(), 'latin1'));
   const whole = Buffer.concat(parts);

@@ -55,7 +55,7 @@ function ask(signal = new AbortController().signal) {
     method: 'POST',
     path: '/v1/messages',
     headers: { 'x-holdfast-call': 't3m2' },
-    body: JSON.stringify({ model: 'meta/llama-3', stream: true, messages: [] }),
+    body: JSON.stringify({ model: 'meta/llama-3', max_tokens: 100, stream: true, messages: [] }),
     signal,
   });
 }
@@ -201,6 +201,45 @@ describe('a stream', () => {
 
     await expect(reading).rejects.toThrow('aborted');
     expect(seen).toBe(body);
+  });
+
+  it('that is cut before it says what it used is said to be unmetered (proves GATEWAY-8)', async () => {
+    const unmetered = { callId: 't3m2', model: 'meta/llama-3', unmetered: true, usage: { complete: false } };
+    const cuts: readonly Answer[] = [
+      (response) => response.destroy(), // before its head
+      (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(frame('ping'), () => setImmediate(() => response.destroy()));
+      },
+      (response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
+        response.write('{"type":', () => setImmediate(() => response.destroy()));
+      },
+    ];
+    for (const [index, cut] of cuts.entries()) {
+      answer = cut;
+      await ask()
+        .then((response) => textOf(response, 1_000))
+        .catch(() => undefined);
+      await eventually('it is told', () => metered.length === index + 1);
+      expect(metered[index]).toMatchObject(unmetered);
+    }
+  });
+
+  it('whose caller leaves before its head is said to be unmetered, and an error is not (proves GATEWAY-8)', async () => {
+    const asked = Promise.withResolvers<void>();
+    answer = () => asked.resolve();
+    const leave = new AbortController();
+    const response = ask(leave.signal);
+    await asked.promise;
+    leave.abort();
+    await response.catch(() => undefined);
+    await eventually('it is told', () => metered.length === 1);
+    expect(metered).toMatchObject([{ unmetered: true, usage: { outputTokens: 0, complete: false } }]);
+
+    answer = (refusing) => refusing.writeHead(529).end('{}');
+    await ask();
+    expect(metered).toHaveLength(1);
   });
 });
 

@@ -23,8 +23,8 @@ import type { TurnOutcome } from '../../journal/event-catalog.ts';
 import { EpochStale } from '../../journal/faults.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
-import { type ContextWindows, planOf } from '../../models/model-table.ts';
-import { parseModel } from '../../sessions/model-name.ts';
+import type { ContextWindows } from '../../models/model-table.ts';
+import { plansOf } from '../../models/session-plans.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
@@ -169,24 +169,15 @@ async function assignment(
   { session, head }: SessionEntry,
 ): Promise<Assignment> {
   const { journal, live } = ports;
-  const { prompt, settings = {} } = await ports.agents.revision(session.agentId, session.agentRevision);
-  const { fallbackModel, contextWindow: _ofTheOther, ...ofBoth } = settings;
-  const hasFallback = fallbackModel !== undefined && fallbackModel !== session.model; // as overridden at the start
+  const { prompt, settings } = await ports.agents.revision(session.agentId, session.agentRevision);
   return {
     sessionId: session.id,
     epoch: unit.epoch,
     prompt: prompt.toWellFormed(), // revisions of before texts were made so may hold half a character
-    plan: planOf(wireNameOf(session.model), settings, ports.contextWindows),
-    fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth, ports.contextWindows) : undefined,
+    ...plansOf(session.model, settings, ports.contextWindows),
     limits: session.limits,
     wake: await wakePlace({ journal, scheduler: live.scheduler }, { session, head }),
   };
-}
-
-/** What the model service calls a model; the rehearsal picks its script by it. */
-function wireNameOf(model: string): string {
-  const { provider, name } = parseModel(model);
-  return provider === 'rehearsal' ? `rehearsal-${name}` : name;
 }
 
 async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
