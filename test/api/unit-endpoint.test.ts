@@ -325,31 +325,6 @@ async function journalled(callId: string, input: object, more: object = {}): Pro
   await ask('POST', '/unit/append', { ...record(call), key: callId });
 }
 
-describe('a tool call', () => {
-  it('runs only as it is journalled (proves UNIT-4)', async () => {
-    await journalled('t1m1.0', { command: 'true' });
-    const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
-
-    for (const [callId, more] of [['t1m1.7', {}] as const, ['t1m1.0', { tool: 'write' }] as const]) {
-      const { body } = await ask('POST', `/unit/tools/${callId}`, { ...call, ...more });
-      expect(body.error?.code).toBe('INVALID_INPUT');
-    }
-    expect(called).toEqual([]);
-  });
-});
-
-describe('the id of a call', () => {
-  it('has its form in every event', async () => {
-    await ask('POST', '/unit/append', begin);
-    const turn = await turnId();
-    for (const callId of ['', '.', '../x', 'a b', 'x'.repeat(129), '\ud83d']) {
-      const message = { type: 'agent.message', turnId: turn, body: { callId, text: 'x' } };
-      expect((await ask('POST', '/unit/append', record(message))).body.error?.code).toBe('INVALID_INPUT');
-    }
-    expect(await store.journal.head(sessionId)).toBe(3);
-  });
-});
-
 describe('tools and paths', () => {
   it('leave a tool alone when its request is closed: only a cancel stops it (UNIT-3)', async () => {
     const end = Promise.withResolvers<void>();
@@ -372,13 +347,16 @@ describe('tools and paths', () => {
     end.resolve();
   });
 
-  it('reach the hands by call id, and a path that is not there is 404', async () => {
+  it('reach the hands by call id, as journalled (proves UNIT-4), and a path that is not there is 404', async () => {
     await journalled('t1m1.0', { command: 'true' });
-    const ran = await ask('POST', '/unit/tools/t1m1.0', {
-      tool: 'bash',
-      input: { command: 'true' },
-      timeoutMs: 5,
-    });
+    const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
+    for (const asked of [
+      { ...call, tool: 'write' },
+      { ...call, input: {} },
+    ])
+      expect((await ask('POST', '/unit/tools/t1m1.0', asked)).body.error?.code).toBe('INVALID_INPUT');
+    expect((await ask('POST', '/unit/tools/t1m1.7', call)).body.error?.code).toBe('INVALID_INPUT');
+    const ran = await ask('POST', '/unit/tools/t1m1.0', call);
     await ask('POST', '/unit/tools/t1m1.0/cancel');
 
     expect(ran.body).toEqual({ outcome: 'ok', output: 'done', durationMs: 1 });
@@ -390,14 +368,20 @@ describe('tools and paths', () => {
     expect((await ask('POST', '/unit/tools/t1m1.0/again')).status).toBe(404);
   });
 
-  it.each(['..', '.', '.hidden'])('refuse the call id %s, at which the hands would end', async (callId) => {
-    const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
-    expect((await ask('POST', `/unit/tools/${callId}`, call)).body.error?.code).toBe('INVALID_INPUT');
-    expect((await ask('POST', `/unit/tools/${callId}/cancel`)).body.error?.code).toBe('INVALID_INPUT');
-    const delta = { callId, offset: 0, text: 'x' };
-    expect((await ask('POST', '/unit/deltas', delta)).body.error?.code).toBe('INVALID_INPUT');
-    expect(called).toEqual([]);
-  });
+  it.each(['..', '.', '.hidden', 'x'.repeat(129)])(
+    'refuse the call id %s, as the hands do',
+    async (callId) => {
+      await ask('POST', '/unit/append', begin);
+      const message = { type: 'agent.message', turnId: await turnId(), body: { callId, text: 'x' } };
+      expect((await ask('POST', '/unit/append', record(message))).body.error?.code).toBe('INVALID_INPUT');
+      const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
+      expect((await ask('POST', `/unit/tools/${callId}`, call)).body.error?.code).toBe('INVALID_INPUT');
+      expect((await ask('POST', `/unit/tools/${callId}/cancel`)).body.error?.code).toBe('INVALID_INPUT');
+      const delta = { callId, offset: 0, text: 'x' };
+      expect((await ask('POST', '/unit/deltas', delta)).body.error?.code).toBe('INVALID_INPUT');
+      expect(called).toEqual([]);
+    },
+  );
 });
 
 describe('the event stream', () => {
