@@ -7,6 +7,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { derivedId, newId } from '../../src/kernel/id.ts';
 import { MESSAGE_BYTES_MAX } from '../../src/kernel/limit.ts';
+import { remembered } from '../../src/kernel/answered-requests.ts';
 import { requestHash } from '../../src/kernel/request-hash.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import type { CredentialStore } from '../../src/secrets/credential-store.ts';
@@ -397,6 +398,55 @@ export function replayContract(platform: ReplayPlatform): void {
         });
 
         expect((await credentials.create(wanted)).replayed).toBe(true);
+      });
+
+      it('know what versions did that hashed the key itself', async () => {
+        const { credentials, agents, store } = await begin();
+        const asked = { provider: 'anthropic', key: KEY, name: 'mine' };
+        const change = { key: new Sealed(`${KEY}-2`), idempotencyKey: 'change' };
+        const requests = remembered(undefined, 'change', requestHash({ key: `${KEY}-2` }));
+        const id = derivedId('credential', 'once');
+        await store.credentials.create({
+          ...{ id, provider: 'anthropic', last4: 'cdef', isDefault: true, createdAt: 1, rotatedAt: 1 },
+          ...{ requestHash: requestHash(asked), secret: 's' },
+        });
+        await store.credentials.update(id, (before) => ({ ...before, requests }));
+        const agent = { name: 'then', model: MODEL, prompt: 'p' };
+        const { agent: made } = await agents.create({ ...agent, idempotencyKey: 'agent' });
+        const hash = requestHash({ key: `${KEY}-2` });
+        const was = {
+          ...made,
+          updatedAt: made.updatedAt + 1,
+          requests: remembered(undefined, 'change', hash),
+        };
+        await store.agents.update(was, made.updatedAt);
+
+        expect((await credentials.create(wanted)).replayed).toBe(true);
+        expect((await credentials.update(id, change)).replayed).toBe(true);
+        expect((await agents.update(made.id, change)).replayed).toBe(true);
+      });
+
+      it('proves FINGERPRINT-1: and agents keep nothing of a key that it could be tried against', async () => {
+        const { credentials, agents, store } = await begin();
+        const key = new Sealed(KEY);
+        const { credential } = await credentials.create(wanted);
+        await credentials.update(credential.id, { key, idempotencyKey: 'change' });
+        const asked = { name: 'a', model: MODEL, prompt: 'p', key, idempotencyKey: 'agent' };
+        const { agent } = await agents.create(asked);
+        await agents.update(agent.id, { key, idempotencyKey: 'change' });
+
+        const kept = JSON.stringify([
+          await store.credentials.made(credential.id),
+          await store.agents.get(agent.id),
+        ]);
+        const { idempotencyKey: _, ...definition } = asked;
+        const guesses = [{ provider: 'anthropic', name: 'mine' }, {}, definition];
+        for (const one of guesses) expect(kept).not.toContain(requestHash({ ...one, key: KEY }));
+        expect((await credentials.create(wanted)).replayed).toBe(true);
+        const again = await credentials.update(credential.id, { key, idempotencyKey: 'change' });
+        expect(again.replayed).toBe(true);
+        expect((await agents.create(asked)).replayed).toBe(true);
+        expect((await agents.update(agent.id, { key, idempotencyKey: 'change' })).replayed).toBe(true);
       });
 
       it('proves REPLAY-1: changed with a key do not lose what was changed since, also when they are gone', async () => {
