@@ -88,8 +88,9 @@ export class CheckpointSaves {
 
   #say(what: string, sessionId: SessionId, saved: Saved, startedAt: number): void {
     const { clock, logger } = this.#ports;
-    const { checkpoint, files, bytes, storedBytes } = saved;
+    const { checkpoint, files, bytes, storedBytes, leftOut } = saved;
     const ms = clock.now() - startedAt;
-    logger.info(what, { sessionId, version: checkpoint.version, files, bytes, storedBytes, ms });
+    const { version } = checkpoint;
+    logger.info(what, { sessionId, version, files, bytes, storedBytes, leftOut, ms });
   }
 }
