@@ -21,7 +21,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,6 @@ import {
   NoRoomForWorkspace,
   WorkspaceUnsaved,
 } from '../../../src/hands/workspace-archive.ts';
-import { COMMANDS, type Command, DataRanges } from '../../../src/platform/host/workspace/data-ranges.ts';
 import { RestoredLinks } from '../../../src/platform/host/workspace/restored-links.ts';
 import {
   type FileEntry,
@@ -227,46 +226,6 @@ describe('a file with holes', () => {
     writeFileSync(file('written'), Buffer.alloc(17 * MIB));
     await expect(save(claim, workspace, bounds)).rejects.toBeInstanceOf(WorkspaceUnsaved);
     expect(claim.writtenBytes).toBe(0);
-  });
-});
-
-describe('where data is', () => {
-  const all = async (ranges: DataRanges): Promise<unknown> => {
-    const fd = openSync(file('f'), 'r');
-    try {
-      return await ranges.after(fd, 0);
-    } finally {
-      closeSync(fd);
-      await ranges.close();
-    }
-  };
-
-  const isMissing = ([program]: Command): boolean => spawnSync(program, ['-h']).error !== undefined;
-  it.for(COMMANDS)('is told by $0', async (command, { skip }) => {
-    skip(isMissing(command), `there is no ${command[0]}`);
-    sparse('f', TIB, [
-      [MIB, randomBytes(8192)],
-      [GIB, randomBytes(4096)],
-    ]);
-
-    expect(await all(new DataRanges([command]))).toEqual([
-      { start: MIB, end: MIB + 8192 },
-      { start: GIB, end: GIB + 4096 },
-    ]);
-    sparse('f', TIB, []);
-    expect(await all(new DataRanges([command]))).toEqual([]);
-  });
-
-  const silent: readonly (readonly [string, readonly Command[]])[] = [
-    ['a system that has no such program', [['holdfast-no-such-program']]],
-    ['one that ends at once', [['true']]],
-    ['one that says nonsense', [['sh', '-c', 'while read line; do echo 5 3; done']]],
-    ['one that says too much', [['yes', 'n'.repeat(100_000)]]],
-  ];
-  it.each(silent)('is not known to %s', async (_, commands) => {
-    sparse('f', MIB, []);
-
-    expect(await all(new DataRanges(commands))).toBeUndefined();
   });
 });
 

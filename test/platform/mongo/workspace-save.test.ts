@@ -396,6 +396,10 @@ function fillNastily({ files, results }: Workspace, outside: string): void {
     writeFileSync(at(`mode ${mode}`), `${mode}`);
     chmodSync(at(`mode ${mode}`), mode);
   }
+  writeFileSync(at('holes'), '');
+  truncateSync(at('holes'), 20 * MIB);
+  appendFileSync(at('holes'), 'and data');
+  execFileSync('ln', [at('holes'), at('many holes')]);
   symlinkSync(outside, at('to outside'));
   symlinkSync(join(outside, 'secret'), at('to a secret'));
   symlinkSync('../'.repeat(50), at('up'));
@@ -407,13 +411,14 @@ function fillNastily({ files, results }: Workspace, outside: string): void {
   makeDeep(files, 'n'.repeat(200), 40, 'long');
   makeDeep(files, 'd', 900, 'deep');
   writeFileSync(join(results, 'call_1.json'), '{"outcome":"ok"}');
+  appendFileSync(at('log'), 'line\n');
   mkdirSync(at('empty'));
   mkdirSync(at('closed'));
   writeFileSync(at('closed/in'), 'in');
   utimesSync(at('twin'), 1_234_567.891, 1_234_567.891);
   utimesSync(at('many'), 0, 0);
+  utimesSync(at('log'), '-1.5', '-1.5');
   chmodSync(at('closed'), 0);
-  appendFileSync(at('dangling').replace('dangling', 'log'), 'line\n');
 }
 
 function renameLike(from: string, to: string): void {

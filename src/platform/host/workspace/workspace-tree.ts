@@ -11,6 +11,7 @@ import { constants } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
 import { WorkspaceUnsaved } from '../../../hands/workspace-archive.ts';
 import { BLOCK_BYTES } from '../disk-size.ts';
+import { sortedNames } from './sorted-names.ts';
 import { DEPTH_MAX, TIME_MS_MAX } from './workspace-manifest.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -168,9 +169,9 @@ async function look(handle: FileHandle, name: Buffer): Promise<Looked | undefine
 async function openFolder(path: string | Buffer): Promise<Level> {
   const { handle, closedMode } = await openEvenIfClosed(path, O_RDONLY | O_DIRECTORY);
   try {
-    const names: Buffer[] = [];
-    for await (const name of namesIn(`/proc/self/fd/${handle.fd}`)) names.push(name);
-    names.sort(Buffer.compare).reverse(); // taken from the end
+    const found: Buffer[] = [];
+    for await (const name of namesIn(`/proc/self/fd/${handle.fd}`)) found.push(name);
+    const names = (await sortedNames(found)).toReversed(); // taken from the end
     return { handle, closedMode, names, looked: [] };
   } catch (error) {
     await handle.close();
