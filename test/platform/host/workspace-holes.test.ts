@@ -31,6 +31,7 @@ import {
   NoRoomForWorkspace,
   WorkspaceUnsaved,
 } from '../../../src/hands/workspace-archive.ts';
+import { RANGES_AT_ONCE } from '../../../src/platform/host/workspace/data-ranges.ts';
 import { RestoredLinks } from '../../../src/platform/host/workspace/restored-links.ts';
 import {
   type FileEntry,
@@ -137,6 +138,17 @@ describe('a file with holes', () => {
     const back = join(await restored(), 'files/f');
     expect(lstatSync(back).size).toBe(4 * TIB);
     expect(diskBytes(back)).toBeLessThanOrEqual(64 * KIB);
+  });
+
+  it('and more pieces of data than one answer tells comes back as it was', async () => {
+    const count = 3 * RANGES_AT_ONCE + 1;
+    const pieces = Array.from({ length: count }, (_, n) => [n * 3 * 4096, randomBytes(4096)] as const);
+    sparse('f', count * 3 * 4096, pieces);
+    expect(await saved()).toMatchObject({ bytes: count * (4096 + 12) });
+
+    const back = join(await restored(), 'files/f');
+    expect(hashOf(readFileSync(back))).toBe(hashOf(readFileSync(file('f'))));
+    expect(diskBytes(back)).toBeLessThanOrEqual(diskBytes(file('f')) * 1.1 + 64 * KIB);
   });
 
   it('is not read again, and gives no new checkpoint, when nobody has changed it', async () => {

@@ -80,14 +80,15 @@ export class DataRanges {
 }
 
 async function launch(commands: readonly Command[]): Promise<Program | undefined> {
-  for (const [program, ...args] of commands) {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/', env: { PATH } });
-    child.on('error', () => undefined); // there is no such program, or no room for it: the wait below says so
-    const isThere = await once(child, 'spawn').then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return new Program(child);
+  for (const [command, ...args] of commands) {
+    try {
+      const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/', env: { PATH } });
+      child.on('error', () => undefined); // the wait says so too, but what comes later has no other listener
+      await once(child, 'spawn');
+      return new Program(child);
+    } catch {
+      // there is no such program, or no descriptor or memory left for one: a save does without
+    }
   }
   return undefined;
 }

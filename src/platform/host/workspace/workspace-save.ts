@@ -38,8 +38,8 @@ import type { Workspace } from './workspace-store.ts';
 import { FileChanged, type FoundFile, isChange, walk } from './workspace-tree.ts';
 
 const PART_BYTES = 256 * 1024;
-/** What is stored is read twice, to hash it and to write it; this much is read in all, for one byte that may be stored. */
-const READS_MAX = 2;
+/** For each byte that may be stored this many are read: it is read to hash it and to write it, and some again when it changes meanwhile. */
+const READS_MAX = 3;
 
 export interface Bounds {
   /** Of contents; holes are none. */
