@@ -160,6 +160,7 @@ class Restoring {
   }
 
   async #fill(handle: FileHandle, { bytes, sha256, sparseBytes }: FileEntry): Promise<void> {
+    let end = 0;
     if (sha256 !== undefined) {
       const sparse = sparseBytes === undefined ? undefined : new SparseReader(bytes);
       const hash = createHash('sha256');
@@ -167,13 +168,16 @@ class Restoring {
       for await (const part of this.#content(sha256, sparseBytes ?? bytes)) {
         hash.update(part);
         const runs = sparse === undefined ? dataIn(part, position) : sparse.add(part); // RESTORE-1
-        for (const run of runs) await writeAt(handle, run.bytes, run.offset);
+        for (const run of runs) {
+          await writeAt(handle, run.bytes, run.offset);
+          end = run.offset + run.bytes.length;
+        }
         position += part.length;
       }
       sparse?.finish();
       if (hash.digest('hex') !== sha256) throw new CheckpointDamaged('a file is not what it was');
     }
-    await handle.truncate(bytes); // what it ends with may be a hole
+    if (end < bytes) await handle.truncate(bytes); // it ends with a hole
   }
 
   async *#content(sha256: string, bytes: number): AsyncGenerator<Buffer> {
