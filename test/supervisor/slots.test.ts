@@ -53,6 +53,7 @@ class Stage implements Launcher {
       filesAsOf: { kind: 'now' },
       call: async () => ({ outcome: 'ok', output: '', durationMs: 1 }),
       cancel: () => undefined,
+      kill: () => undefined,
       background: async () => {
         this.asked += 1;
         return this.background;

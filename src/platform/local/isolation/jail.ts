@@ -203,7 +203,8 @@ function systemArguments(): readonly string[] {
 }
 
 function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
-  const pipe = child.stdio[fd] as Duplex | null | undefined; // 'pipe' was asked for above
+  // 'pipe' was asked for above; a child that could not be started for want of descriptors has no streams at all
+  const pipe = (child.stdio as ChildProcess['stdio'] | undefined)?.[fd] as Duplex | null | undefined;
   pipe?.on('error', () => undefined); // it ended before it had read: its end says why
   pipe?.end(content);
 }
