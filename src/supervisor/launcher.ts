@@ -31,6 +31,11 @@ export class LaunchFailed extends Fault {
   }
 }
 
+/** Whether the machine had no room for a process: it is worth the wait. */
+export function isShortage(error: unknown): boolean {
+  return error instanceof LaunchFailed && error.isShortage;
+}
+
 /** A brain, started and loaded, that waits for its session or works on it. */
 export interface Brain {
   readonly pid: number;

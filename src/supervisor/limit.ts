@@ -51,9 +51,9 @@ export const LAST_LOOK_MS = 500;
 export const HANDS_DYING_MS_MAX = 5_000;
 /** Hands that die at once, or do not start, this many times in a row are not started again for that call. */
 export const HANDS_ATTEMPTS_MAX = 3;
-/** Wait before hands are started again: doubles from the first to the last. */
-export const HANDS_RETRY_FIRST_MS = 200;
-export const HANDS_RETRY_LAST_MS = 5_000;
+/** Wait before hands are started again, or a brain for which there was no room: doubles from the first to the last. */
+export const LAUNCH_RETRY_FIRST_MS = 200;
+export const LAUNCH_RETRY_LAST_MS = 2_000;
 /** While the machine has no room for another process, a call waits so long for its hands: a rush is over by then, and the model is told else. */
 export const HANDS_SHORTAGE_MS_MAX = 30_000;
 /** So many calls of a session are known to have begun or to be canceled: an answer has far fewer, and older ones are over. */

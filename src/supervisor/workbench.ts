@@ -24,12 +24,12 @@ import { unlessAborted } from '../kernel/unless-aborted.ts';
 import type { ToolEnd } from '../sessions/turn-events.ts';
 import { type Bench, newBench, remember } from './bench.ts';
 import { callInTime } from './call-deadline.ts';
-import { type Ended, type Hands, LaunchFailed, type Launcher } from './launcher.ts';
+import { type Ended, type Hands, isShortage, type Launcher } from './launcher.ts';
 import {
   END_MS_MAX,
   HANDS_ATTEMPTS_MAX,
-  HANDS_RETRY_FIRST_MS,
-  HANDS_RETRY_LAST_MS,
+  LAUNCH_RETRY_FIRST_MS,
+  LAUNCH_RETRY_LAST_MS,
   HANDS_SHORTAGE_MS_MAX,
   SAVE_MS_MAX,
   STOPPED_SAVE_MS_MAX,
@@ -181,7 +181,7 @@ export class Workbench {
   ): Promise<ToolResult> {
     const { clock, logger, chance } = this.#ports;
     const stop = AbortSignal.any([bench.released.signal, canceled]);
-    const pace = { firstMs: HANDS_RETRY_FIRST_MS, ceilingMs: HANDS_RETRY_LAST_MS, heldMs: Infinity };
+    const pace = { firstMs: LAUNCH_RETRY_FIRST_MS, ceilingMs: LAUNCH_RETRY_LAST_MS, heldMs: Infinity };
     const backoff = new Backoff({ ...pace, random: chance?.random });
     const startedAt = clock.monotonicNow();
     let [reason, attempts] = ['', 0];
@@ -292,8 +292,4 @@ export class Workbench {
 /** A turn that somebody stopped ends soon: its files are kept beside the next one, and what a crash loses until then is told. */
 function waitMsOf(outcome: TurnOutcome): number {
   return outcome === 'canceled' || outcome === 'interrupted' ? STOPPED_SAVE_MS_MAX : SAVE_MS_MAX;
-}
-
-function isShortage(error: unknown): boolean {
-  return error instanceof LaunchFailed && error.isShortage;
 }

@@ -9,7 +9,7 @@ import { type Hands, LaunchFailed, type Launcher } from '../../src/supervisor/la
 import {
   END_MS_MAX,
   HANDS_ATTEMPTS_MAX,
-  HANDS_RETRY_LAST_MS,
+  LAUNCH_RETRY_LAST_MS,
   LAST_LOOK_MS,
   SAVE_MS_MAX,
   STOPPED_SAVE_MS_MAX,
@@ -170,7 +170,7 @@ describe('a workspace', () => {
       sleep: async (ms: number, signal?: AbortSignal) => {
         const isOfEnd = [SAVE_MS_MAX, STOPPED_SAVE_MS_MAX, END_MS_MAX].includes(ms);
         if (isOfEnd) sleeps.push(ms);
-        if (ms <= HANDS_RETRY_LAST_MS && ms !== LAST_LOOK_MS && !isOfEnd) return; // before hands are started again
+        if (ms <= LAUNCH_RETRY_LAST_MS && ms !== LAST_LOOK_MS && !isOfEnd) return; // before hands are started again
         if (!isOfEnd || !endWaits) await clock.sleep(60_000, signal);
       },
     };

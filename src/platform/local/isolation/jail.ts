@@ -17,6 +17,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { SHARED_MEMORY_BYTES_MAX } from '../../../hands/limit.ts';
+import { withinHardLimit } from './hard-limits.ts';
 
 /** How programs are isolated on this machine; made by isolation.ts, which has tried it. */
 export interface Bubblewrap {
@@ -124,7 +125,8 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
   const { asRoot, program, seccomp, mark } = bubblewrap;
   const sources = jail.binds.map(({ source }) => source);
   const staged = asRoot ? jail.binds.map((bind, n) => ({ ...bind, source: `${STAGE}/${n}` })) : jail.binds;
-  const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...jail.limits, '--', ...jail.argv];
+  const limits = jail.limits.map((option) => withinHardLimit(option));
+  const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...limits, '--', ...jail.argv];
   const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
   // ORPHAN-1
   const stage = [...CONTAINED, '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
