@@ -11,7 +11,7 @@
  *    namespace whose first process dies with its parent, and with the first process the kernel ends the rest. bubblewrap alone does
  *    not keep that: a set-up that is killed leaves a child which waits for it for good (bubblewrap.c: main reads child_wait_fd, of
  *    which the child itself holds the other end). As another user that moment is the one between two system calls of bubblewrap's,
- *    and orphans.ts finds what is left by it.
+ *    and orphans.ts finds what is left by it; while the control plane lives, launcher/child.ts ends it with its process group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
