@@ -235,6 +235,50 @@ export function replayContract(platform: ReplayPlatform): void {
         expect((await store.journal.read(id, { after: 3, limit: 1 }))[0]?.type).toBe('log.limit_reached');
         expect(await sessions.archive(id, ME, 'once')).toMatchObject({ session: { status: 'archived' } });
       });
+
+      it('a log that has ended takes one archive, which says that what the session has left may go', async () => {
+        const { store, sessions, agents } = await begin({ eventsMax: 4 });
+        const id = await running(sessions, agents);
+        await sessions.cancel(id, ME);
+        const types = async () =>
+          (await store.journal.read(id, { after: 3, limit: 9 })).map(({ type }) => type);
+        expect(await types()).toEqual(['log.limit_reached']);
+
+        expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: false });
+        expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: true });
+        expect(await sessions.archive(id, ME)).toMatchObject({ head: 5, replayed: false });
+        expect(await types()).toEqual(['log.limit_reached', 'session.archived']);
+        expect(await store.sessions.get(id)).toMatchObject({ session: { status: 'archived' } });
+      });
+
+      it('an archive that meets the end of the log is written behind it', async () => {
+        const { store, sessions, agents } = await begin({ eventsMax: 5 });
+        const id = await running(sessions, agents);
+        expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: false });
+
+        const last = await store.journal.read(id, { after: 3, limit: 9 });
+        expect(last.map(({ type }) => type)).toEqual(['log.limit_reached', 'session.archived']);
+      });
+
+      it('a message with a key that met the end of the log is answered so again', async () => {
+        const { sessions, agents } = await begin({ eventsMax: 4 });
+        const id = await running(sessions, agents);
+        const message = { sessionId: id, text: 'more', actor: ME, idempotencyKey: 'k' };
+
+        for (let n = 0; n < 2; n += 1)
+          await expect(sessions.send(message)).rejects.toMatchObject({ code: 'LOG_FULL' });
+      });
+
+      it('a cancel with a key that has nothing to do does not end the log, whatever room it has', async () => {
+        const { store, sessions, agents } = await begin({ eventsMax: 5 });
+        const id = await running(sessions, agents);
+        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        const head = await store.journal.head(id);
+        expect(head).toBe(4);
+
+        expect(await sessions.cancel(id, ME, 'k')).toMatchObject({ head, session: { status: 'idle' } });
+        expect(await store.journal.head(id)).toBe(head);
+      });
     });
 
     describe('createAgent', () => {

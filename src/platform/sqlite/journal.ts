@@ -168,7 +168,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     const before = key === undefined ? undefined : this.#keys.find(loaded.key, key);
     if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // JOURNAL-5
     if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // JOURNAL-4
-    const plan = this.#plan(loaded, decide(session));
+    const plan = this.#plan(loaded, decide(session, loaded.full));
     if (plan === undefined) {
       return { rows: 0, answer: { firstSeq: head + 1, lastSeq: head, replayed: false, state: session } };
     }
@@ -214,7 +214,8 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   #plan(loaded: Loaded, decision: Decision): Plan | undefined {
     if (decision.kind === 'refuse') throw decision.fault;
     if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
-    return planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
+    const plan = planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
+    return plan.events.length === 0 ? undefined : plan;
   }
 
   #apply(loaded: Loaded, plan: Plan, key: string | undefined): void {
