@@ -72,7 +72,7 @@ export async function probeIsolation(mark: string, searchPath: string = SEARCH_P
   const bubblewrap: Bubblewrap = {
     kind: 'bubblewrap',
     program,
-    seccomp: seccompFilter(),
+    seccomp: seccompFilter({ memoryIsCharged: false }),
     asRoot: process.getuid?.() === 0,
     mark,
   };
