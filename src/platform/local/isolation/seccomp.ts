@@ -209,8 +209,8 @@ interface Range {
 }
 
 /** Numbers that follow each other, so that the filter is short. */
-function rangesOf(numbers: readonly number[]): readonly Range[] {
-  return numbers
+function rangesOf(calls: readonly number[]): readonly Range[] {
+  return calls
     .toSorted((a, b) => a - b)
     .reduce<readonly Range[]>((ranges, number) => {
       const last = ranges.at(-1);

@@ -6,14 +6,17 @@ import {
   OPEN_FILES_MAX,
   PROCESS_DATA_BYTES_MAX,
   PROCESSES_MAX,
+  SET_UP_PROCESSES_MAX,
   TMP_BYTES_MAX,
   WORKSPACE_BYTES_MAX,
 } from '../../../hands/limit.ts';
+import type { ControlGroup, ControlGroups } from '../isolation/control-groups.ts';
 import { HandsProcess } from './hands-process.ts';
 import type { Isolation } from '../isolation/isolation.ts';
-import { APP, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { APP, type Bubblewrap, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { HANDS_OOM_SCORE } from '../isolation/oom-score.ts';
 import { MARK_VARIABLE } from '../isolation/orphans.ts';
-import { entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
+import { entryOf, LaunchFailed, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
 import type { FilesAsOf } from '../../../hands/workspace-archive.ts';
 import type { Workspace } from '../../host/workspace/workspace-store.ts';
 
@@ -22,6 +25,8 @@ export interface HandsLimits {
   readonly workspaceBytesMax: number;
   readonly fileBytesMax: number;
   readonly processesMax: number;
+  /** Of the whole session; SESSION_MEMORY_BYTES_MAX, or less on a small machine, when left out. */
+  readonly memoryBytesMax?: number | undefined;
 }
 
 export const HANDS_LIMITS: HandsLimits = {
@@ -34,6 +39,9 @@ const WORKSPACE = '/workspace';
 const RESULTS = '/run/holdfast/results';
 /** All of the source that the hands reach, and nothing else of it. */
 const PARTS = ['kernel', 'hands', 'platform/host'];
+
+/** Runs when nothing else wants to (sched(7), SCHED_IDLE): where no control group says how much of the CPU hands have. */
+const IDLE_CLASS = ['chrt', '--idle', '0'];
 
 export interface HandsOptions {
   readonly workspace: Workspace;
@@ -50,8 +58,7 @@ export interface HandsOptions {
 /** Rejects with LaunchFailed. */
 export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
   const { workspace, limits, resultsAreWhole, filesAsOf, searchPath = SEARCH_PATH } = options;
-  if (isolation.kind === 'bubblewrap')
-    return HandsProcess.of(startInJail(isolation, jailOf(options)), filesAsOf);
+  if (isolation.kind === 'bubblewrap') return launchInside(isolation, options);
   const { files, results } = workspace;
   const args = [
     entryOf('hands'),
@@ -66,11 +73,40 @@ export function launchHands(isolation: Isolation, options: HandsOptions): Promis
   return HandsProcess.of(process, filesAsOf);
 }
 
+async function launchInside(isolation: Bubblewrap, options: HandsOptions): Promise<HandsProcess> {
+  const { groups } = isolation;
+  const group = openGroup(groups, options.limits);
+  const hands = HandsProcess.of(startInJail(isolation, jailOf(options, groups, group)), options.filesAsOf);
+  const close = (): unknown => group?.close();
+  void hands.then((it) => it.ended).then(close, close); // also when they never were ready
+  return hands;
+}
+
+/** Throws LaunchFailed: without its group a session has no bound, so it is not started. */
+function openGroup(groups: ControlGroups | undefined, limits: HandsLimits): ControlGroup | undefined {
+  try {
+    return groups?.open({
+      pidsMax: limits.processesMax + SET_UP_PROCESSES_MAX,
+      memoryBytesMax: limits.memoryBytesMax,
+    });
+  } catch (cause) {
+    throw new LaunchFailed(
+      `The hands have no control group (${String(cause)}): look whether anything changed /sys/fs/cgroup since this server was started, and start it again.`,
+      { cause },
+    );
+  }
+}
+
 function keptWord(isWhole: boolean): string {
   return isWhole ? 'whole' : 'gaps';
 }
 
-function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }: HandsOptions): Jail {
+function jailOf(
+  { workspace: { files, results }, uid, limits, resultsAreWhole }: HandsOptions,
+  groups: ControlGroups | undefined,
+  group: ControlGroup | undefined,
+): Jail {
+  const hasCpuWeight = groups?.controllers.includes('cpu') === true;
   const inside = join(APP, 'src');
   const entry = entryOf('hands', inside);
   return {
@@ -88,10 +124,14 @@ function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }:
       `--nofile=${OPEN_FILES_MAX}`,
       `--fsize=${limits.fileBytesMax}`,
       `--data=${PROCESS_DATA_BYTES_MAX}`,
-      '--core=0',
+      ...['--core=0', '--nice=0', '--rtprio=0'], // nobody raises what they were given, whatever this server may
     ],
     tmpBytesMax: TMP_BYTES_MAX,
+    oomScore: HANDS_OOM_SCORE,
+    entrances: group?.entrances ?? [],
+    memoryIsCharged: groups?.memoryIsCharged === true,
     argv: [
+      ...(hasCpuWeight ? [] : IDLE_CLASS),
       ...[NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax)],
       ...[keptWord(resultsAreWhole), 'alone'],
     ],
