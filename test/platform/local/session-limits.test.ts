@@ -97,7 +97,7 @@ for n in range(200): open("/dev/shm/" + str(n), "wb").write(bytes(1 << 18))`,
 };
 
 it.runIf(hasMemory).each(Object.entries(HOLD))(
-  'what %s hold is the session’s, and stops at its bound (proves GROUP-1)',
+  'what %s hold is the session’s, and stops at its bound (proves CGROUP-1)',
   async (_what, program) => {
     const started = await start();
     const [group = ''] = groupsOf('memory');
@@ -126,7 +126,7 @@ it.runIf(hasMemory).each(Object.entries(HOLD))(
 );
 
 it.runIf(hasMemory)(
-  'the hands of all sessions together have a bound below the memory of the machine (proves GROUP-2)',
+  'the hands of all sessions together have a bound below the memory of the machine (proves CGROUP-2)',
   async () => {
     await start();
     const [group = ''] = groupsOf('memory');
@@ -172,6 +172,27 @@ it.runIf(hasCpu)(
   },
 );
 
+it('without a control group every process is in the idle class and stays there, and memory of nobody is refused', async () => {
+  bench = await Bench.open(SMALL, { withGroups: false });
+  const hands = await bench.hands();
+  const program = `import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for call in ("shmget", "msgget", "semget"): print(call, getattr(libc, call)(0, 1, 0o1600), os.strerror(ctypes.get_errno()))
+try: os.memfd_create("m")
+except OSError as error: print("memfd", error.strerror)`;
+  await bench.tool(hands, 'write', { path: 'nobody.py', content: program });
+  const { output } = await bench.bash(
+    hands,
+    `python3 nobody.py; setsid sleep 1000 > /dev/null 2>&1 & sleep 1000 > /dev/null 2>&1 &
+    chrt --other -p 0 $$ 2>&1; chrt --batch -p 0 $$ 2>&1
+    for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || chrt -p \${p#/proc/}; done | grep -o 'SCHED_.*' | sort -u`,
+  );
+
+  expect(output.match(/Function not implemented/g)).toHaveLength(4);
+  expect(output.match(/Operation not permitted/g)).toHaveLength(2);
+  expect(output.match(/^SCHED_.*$/gm)).toEqual(['SCHED_IDLE']);
+});
+
 it('nothing inside can raise what it was given of the CPU', async () => {
   const { bench: own, hands } = await start();
   const { output } = await own.bash(
@@ -205,7 +226,7 @@ it.runIf(isRoot)('files in memory are bounded in number', async () => {
 });
 
 it.runIf(controllers.length > 0)(
-  'the groups of a dead server are removed with what runs in them, those of a living one are not (proves GROUP-3)',
+  'the groups of a dead server are removed with what runs in them, those of a living one are not (proves CGROUP-3)',
   async () => {
     const owner = 'dead0wner';
     const trees = controlGroupTrees().filter((tree) =>

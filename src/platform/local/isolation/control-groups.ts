@@ -1,11 +1,11 @@
 /**
  * A control group of the kernel (cgroups(7)) for the hands of each session, in one that is for the hands of all.
  *
- * GROUP-1 All that the hands of a session hold and use is charged to the session, from their first process on: also memory that belongs to
+ * CGROUP-1 All that the hands of a session hold and use is charged to the session, from their first process on: also memory that belongs to
  *    no process (shared, of System V, of memfd, in tmpfs, in sockets and pipes), which the limits of a process do not count.
- * GROUP-2 The hands of all sessions together stay under a part of the memory that this server may use: when theirs runs out, the kernel
+ * CGROUP-2 The hands of all sessions together stay under a part of the memory that this server may use: when theirs runs out, the kernel
  *    ends one of them, and the control plane is not asked.
- * GROUP-3 What a dead server has left of groups is removed before its sessions go on, with what still runs in it.
+ * CGROUP-3 What a dead server has left of groups is removed before its sessions go on, with what still runs in it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -65,7 +65,7 @@ export class ControlGroups {
     return this.#trees.flatMap(({ controllers }) => controllers);
   }
 
-  /** Whether memory is charged to the session (GROUP-1). */
+  /** Whether memory is charged to the session (CGROUP-1). */
   get memoryIsCharged(): boolean {
     return this.controllers.includes('memory');
   }
@@ -78,7 +78,7 @@ export class ControlGroups {
     for (const tree of this.#trees) {
       const parent = this.#parent(tree);
       mkdirSync(parent, { recursive: true });
-      limit(tree, parent, { weight: HANDS_CPU_WEIGHT, memoryBytesMax: handsMemoryBytesMax() }); // GROUP-2
+      limit(tree, parent, { weight: HANDS_CPU_WEIGHT, memoryBytesMax: handsMemoryBytesMax() }); // CGROUP-2
       const folder = join(parent, name);
       if (tree.version === 2) passOn(parent, tree.controllers);
       mkdirSync(folder);
@@ -111,16 +111,28 @@ export async function findControlGroups(
 ): Promise<Found> {
   const reasons: string[] = [];
   const usable: Tree[] = [];
-  for (const tree of trees) {
+  const attempt = (controllers: readonly Controller[], work: () => void): boolean => {
     try {
-      if (tree.version === 2) makeRoom(tree);
-      await new ControlGroups([tree], mark, clock).open({ pidsMax: 1 }).close();
-      usable.push(tree);
+      work();
+      return true;
     } catch (error) {
-      reasons.push(
-        `${tree.controllers.join(', ')}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      reasons.push(`${controllers.join(', ')}: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
     }
+  };
+  for (const tree of trees) {
+    const controllers =
+      tree.version === 1
+        ? tree.controllers
+        : tree.controllers.filter((it) => attempt([it], () => makeRoom({ ...tree, controllers: [it] })));
+    const some: Tree = { ...tree, controllers };
+    let trial: ControlGroup | undefined;
+    if (controllers.length === 0) continue;
+    const isUsable = attempt(controllers, () => {
+      trial = new ControlGroups([some], mark, clock).open({ pidsMax: 1 });
+    });
+    await trial?.close();
+    if (isUsable) usable.push(some);
   }
   const groups = new ControlGroups(usable, mark, clock);
   const absent = CONTROLLERS.filter((it) => !trees.some(({ controllers }) => controllers.includes(it)));
@@ -133,7 +145,7 @@ export async function findControlGroups(
 }
 
 /**
- * GROUP-3. Removes the groups of servers whose mark begins with `prefix` and is not that of a process that lives, and ends what is in
+ * CGROUP-3. Removes the groups of servers whose mark begins with `prefix` and is not that of a process that lives, and ends what is in
  * them. Answers what was removed.
  */
 export async function removeDeadGroups(

@@ -58,7 +58,7 @@ export async function endOrphans(owner: string, { clock, logger }: Ports): Promi
     }
   }
   if (ended.size > 0) await ends(owner, ended, { clock, logger });
-  const groups = await removeDeadGroups(prefixOf(owner), clock); // GROUP-3
+  const groups = await removeDeadGroups(prefixOf(owner), clock); // CGROUP-3
   if (groups.length > 0) logger.info('removed control groups that a dead server had left', { owner, groups });
 }
 
