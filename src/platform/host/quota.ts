@@ -105,6 +105,7 @@ export class Quota {
     this.#lookedAt = performance.now();
     if (isBeyond(size, this.#allowed)) {
       this.#end(this.#explain(size));
+      this.#allowed = UNKNOWN; // what was written until it died is not the next one's doing
     } else {
       this.#allowed = {
         bytes: Math.max(max.bytes, size.bytes),
@@ -119,11 +120,9 @@ export class Quota {
     this.#timer.unref();
   }
 
-  /** What was written until it died is not the next one's doing. */
   #end(explanation: string): void {
     this.#ports.onOver(explanation);
-    this.#allowed = UNKNOWN;
-    this.#before = undefined;
+    this.#before = undefined; // until it died it went on growing: that is not the next one's doing either
   }
 
   /** QUOTA-1: asks for the room on the disk between two looks, and looks at once when they are too far apart. */
