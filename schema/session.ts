@@ -11,13 +11,19 @@ import { isId, parseId } from '../src/kernel/id.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { AgentType } from './agent.ts';
 import { builder } from './builder.ts';
-import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { CONNECTION_COST, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { type Context, permit } from './context.ts';
-import { EventConnection, EventInterface, eventPage, findEvent, LevelEnum } from './event.ts';
+import { type BodyWeight, weightOf } from './body-weight.ts';
+import { costing } from './cost.ts';
+import { EventConnection, EventInterface, LevelEnum } from './event.ts';
+import { eventPage, findEvent } from './event-list.ts';
 import { LimitsType } from './limits.ts';
 import { LeaseType, SessionStatusEnum } from './session-state.ts';
 import { TurnConnection, TurnType, turnPage, UsageType } from './turn.ts';
 import { whyOf } from './why.ts';
+
+/** What metadata counts as in the cost of a query: a point for each of its 16 KiB. */
+const METADATA_POINTS = 16;
 
 export const SessionType = builder.objectRef<SessionEntry>('Session');
 SessionType.implement({
@@ -83,6 +89,7 @@ SessionType.implement({
       type: 'JSON',
       nullable: true,
       description: 'Yours, as given at the start; needs an API key.',
+      ...costing({ points: METADATA_POINTS }),
       resolve: ({ session }, _args, context) => {
         permit(context, 'manage');
         return session.metadata ?? null;
@@ -131,14 +138,14 @@ SessionType.implement({
         first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
         after: t.arg.string({ description: 'The endCursor of the page before.' }),
       },
-      complexity: connectionComplexity,
+      ...CONNECTION_COST,
       resolve: ({ session }, args, context) => turnPage(context, session, args), // SNAPSHOT-1
     }),
     result: t.field({
       type: EventInterface,
       nullable: true,
       description: "The last turn's answer; null while it runs, and when it ended without one.",
-      resolve: ({ session }, _args, context) => resultOf(context, session),
+      resolve: ({ session }, _args, context, info) => resultOf(context, session, weightOf(info)),
     }),
     events: t.field({
       type: EventConnection,
@@ -151,12 +158,13 @@ SessionType.implement({
           description: 'The most detailed level to list; INTERNAL, everything, when left out.',
         }),
         types: t.arg.stringList({ description: 'Only these dotted types, for example agent.message.' }),
+        turnId: t.arg.id({ description: 'Only those of this turn.' }),
       },
-      complexity: connectionComplexity,
-      resolve: ({ session, head }, args, context) => {
+      ...CONNECTION_COST,
+      resolve: ({ session, head }, args, context, info) => {
         permit(context, 'read', session.id);
         const log = { sessionId: session.id, head };
-        return eventPage(context, log, { ...args, first: firstOf(args) }); // SNAPSHOT-1
+        return eventPage(context, log, { ...args, first: firstOf(args) }, weightOf(info)); // SNAPSHOT-1
       },
     }),
   }),
@@ -187,7 +195,7 @@ builder.queryFields((t) => ({
       agentId: t.arg.id({ description: 'Only those of this agent.' }),
       key: t.arg.string({ description: 'Only the one that was started with this key.' }),
     },
-    complexity: connectionComplexity,
+    ...CONNECTION_COST,
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const filter = {
@@ -197,6 +205,7 @@ builder.queryFields((t) => ({
       };
       const before = parsePlace(LIST, args.after, (text) => isId('session', text));
       return pageOf(
+        context,
         firstOf(args),
         (limit) => context.sessions.list(filter, { limit, before }),
         ({ session }) => placeOf(LIST, session),
@@ -205,8 +214,8 @@ builder.queryFields((t) => ({
   }),
 }));
 
-async function resultOf(context: Context, session: SessionEntry['session']) {
+async function resultOf(context: Context, session: SessionEntry['session'], weight: BodyWeight) {
   permit(context, 'read', session.id);
   const eventId = session.turn?.resultEventId;
-  return eventId === undefined ? null : findEvent(context, session.id, eventId);
+  return eventId === undefined ? null : findEvent(context, session.id, eventId, weight);
 }

@@ -15,6 +15,7 @@
  */
 import type { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
+import type { EventFilter } from './event-filter.ts';
 import type { NewEvent, RecordedEvent } from './event.ts';
 
 /** What is to be written, decided on the record as it is at the moment of the append. */
@@ -50,6 +51,20 @@ export interface ReadRange {
   readonly limit: number;
 }
 
+/** A look through a part of the log for what passes a filter. */
+export interface ScanRange extends ReadRange {
+  /** Not further than this seq. */
+  readonly to: number;
+  readonly filter: EventFilter;
+}
+
+export interface Scanned {
+  /** Those that pass, ascending by seq. */
+  readonly events: readonly RecordedEvent[];
+  /** Everything after `after` up to here has been looked at; `after` itself when there is nothing behind it. */
+  readonly seq: number;
+}
+
 /** Who has to look at a session: the owner of its lease, or nobody. */
 export type Concern = { readonly kind: 'owner'; readonly owner: string } | { readonly kind: 'nobody' };
 
@@ -71,6 +86,13 @@ export interface Journal<State> {
 
   /** Ascending by seq, dense; empty at the head or beyond. Throws SessionNotFound. */
   read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]>;
+
+  /**
+   * SCAN-1 Finds what passes a filter without handing over, or reading the bodies of, what does not. It looks at SCAN_EVENTS_MAX
+   *    events at most, and `seq` says how far it came: what lies between two answers is never left out. A page ends at the same
+   *    limits as one of `read`. Throws SessionNotFound.
+   */
+  scan(sessionId: SessionId, range: ScanRange): Promise<Scanned>;
 
   /** The whole body of one event as JSON text, spilled or not; undefined when there is no such seq. */
   readBody(sessionId: SessionId, seq: number): Promise<string | undefined>;

@@ -8,6 +8,7 @@ import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
 import type { ExecutionResult } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
+import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
@@ -16,7 +17,7 @@ import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Documents } from './documents.ts';
 import { formatted, masked, maskedResult } from './masking.ts';
-import type { GraphqlOptions, GraphqlPorts } from './options.ts';
+import type { DoorPorts, GraphqlOptions, GraphqlPorts } from './options.ts';
 
 interface ServerContext {
   readonly requestId: string;
@@ -25,7 +26,7 @@ interface ServerContext {
 
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
-export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
+export function createHttpDoor(ports: DoorPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
   const { logger } = ports;
   const yoga = createYoga<ServerContext>({
     schema,
@@ -58,7 +59,7 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
 }
 
 function contextOf(
-  ports: GraphqlPorts,
+  ports: DoorPorts,
   { principal, requestId, request }: ServerContext & YogaInitialContext,
 ): Context {
   if (principal === undefined) throw new Unauthenticated();
@@ -71,6 +72,7 @@ function contextOf(
     journal,
     live,
     principal,
+    budget: new LogBudget(ports.turns, principal),
     requestId,
     signal: request.signal,
   };

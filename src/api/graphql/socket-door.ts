@@ -10,6 +10,7 @@ import type { IncomingMessage } from 'node:http';
 import { type ExecutionArgs, execute, type ExecutionResult, subscribe } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
+import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
@@ -19,7 +20,7 @@ import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
 import { INIT_TIMEOUT_MS, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
-import type { GraphqlPorts } from './options.ts';
+import type { DoorPorts, GraphqlPorts } from './options.ts';
 import type { Outlet } from './outlet.ts';
 
 export const CLOSE = { goingAway: 1001, tryAgainLater: 1013, unauthenticated: 4401, defect: 4500 } as const;
@@ -42,11 +43,7 @@ interface SocketContext extends Context {
 
 export type SocketServer = Server<Extra>;
 
-export function createSocketServer(
-  ports: GraphqlPorts,
-  documents: Documents,
-  follows: Follows,
-): SocketServer {
+export function createSocketServer(ports: DoorPorts, documents: Documents, follows: Follows): SocketServer {
   const { logger } = ports;
   const maskingOf = (requestId: string = randomUUID()) => ({ requestId, logger });
   return makeServer<Record<string, unknown>, Extra>({
@@ -132,7 +129,7 @@ async function readmit(
 
 /** Throws what is wrong with the operation: one error, or an AggregateError of several. */
 function argsOf(
-  ports: GraphqlPorts,
+  ports: DoorPorts,
   documents: Documents,
   { extra, subscriptions }: Connection<Record<string, unknown>, Extra>,
   operationId: string,
@@ -154,6 +151,7 @@ function argsOf(
   if (principal === undefined) throw refusal('UNAUTHENTICATED', 'The connection has no principal.', 401);
   const contextValue: SocketContext = {
     ...{ access, agents, credentials, sessions, journal, live, principal },
+    budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
   };
