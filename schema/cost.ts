@@ -21,5 +21,5 @@ export function costing(cost: Cost): { readonly extensions: { readonly cost: Cos
 }
 
 export function costOf({ extensions }: GraphQLField<unknown, unknown>): Cost {
-  return (extensions['cost'] ?? {}) as Cost; // only costing() writes it
+  return extensions['cost'] ?? {}; // only costing() writes it
 }

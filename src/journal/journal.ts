@@ -8,6 +8,8 @@
  * JOURNAL-4 fenced     an append that names an epoch is refused when it is not the record's (EpochStale).
  * JOURNAL-5 idempotent an append with a key that was used before in the session writes nothing and answers the first seqs.
  * JOURNAL-6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull.
+ * SCAN-1 filtered      a look through a log gives what passes a filter, and says how far it came: nothing in between is left out. It looks
+ *    at SCAN_EVENTS_MAX events at most, and neither hands over nor reads the bodies of what does not pass.
  *
  * That a follower gets every event after its cursor exactly once and in order is FOLLOW-1 (journal/follow.ts).
  *
@@ -87,11 +89,7 @@ export interface Journal<State> {
   /** Ascending by seq, dense; empty at the head or beyond. Throws SessionNotFound. */
   read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]>;
 
-  /**
-   * SCAN-1 Finds what passes a filter without handing over, or reading the bodies of, what does not. It looks at SCAN_EVENTS_MAX
-   *    events at most, and `seq` says how far it came: what lies between two answers is never left out. A page ends at the same
-   *    limits as one of `read`. Throws SessionNotFound.
-   */
+  /** SCAN-1. A page ends at the same limits as one of `read`. Throws SessionNotFound. */
   scan(sessionId: SessionId, range: ScanRange): Promise<Scanned>;
 
   /** The whole body of one event as JSON text, spilled or not; undefined when there is no such seq. */

@@ -55,7 +55,7 @@ export class Documents {
 
   #check(text: string): Checked {
     try {
-      const document = parse(text, { maxTokens: TOKENS_MAX });
+      const document = parse(text, { maxTokens: TOKENS_MAX, allowEmptySelectionSets: false });
       checkText(document);
       const options = { hideSuggestions: true, maxErrors: ERRORS_MAX };
       const errors = validate(this.#schema, document, this.#rules, options);

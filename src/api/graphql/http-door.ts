@@ -143,11 +143,14 @@ function useMasking(logger: Logger): Plugin<object, ServerContext> {
   };
 }
 
-/** A request of which nothing could be answered because of us is a 500. */
+/** A request of which nothing could be answered: because of us it is a 500; because it asks for nothing, a 400. */
 function withStatus(result: ExecutionResult): ExecutionResult {
-  const ours = result.errors?.some(({ extensions }) => extensions['code'] === 'INTERNAL') ?? false;
-  if (!ours || (result.data !== undefined && result.data !== null)) return result;
-  return { ...result, extensions: { ...result.extensions, http: { status: 500 } } };
+  if (result.data !== undefined && result.data !== null) return result;
+  const codes = new Set(result.errors?.map(({ extensions }) => extensions['code']));
+  const status = codes.has('INTERNAL') ? 500 : codes.has('BAD_REQUEST') ? 400 : undefined;
+  return status === undefined
+    ? result
+    : { ...result, extensions: { ...result.extensions, http: { status } } };
 }
 
 function isStream(result: unknown): result is AsyncIterableIterator<ExecutionResult> {

@@ -24,6 +24,8 @@ export const KNOWN_DOCUMENT_CHARS_MAX = 16 * 1024;
 export const INIT_TIMEOUT_MS = 5_000;
 /** Subscriptions and requests at once on one socket: a console with a page of sessions. */
 export const OPERATIONS_PER_SOCKET_MAX = 100;
+/** The id that a client gives an operation: it comes back with every message. Most are UUIDs of 36 or counters. */
+export const OPERATION_ID_BYTES_MAX = 64;
 /** Sockets at once: each costs some 50 KB. */
 export const SOCKETS_MAX = 20_000;
 /** `send` does not wait below so many buffered bytes: waiting for each write costs more than the write. */
