@@ -7,13 +7,14 @@ import type { Agent } from '../src/sessions/agent.ts';
 import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
 import { builder } from './builder.ts';
-import { CONNECTION_COST, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
 import { costing } from './cost.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
 
-/** What a prompt counts as in the cost of a query: of its 256 KiB most have a few; a hundred in one answer are enough. */
+/** What an agent that is read, and its prompt in an answer, count as in the cost of a query: a prompt has up to 256 KiB, most a few. */
+export const AGENT_POINTS = 25;
 const PROMPT_POINTS = 256;
 
 export const AgentType = builder.objectRef<Agent>('Agent').implement({
@@ -120,7 +121,7 @@ builder.queryFields((t) => ({
       first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
       after: t.arg.string({ description: 'The endCursor of the page before.' }),
     },
-    ...CONNECTION_COST,
+    ...connectionCost(AGENT_POINTS),
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const before = parsePlace(LIST, args.after, (text) => isId('agent', text));

@@ -88,10 +88,16 @@ export interface FirstAfter {
   readonly after?: string | null | undefined;
 }
 
-/** What a connection costs: one, and what is in it as often as a page can hold; for `first` that is refused later, something. */
-export const CONNECTION_COST = costing({
-  page: ({ first }) => Math.max(1, typeof first === 'number' ? first : CONNECTION_FIRST_DEFAULT),
-});
+/**
+ * What a connection costs: one, and what is in it as often as a page can hold (for a `first` that is refused later, something);
+ * and `each` for every one of them, where reading it is dear.
+ */
+export function connectionCost(each = 0) {
+  return costing({
+    page: ({ first }) => Math.max(1, typeof first === 'number' ? first : CONNECTION_FIRST_DEFAULT),
+    each,
+  });
+}
 
 export function firstOf(args: FirstAfter): number {
   return parseCount('first', args.first ?? undefined, 1, CONNECTION_FIRST_MAX) ?? CONNECTION_FIRST_DEFAULT;

@@ -13,6 +13,8 @@ export interface Cost {
   readonly items?: number | 'page' | undefined;
   /** Of a connection: how many things one page of it can hold. */
   readonly page?: ((args: Readonly<Record<string, unknown>>) => number) | undefined;
+  /** Of a connection: points for reading each of them, whatever is asked of it. */
+  readonly each?: number | undefined;
 }
 
 /** For the options of a field. */

@@ -6,7 +6,7 @@ import { Sealed } from '../src/kernel/sealed.ts';
 import type { Credential } from '../src/secrets/credential-store.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import { builder } from './builder.ts';
-import { CONNECTION_COST, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION } from './limits.ts';
 
@@ -60,7 +60,7 @@ builder.queryFields((t) => ({
       first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
       after: t.arg.string({ description: 'The endCursor of the page before.' }),
     },
-    ...CONNECTION_COST,
+    ...connectionCost(),
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const before = parsePlace(LIST, args.after, (text) => isId('credential', text));

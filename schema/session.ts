@@ -9,9 +9,10 @@ import { cursorOf } from '../src/journal/cursor.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
-import { AgentType } from './agent.ts';
+import { AGENT_POINTS, AgentType } from './agent.ts';
+import { agentsOf } from './agent-reads.ts';
 import { builder } from './builder.ts';
-import { CONNECTION_COST, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { type Context, permit } from './context.ts';
 import { type BodyWeight, weightOf } from './body-weight.ts';
 import { costing } from './cost.ts';
@@ -22,8 +23,9 @@ import { LeaseType, SessionStatusEnum } from './session-state.ts';
 import { TurnConnection, TurnType, turnPage, UsageType } from './turn.ts';
 import { whyOf } from './why.ts';
 
-/** What metadata counts as in the cost of a query: a point for each of its 16 KiB. */
-const METADATA_POINTS = 16;
+/** What a session in a list, and its metadata in an answer, count as in the cost of a query: some KiB, and up to 16 KiB more. */
+const SESSION_POINTS = 5;
+const METADATA_POINTS = 8;
 
 export const SessionType = builder.objectRef<SessionEntry>('Session');
 SessionType.implement({
@@ -64,9 +66,10 @@ SessionType.implement({
       type: AgentType,
       nullable: true,
       description: 'Its agent as it is now; needs an API key.',
+      ...costing({ points: AGENT_POINTS }),
       resolve: ({ session }, _args, context) => {
         permit(context, 'manage');
-        return context.agents.get(session.agentId);
+        return agentsOf(context).get(session.agentId);
       },
     }),
     agentId: t.id({ description: 'Its agent.', resolve: ({ session }) => session.agentId }),
@@ -138,7 +141,7 @@ SessionType.implement({
         first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
         after: t.arg.string({ description: 'The endCursor of the page before.' }),
       },
-      ...CONNECTION_COST,
+      ...connectionCost(),
       resolve: ({ session }, args, context) => turnPage(context, session, args), // SNAPSHOT-1
     }),
     result: t.field({
@@ -160,7 +163,7 @@ SessionType.implement({
         types: t.arg.stringList({ description: 'Only these dotted types, for example agent.message.' }),
         turnId: t.arg.id({ description: 'Only those of this turn.' }),
       },
-      ...CONNECTION_COST,
+      ...connectionCost(),
       resolve: ({ session, head }, args, context, info) => {
         permit(context, 'read', session.id);
         const log = { sessionId: session.id, head };
@@ -195,7 +198,7 @@ builder.queryFields((t) => ({
       agentId: t.arg.id({ description: 'Only those of this agent.' }),
       key: t.arg.string({ description: 'Only the one that was started with this key.' }),
     },
-    ...CONNECTION_COST,
+    ...connectionCost(SESSION_POINTS),
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const filter = {

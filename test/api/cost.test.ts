@@ -121,13 +121,15 @@ describe('what cannot be counted is refused (proves COST-2)', () => {
 
 describe('the count', () => {
   it('takes `first` as execution will: given, missing, null, by default, negative and huge', () => {
-    const query = 'query ($n: Int) { agents(first: $n) { nodes { id name } } }';
-    const byDefault = 'query ($n: Int = 7) { agents(first: $n) { nodes { id name } } }';
+    const query = 'query ($n: Int) { credentials(first: $n) { nodes { id name } } }';
+    const byDefault = 'query ($n: Int = 7) { credentials(first: $n) { nodes { id name } } }';
 
     expect(cost(query, { n: 10 })).toBe(2 + 10 * 2);
-    expect([cost(query, {}), cost(query, { n: null }), cost('{ agents { nodes { id name } } }')]).toEqual([
-      102, 102, 102,
-    ]);
+    expect([
+      cost(query, {}),
+      cost(query, { n: null }),
+      cost('{ credentials { nodes { id name } } }'),
+    ]).toEqual([102, 102, 102]);
     expect([cost(byDefault), cost(byDefault, { n: 3 })]).toEqual([2 + 7 * 2, 2 + 3 * 2]);
     expect([cost(query, { n: -5 }), cost(query, { n: 0 })]).toEqual([4, 4]); // refused by the list itself
     expect(cost(query, { n: 2 ** 31 - 1 })).toMatch(/^TOO_COMPLEX/);
@@ -135,10 +137,21 @@ describe('the count', () => {
   });
 
   it('leaves out what is skipped, and nothing else', () => {
-    const query = 'query ($on: Boolean!) { agents(first: 9) @include(if: $on) { nodes { id } } __typename }';
+    const query =
+      'query ($on: Boolean!) { credentials(first: 9) @include(if: $on) { nodes { id } } __typename }';
 
     expect([cost(query, { on: false }), cost(query, { on: true })]).toEqual([1, 12]);
-    expect(cost('{ __typename ... @skip(if: true) { agents { nodes { id } } } }')).toBe(1);
+    expect(cost('{ __typename ... @skip(if: true) { credentials { nodes { id } } } }')).toBe(1);
+  });
+
+  it('counts what is read of each thing in a list, whatever is asked of it', () => {
+    expect(cost('{ agents(first: 4) { nodes { id } } }')).toBe(2 + 4 * (25 + 1));
+    expect(cost('{ sessions(first: 4) { nodes { agent { id } } } }')).toBe(2 + 4 * (5 + 25 + 1));
+    expect(
+      cost(
+        `{ ${Array.from({ length: 3 }, (_, at) => `a${at}: agents(first: 500) { nodes { id } }`).join(' ')} }`,
+      ),
+    ).toMatch(/^TOO_COMPLEX/);
   });
 
   it('takes the dearest of the types that a value can have, not all of them', () => {

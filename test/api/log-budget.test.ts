@@ -155,6 +155,22 @@ describe('lists of one operation', () => {
     expect(many.body.errors.at(-1).extensions.code).toBe('LOG_BUDGET_SPENT');
   });
 
+  it('read an agent once for all of their sessions', async () => {
+    for (let count = 0; count < 20; count += 1) await door.session();
+    const { agents } = door;
+    const get = agents.get.bind(agents);
+    let reads = 0;
+    agents.get = (...args) => ((reads += 1), get(...args));
+
+    const { body } = await asked(
+      '{ a: sessions { nodes { agent { name } } } b: sessions { nodes { agent { name } } } }',
+    );
+
+    expect(body.data.a.nodes).toHaveLength(21);
+    expect(body.data.b.nodes.at(-1)).toEqual({ agent: { name: 'door' } });
+    expect(reads).toBe(1);
+  });
+
   it('filter by type, level and turn, whatever every object has (constructor, __proto__)', async () => {
     await door.beginTurn(id);
     await fill(3, 'x');

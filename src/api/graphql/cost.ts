@@ -133,7 +133,7 @@ class Count {
     const [node] = nodes;
     if (node === undefined) throw uncountable();
     const args = this.#argumentsOf(field, node);
-    const { points = 1, items, page: pageOf } = costOf(field);
+    const { points = 1, items, page: pageOf, each = 0 } = costOf(field);
     if (field.name.startsWith('__') && field.name !== '__typename') {
       const budget = { left: COMPLEXITY_MAX };
       const how = { schema: this.#schema, fragments: this.#fragments, budget, args: this.#argumentsOf };
@@ -141,8 +141,9 @@ class Count {
     }
     const named = getNamedType(field.type);
     if (!isCompositeType(named)) return points;
-    const inner = this.selections(named, subSelections(nodes), pageOf?.(args) ?? page);
-    return points + inner * timesOf(type, field, items, page);
+    const own = pageOf?.(args);
+    const inner = this.selections(named, subSelections(nodes), own ?? page);
+    return points + each * (own ?? 0) + inner * timesOf(type, field, items, page);
   }
 
   readonly #argumentsOf = (
