@@ -39,9 +39,9 @@ export function isDeep(value: unknown): boolean {
 }
 
 /** Whether it holds no number that became Infinity as it was parsed: 1e999 is JSON, and cannot be written again. Not of what isDeep. */
-export function isFinite(value: unknown): boolean {
+export function areNumbersFinite(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
-  return !isContainer(value) || Object.values(value).every(isFinite);
+  return !isContainer(value) || Object.values(value).every(areNumbersFinite);
 }
 
 /**
