@@ -72,14 +72,16 @@ async function launchInside(isolation: Bubblewrap, options: HandsOptions): Promi
   const { groups } = isolation;
   const group = openGroup(groups, options.limits);
   const close = (): unknown => group?.close();
+  let child: ChildProcess;
   try {
-    const hands = handsOf(startInJail(isolation, jailOf(options, groups, group)), options);
-    void hands.then((it) => it.ended).then(close, close); // also when they never were ready
-    return await hands;
+    child = startInJail(isolation, jailOf(options, groups, group));
   } catch (error) {
     void close(); // nothing was started
     throw error;
   }
+  const hands = handsOf(child, options);
+  void hands.then((it) => it.ended).then(close, close); // also when they never were ready
+  return hands;
 }
 
 function handsOf(
