@@ -103,7 +103,8 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
       type: 'JSON',
       complexity: FULL_BODY_COMPLEXITY,
       description: 'The whole body, read from where large ones are kept.',
-      resolve: async (event, _args, { journal }) => {
+      resolve: async (event, _args, { journal, reading }) => {
+        reading.takeWhole(bodyBytesOf(event)); // READING-1
         if (event.spilledBytes === undefined) return bodyOf(event);
         const text = await journal.readBody(event.sessionId, event.seq);
         return text === undefined ? null : JSON.parse(text);
@@ -160,7 +161,7 @@ export function checkFilter({ types }: EventFilter): void {
 
 /** A page of a session's log after a cursor, oldest first; `head` is as far as it goes (SNAPSHOT-1). */
 export async function eventPage(
-  { journal }: Pick<Context, 'journal'>,
+  { journal, reading }: Pick<Context, 'journal' | 'reading'>,
   { sessionId, head }: { readonly sessionId: SessionId; readonly head: number },
   page: EventFilter & { readonly first: number; readonly after?: string | null | undefined },
 ): Promise<Page<RecordedEvent>> {
@@ -172,6 +173,7 @@ export async function eventPage(
     const limit = Math.min(PAGE_EVENTS_MAX, head - seq);
     const events = limit <= 0 ? [] : await journal.read(sessionId, { after: seq, limit });
     hasNextPage = events.length > 0;
+    reading.take(charsOf(events)); // READING-1
     for (const event of events) {
       if (passes(page, event)) {
         if (nodes.length === page.first) return { nodes, hasNextPage, cursorOf: cursorOfEvent };
@@ -218,6 +220,10 @@ builder.queryField('event', (t) =>
     },
   }),
 );
+
+function charsOf(events: readonly RecordedEvent[]): number {
+  return events.reduce((chars, { body }) => chars + body.length, 0);
+}
 
 function cursorOfEvent({ sessionId, seq }: RecordedEvent): string {
   return cursorOf(sessionId, seq);

@@ -3,13 +3,14 @@
  * Everything else is 404 in JSON.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
+import { refuse } from './graphql/sockets.ts';
 
 /** Idle connections that are kept for the next request. */
 const KEEP_ALIVE_MS = 65_000;
@@ -49,6 +50,7 @@ export async function listen(
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     (req, res) => {
+      ports.graphql.outgoing.addResponse(res);
       route(ports, req, res).catch((error: unknown) => {
         ports.logger.error('a request failed', { path: pathOf(req), error });
         if (res.headersSent) res.destroy();
@@ -61,8 +63,9 @@ export async function listen(
   );
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
-    if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    // as: of a server of ours that listens, not of another source
+    if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket as Socket, head);
+    else refuse(socket as Socket, '404 Not Found');
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

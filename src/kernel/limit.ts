@@ -32,6 +32,8 @@ export const JSON_DEPTH_MAX = 64;
 export const PAGE_EVENTS_MAX = 100;
 /** A page also ends at this many bytes, so that large bodies cannot pile up in memory. */
 export const PAGE_BYTES_MAX = MIB;
+/** One frame of a follower, as rendered: the largest body under its two names fits, and no reader holds more of us than that. */
+export const FRAME_BYTES_MAX = 8 * MIB;
 /** `first` of a connection. */
 export const CONNECTION_FIRST_MAX = 500;
 export const CONNECTION_FIRST_DEFAULT = 50;

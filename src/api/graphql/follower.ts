@@ -2,16 +2,20 @@
  * One subscription of one socket: reads its history by itself, page by page, then joins its group. It writes its `next`
  * messages itself; graphql-ws sees an iterator that yields nothing and ends when the subscription does, so closing it, or
  * the socket, releases the reader at once (kernel/tail.ts).
+ *
+ * FOLLOWER-1 of one socket one page of history is read and made at a time, once there is room for it: subscriptions take turns.
  */
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
+import type { SessionId } from '../../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import { tail } from '../../kernel/tail.ts';
 import type { Fanout } from './fanout.ts';
 import type { Group, Member, Wanted } from './group.ts';
 import type { Outlet } from './outlet.ts';
 import type { Renderer } from './renderer.ts';
+import type { Payload } from './payload.ts';
 
 export interface FollowerOptions {
   readonly outlet: Outlet;
@@ -50,8 +54,8 @@ class Follower implements Member {
     return this.#options.outlet.buffered;
   }
 
-  send(payload: string): void {
-    this.#options.outlet.send(`${this.#head}${payload}}`);
+  send(payload: Payload): void {
+    this.#options.outlet.sendNext(this.#head, payload);
   }
 
   leave(error?: unknown): void {
@@ -77,26 +81,41 @@ class Follower implements Member {
   }
 
   async #follow(opened: Opened, signal: AbortSignal): Promise<void> {
-    const { renderer, journal, outlet, fanout, sort } = this.#options;
+    const { renderer, fanout, sort } = this.#options;
     const { sessionId, filter, deltas } = opened;
     const sift = new Sift(sessionId, opened.after, filter);
     const wanted: Wanted = { sessionId, filter, deltas, renderer };
     this.seq = opened.after;
     while (!signal.aborted) {
-      const page = await journal.read(sessionId, { after: this.seq, limit: PAGE_EVENTS_MAX });
+      if (await this.#page(sessionId, sift, signal)) continue;
       if (signal.aborted) return;
-      const last = page.at(-1);
-      if (last === undefined) {
-        const group = await fanout.join(this, wanted, sort);
-        if (group !== undefined) return this.#stay(group, signal);
-        continue;
-      }
-      const frame = sift.events(page);
-      const text = frame === undefined ? undefined : await renderer.render(frame);
-      if (signal.aborted) return;
-      if (text !== undefined) this.send(text);
-      this.seq = last.seq;
+      const group = await fanout.join(this, wanted, sort);
+      if (group !== undefined) return this.#stay(group, signal);
+    }
+  }
+
+  /** FOLLOWER-1. True when there was one: there may be another. */
+  async #page(sessionId: SessionId, sift: Sift, signal: AbortSignal): Promise<boolean> {
+    const { renderer, journal, outlet } = this.#options;
+    const release = await outlet.turn.acquire(signal);
+    if (release === undefined) return false;
+    try {
       await outlet.room(signal);
+      if (signal.aborted) return false;
+      const page = await journal.read(sessionId, { after: this.seq, limit: PAGE_EVENTS_MAX });
+      for (const part of renderer.cut.parts(page)) {
+        const last = part.at(-1);
+        if (last === undefined || signal.aborted) return false;
+        const frame = sift.events(part);
+        const text = frame === undefined ? undefined : await renderer.render(frame);
+        if (signal.aborted) return false;
+        if (text !== undefined) this.send(text);
+        this.seq = last.seq;
+        await outlet.room(signal);
+      }
+      return page.length > 0;
+    } finally {
+      release();
     }
   }
 

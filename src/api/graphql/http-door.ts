@@ -10,22 +10,28 @@ import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
-import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { type BoundedContext, useAnswerBounds } from './answer-bounds.ts';
 import type { Documents } from './documents.ts';
 import { formatted, masked, maskedResult } from './masking.ts';
+import type { Operations } from './operations.ts';
 import type { GraphqlOptions, GraphqlPorts } from './options.ts';
+import type { Outgoing } from './outgoing.ts';
 
-interface ServerContext {
+interface ServerContext extends BoundedContext {
   readonly requestId: string;
-  principal?: Principal;
 }
 
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
-export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
+export function createHttpDoor(
+  ports: GraphqlPorts,
+  options: GraphqlOptions,
+  documents: Documents,
+  { operations, outgoing }: { readonly operations: Operations; readonly outgoing: Outgoing },
+): HttpDoor {
   const { logger } = ports;
   const yoga = createYoga<ServerContext>({
     schema,
@@ -37,6 +43,7 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
       // A request with an Authorization header has been preflighted by any browser.
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
       useMasking(logger),
+      useAnswerBounds(operations, outgoing),
     ],
     maskedErrors: false, // useMasking does, and knows the request
     parserAndValidationCache: false, // `documents` is one
@@ -59,9 +66,9 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
 
 function contextOf(
   ports: GraphqlPorts,
-  { principal, requestId, request }: ServerContext & YogaInitialContext,
+  { principal, reading, requestId, request }: ServerContext & YogaInitialContext,
 ): Context {
-  if (principal === undefined) throw new Unauthenticated();
+  if (principal === undefined || reading === undefined) throw new Unauthenticated();
   const { access, agents, credentials, sessions, journal, live } = ports;
   return {
     access,
@@ -72,6 +79,7 @@ function contextOf(
     live,
     principal,
     requestId,
+    reading,
     signal: request.signal,
   };
 }

@@ -1,6 +1,7 @@
 /** What this door needs, and what an operator can choose about it. */
 import type { SchemaPorts } from '../../../schema/context.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { OperationLimits } from './operations.ts';
 
 export interface GraphqlPorts extends SchemaPorts {
   readonly logger: Logger;
@@ -13,6 +14,13 @@ export interface GraphqlOptions {
   readonly console?: boolean | undefined;
   /** Web origins that may open a socket; absent: all, since a token is needed anyway and no cookie is read. */
   readonly origins?: readonly string[] | undefined;
+  /** Sockets at once; absent: SOCKETS_MAX. */
+  readonly socketsMax?: number | undefined;
   /** For tests: HIGH_WATER_BYTES. */
   readonly highWaterBytes?: number | undefined;
+  /** For tests: the bounds of outgoing.ts. */
+  readonly outgoingBytesMax?: number | undefined;
+  readonly stallMs?: number | undefined;
+  /** For tests: the bounds of operations.ts. */
+  readonly operations?: Partial<OperationLimits> | undefined;
 }

@@ -17,7 +17,8 @@ const { ports, close } = holdfast;
 const principal = await ports.access.authenticate(KEY);
 const server = createServer();
 const sockets = new WebSocketServer({ server, path: '/graphql' });
-const context: Context = { ...ports, principal, requestId: 'bench' };
+const reading = { take: () => undefined, takeWhole: () => undefined, renew: () => undefined };
+const context: Context = { ...ports, principal, requestId: 'bench', reading };
 useServer({ schema, context: () => ({ ...context }) }, sockets);
 const port = await listen(server);
 
