@@ -176,7 +176,7 @@ describe('an answer', () => {
   const LARGE = [
     ['whole bodies (proves READING-1)', 500_000, `first: 15) { nodes { ${wholes(7)} }`],
     [
-      'the same ones under many names (proves ANSWER-BYTES-1)',
+      'the same ones under many names (proves REPLY-1)',
       30_000,
       `first: 30) { nodes { ${Array.from({ length: 40 }, (_, at) => `b${at}: body`).join(' ')} }`,
     ],

@@ -2,7 +2,7 @@
  * Bounds of what goes out over HTTP, as a plugin of yoga: operations at once, bytes of an answer, bytes of a frame of SSE. It comes
  * after the masking, so that it measures what is sent.
  *
- * ANSWER-BYTES-1 no answer is larger than ANSWER_BYTES_MAX and no frame larger than FRAME_BYTES_MAX: the text of a larger one is never made.
+ * REPLY-1 no answer is larger than ANSWER_BYTES_MAX and no frame larger than FRAME_BYTES_MAX: the text of a larger one is never made.
  */
 import type { ServerResponse } from 'node:http';
 import { type ExecutionResult, GraphQLError } from 'graphql';
@@ -56,7 +56,7 @@ export function useAnswerBounds(operations: Operations, outgoing: Outgoing): Plu
 /** The result, or the error that says that it is too large. `outgoing` where nobody else tells it what is sent. */
 export function bounded(result: ExecutionResult, bytesMax: number, outgoing?: Outgoing): ExecutionResult {
   const bytes = jsonBytes(result, bytesMax);
-  if (bytes === undefined) return tooLarge(bytesMax); // ANSWER-BYTES-1
+  if (bytes === undefined) return tooLarge(bytesMax); // REPLY-1
   outgoing?.sent(bytes);
   return result;
 }
