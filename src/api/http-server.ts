@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
+import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
 import { refuse } from './graphql/sockets.ts';
@@ -16,6 +17,12 @@ import { refuse } from './graphql/sockets.ts';
 const KEEP_ALIVE_MS = 65_000;
 /** How long a client may take to send a request: two megabytes over a bad line. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a connection may take to say what it wants, from its start on: one that says nothing holds a file of ours. */
+const GREETING_TIMEOUT_MS = 10_000;
+/** Connections are looked at so often for that, so this is how much longer they may live. */
+const CHECK_MS = 1_000;
+/** Connections at once where nobody says how many files there are. */
+const CONNECTIONS_DEFAULT = 10_000;
 /** Requests in flight may end within this long when the server closes; streams are cut. */
 const CLOSE_GRACE_MS = 2_000;
 /** Balancers do not wait longer for an answer; a store that takes longer does not serve. */
@@ -26,6 +33,15 @@ export interface HttpServerPorts {
   readonly logger: Logger;
   /** Rejects when the process cannot serve, for example without its database; an Outage says why. */
   ready(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly port: number;
+  readonly host?: string | undefined;
+  /** Absent: CONNECTIONS_DEFAULT. */
+  readonly connectionsMax?: number | undefined;
+  /** For tests: GREETING_TIMEOUT_MS. */
+  readonly greetingMs?: number | undefined;
 }
 
 export interface HttpServer {
@@ -45,10 +61,20 @@ const HINT = `Holdfast: durable agent sessions.
 /** Listens; rejects when it cannot, for example because the port is in use. */
 export async function listen(
   ports: HttpServerPorts,
-  address: { port: number; host?: string | undefined },
+  {
+    port: wanted,
+    host,
+    connectionsMax = CONNECTIONS_DEFAULT,
+    greetingMs = GREETING_TIMEOUT_MS,
+  }: ListenOptions,
 ): Promise<HttpServer> {
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: greetingMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, greetingMs),
+    },
     (req, res) => {
       ports.graphql.outgoing.addResponse(res);
       route(ports, req, res).catch((error: unknown) => {
@@ -61,6 +87,7 @@ export async function listen(
       });
     },
   );
+  boundConnections(server, { connectionsMax, logger: ports.logger, door: 'outer door' });
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
     // as: of a server of ours that listens, not of another source
@@ -69,7 +96,7 @@ export async function listen(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(address.port, address.host, () => {
+    server.listen(wanted, host, () => {
       server.off('error', reject);
       resolve();
     });

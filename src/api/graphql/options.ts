@@ -14,7 +14,7 @@ export interface GraphqlOptions {
   readonly console?: boolean | undefined;
   /** Web origins that may open a socket; absent: all, since a token is needed anyway and no cookie is read. */
   readonly origins?: readonly string[] | undefined;
-  /** Sockets at once; absent: SOCKETS_MAX. */
+  /** Sockets at once, where there are files for fewer than SOCKETS_MAX. */
   readonly socketsMax?: number | undefined;
   /** For tests: HIGH_WATER_BYTES. */
   readonly highWaterBytes?: number | undefined;

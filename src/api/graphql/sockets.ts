@@ -45,7 +45,7 @@ export class Sockets {
   constructor(server: SocketServer, ports: GraphqlPorts, options: GraphqlOptions, outgoing: Outgoing) {
     this.#server = server;
     this.#outgoing = outgoing;
-    this.#socketsMax = options.socketsMax ?? SOCKETS_MAX;
+    this.#socketsMax = Math.min(options.socketsMax ?? SOCKETS_MAX, SOCKETS_MAX);
     this.#logger = ports.logger;
     this.#origins = options.origins;
     this.#pinging = setInterval(() => this.#ping(), PING_INTERVAL_MS);
