@@ -288,6 +288,20 @@ describe('what nobody reads', () => {
     expect(seqs(frames(good))).toEqual(upTo(27));
   });
 
+  it('of one frame for many followers counts once: none of them is ended for it', async () => {
+    const id = await sessionOf(0, 0, { outgoingBytesMax: 30 * MIB });
+    const clients = await Promise.all(Array.from({ length: 30 }, () => opened()));
+    for (const client of clients) {
+      client.send({ id: 's', type: 'subscribe', payload: { query: following(id, wholes(1)) } });
+      await eventually('the end of history', () => frames(client).at(-1)?.__typename === 'CaughtUp');
+    }
+    await door.record(id, said('x'.repeat(3 * MIB)));
+
+    await eventually('everybody has it', () => clients.every((client) => seqs(frames(client)).at(-1) === 4));
+    expect(door.logs).not.toContain('a reader was ended');
+    await eventually('nothing is held', () => door.graphql.outgoing.held === 0);
+  });
+
   it('refuses what would be too much for the process, and says when to try again (proves OUTGOING-1)', async () => {
     const id = await sessionOf(10, 500_000, { outgoingBytesMax: 4 * MIB });
     const query = `{ session(id: "${id}") { ... on Session { events(first: 20) { nodes { fullBody } } } } }`;
