@@ -37,7 +37,7 @@ function sizeOf(value: unknown, bytesMax: number, measure: Measure): number | un
     else if (typeof part !== 'object' || part === null) bytes += measure.scalar(part);
     else if (Array.isArray(part)) {
       bytes += 2 + part.length;
-      return part.every(add);
+      return part.every(add) && bytes <= bytesMax;
     } else if ('toJSON' in part && typeof part.toJSON === 'function') return add(part.toJSON());
     else {
       bytes += 2;
