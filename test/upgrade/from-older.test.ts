@@ -19,7 +19,9 @@ import {
 import { ROOT_KEY, World } from '../support/world.ts';
 
 await onEachStore((store: Store) => {
-  describe.each(OLDER)('of %s', (older) => upgrades(store, older));
+  describe.each(OLDER)('of %s', (older) => {
+    upgrades(store, older);
+  });
 });
 
 function upgrades(store: Store, older: Older): void {
