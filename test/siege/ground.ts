@@ -132,7 +132,7 @@ export class Ground {
           signal: AbortSignal.timeout(ANSWER_MS_MAX),
         });
         const text = await response.text();
-        this.#heard(this.keys.find(text), text);
+        this.#heard(text);
         const { data } = JSON.parse(text) as { data?: unknown };
         if (data === undefined || data === null) throw new Error(text.slice(0, 500));
         return data;
@@ -268,8 +268,12 @@ export class Ground {
     return new Client({ port, keys, tally, held, echoed: (what) => this.#echoed(what) });
   }
 
-  #heard(how: string | undefined, text: string): void {
-    if (how !== undefined) this.#echoed(`the key (${how}) is in a log: ${text.slice(0, 100)}`);
+  #heard(text: string): void {
+    const how = this.keys.find(text);
+    if (how === undefined) return;
+    // Of a page of events: the one that holds it.
+    const event = text.split('{"seq":').find((one) => this.keys.find(one) !== undefined) ?? text;
+    this.#echoed(`the key (${how}) is in a log: ${event.slice(0, 600)}`);
   }
 
   #echoed(what: string): void {
