@@ -22,8 +22,8 @@ export const END_MACHINE_BYTES = 6 * 1024 * MIB;
 /** Or so much of the disk. */
 export const END_DISK_BYTES = 16 * 1024 * MIB;
 
-/** Open files of the server: what Linux gives a shell. The siege opens more connections than that. */
-export const SERVER_OPEN_FILES = 1024;
+/** Open files of the server: the kernel's own hard limit (INR_OPEN_MAX). The siege opens more connections than that. */
+export const SERVER_OPEN_FILES = 4096;
 /** How often the server and the reference are asked: a deaf moment of DEAF_MS_MAX is seen a dozen times. */
 export const PROBE_EVERY_MS = 20;
 /** Between two turns of the polite tenant, so that it is no load of its own. */
@@ -42,7 +42,7 @@ export const ANSWER_MS_MAX = 30_000;
 /** One action, all of its requests together. */
 export const ACTION_MS_MAX = 60_000;
 /** Connections that are held open at a time; the oldest go first. More than the server may have files open. */
-export const HELD_MAX = 1_500;
+export const HELD_MAX = 5_000;
 /** Kept of what happened last, for the report of a failure. */
 export const LAST_ACTIONS_KEPT = 30;
 /** Findings of one kind that are told; more of them say the same. */

@@ -32,7 +32,7 @@ export const connections: Kind = {
   action(dice: Dice, ground: Ground): Action {
     if (dice.hits(0.15)) return { told: 'a command, which needs files', run: () => command(ground) };
     const name = dice.pick(Object.keys(BYTES));
-    const count = dice.pick([1, 20, 200, 400]);
+    const count = dice.pick([1, 100, 500, 1_500]);
     return {
       told: `${count} times ${name}`,
       async run() {

@@ -5,7 +5,7 @@ import type { Action, Kind } from '../kind.ts';
 
 const TIMEOUT_MS = 8_000;
 /** Of each: more than a session may have, less than what would hurt the machine before the watcher ends it. */
-const MIB_WANTED = 5_000;
+const MIB_WANTED = 5_120;
 const MEMFD = process.arch === 'arm64' ? 279 : 319;
 
 /** A perl program that goes on with what it is given, 16 MiB at a time, and says how far it came. */

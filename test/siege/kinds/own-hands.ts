@@ -2,7 +2,6 @@
 import type { Dice } from '../../simulate/dice.ts';
 import type { Ground } from '../ground.ts';
 import type { Action, Kind } from '../kind.ts';
-import type { Call } from '../model-script.ts';
 import { CALL_GRACE_MS, MACHINE_GRACE_MS } from '../limit.ts';
 
 const TIMEOUT_MS = 3_000;
@@ -40,16 +39,15 @@ export const ownHands: Kind = {
     return {
       told: `command: ${name}`,
       async run() {
-        const end = await ground.command(COMMANDS[name] ?? '', TIMEOUT_MS);
+        const sessionId = await ground.openSession();
+        const end = await ground.command(COMMANDS[name] ?? '', TIMEOUT_MS, sessionId);
+        const late = `${(TIMEOUT_MS + CALL_GRACE_MS + MACHINE_GRACE_MS) / 1000} s`;
         if (end.outcome === 'GIVEN_UP')
-          return ground.tally.found(
-            `a call was not ended ${(CALL_GRACE_MS + MACHINE_GRACE_MS) / 1000} s after its deadline: ${name}`,
-          );
-        const next = await turnIn(ground, end.sessionId, {
-          tool: 'bash',
-          input: { command: 'echo alive', timeout_ms: TIMEOUT_MS },
-        });
-        if (next.outcome === 'GIVEN_UP') ground.tally.found(`the call after it did not end: ${name}`);
+          ground.tally.found(`a call of 3 s was not over after ${late}: ${name}`);
+        const next = await ground.command('echo alive', TIMEOUT_MS, sessionId);
+        if (next.outcome === 'GIVEN_UP')
+          ground.tally.found(`the call after it was not over after ${late}: ${name}`);
+        await ground.archive(sessionId);
       },
     };
   },
@@ -59,23 +57,13 @@ export const ownHands: Kind = {
 async function plant(ground: Ground): Promise<void> {
   const result = JSON.stringify({ outcome: 'ok', output: PLANTED, exitCode: 0, durationMs: 1 });
   const command = `cd /run/holdfast/results; for t in $(seq 2 40); do echo '${result}' > t\${t}m1.0.json; : > t\${t}m1.0.started; done; ls | wc -l`;
-  const { outcome, sessionId, turnId } = await ground.command(command, TIMEOUT_MS);
-  if (outcome !== 'COMPLETED') return;
-  const next = await turnIn(ground, sessionId, {
-    tool: 'bash',
-    input: { command: 'echo run', timeout_ms: TIMEOUT_MS },
-  });
-  const said = (await ground.events(sessionId)).filter(
-    (event) => event.type === 'tool.result' && event.turnId === next.turnId && event.turnId !== turnId,
+  const sessionId = await ground.openSession();
+  await ground.command(command, TIMEOUT_MS, sessionId);
+  const next = await ground.command('echo run', TIMEOUT_MS, sessionId);
+  const said = (await ground.owner.events(sessionId)).filter(
+    ({ type, turnId }) => type === 'tool.result' && turnId === next.turnId,
   );
-  if (said.some(({ fullBody }) => String(fullBody.output).includes(PLANTED)))
+  if (said.some(({ body }) => String(body.output).includes(PLANTED)))
     ground.tally.found('a result that was planted before its call counted as its result');
-}
-
-function turnIn(ground: Ground, sessionId: string, call: Call): ReturnType<Ground['turnIn']> {
-  return ground.turnIn(
-    sessionId,
-    { kind: 'call', calls: [call] },
-    TIMEOUT_MS + CALL_GRACE_MS + MACHINE_GRACE_MS,
-  );
+  await ground.archive(sessionId);
 }
