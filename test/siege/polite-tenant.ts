@@ -17,6 +17,7 @@ const FOLLOW = `subscription ($id: ID!) { sessionEvents(sessionId: $id, filter: 
   ... on EventBatch { events { turnId } } } }`;
 
 export interface PoliteWaits {
+  /** Of turns that are over, each with its session warm. */
   readonly turns: number[];
   readonly reads: number[];
   failed: number;
@@ -27,10 +28,16 @@ export class PoliteTenant {
   readonly #port: number;
   readonly #key: string;
   waits: PoliteWaits = { turns: [], reads: [], failed: 0, reconnects: 0 };
+  #since: number | undefined;
 
   constructor(port: number, key: string) {
     this.#port = port;
     this.#key = key;
+  }
+
+  /** How long the turn that is not over yet has taken so far. */
+  get openMs(): number {
+    return this.#since === undefined ? 0 : performance.now() - this.#since;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -40,6 +47,7 @@ export class PoliteTenant {
       } catch {
         if (signal.aborted) return;
         this.waits.reconnects += 1;
+        this.#since = undefined;
         await pause(POLITE_PAUSE_MS);
       }
     }
@@ -73,6 +81,7 @@ export class PoliteTenant {
 
   async #turn(connection: HttpConnection, socket: ReadingSocket, variables: { id: string }): Promise<void> {
     const from = performance.now();
+    this.#since = from;
     const over = new Set<string>();
     const turn: { id?: string } = {};
     const told = socket.message((text) => {
@@ -83,6 +92,7 @@ export class PoliteTenant {
     turn.id = String((await this.#ask(connection, SEND, variables)).sendMessage.turnId);
     const isLate = !over.has(turn.id) && (await isLaterThan(told, POLITE_MS_MAX));
     this.waits.turns.push(performance.now() - from);
+    this.#since = undefined;
     if (isLate) this.waits.failed += 1;
     const read = performance.now();
     await this.#ask(connection, READ, variables);

@@ -34,10 +34,11 @@ export class Probe {
     signal.addEventListener('abort', () => connection?.close(), { once: true });
     while (!signal.aborted) {
       try {
+        const from = performance.now();
+        this.#since = from;
         connection ??= await HttpConnection.open(this.#port);
-        this.#since = performance.now();
         await connection.send(this.#request);
-        const wait = { from: this.#since, to: performance.now() };
+        const wait = { from, to: performance.now() };
         this.#waits.push(wait);
         if (this.#waits.length > KEPT_MAX) this.#waits.shift();
         this.#onWait(wait);

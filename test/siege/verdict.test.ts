@@ -10,6 +10,7 @@ const QUIET: Figures = {
     waitMs: 9,
     diskDropBytes: 0,
     turns: 40,
+    forMs: 60_000,
     turnsFailed: 0,
     reconnects: 0,
   },
@@ -35,6 +36,7 @@ it.each<readonly [Rule, Partial<Seen>, Partial<Figures>]>([
   ['finding', { findings: ['a planted result counted'] }, {}],
   ['deaf', {}, { deafMs: DEAF_MS_MAX + 1 }],
   ['others', {}, { turnsFailed: 1 }],
+  ['others', {}, { turns: 0 }],
   ['others', {}, { turnP95Ms: 400 }],
   ['others', {}, { readP95Ms: 100 }],
 ])('each thing that must not be is told by its rule: %s', (rule, seen, figures) => {

@@ -4,6 +4,7 @@ import {
   DISK_ALLOWANCE_BYTES,
   OTHERS_ALLOWANCE_MS,
   OTHERS_FACTOR_MAX,
+  POLITE_MS_MAX,
   SIEGE_RSS_MAX,
 } from './limit.ts';
 import { WORKSPACE_BYTES_MAX } from '../../src/hands/limit.ts';
@@ -21,6 +22,8 @@ export interface Figures {
   /** p95 of a fixed piece of work in the reference process: what the machine is worth at this time. */
   readonly workP95Ms: number;
   readonly turns: number;
+  /** How long was watched. */
+  readonly forMs: number;
   readonly turnsFailed: number;
   /** Times that the polite tenant lost a connection, or was refused one. */
   readonly reconnects: number;
@@ -64,6 +67,8 @@ export function violationsOf(seen: Seen, quiet: Figures): readonly Violation[] {
   // The machine's own slowness counts for the server, except where the attack is the slowness.
   const slower = takesCpu ? 1 : Math.max(1, figures.workP95Ms / quiet.workP95Ms);
   const othersMax = (p95: number): number => OTHERS_FACTOR_MAX * p95 * slower + OTHERS_ALLOWANCE_MS;
+  if (figures.turns === 0 && figures.forMs > POLITE_MS_MAX)
+    say('others', 'no turn of another tenant came to its end');
   if (figures.turnsFailed > 0) say('others', `${figures.turnsFailed} turns of another tenant failed`);
   for (const [what, now, before] of [
     ['turn', figures.turnP95Ms, quiet.turnP95Ms],
