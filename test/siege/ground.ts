@@ -21,6 +21,8 @@ export interface GroundSize {
   readonly longLog: number;
   /** Messages of the session with large bodies, of 250 KB twice. */
   readonly largeBodies: number;
+  /** What commands try to take of memory and disk. */
+  readonly hogMib: number;
 }
 
 export class Ground {
@@ -30,6 +32,8 @@ export class Ground {
   readonly port: number;
   readonly keys: KeyWatch;
   readonly #echoes = new Set<string>();
+  /** See GroundSize. */
+  hogMib = 0;
   longLog = '';
   largeBodies = '';
   /** Of the long log. */
@@ -69,6 +73,7 @@ export class Ground {
   }
 
   async prepare(size: GroundSize): Promise<void> {
+    this.hogMib = size.hogMib;
     await this.owner.ask(CREATE_KEY, { input: { provider: 'anthropic', key: this.canary } });
     for (const [name, model] of [
       ['attacked', 'anthropic/claude-siege'],

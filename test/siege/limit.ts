@@ -17,8 +17,10 @@ export const DISK_ALLOWANCE_BYTES = 2048 * MIB;
 
 /** The server is ended, and the kind has failed, before it takes the machine with it. */
 export const END_RSS_BYTES = 3 * 1024 * MIB;
-/** The same when the machine as a whole has lost so much memory since the kind began: commands may hold it for nobody. */
-export const END_MACHINE_BYTES = 6 * 1024 * MIB;
+/** The same when the machine as a whole has lost so much memory since the kind began, for whomever: a session may have 6 GiB. */
+export const END_MACHINE_BYTES = 8 * 1024 * MIB;
+/** Or so much of what there was: a machine without memory answers nobody. */
+export const END_MACHINE_SHARE = 0.75;
 /** Or so much of the disk. */
 export const END_DISK_BYTES = 16 * 1024 * MIB;
 

@@ -8,7 +8,13 @@ import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { answerParent } from '../bench/child.ts';
 import { quantile } from '../bench/statistics.ts';
 import { kill } from '../support/processes.ts';
-import { END_DISK_BYTES, END_MACHINE_BYTES, END_RSS_BYTES, PROBE_EVERY_MS } from './limit.ts';
+import {
+  END_DISK_BYTES,
+  END_MACHINE_BYTES,
+  END_MACHINE_SHARE,
+  END_RSS_BYTES,
+  PROBE_EVERY_MS,
+} from './limit.ts';
 import { PoliteTenant } from './polite-tenant.ts';
 import { pause, Probe } from './probe.ts';
 import { type Figures, mib } from './verdict.ts';
@@ -126,7 +132,8 @@ class Watch {
       this.#diskDrop = Math.max(this.#diskDrop, this.#freeDisk - freeDisk(folder));
       const gone = this.#freeMemory - freeMemory();
       if (rss > END_RSS_BYTES) this.#endServer(`${mib(rss)} MiB resident`);
-      else if (gone > END_MACHINE_BYTES) this.#endServer(`the machine has lost ${mib(gone)} MiB of memory`);
+      else if (gone > Math.min(END_MACHINE_BYTES, END_MACHINE_SHARE * this.#freeMemory))
+        this.#endServer(`the machine has lost ${mib(gone)} MiB of memory`);
       else if (this.#diskDrop > END_DISK_BYTES)
         this.#endServer(`${mib(this.#diskDrop)} MiB of the disk are gone`);
       await pause(PROBE_EVERY_MS);

@@ -28,7 +28,7 @@ export const connections: Kind = {
   name: 'connections',
   attacks: 'idle and half-sent requests up to the limit of open files, while sessions start',
   atOnce: 4,
-  few: 24,
+  few: 12,
   action(dice: Dice, ground: Ground): Action {
     if (dice.hits(0.15)) return { told: 'a command, which needs files', run: () => command(ground) };
     const name = dice.pick(Object.keys(BYTES));

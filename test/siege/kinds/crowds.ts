@@ -25,7 +25,7 @@ export const crowds: Kind = {
   name: 'crowds',
   attacks: 'sixty processes with setsid, fork bombs, endless loops, endless output',
   atOnce: 1,
-  few: 2,
+  few: 1,
   takesCpu: true,
   action(dice: Dice, ground: Ground): Action {
     const name = dice.pick(Object.keys(COMMANDS));

@@ -8,7 +8,7 @@ export function everything(kinds: readonly Kind[]): Kind {
     name: 'everything',
     attacks: 'actions of all kinds at the same time',
     atOnce: 8,
-    few: 24,
+    few: 10,
     takesCpu: true,
     action(dice: Dice, ground: Ground): Action {
       const kind = dice.pick(kinds);

@@ -32,7 +32,7 @@ export const ownHands: Kind = {
   name: 'own hands',
   attacks: 'commands that stop, kill and impersonate their hands, and plant results of calls to come',
   atOnce: 2,
-  few: 3,
+  few: 2,
   action(dice: Dice, ground: Ground): Action {
     if (dice.hits(0.25)) return { told: 'plants results of calls to come', run: () => plant(ground) };
     const name = dice.pick(Object.keys(COMMANDS));
