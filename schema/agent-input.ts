@@ -17,7 +17,8 @@ export const CreateAgentInput = builder.inputType('CreateAgentInput', {
     fallbackModel: t.string({ description: SETTING.fallbackModel }),
     runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
     limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
-    key: t.string({
+    key: t.field({
+      type: 'Secret',
       description:
         'A model key, stored sealed as a credential of its own, never the default. Not together with credentialId.',
     }),
@@ -38,7 +39,8 @@ export const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
     cacheTtl: t.field({ type: CacheTtlEnum, description: changeOf('cacheTtl') }),
     fallbackModel: t.string({ description: changeOf('fallbackModel') }),
     limits: t.field({ type: LimitsInput, description: 'Replaces all of its limits.' }),
-    key: t.string({
+    key: t.field({
+      type: 'Secret',
       description:
         'A model key: replaces the one that was given to this agent before, or makes a credential of its own. Credentials that others may use stay as they are.',
     }),

@@ -1,7 +1,6 @@
 /** Agents: named definitions that sessions are started from. */
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
-import { Sealed } from '../src/kernel/sealed.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
 import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
@@ -11,6 +10,7 @@ import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeO
 import { permit } from './context.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
+import { givenKey } from './scalar.ts';
 
 export const AgentType = builder.objectRef<Agent>('Agent').implement({
   description: 'A named definition: model, prompt and limits.',
@@ -177,7 +177,7 @@ builder.mutationFields((t) => ({
         settings: settingsOf(input),
         runtime: runtime ?? undefined,
         limits: limitsOf(limits),
-        key: key ? new Sealed(key) : undefined,
+        key: givenKey(key),
         credentialId: credentialId ? parseId('credential', credentialId) : undefined,
         idempotencyKey: idempotencyKey ?? undefined,
       });
@@ -199,7 +199,7 @@ builder.mutationFields((t) => ({
         prompt: prompt ?? undefined,
         settings: settingsOf(input),
         limits: limitsOf(limits),
-        key: key ? new Sealed(key) : undefined,
+        key: givenKey(key),
         credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,
         idempotencyKey: idempotencyKey ?? undefined,
       });

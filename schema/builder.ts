@@ -5,6 +5,7 @@
 import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import ErrorsPlugin from '@pothos/plugin-errors';
+import type { Sealed } from '../src/kernel/sealed.ts';
 import type { Context } from './context.ts';
 
 interface SchemaTypes {
@@ -17,6 +18,8 @@ interface SchemaTypes {
     DateTime: { Input: number; Output: number };
     JSON: { Input: unknown; Output: unknown };
     SafeInt: { Input: number; Output: number };
+    /** Never an output. */
+    Secret: { Input: Sealed; Output: never };
   };
 }
 

@@ -2,12 +2,12 @@
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
 import { parseKey } from '../src/kernel/request-hash.ts';
-import { Sealed } from '../src/kernel/sealed.ts';
 import type { Credential } from '../src/secrets/credential-store.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
+import { givenKey } from './scalar.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION } from './limits.ts';
 
 const CredentialType = builder.objectRef<Credential>('Credential').implement({
@@ -77,7 +77,11 @@ const CreateCredentialInput = builder.inputType('CreateCredentialInput', {
   description: 'A model key to keep.',
   fields: (t) => ({
     provider: t.string({ required: true, description: 'Whose key it is: anthropic.' }),
-    key: t.string({ required: true, description: 'The key itself; sealed at once, never shown again.' }),
+    key: t.field({
+      type: 'Secret',
+      required: true,
+      description: 'The key itself; sealed at once, never shown again.',
+    }),
     name: t.string({ description: 'A name for people.' }),
     isDefault: t.boolean({
       description:
@@ -90,7 +94,10 @@ const UpdateCredentialInput = builder.inputType('UpdateCredentialInput', {
   description: 'What to change of a credential; what is left out stays.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The credential to change.' }),
-    key: t.string({ description: 'A new key: running sessions use it at their next model call.' }),
+    key: t.field({
+      type: 'Secret',
+      description: 'A new key: running sessions use it at their next model call.',
+    }),
     name: t.string({ description: 'Another name.' }),
     isDefault: t.boolean({
       description: 'true: take the place of the default. To end a default, make another one the default.',
@@ -153,7 +160,7 @@ builder.mutationFields((t) => ({
       permit(context, 'manage');
       return context.credentials.create({
         provider: input.provider,
-        key: new Sealed(input.key),
+        key: input.key,
         name: input.name ?? undefined,
         isDefault: input.isDefault ?? undefined,
         idempotencyKey: idempotencyKey ?? undefined,
@@ -171,7 +178,7 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input, idempotencyKey }, context) => {
       permit(context, 'manage');
       return context.credentials.update(parseId('credential', input.id, 'id'), {
-        key: input.key ? new Sealed(input.key) : undefined,
+        key: givenKey(input.key),
         name: input.name ?? undefined,
         isDefault: input.isDefault ?? undefined,
         idempotencyKey: idempotencyKey ?? undefined,

@@ -1,6 +1,7 @@
 /** The scalars beyond GraphQL's own. */
 import { Kind, type ValueNode } from 'graphql';
 import { InvalidInput } from '../src/kernel/fault.ts';
+import { Sealed } from '../src/kernel/sealed.ts';
 import { builder } from './builder.ts';
 
 builder.scalarType('Cursor', {
@@ -26,6 +27,16 @@ builder.scalarType('JSON', {
   serialize: (value) => value,
   parseValue: (value) => value,
   parseLiteral: jsonOf,
+});
+
+builder.scalarType('Secret', {
+  description:
+    'A string that is kept from being seen: a model key. It goes in and never comes out, and what is wrong with it is said without it.',
+  serialize: () => {
+    throw new Error('Cannot happen: a secret is no output');
+  },
+  parseValue: parseSecret,
+  parseLiteral: (node) => parseSecret(node.kind === Kind.STRING ? node.value : undefined),
 });
 
 builder.scalarType('SafeInt', {
@@ -55,6 +66,17 @@ function isoBySecond(): (at: number) => string {
 function parseString(field: string, value: unknown): string {
   if (typeof value !== 'string') throw new InvalidInput(field, 'expected a string.');
   return value;
+}
+
+/** Of an optional input: an empty one counts as left out. */
+export function givenKey(key: Sealed | null | undefined): Sealed | undefined {
+  return key === null || key === undefined || key.open() === '' ? undefined : key;
+}
+
+/** Sealed from here on: whatever prints the arguments of a field prints no key. */
+function parseSecret(value: unknown): Sealed {
+  if (typeof value !== 'string') throw new InvalidInput('key', 'expected a string.');
+  return new Sealed(value);
 }
 
 function parseSafeInt(value: unknown): number {

@@ -1,5 +1,5 @@
 /** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models,promises}.md, and a table of rehearsal.md. */
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import { MODELS } from '../src/models/model-table.ts';
 import { variables } from '../src/processes/config.ts';
@@ -7,6 +7,7 @@ import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
 import { REQUEST_RULES } from '../src/rehearsal/rules/table.ts';
 import { VERDICT } from '../src/sessions/lifecycle.ts';
 import { SESSION_STATUSES } from '../src/sessions/session.ts';
+import { limitLines } from './limits.ts';
 import { promises } from './promises.ts';
 
 /** Page name -> text. */
@@ -80,26 +81,11 @@ function events(): string {
   );
 }
 
-/** A named number with its reason above it, wherever it stands. */
-const LIMIT =
-  /\/\*\* ([^*]+) \*\/\n(?:export )?const ([A-Z][A-Z0-9_]+) = ([0-9][0-9_]*(?: \* [0-9A-Z_ *]+)?|[A-Z]+(?: [*/] [0-9]+)?|[0-9 *_]+ \* [A-Z]+);/g;
-
 function limits(): string {
-  const root = new URL('..', import.meta.url).pathname;
-  const rows = globSync(['src/**/*.ts', 'schema/*.ts'], { cwd: root })
-    .toSorted(
-      (a, b) => Number(b.includes('kernel/limit')) - Number(a.includes('kernel/limit')) || (a < b ? -1 : 1),
-    )
-    .flatMap((file) =>
-      [...readFileSync(`${root}${file}`, 'utf8').matchAll(LIMIT)].map(
-        ([, reason = '', name, value]) =>
-          `| \`${name}\` | ${value} | ${reason.replaceAll('|', '\\|')} | ${file} |`,
-      ),
-    );
   return page(
     'Limits',
-    'Every bound on a buffer, loop, wait or payload that stands in the code, with its reason. Those that a deployment may want to tune are variables: [configuration.md](configuration.md).',
-    ['| limit | number | reason | where |', '|---|---|---|---|', ...rows],
+    'Every bound on a buffer, loop, wait or payload that stands in the code, with its reason: first what you and your agents meet, then the rest. Those that a deployment may want to tune are variables: [configuration.md](configuration.md).',
+    limitLines(),
   );
 }
 

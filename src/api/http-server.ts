@@ -10,6 +10,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
+import { answerBroken, rawAnswer, setResponseHeaders } from './response-headers.ts';
 
 /** Idle connections that are kept for the next request. */
 const KEEP_ALIVE_MS = 65_000;
@@ -49,6 +50,7 @@ export async function listen(
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     (req, res) => {
+      setResponseHeaders(res); // HEADER-1
       route(ports, req, res).catch((error: unknown) => {
         ports.logger.error('a request failed', { path: pathOf(req), error });
         if (res.headersSent) res.destroy();
@@ -59,10 +61,11 @@ export async function listen(
       });
     },
   );
+  server.on('clientError', answerBroken); // HEADER-1
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
     if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else socket.end(rawAnswer('404 Not Found'));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -11,6 +11,7 @@ import {
   SendMessageDocument,
   StartSessionDocument,
 } from '../client/generated/graphql.ts';
+import { visible } from '../kernel/visible.ts';
 import { Narration } from './narration.ts';
 import { type Server, startServer } from './server.ts';
 
@@ -163,7 +164,7 @@ async function conclude(
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(visible(`demo: ${error instanceof Error ? error.message : String(error)}\n`));
     process.exit(1);
   },
 );

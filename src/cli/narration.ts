@@ -1,10 +1,18 @@
-/** A session's frames as text for a terminal: what the agent says as it says it, what it does as one line each. */
+/**
+ * A session's frames as text for a terminal: what the agent says as it says it, what it does as one line each. The terminal obeys none of
+ * it (TERMINAL-1), and no line of it is endless.
+ */
 import type { Frame } from '../client/follow.ts';
+import { visible } from '../kernel/visible.ts';
 
 type Event = Extract<Frame, { __typename?: 'EventBatch' }>['events'][number];
 
+/** Of an event and of a line of output: one line of a wide terminal. */
 const LINE_CHARS_MAX = 110;
+/** Of the output of a tool: enough to see how it went. */
 const OUTPUT_LINES_MAX = 8;
+/** Of what is said in one line: long paragraphs fit, a file without ends of lines does not fill the screen for minutes. */
+const SAID_LINE_CHARS_MAX = 4_000;
 /** Of the runtime's own business, what a person wants to see. */
 const QUIET = new Set(['model.started', 'model.usage', 'model.completed', 'agent.thinking', 'user.message']);
 
@@ -14,9 +22,11 @@ export class Narration {
   /** The last model call whose words were shown as they came, and those words. */
   #spoken: { readonly callId: string; text: string } | undefined;
   #midLine = false;
+  /** Characters that were said since the last end of a line. */
+  #column = 0;
 
   constructor(write: (text: string) => void) {
-    this.#write = write;
+    this.#write = (text) => write(visible(text)); // TERMINAL-1: whatever it is, and wherever it comes from
   }
 
   title(text: string): void {
@@ -47,15 +57,28 @@ export class Narration {
     }
     if (!this.#midLine) this.#write(`${this.#clock()}  agent  `);
     this.#midLine = true;
-    this.#write(text);
+    this.#say(text);
     this.#spoken.text += text;
+  }
+
+  /** Goes on in the line; what is longer than a line may be is left out up to its end. */
+  #say(text: string): void {
+    for (const [at, line] of text.replaceAll('\r\n', '\n').split('\n').entries()) {
+      if (at > 0) {
+        this.#write('\n');
+        this.#column = 0;
+      }
+      const room = SAID_LINE_CHARS_MAX - this.#column;
+      if (room > 0 && line !== '') this.#write(line.length > room ? `${line.slice(0, room)}…` : line);
+      this.#column += line.length;
+    }
   }
 
   #event(event: Event): void {
     if (event.__typename === 'AgentMessage') {
       const { callId, text } = event;
       if (this.#spoken?.callId !== callId) this.#said('agent', text);
-      else if (this.#midLine) this.#write(unsaid(this.#spoken.text, text)); // shown as it was written, but for the last pieces
+      else if (this.#midLine) this.#say(unsaid(this.#spoken.text, text)); // shown as it was written, but for the last pieces
       if (event.aborted === true) this.line('        (unfinished)');
       if (event.retracted === true) this.line('        (taken back by the model service)');
       return;
@@ -69,12 +92,16 @@ export class Narration {
 
   #said(who: string, text: string): void {
     this.#endMessage();
-    this.#write(`${this.#clock()}  ${who}  ${text}\n`);
+    this.#write(`${this.#clock()}  ${who}  `);
+    this.#say(text);
+    this.#write('\n');
+    this.#column = 0;
   }
 
   #endMessage(): void {
     if (this.#midLine) this.#write('\n');
     this.#midLine = false;
+    this.#column = 0;
   }
 
   #clock(): string {
@@ -110,7 +137,7 @@ function detail(event: Event): string {
 }
 
 function indented(output: string): string {
-  const lines = output.trimEnd().split('\n');
+  const lines = output.trimEnd().split(/\r?\n/);
   const shown = lines.slice(0, OUTPUT_LINES_MAX).map((line) => `               | ${cut(line)}\n`);
   return (
     shown.join('') +
@@ -121,6 +148,8 @@ function indented(output: string): string {
 }
 
 function cut(text: string): string {
-  const line = text.replaceAll('\n', ' ');
-  return line.length <= LINE_CHARS_MAX ? line : `${line.slice(0, LINE_CHARS_MAX - 1)}…`;
+  const line = visible(text.slice(0, LINE_CHARS_MAX).replaceAll('\n', ' ')); // before it is measured: an escape becomes four characters
+  return line.length <= LINE_CHARS_MAX && text.length <= LINE_CHARS_MAX
+    ? line
+    : `${line.slice(0, LINE_CHARS_MAX - 1)}…`;
 }

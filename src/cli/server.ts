@@ -40,6 +40,11 @@ export async function startServer(): Promise<Server> {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const failed = new Promise<Error>((resolve) => server.once('error', resolve));
+  if (server.pid === undefined)
+    throw new Error('the server could not be started, for want of descriptors, processes or memory', {
+      cause: await failed,
+    });
   const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
   const brains = new Map<string, number>();
   let complaints = '';

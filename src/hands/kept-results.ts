@@ -1,6 +1,6 @@
 /**
- * What the hands remember over their own death (wire.ts HANDS-1). `start` is durable before the tool runs and `settle` before
- * its result is told, so whatever a crash leaves behind says the truth: nothing, started, or done.
+ * What is known of calls over the death of hands and servers (kept-calls.ts). `start` is durable before the call is given to hands and
+ * `settle` before its result is told, so whatever a crash leaves behind says the truth: nothing, started, or done.
  */
 import type { ToolResult } from './wire.ts';
 
@@ -10,8 +10,9 @@ export type Kept =
   | { readonly kind: 'done'; readonly result: ToolResult };
 
 export interface KeptResults {
-  /** `started` also for what is there and is no result: the truth about it is gone. */
+  /** `started` also for a result that is none: the truth about it is gone. A result without its mark counts for nothing. */
   find(callId: string): Promise<Kept>;
+  /** In place of whatever was there. */
   start(callId: string): Promise<void>;
   settle(callId: string, result: ToolResult): Promise<void>;
 }

@@ -2,9 +2,9 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** All files of one workspace and its kept results together: a large project with its packages fits, a filled disk does not. */
+/** All files of one workspace: a large project with its packages fits, a filled disk does not. */
 export const WORKSPACE_BYTES_MAX = 4 * 1024 * MIB;
-/** Files and folders of both: beyond it measuring the workspace would take longer than filling it. */
+/** Files and folders of it: beyond it measuring the workspace would take longer than filling it. */
 export const WORKSPACE_ENTRIES_MAX = 500_000;
 /** One file (RLIMIT_FSIZE): stops a runaway log before the workspace is full. */
 export const FILE_BYTES_MAX = 1024 * MIB;
@@ -24,8 +24,8 @@ export const END_GRACE_MS = 2_000;
 
 /** Calls that run at the same time: those of one model answer (TOOL_CALLS_MAX), and as many left over. */
 export const CALLS_RUNNING_MAX = 128;
-/** Results kept in memory, newest last; older ones are read from the results folder again. */
-export const RESULTS_IN_MEMORY_MAX = 256;
+/** Calls of a session whose results are kept: only those of its last answer (TOOL_CALLS_MAX) may be asked for again; this is four answers. */
+export const CALLS_KEPT_MAX = 256;
 
 /** A file that `write` or `edit` makes: what a model can write in one answer, with room. */
 export const TEXT_FILE_BYTES_MAX = 4 * MIB;

@@ -1,5 +1,5 @@
 /**
- * Cuts a byte stream into lines; a line longer than `bytesMax` ends it, since the other side speaks something else.
+ * Cuts a byte stream into lines, empty ones too; a line longer than `bytesMax` ends it, since the other side speaks something else.
  * A line that comes in pieces is copied together: what it holds is at most twice the line, however small the pieces are.
  */
 const NEWLINE = 0x0a;
@@ -29,9 +29,8 @@ export class Lines {
         this.#keep(part);
         return true;
       }
-      const line = this.#lineWith(part);
       from = end + 1;
-      if (line !== '') this.#onLine(line);
+      this.#onLine(this.#lineWith(part));
     }
   }
 

@@ -1,28 +1,23 @@
 /**
- * The hands' side of the wire (wire.ts HANDS-1 to HANDS-5), without the process around it: lines in, lines out.
+ * The hands' side of the wire (wire.ts), without the process around it: lines in, lines out.
  *
- * Every call that is sent gets exactly one result, whatever the tool does. A call's life is: received, marked as started
- * (durable), run, kept (durable), answered; a call that was marked and not kept is never run again.
+ * Every call that is sent gets exactly one result, whatever the tool does. That none is run twice is the business of whoever sends them
+ * (kept-calls.ts): what is remembered here, commands could reach.
  */
 import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { TOOL_OUTPUT_BYTES_MAX } from '../kernel/limit.ts';
 import { capText } from './capped-text.ts';
 import { FileRefused } from './faults.ts';
-import type { KeptResults } from './kept-results.ts';
-import { CALLS_RUNNING_MAX, RESULTS_IN_MEMORY_MAX } from './limit.ts';
+import { CALLS_RUNNING_MAX } from './limit.ts';
 import { SerialQueue } from './serial-queue.ts';
 import type { Sandbox } from './sandbox.ts';
 import { defectOf, type Tool, type ToolAnswer, type ToolInput } from './tool.ts';
-import { LOST } from './tool-result.ts';
 import { CALL_ID, type FromHands, type ToolCall, type ToolResult } from './wire.ts';
 
 export interface HandsPorts {
   readonly tools: readonly Tool[];
   readonly sandbox: Sandbox;
-  readonly kept: KeptResults;
-  /** Whether `kept` has every call of the session that was ever started; HANDS-1. */
-  readonly keptIsWhole: boolean;
   readonly clock: Clock;
   send(message: FromHands): void;
   /** Diagnostics for whoever runs the hands; never for the model. */
@@ -43,7 +38,6 @@ interface Running {
 export class HandsServer {
   readonly #ports: HandsPorts;
   readonly #running = new Map<string, Running>();
-  readonly #results = new Map<string, ToolResult>();
   readonly #changes = new SerialQueue();
 
   constructor(ports: HandsPorts) {
@@ -66,7 +60,7 @@ export class HandsServer {
     void this.#resultOf(message).then((result) => this.#ports.send({ kind: 'result', callId, result }));
   }
 
-  /** HANDS-4: ends what runs and waits for it; the results are kept. */
+  /** HANDS-4: ends what runs and waits for it; the results are sent. */
   async close(): Promise<void> {
     const running = [...this.#running.values()];
     const closed = this.#ports.sandbox.close(); // commands and what was left behind together: one grace for all
@@ -77,40 +71,16 @@ export class HandsServer {
   /** Never rejects. */
   #resultOf(call: ToolCall): Promise<ToolResult> {
     const running = this.#running.get(call.callId);
-    if (running !== undefined) return running.result; // HANDS-1: joins
-    const known = this.#results.get(call.callId);
-    if (known !== undefined) return Promise.resolve(known); // HANDS-1: kept
+    if (running !== undefined) return running.result;
     if (this.#running.size >= CALLS_RUNNING_MAX) {
       return Promise.resolve(
         failed(`${CALLS_RUNNING_MAX} calls run already: wait for one, then call again.`),
       );
     }
     const abort = new AbortController();
-    const result = this.#perform(call, abort)
-      .catch((error: unknown) => {
-        this.#ports.complain(`call ${call.callId} could not be kept`, error);
-        return failed(
-          'The call was not run, because it could not be recorded (is the disk of the server full?).',
-        );
-      })
-      .finally(() => this.#running.delete(call.callId));
+    const result = this.#run(call, abort).finally(() => this.#running.delete(call.callId));
     this.#running.set(call.callId, { abort, result });
     return result;
-  }
-
-  /** Rejects only before the tool has run. */
-  async #perform(call: ToolCall, abort: AbortController): Promise<ToolResult> {
-    const { kept, keptIsWhole, complain } = this.#ports;
-    const found = await kept.find(call.callId);
-    if (found.kind === 'done') return this.#remember(call.callId, found.result); // HANDS-1: kept
-    if (found.kind === 'started') return LOST; // HANDS-1: never twice
-    if (call.inherited === true && !keptIsWhole) return LOST; // HANDS-1
-    await kept.start(call.callId);
-    const result = await this.#run(call, abort);
-    await kept.settle(call.callId, result).catch((error: unknown) => {
-      complain(`the result of ${call.callId} could not be kept`, error);
-    });
-    return this.#remember(call.callId, result);
   }
 
   async #run(call: ToolCall, abort: AbortController): Promise<ToolResult> {
@@ -153,15 +123,6 @@ export class HandsServer {
       return { ok: false, output: `The tool ${call.tool} broke: ${String(error)}` };
     }
   }
-
-  #remember(callId: string, result: ToolResult): ToolResult {
-    this.#results.set(callId, result);
-    for (const oldest of this.#results.keys()) {
-      if (this.#results.size <= RESULTS_IN_MEMORY_MAX) break;
-      this.#results.delete(oldest);
-    }
-    return result;
-  }
 }
 
 function stopped(output: string, stop: Stop, timeoutMs: number): string {
@@ -203,6 +164,5 @@ function parse(line: string): Received {
     'a call has a deadline',
   );
   const input = 'input' in message ? message.input : undefined;
-  const inherited = 'inherited' in message && message.inherited === true;
-  return { kind: 'call', callId, tool: message.tool, input, timeoutMs: message.timeoutMs, inherited };
+  return { kind: 'call', callId, tool: message.tool, input, timeoutMs: message.timeoutMs };
 }

@@ -1,6 +1,6 @@
 /**
- * The form of a result, checked wherever one comes from a place that commands can write to: the line to the hands, and the
- * results folder. What passes can be journalled: the event tool.result takes the same numbers.
+ * The form of a result, checked wherever one comes from a place that commands can write to, or could in an earlier version: the line to
+ * the hands, and the results folder. What passes can be journalled: the event tool.result takes the same numbers.
  */
 import { TOOL_OUTPUT_BYTES_MAX } from '../kernel/limit.ts';
 import { capText } from './capped-text.ts';

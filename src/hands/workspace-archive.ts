@@ -139,6 +139,19 @@ export class CheckpointDamaged extends Fault {
   }
 }
 
+/** The disk of this server is too full for the files of the session: nothing of them was restored, and they stay in the archive. */
+export class NoRoomForWorkspace extends Fault {
+  readonly code = 'NO_ROOM_FOR_WORKSPACE';
+  readonly bytesNeeded: number;
+
+  constructor(bytesNeeded: number, bytesFree: number) {
+    super(
+      `The saved files of the session take ${bytesNeeded} bytes, and the disk of this server has ${bytesFree} left. Make room there, then try again.`,
+    );
+    this.bytesNeeded = bytesNeeded;
+  }
+}
+
 /** The workspace is more than is kept, or has what cannot be kept: it stays on the server where it is. */
 export class WorkspaceUnsaved extends Fault {
   readonly code = 'WORKSPACE_UNSAVED';

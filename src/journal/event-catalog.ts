@@ -122,6 +122,7 @@ export const EVENTS = {
       cacheCreationInputTokens: count('Input tokens written to the prompt cache.'),
       cacheReadInputTokens: count('Input tokens read from the prompt cache.'),
       complete: flag('False when the stream was cut: the counts are lower bounds.'),
+      unmetered: optional(flag('True when the call was cut before its usage was known: it may be charged.')),
       requestId,
     },
   },

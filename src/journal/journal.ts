@@ -7,7 +7,8 @@
  * JOURNAL-3 atomic     the events of one append and the record after them land together or not at all.
  * JOURNAL-4 fenced     an append that names an epoch is refused when it is not the record's (EpochStale).
  * JOURNAL-5 idempotent an append with a key that was used before in the session writes nothing and answers the first seqs.
- * JOURNAL-6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull.
+ * JOURNAL-6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull. One event may follow: the
+ *                      session.archived that says that what the session has left may go.
  *
  * That a follower gets every event after its cursor exactly once and in order is FOLLOW-1 (journal/follow.ts).
  *
@@ -29,8 +30,8 @@ export interface AppendRequest<State> {
   readonly epoch?: number | undefined;
   /** JOURNAL-5. At most APPEND_KEY_CHARS_MAX characters; unique per session. */
   readonly key?: string | undefined;
-  /** Pure, quick, and possibly called more than once (an adapter may race and decide again). */
-  decide(state: State): Decision;
+  /** Pure, quick, and possibly called more than once (an adapter may race and decide again). `isFull`: the log has ended (JOURNAL-6). */
+  decide(state: State, isFull: boolean): Decision;
 }
 
 export interface Appended<State> {

@@ -47,7 +47,9 @@ export class IdempotencyConflict extends Fault {
   readonly key: string;
 
   constructor(key: string) {
-    super(`The key "${key}" was already used with a different request. Use a new key for a new request.`);
+    super(
+      'This idempotency key (or session key) was already used with a different request. Use a new one for a new request.',
+    );
     this.key = key;
   }
 }

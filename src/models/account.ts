@@ -1,4 +1,4 @@
-/** What the gateway asks of a session: its key, whether it may use more, and to write down what it used. */
+/** What the gateway asks of a session: its key, how its models are called, whether it may use more, and to write down what it used. */
 import { NoCredential } from '../sessions/faults.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -7,21 +7,28 @@ import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import { parseModel } from '../sessions/model-name.ts';
 import { tokensOf } from '../sessions/session.ts';
+import type { Agents } from '../sessions/agents.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { GatewayPorts } from './gateway.ts';
+import type { ContextWindows } from './model-table.ts';
+import { plansOf } from './session-plans.ts';
 
 export type ServerKeys = Readonly<Partial<Record<Provider, Sealed | undefined>>>;
 
 export interface AccountPorts {
   readonly sessions: Sessions;
+  readonly agents: Pick<Agents, 'revision'>;
   readonly credentials: Credentials;
+  /** Of models, as the deployment sets them. */
+  readonly contextWindows?: ContextWindows | undefined;
   /** The server's own keys, for sessions to which no credential is left. */
   readonly serverKeys: ServerKeys;
   readonly logger: Logger;
 }
 
 /** The gateway's ports over the use cases. */
-export function sessionAccount({ sessions, credentials, serverKeys, logger }: AccountPorts): GatewayPorts {
+export function sessionAccount(ports: AccountPorts): GatewayPorts {
+  const { sessions, agents, credentials, serverKeys, logger } = ports;
   return {
     logger,
     // Looked up at each call, so that a session whose key was deleted goes on as soon as there is another (NoCredential's advice)
@@ -36,6 +43,12 @@ export function sessionAccount({ sessions, credentials, serverKeys, logger }: Ac
       if (key === undefined) throw new NoCredential(provider);
       return key;
     },
+    async plansFor(sessionId) {
+      const { session } = await sessions.get(sessionId);
+      const { settings } = await agents.revision(session.agentId, session.agentRevision);
+      const { plan, fallback } = plansOf(session.model, settings, ports.contextWindows);
+      return fallback === undefined ? [plan] : [plan, fallback];
+    },
     async budget(sessionId) {
       const { session } = await sessions.get(sessionId);
       const used = tokensOf(session.usage);
@@ -44,8 +57,11 @@ export function sessionAccount({ sessions, credentials, serverKeys, logger }: Ac
       const message = `The session has used ${used} of its ${tokens} tokens. Start a new session, or one with a higher limit.`;
       return { kind: 'refused', message };
     },
-    async meter({ sessionId, callId, requestKey, model, usage, requestId }) {
-      const of = requestId === undefined ? {} : { requestId };
+    async meter({ sessionId, callId, requestKey, model, usage, requestId, unmetered }) {
+      const of = {
+        ...(requestId === undefined ? {} : { requestId }),
+        ...(unmetered === true ? { unmetered } : {}),
+      };
       await sessions.meter(sessionId, requestKey, { callId, model, ...usage, ...of });
     },
   };

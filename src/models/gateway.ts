@@ -3,14 +3,20 @@
  * streams the answer back untouched but for that key, and counts what was used.
  *
  * GATEWAY-1 The key is opened on the line that sends it and where answers are searched for it; it is in no answer, no log line
- *    and no error, also when the service repeats it in pieces (key-scrubber.ts). That holds for keys that are secrets.
+ *    and no error, and nothing that is metered, also when the service repeats it in part, in pieces or in another form
+ *    (key-scrubber.ts). That holds for keys that are secrets.
  * GATEWAY-2 What a call used is metered before the brain sees message_stop (or, without streaming, the answer): the journal has
  *    the usage before the brain can act on the answer.
  * GATEWAY-3 A call that was cut, by either side, is metered with what is known, `complete: false`.
  * GATEWAY-4 Only the headers on a list pass, in both directions.
  * GATEWAY-5 Once a request is on its way to the service, what may pass is refused as a failed call and not as a failure of the
  *    door: that one the brain repeats without a record, and each repetition may cost.
+ * GATEWAY-6 A session makes one call at a time (call-gate.ts), so its budget counts the call that is in flight.
+ * GATEWAY-7 Of the session's models only, and as the plan has it (planned-request.ts), for a call whose id has its form; no feature of the
+ *    API is asked for but what the key needs.
+ * GATEWAY-8 A call that was cut before the service said what it used is said to be unmetered: nobody knows what it cost.
  */
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
@@ -18,15 +24,23 @@ import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import { type ProviderEntry, providerEntry } from '../secrets/provider-table.ts';
+import { MODEL_CALL_ID } from '../sessions/call-turn.ts';
+import type { ModelPlan } from '../sessions/model-plan.ts';
+import { NO_USAGE } from '../sessions/session.ts';
+import { CallGate } from './call-gate.ts';
 import { KeyScrubber } from './key-scrubber.ts';
-import { pass } from './pass.ts';
-import { Upstream, UpstreamFailure } from './upstream.ts';
+import { type Call, pass } from './pass.ts';
+import { type PlannedRequest, plannedRequest } from './planned-request.ts';
+import { Upstream, UpstreamFailure, type UpstreamRequest } from './upstream.ts';
 import { GatewayRefusal, sendDoorRefusal, sendRefusal } from './refusal.ts';
+import { CALL_HEADER } from '../sessions/unit-wire.ts';
 import type { Metered } from './usage-reader.ts';
 
 export interface GatewayPorts {
   /** Throws a Fault (NoCredential) when there is none. */
   keyFor(sessionId: SessionId): Promise<Sealed>;
+  /** How the session's models are called. */
+  plansFor(sessionId: SessionId): Promise<readonly ModelPlan[]>;
   /** Whether the session may use more; `message` says what to do. */
   budget(
     sessionId: SessionId,
@@ -58,28 +72,29 @@ export interface GatewayRequest {
 
 /** The service pings an open stream every few seconds; minutes of nothing is a dead connection. */
 export const GATEWAY_IDLE_TIMEOUT_MS = 300_000;
-/** The service's own bound of a request. */
-export const GATEWAY_REQUEST_BYTES_MAX = 32 * 1024 * 1024;
+/**
+ * A request as it is read and checked, whole: a context of a million tokens, of four bytes each and escaped, has half of it. The service's
+ * own bound is 32 MB.
+ */
+export const GATEWAY_REQUEST_BYTES_MAX = 16 * 1024 * 1024;
 
 const PATH = '/v1/messages';
+/** Of a path that there is not, in the refusal. */
+const PATH_CHARS_MAX = 100;
 const BETA_HEADER = 'anthropic-beta';
 const REQUEST_HEADERS = [
   'content-type',
   'accept',
   'anthropic-version',
-  BETA_HEADER,
   'user-agent',
   'x-stainless-retry-count',
 ];
-
-/** Room for a name of the length that sessions/model-name.ts allows. */
-const MODEL_FIELD_BYTES_MAX = 1_024;
-const MODEL_FIELD = /^\s*\{\s*"model"\s*:\s*"([^"\\]+)"/;
 
 export class Gateway {
   readonly #ports: GatewayPorts;
   readonly #upstream: Upstream;
   readonly #auth: ProviderEntry['auth'];
+  readonly #gate = new CallGate();
 
   constructor(ports: GatewayPorts, options: GatewayOptions) {
     this.#ports = ports;
@@ -93,23 +108,22 @@ export class Gateway {
     const onClose = (): void => departed.abort();
     response.once('close', onClose);
     let isSent = false;
+    let leave: (() => void) | undefined;
     try {
-      const body = await this.#admit(request);
+      checkForm(request);
+      leave = await this.#gate.enter(request.sessionId, departed.signal); // GATEWAY-6
+      const { model, body } = await this.#admit(request);
       const key = await this.#keyOf(request.sessionId);
-      const headers = withAuth(only(request.headers, REQUEST_HEADERS), this.#auth(key.open())); // GATEWAY-1
+      const headers = { ...only(request.headers, REQUEST_HEADERS), ...this.#auth(key.open()) }; // GATEWAY-1
       isSent = true;
-      const answer = await this.#upstream.send({ path: PATH, headers, body }, departed.signal);
       const { sessionId, callId } = request;
-      await pass(
-        { sessionId, callId, model: modelIn(body) },
-        answer,
-        response,
-        this.#ports,
-        KeyScrubber.of(key),
-      ); // GATEWAY-1
+      const call = { sessionId, callId, model };
+      const answer = await this.#answerTo(call, { path: PATH, headers, body }, departed.signal);
+      await pass(call, answer, response, this.#ports, KeyScrubber.of(key)); // GATEWAY-1
     } catch (error) {
       if (!departed.signal.aborted) this.#refuse(error, request, response, isSent);
     } finally {
+      leave?.();
       response.off('close', onClose);
     }
   }
@@ -129,15 +143,25 @@ export class Gateway {
     }
   }
 
-  async #admit(request: GatewayRequest): Promise<Buffer> {
-    const { method, path, sessionId } = request;
-    if (path !== PATH) throw new GatewayRefusal(404, 'not_found_error', `The gateway has no ${path}.`);
-    if (method !== 'POST')
-      throw new GatewayRefusal(405, 'invalid_request_error', 'The gateway takes POST only.');
-    const body = await readBody(request.body);
+  /** The head of its answer. */
+  async #answerTo(call: Call, request: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    try {
+      return await this.#upstream.send(request, signal);
+    } catch (error) {
+      if (error instanceof UpstreamFailure && error.isSent) {
+        const usage = { ...NO_USAGE, complete: false };
+        await this.#ports.meter({ ...call, requestKey: randomUUID(), usage, unmetered: true }); // GATEWAY-8
+      }
+      throw error;
+    }
+  }
+
+  async #admit({ body, sessionId }: GatewayRequest): Promise<PlannedRequest> {
+    const text = (await readBody(body)).toString('utf8');
+    const planned = plannedRequest(text, await this.#ports.plansFor(sessionId)); // GATEWAY-7
     const budget = await this.#ports.budget(sessionId);
     if (budget.kind === 'refused') throw new GatewayRefusal(402, 'budget_exceeded', budget.message);
-    return body;
+    return planned;
   }
 
   #refuse(error: unknown, request: GatewayRequest, response: ServerResponse, isSent: boolean): void {
@@ -167,19 +191,24 @@ export class Gateway {
   }
 }
 
-/** Features that the key needs are added to those that the request asks for. */
-function withAuth(
-  headers: Readonly<Record<string, string>>,
-  auth: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const beta = [headers[BETA_HEADER], auth[BETA_HEADER]].filter((one) => one !== undefined).join(',');
-  return { ...headers, ...auth, ...(beta === '' ? {} : { [BETA_HEADER]: beta }) };
-}
-
-/** What the request says: a brain names the model first. */
-function modelIn(body: Buffer): string {
-  const name = MODEL_FIELD.exec(body.toString('utf8', 0, MODEL_FIELD_BYTES_MAX))?.[1];
-  return name ?? 'unknown';
+/** Throws GatewayRefusal. */
+function checkForm({ method, path, callId, headers }: GatewayRequest): void {
+  if (path !== PATH)
+    throw new GatewayRefusal(404, 'not_found_error', `The gateway has no ${path.slice(0, PATH_CHARS_MAX)}.`);
+  if (method !== 'POST')
+    throw new GatewayRefusal(405, 'invalid_request_error', 'The gateway takes POST only.');
+  if (!MODEL_CALL_ID.test(callId))
+    throw new GatewayRefusal(
+      400,
+      'invalid_request_error',
+      `${CALL_HEADER}: expected the id of a model call, such as t1m1.`,
+    );
+  if (headers[BETA_HEADER] !== undefined)
+    throw new GatewayRefusal(
+      403,
+      'not_planned',
+      `The gateway does not make this call (${BETA_HEADER}: no feature is planned).`,
+    ); // GATEWAY-7
 }
 
 function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {

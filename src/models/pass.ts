@@ -12,6 +12,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { chunksOf, formOf } from './answer-form.ts';
 import type { KeyScrubber } from './key-scrubber.ts';
 import { StreamScrubber } from './stream-scrubber.ts';
+import { NO_USAGE } from '../sessions/session.ts';
 import { UpstreamFailure } from './upstream.ts';
 import { type KnownUsage, type Metered, UsageReader } from './usage-reader.ts';
 
@@ -20,8 +21,8 @@ const ANSWER_HEADERS = ['content-type', 'retry-after', 'retry-after-ms', 'x-shou
 const REQUEST_ID_HEADERS = ['request-id', 'x-request-id', 'x-amzn-requestid'];
 /** The ids of the services have up to forty. */
 const REQUEST_ID_CHARS_MAX = 200;
-/** An answer that is not streamed. */
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** An answer that is not streamed: more is no answer of a model to a brain (platform/anthropic/answer-body.ts). */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Ports {
   meter(metered: Metered): Promise<void>;
@@ -44,7 +45,8 @@ export async function pass(
   scrubber: KeyScrubber | undefined,
 ): Promise<void> {
   const status = answer.statusCode ?? 502;
-  const clean = (value: string): string => scrubber?.text(value) ?? value;
+  const words = scrubber?.pieces(); // one after the other: a key may be spread over several
+  const clean = (value: string): string => (words === undefined ? value : words.push(value) + words.flush());
   for (const name of ANSWER_HEADERS) {
     const value = answer.headers[name];
     if (value !== undefined) response.setHeader(name, clean(String(value))); // GATEWAY-4
@@ -56,7 +58,7 @@ export async function pass(
   const { form, chunks } = succeeded
     ? await formOf(answer)
     : { form: 'whole' as const, chunks: chunksOf(answer) };
-  const meter = onceMetered(call, requestId, ports);
+  const meter = onceMetered(call, requestId, { ports, clean });
   if (form === 'stream') {
     response.setHeader('content-type', 'text/event-stream');
     await passStream(chunks, response, meter, scrubber);
@@ -65,17 +67,27 @@ export async function pass(
   }
 }
 
-type Meter = (known: KnownUsage | undefined) => Promise<void>;
+/** `isCut`: the answer has not come to its end. */
+type Meter = (known: KnownUsage | undefined, isCut?: boolean) => Promise<void>;
 
 /** One request is metered at most once, whatever happens to its answer. */
-function onceMetered({ sessionId, callId, model }: Call, requestId: string | undefined, ports: Ports): Meter {
+function onceMetered(
+  { sessionId, callId, model }: Call,
+  requestId: string | undefined,
+  { ports, clean }: { readonly ports: Ports; readonly clean: (value: string) => string },
+): Meter {
   let done = false;
-  return async (known) => {
+  return async (known, isCut = false) => {
     if (done) return;
     done = true;
+    if (known === undefined && isCut) {
+      const unknown = { usage: { ...NO_USAGE, complete: false }, unmetered: true }; // GATEWAY-8
+      return ports.meter({ sessionId, callId, requestKey: randomUUID(), model, requestId, ...unknown });
+    }
     if (known === undefined) return ports.logger.warn('model answer without usage', { sessionId, callId });
     const { usage, model: said = model } = known;
-    await ports.meter({ sessionId, callId, requestKey: randomUUID(), model: said, usage, requestId });
+    const answered = clean(said); // GATEWAY-1
+    await ports.meter({ sessionId, callId, requestKey: randomUUID(), model: answered, usage, requestId });
   };
 }
 
@@ -89,6 +101,7 @@ async function passStream(
   const decoder = new EventStreamDecoder();
   const frames = scrubber === undefined ? PLAIN : new StreamScrubber(scrubber);
   let ready: Buffer[] = [];
+  let isCut = true;
   const send = async (): Promise<void> => {
     const bytes = ready;
     ready = [];
@@ -112,12 +125,13 @@ async function passStream(
     const last = decoder.end();
     if (last !== undefined) await take(last);
     ready.push(...frames.end());
+    isCut = false;
     await send();
   } catch (error) {
     await writeOut(response, [...ready, ...frames.end()]);
     throw error;
   } finally {
-    await meter(usage.known(false)); // GATEWAY-3; does nothing after message_stop
+    await meter(usage.known(false), isCut); // GATEWAY-3; does nothing after message_stop
   }
   response.end();
 }
@@ -132,20 +146,28 @@ async function passWhole(
   scrubber: KeyScrubber | undefined,
 ): Promise<void> {
   const parts: Buffer[] = [];
+  const pieces = scrubber?.pieces(); // looked at as it comes: a large one takes its time
   let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX)
-      throw new UpstreamFailure(
-        502,
-        'api_error',
-        `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
-      );
-    parts.push(chunk);
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > ANSWER_BYTES_MAX)
+        throw new UpstreamFailure(
+          502,
+          'api_error',
+          `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
+        );
+      if (pieces === undefined) parts.push(chunk);
+      else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII
+    }
+  } catch (error) {
+    await meter?.(undefined, true);
+    throw error;
   }
+  if (pieces !== undefined) parts.push(Buffer.from(pieces.flush(), 'latin1'));
   const whole = Buffer.concat(parts);
   await meter?.(UsageReader.ofMessage(whole.toString('utf8'))); // GATEWAY-2
-  const body = scrubber?.bytes(whole) ?? whole;
+  const body = scrubber?.spread(whole) ?? whole;
   response.setHeader('content-length', body.length);
   response.end(body);
 }

@@ -1,16 +1,22 @@
 /**
  * Takes the key out of a stream of events, also where it is split over several: a service writes its text, its thinking and the
- * input of a tool in pieces of a few characters.
+ * input of a tool in pieces of a few characters, and begins a new block wherever it likes.
  *
  * STREAM-1 Frames without the key go out as they came, byte for byte, in their order.
- * STREAM-2 Frames wait only while the texts in them may end in the middle of the key: until the next piece of that text, the end of its
- *    block or of the stream, and no more than HELD_BYTES_MAX of them.
+ * STREAM-2 Frames wait only while the texts in them may end in the middle of the key (key-pieces.ts PIECES-2): until the next piece of
+ *    that text, the end of its block or of the stream, and no more than HELD_BYTES_MAX of them.
+ * STREAM-3 A text goes on where the last one of its name ended: a key that is spread over blocks is one key.
  */
 import type { Frame } from '../kernel/event-stream.ts';
-import type { KeyScrubber, Pieces } from './key-scrubber.ts';
+import type { Pieces } from './key-pieces.ts';
+import type { KeyScrubber } from './key-scrubber.ts';
 
 /** Frames that wait: a key in pieces of one character is a few hundred bytes for each; a service that sends more is not waited for. */
 const HELD_BYTES_MAX = 1024 * 1024;
+/** Texts that are open at the same time: services write one block after the other. The oldest is taken for ended. */
+const OPEN_TEXTS_MAX = 64;
+/** Names of texts that are told apart; the API has five. */
+const NAMES_MAX = 64;
 
 /** Some services write the beginning of a block's text there, and no delta for it. */
 const BEGUN_WITH: ReadonlySet<string> = new Set(['text', 'thinking']);
@@ -25,7 +31,7 @@ interface Held {
   readonly fields: Fields | undefined;
 }
 
-/** One text of one block, of which the last characters are held back. */
+/** One text of one block. */
 interface Open {
   readonly block: string;
   readonly pieces: Pieces;
@@ -38,8 +44,10 @@ export class StreamScrubber {
   readonly #scrubber: KeyScrubber;
   #held: Held[] = [];
   #heldBytes = 0;
-  /** By block, in which a text is open. */
+  /** By block and name. */
   #open = new Map<string, Open>();
+  /** By name, of whatever block. */
+  #latest = new Map<string, Pieces>();
   /** The key was in the frames that wait: they are written anew. */
   #found = false;
 
@@ -59,8 +67,9 @@ export class StreamScrubber {
       for (const [name, text] of texts) fields[name] = this.#piece(block, name, text, fields);
     this.#held.push({ frame, said, fields });
     this.#heldBytes += frame.bytes.length;
-    if (this.#heldBytes > HELD_BYTES_MAX) this.#endAll(); // STREAM-2
-    return this.#open.size > 0 ? [] : this.#release();
+    if (this.#heldBytes > HELD_BYTES_MAX) for (const text of this.#open.values()) this.#flush(text); // STREAM-2
+    for (const { pieces } of this.#open.values()) if (pieces.holds) return [];
+    return this.#release();
   }
 
   /** What is left when the stream has ended. */
@@ -70,14 +79,22 @@ export class StreamScrubber {
   }
 
   #piece(block: string, name: string, text: string, fields: Fields): string {
+    const { pieces } = this.#opened(block, name, fields);
+    const out = pieces.push(text);
+    this.#noteFound(pieces);
+    return out;
+  }
+
+  #opened(block: string, name: string, fields: Fields): Open {
     const id = `${block}/${name}`;
     const known = this.#open.get(id);
-    const pieces = known?.pieces ?? this.#scrubber.pieces(name === 'partial_json' ? 'json' : 'plain');
-    const out = pieces.push(text);
-    this.#found ||= pieces.found;
-    if (pieces.holds) this.#open.set(id, { block, pieces, name, fields });
-    else this.#open.delete(id);
-    return out;
+    const pieces = known?.pieces ?? this.#latest.get(name)?.follow() ?? this.#scrubber.pieces(); // STREAM-3
+    const open: Open = { block, pieces, name, fields };
+    this.#open.set(id, open);
+    if (this.#latest.has(name) || this.#latest.size < NAMES_MAX) this.#latest.set(name, pieces);
+    const [oldest] = this.#open;
+    if (oldest !== undefined && this.#open.size > OPEN_TEXTS_MAX) this.#end(...oldest);
+    return open;
   }
 
   /** A block that begins or ends ends its texts, and the end of the answer those of all; a ping does not. */
@@ -87,12 +104,23 @@ export class StreamScrubber {
   }
 
   #endAll(ofBlock?: string): void {
-    for (const [id, { block, pieces, name, fields }] of this.#open) {
-      if (ofBlock !== undefined && block !== ofBlock) continue;
-      fields[name] = (fields[name] ?? '') + pieces.end();
-      this.#found ||= pieces.found;
-      this.#open.delete(id);
-    }
+    for (const [id, text] of this.#open)
+      if (ofBlock === undefined || text.block === ofBlock) this.#end(id, text);
+  }
+
+  #end(id: string, text: Open): void {
+    this.#flush(text);
+    this.#open.delete(id);
+  }
+
+  #flush({ pieces, name, fields }: Open): void {
+    if (pieces.holds) fields[name] = (fields[name] ?? '') + pieces.flush();
+    this.#noteFound(pieces);
+  }
+
+  #noteFound(pieces: Pieces): void {
+    this.#found ||= pieces.found;
+    pieces.found = false;
   }
 
   #release(): readonly Buffer[] {

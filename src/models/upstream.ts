@@ -9,6 +9,8 @@ const SOCKETS_MAX = 1_024;
 export class UpstreamFailure extends Error {
   readonly status: number;
   readonly type: string;
+  /** The request was sent whole, and there was no head of an answer: the service may have begun, and charge for it. */
+  isSent = false;
 
   constructor(status: number, type: string, message: string, cause?: unknown) {
     super(message, { cause });
@@ -42,7 +44,12 @@ export class Upstream {
   send({ path, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, give) => {
+      let isSent = false;
+      const reject = (failure: UpstreamFailure): void => {
+        failure.isSent = isSent;
+        give(failure);
+      };
       const open = url.protocol === 'https:' ? httpsRequest : httpRequest;
       const request = open(url, {
         method: 'POST',
@@ -73,6 +80,7 @@ export class Upstream {
             ),
           );
       });
+      request.once('finish', () => (isSent = true));
       request.once('response', resolve);
       request.once('upgrade', (_answer, socket) => {
         socket.destroy();

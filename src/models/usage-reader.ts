@@ -16,6 +16,8 @@ export interface Metered {
   readonly requestKey: string;
   readonly model: string;
   readonly usage: Usage;
+  /** Nothing is known of what it used, which may have been charged: the counts are 0 because none was said. */
+  readonly unmetered?: boolean | undefined;
   /** The service's own id of the request. */
   readonly requestId?: string | undefined;
 }

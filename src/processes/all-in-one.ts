@@ -5,6 +5,7 @@
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { jsonLogger } from '../kernel/logger.ts';
+import { visible } from '../kernel/visible.ts';
 import { ConfigRefused, EXIT_CONFIG, readConfig } from './config.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { checkNodeVersion } from './node-version.ts';
@@ -15,7 +16,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = jsonLogger(config.logLevel, (line) => process.stderr.write(line));
   const controlPlane = await startControlPlane(config, { clock: systemClock, logger });
-  process.stdout.write(greeting(config, controlPlane));
+  process.stdout.write(visible(greeting(config, controlPlane)));
   const signal = await stopSignal();
   logger.info('stopping', { signal });
   await stop(controlPlane, config.stopMs);
@@ -42,6 +43,6 @@ main().catch((error: unknown) => {
     : error instanceof Error
       ? (error.stack ?? error.message)
       : String(error);
-  process.stderr.write(`holdfast: ${text}\n`);
+  process.stderr.write(visible(`holdfast: ${text}\n`));
   process.exit(error instanceof ConfigRefused ? EXIT_CONFIG : 1);
 });

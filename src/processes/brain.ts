@@ -2,8 +2,8 @@
  * A brain as a process of its own: `node brain.ts <unix socket of the unit endpoint>`. It says when it has loaded, so that a
  * spare can be kept ready, then takes one assignment from stdin and works until it is told to stop.
  *
- *   stdout  {"kind":"ready"}
- *   stdin   one Assign line (sessions/unit-wire.ts); when stdin ends, so does the brain
+ *   stdout  {"kind":"ready"}, then {"kind":"pong"} for each Ping
+ *   stdin   one Assign line (sessions/unit-wire.ts), then Ping lines; when stdin ends, so does the brain
  *   stderr  diagnostics
  *   exit    0 stopped or replaced; 1 failed: the journal has all that was done
  */
@@ -34,6 +34,7 @@ input.once('close', () => stop.abort()); // whoever started this brain is gone
 input.once('line', (line) => {
   // The line comes from the control plane, which is trusted.
   void work((JSON.parse(line) as Assign).token);
+  input.on('line', () => process.stdout.write('{"kind":"pong"}\n')); // all others are Ping lines
 });
 stop.signal.addEventListener('abort', () => input.close(), { once: true });
 const { http, close } = unixHttp(socketPath);

@@ -11,10 +11,22 @@ import {
   SPARES_DEFAULT,
   STOP_MS_DEFAULT,
 } from '../supervisor/limit.ts';
+import type { Origins } from '../api/graphql/options.ts';
 import type { LogLevel } from '../kernel/logger.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { ContextWindows } from '../models/model-table.ts';
 import { type Provider, providerEntry, providers } from '../secrets/provider-table.ts';
+import {
+  CONTEXT_WINDOW_MAX,
+  CONTEXT_WINDOW_MIN,
+  type DatabaseChoice,
+  contextWindowsOf,
+  databaseOf,
+  isLoopback,
+  oneOf,
+  originsOf,
+  whole,
+} from './variable-form.ts';
 
 export interface Config {
   readonly port: number;
@@ -41,6 +53,8 @@ export interface Config {
   readonly spares: number;
   readonly logLevel: LogLevel;
   readonly graphiql: boolean;
+  /** Web origins that may use the API; `*`: all. */
+  readonly origins: Origins;
 }
 
 export interface ProviderAccess {
@@ -48,15 +62,6 @@ export interface ProviderAccess {
   /** The server's own. */
   readonly key: Sealed | undefined;
 }
-
-/** The URI is sealed: it may hold a password. */
-export type DatabaseChoice =
-  | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'mongodb'; readonly uri: Sealed };
-
-/** Less holds no prompt and its tools; more has no model. As for agents' own. */
-const CONTEXT_WINDOW_MIN = 1_000;
-const CONTEXT_WINDOW_MAX = 10_000_000;
 
 /** EX_CONFIG of sysexits.h. */
 export const EXIT_CONFIG = 78;
@@ -79,15 +84,6 @@ interface Variable<T> {
   /** undefined: not what was expected. */
   parse(text: string): T | undefined;
 }
-
-const whole = (least: number, most: number) => (text: string) => {
-  const value = Number(text);
-  return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined;
-};
-const oneOf =
-  <const V extends string>(...values: readonly V[]) =>
-  (text: string): V | undefined =>
-    values.find((value) => value === text);
 
 export const VARIABLES = {
   PORT: {
@@ -213,10 +209,20 @@ export const VARIABLES = {
   },
   HOLDFAST_GRAPHIQL: {
     name: 'HOLDFAST_GRAPHIQL',
-    fallback: 'on',
-    prose: 'Whether /graphql shows GraphiQL to a browser.',
+    fallback: undefined,
+    prose:
+      'Whether /graphql shows GraphiQL to a browser, without a key. Unset: on where HOST is a loopback address, off elsewhere.',
     expected: 'on or off',
     parse: oneOf('on', 'off'),
+  },
+  HOLDFAST_CORS: {
+    name: 'HOLDFAST_CORS',
+    fallback: '*',
+    prose:
+      'Web origins whose pages may use the API: others get no CORS headers, and 403 for a WebSocket. `*` is safe as far as tokens go, which travel in headers and never in cookies.',
+    expected:
+      '*, none, or origins with commas between them, each as browsers send it: https://app.example or http://localhost:3000',
+    parse: originsOf,
   },
 } as const satisfies Record<string, Variable<unknown>>;
 
@@ -287,24 +293,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     slotsMax: read(V.HOLDFAST_SLOTS),
     spares: read(V.HOLDFAST_SPARES),
     logLevel: read(V.HOLDFAST_LOG),
-    graphiql: read(V.HOLDFAST_GRAPHIQL) === 'on',
+    graphiql: (read(V.HOLDFAST_GRAPHIQL) ?? (isLoopback(read(V.HOST) ?? '') ? 'on' : 'off')) === 'on',
+    origins: read(V.HOLDFAST_CORS),
   };
   if (problems.length > 0) throw new ConfigRefused(problems);
   return config as Config; // every variable with a fallback parsed, or there was a problem
-}
-
-/** Whether a MongoDB URI is right in all its parts is the driver's to say, when it is opened. */
-function databaseOf(text: string): DatabaseChoice | undefined {
-  if (/^mongodb(\+srv)?:\/\/./.test(text)) return { kind: 'mongodb', uri: new Sealed(text) };
-  return /^sqlite:./.test(text) ? { kind: 'sqlite', path: resolve(text.slice('sqlite:'.length)) } : undefined;
-}
-
-function contextWindowsOf(text: string): ContextWindows | undefined {
-  const windows = text.split(',').map((one) => {
-    const [, name, tokens] = /^\s*([^\s=,]+)\s*=\s*(\d+)\s*$/.exec(one) ?? [];
-    const value = whole(CONTEXT_WINDOW_MIN, CONTEXT_WINDOW_MAX)(tokens ?? '');
-    return name === undefined || value === undefined ? undefined : ([name, value] as const);
-  });
-  const known = windows.filter((one) => one !== undefined);
-  return known.length === windows.length ? new Map(known) : undefined;
 }

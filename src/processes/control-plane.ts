@@ -43,10 +43,10 @@ async function start(
   ports: { clock: Clock; logger: Logger },
   scope: Scope,
 ): Promise<ControlPlane> {
-  const { port, host, graphiql, rootKey } = config;
+  const { port, host, graphiql, origins, rootKey } = config;
   const parts = await openParts(config, ports, scope);
   const units = await startUnits(config, parts, scope);
-  const graphql = createGraphqlDoor(parts, { console: graphiql });
+  const graphql = createGraphqlDoor(parts, { console: graphiql, origins });
   const { logger } = ports;
   const door = await listen({ graphql, logger, ready: () => ready(parts, units) }, { port, host }).catch(
     (cause: NodeJS.ErrnoException) => {

@@ -1,6 +1,6 @@
 /**
- * The hands of one session as a process: `node hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps> <alone|among>`:
- * whether the results folder has every call that was ever started (hands/wire.ts HANDS-1), and whether all processes that it sees are its own.
+ * The hands of one session as a process: `node hands.ts <workspace> <bytes that it may take> <alone|among>`: whether all processes that it
+ * sees are its own.
  * Speaks hands/wire.ts on stdin and stdout, complains on stderr, holds no secret, and reaches no third-party package.
  * It ends when stdin ends (HANDS-4), and not by a signal that a command in the same process namespace sends to everyone.
  */
@@ -11,7 +11,6 @@ import { HandsServer } from '../hands/server.ts';
 import { HANDS_TOOLS } from '../hands/tool-table.ts';
 import { LINE_BYTES_MAX } from '../hands/wire.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { keptResultFiles } from '../platform/host/kept-results.ts';
 import { HostSandbox } from '../platform/host/sandbox.ts';
 
 /** sysexits: started in a wrong way; the other side speaks something else. */
@@ -20,11 +19,9 @@ const EXIT_PROTOCOL = 76;
 /** The kernel ends hands before anything else when memory runs out; what they start inherits it. */
 const OOM_SCORE = '1000';
 
-const [root, resultsFolder, bytesMax, kept, others] = process.argv.slice(2);
-if (root === undefined || resultsFolder === undefined || !(Number(bytesMax) > 0) || others === undefined) {
-  process.stderr.write(
-    'usage: hands.ts <workspace> <results folder> <bytes that both may take> <whole|gaps> <alone|among>\n',
-  );
+const [root, bytesMax, others] = process.argv.slice(2);
+if (root === undefined || !(Number(bytesMax) > 0) || others === undefined) {
+  process.stderr.write('usage: hands.ts <workspace> <bytes that it may take> <alone|among>\n');
   process.exit(EXIT_USAGE);
 }
 process.title = 'hands'; // `pkill node` means what the commands started
@@ -33,7 +30,6 @@ offerMyself();
 
 const sandbox = new HostSandbox({
   root,
-  resultsFolder,
   sizeMax: { bytes: Number(bytesMax), entries: WORKSPACE_ENTRIES_MAX },
   env: environment(root),
   pipeFolder: '/tmp',
@@ -42,8 +38,6 @@ const sandbox = new HostSandbox({
 const server = new HandsServer({
   tools: HANDS_TOOLS,
   sandbox,
-  kept: keptResultFiles(resultsFolder),
-  keptIsWhole: kept === 'whole',
   clock: systemClock,
   send: (message) => process.stdout.write(`${JSON.stringify(message)}\n`),
   complain: (message, error) => process.stderr.write(`${message}: ${String(error)}\n`),

@@ -24,12 +24,12 @@ export type ModelDoor = (
 
 export async function createModelDoor(
   config: Config,
-  ports: Omit<AccountPorts, 'serverKeys'>,
+  ports: Omit<AccountPorts, 'serverKeys' | 'contextWindows'>,
   scope: Scope,
 ): Promise<ModelDoor> {
   const serverKeys: Record<string, Sealed | undefined> = {};
   for (const provider of providers()) serverKeys[provider] = config.providers[provider].key;
-  const account = sessionAccount({ ...ports, serverKeys });
+  const account = sessionAccount({ ...ports, serverKeys, contextWindows: config.contextWindows });
   const scripts = [...(await loadScripts(OWN_SCRIPTS)), ...(await ownScripts(config.rehearsalFolder))];
   const rehearsal = scope.add(
     'rehearsal',

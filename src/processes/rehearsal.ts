@@ -1,4 +1,5 @@
 /** The rehearsal as a process of its own: `npm run rehearsal` (docs/rehearsal.md). */
+import { visible } from '../kernel/visible.ts';
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
 import { ScriptInvalid } from '../rehearsal/script-field.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
@@ -10,7 +11,7 @@ const PORT = 4010;
 const EXIT_CONFIG = 78;
 
 function stop(sentence: string): never {
-  process.stderr.write(`${sentence}\n`);
+  process.stderr.write(visible(`${sentence}\n`));
   process.exit(EXIT_CONFIG);
 }
 
@@ -43,7 +44,8 @@ const folder = process.env['REHEARSAL_SCRIPTS'] || OWN_SCRIPTS;
 try {
   const scripts = await loadScripts(folder);
   const rehearsal = await startRehearsal({ port, host: HOST, scripts, strict });
-  process.stdout.write(`Rehearsal plays ${scripts.map(({ name }) => name).join(', ')} at ${rehearsal.url}\n`);
+  const names = scripts.map(({ name }) => name).join(', ');
+  process.stdout.write(visible(`Rehearsal plays ${names} at ${rehearsal.url}\n`));
   const end = (): void => void rehearsal.close();
   process.once('SIGTERM', end);
   process.once('SIGINT', end);

@@ -16,7 +16,7 @@ import type { SessionJournal, SessionStore } from '../sessions/session-store.ts'
 import type { OwnerStore } from '../supervisor/owner-store.ts';
 import type { Owners } from '../supervisor/owners.ts';
 import type { WorkspaceArchive } from '../hands/workspace-archive.ts';
-import type { DatabaseChoice } from './config.ts';
+import type { DatabaseChoice } from './variable-form.ts';
 
 export interface Store {
   /** Where it is, for people: without user and password. */

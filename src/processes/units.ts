@@ -25,7 +25,7 @@ export interface Units {
 
 /** Throws IsolationImpossible. */
 export async function startUnits(config: Config, parts: Parts, scope: Scope): Promise<Units> {
-  const { clock, logger, access, owners, sessions, journal, live, credentials, shared } = parts;
+  const { clock, logger, access, owners, sessions, agents, journal, live, credentials, shared } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive()) await owners.retire(dead);
@@ -49,7 +49,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
     it.close(),
   );
-  const model = await createModelDoor(config, { sessions, credentials, logger }, scope);
+  const model = await createModelDoor(config, { sessions, agents, credentials, logger }, scope);
   const unitEndpoint = createUnitDoor({
     ...parts,
     tools: workbench,

@@ -13,6 +13,7 @@ import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { Credential, CredentialStore } from './credential-store.ts';
 import { CredentialNotFound } from './faults.ts';
+import { KeyFingerprints } from './key-fingerprint.ts';
 import { isProvider, type Provider, providers } from './provider-table.ts';
 import type { SecretStore } from './secret-store.ts';
 
@@ -42,10 +43,12 @@ export class Credentials {
   readonly #store: CredentialStore;
   readonly #secrets: SecretStore;
   readonly #clock: Clock;
+  readonly #fingerprints: KeyFingerprints;
 
   constructor(ports: { credentials: CredentialStore; secrets: SecretStore; clock: Clock }) {
     this.#store = ports.credentials;
     this.#secrets = ports.secrets;
+    this.#fingerprints = new KeyFingerprints(ports.secrets);
     this.#clock = ports.clock;
   }
 
@@ -54,11 +57,11 @@ export class Credentials {
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
     const id = idempotencyKey === undefined ? newId('credential') : derivedId('credential', idempotencyKey);
     const before = idempotencyKey === undefined ? undefined : await this.#store.made(id);
-    if (before !== undefined) return replay(before, request); // REPLAY-1, also of one that is gone
+    if (before !== undefined) return this.#replay(before, request); // REPLAY-1, also of one that is gone
     const provider = parseProvider(request.provider);
     const key = parseModelKey(request.key);
     const name = request.name === undefined ? undefined : parseName('name', request.name, NAME_CHARS_MAX);
-    const hash = creationHash(request);
+    const hash = creationHash(request, await this.fingerprintOf(key));
     const now = this.#clock.now();
     const { agent } = request;
     const isFirst = agent === undefined && (await this.#store.defaultOf(provider)) === undefined;
@@ -67,7 +70,7 @@ export class Credentials {
     const { created, credential } = await this.#sealed(id, key, (secret) =>
       this.#store.create({ ...made, secret, createdAt: now, rotatedAt: now }),
     );
-    return created ? { credential, replayed: false } : replay(credential, request);
+    return created ? { credential, replayed: false } : this.#replay(credential, request);
   }
 
   /**
@@ -79,22 +82,22 @@ export class Credentials {
     change: CredentialChange,
   ): Promise<{ credential: Credential; replayed: boolean }> {
     const idempotencyKey = parseKey('idempotencyKey', change.idempotencyKey);
-    const hash = changeHash(change);
+    const hashes = await this.#changeHashes(change);
     const there = idempotencyKey === undefined ? undefined : await this.#store.made(id);
-    if (there !== undefined && wasAnswered(there, idempotencyKey, hash))
+    if (there !== undefined && wasAnswered(there, idempotencyKey, hashes))
       return { credential: there, replayed: true }; // REPLAY-1, also of one that is gone
     const key = change.key === undefined ? undefined : parseModelKey(change.key);
     const name = change.name === undefined ? undefined : parseName('name', change.name, NAME_CHARS_MAX);
     let isReplay = false;
     const apply = (rotated: Partial<Credential>) =>
       this.#store.update(id, (credential) => {
-        isReplay = wasAnswered(credential, idempotencyKey, hash);
+        isReplay = wasAnswered(credential, idempotencyKey, hashes);
         if (isReplay) return credential;
         if (change.isDefault === false && credential.isDefault) {
           throw new InvalidInput('isDefault', 'make another credential the default instead.');
         }
         const isDefault = credential.isDefault || change.isDefault === true;
-        const requests = remembered(credential.requests, idempotencyKey, hash);
+        const requests = remembered(credential.requests, idempotencyKey, hashes[0]);
         return { ...credential, name: name ?? credential.name, isDefault, ...rotated, requests };
       });
     const rotatedAt = this.#clock.now();
@@ -153,6 +156,26 @@ export class Credentials {
     return undefined;
   }
 
+  /** What stands for a key in the hash of a request (FINGERPRINT-1). */
+  fingerprintOf(key: string): Promise<string> {
+    return this.#fingerprints.of(key);
+  }
+
+  /** The credential that the same request made. Throws IdempotencyConflict when it was another request. */
+  async #replay(credential: Credential, request: NewCredential) {
+    const hash = creationHash(request, await this.fingerprintOf(request.key.open().trim()));
+    if (hash !== credential.requestHash && !olderHashes(request).includes(credential.requestHash))
+      throw new IdempotencyConflict(request.idempotencyKey ?? credential.id);
+    return { credential, replayed: true };
+  }
+
+  /** The first is the one that is kept; the other is of versions that hashed the key itself. */
+  async #changeHashes(change: CredentialChange): Promise<readonly [string, ...string[]]> {
+    const key = change.key?.open().trim();
+    if (key === undefined) return [changeHash(change, undefined)];
+    return [changeHash(change, await this.fingerprintOf(key)), changeHash(change, key)];
+  }
+
   /** Seals the key under a name of its own for what `record` writes, and forgets it when the record does not name it then. */
   async #sealed<T>(id: CredentialId, key: string, record: (secret: string) => Promise<T>): Promise<T> {
     const secret = `${id}_${randomBytes(SECRET_NAME_BYTES).toString('hex')}`;
@@ -188,34 +211,30 @@ export function parseModelKey(sealed: Sealed): string {
   return key;
 }
 
-/** The credential that the same request made. Throws IdempotencyConflict when it was another request. */
-function replay(credential: Credential, request: NewCredential) {
-  const isSame = [creationHash(request), hashOfList(request)].includes(credential.requestHash);
-  if (!isSame) throw new IdempotencyConflict(request.idempotencyKey ?? credential.id);
-  return { credential, replayed: true };
-}
-
 /** Throws IdempotencyConflict when the idempotency key came with another change. */
-function wasAnswered(credential: Credential, idempotencyKey: string | undefined, hash: string): boolean {
+function wasAnswered(
+  credential: Credential,
+  idempotencyKey: string | undefined,
+  hashes: readonly string[],
+): boolean {
   const before = answeredWith(credential.requests, idempotencyKey);
-  if (before !== undefined && before.hash !== hash) throw new IdempotencyConflict(idempotencyKey ?? '');
+  if (before !== undefined && !hashes.includes(before.hash))
+    throw new IdempotencyConflict(idempotencyKey ?? '');
   return before !== undefined;
 }
 
-function creationHash({ provider, key, name, isDefault = false }: NewCredential): string {
-  return requestHash({
-    provider,
-    key: key.open().trim(),
-    name,
-    isDefault: isDefault ? isDefault : undefined,
-  });
+/** `key`: what stands for it. */
+function creationHash({ provider, name, isDefault = false }: NewCredential, key: string): string {
+  return requestHash({ provider, key, name, isDefault: isDefault ? isDefault : undefined });
 }
 
-/** Of versions that hashed the fields by their places. */
-function hashOfList({ provider, key, name, isDefault }: NewCredential): string {
-  return requestHash([provider, key.open().trim(), name, isDefault]);
+/** Of versions that hashed the key itself, and before that the fields by their places. */
+function olderHashes(request: NewCredential): readonly string[] {
+  const { provider, name, isDefault } = request;
+  const key = request.key.open().trim();
+  return [creationHash(request, key), requestHash([provider, key, name, isDefault])];
 }
 
-function changeHash({ key, name, isDefault }: CredentialChange): string {
-  return requestHash({ key: key?.open().trim(), name, isDefault });
+function changeHash({ name, isDefault }: CredentialChange, key: string | undefined): string {
+  return requestHash({ key, name, isDefault });
 }

@@ -87,34 +87,41 @@ export function isDefinedAs(agent: Agent, wanted: Definition): boolean {
   return requestHash(definition) === requestHash(asked);
 }
 
-/** Of a request to create. */
-export function creationHash(request: NewAgent): string {
-  const { name, model, prompt, settings, runtime, limits, key, credentialId } = request;
+/** The first is the one that is kept with what the request made; the others are of versions before. */
+export type RequestHashes = readonly [string, ...string[]];
+
+/** Of a request to create; `fingerprint`: what stands for its key (secrets/key-fingerprint.ts). */
+export function creationHashes(request: NewAgent, fingerprint: string | undefined): RequestHashes {
+  const own = request.key === undefined ? [] : [creationHash(request, request.key.open())];
+  return [creationHash(request, fingerprint), ...own, ...hashesOfLists(request)];
+}
+
+/** Of a request to change. */
+export function changeHashes(change: AgentChange, fingerprint: string | undefined): RequestHashes {
+  return [changeHash(change, fingerprint), changeHash(change, change.key?.open())];
+}
+
+function creationHash(request: NewAgent, key: string | undefined): string {
+  const { name, model, prompt, settings, runtime, limits, credentialId } = request;
   return requestHash({
     name,
     runtime: runtime === RUNTIME_DEFAULT ? undefined : runtime,
     prompt,
     model,
     limits: givenOf(limits),
-    key: key?.open(),
+    key,
     credentialId,
     settings: givenOf(settings),
   });
 }
 
-/** Whether it is the request that created this agent. */
-export function isSameCreation(agent: Agent, request: NewAgent): boolean {
-  if (agent.requestHash === creationHash(request)) return true;
-  return hashesOfLists(request).includes(agent.requestHash);
-}
-
-/** Of a request to change. */
-export function changeHash({ model, prompt, settings, limits, key, credentialId }: AgentChange): string {
+function changeHash(change: AgentChange, key: string | undefined): string {
+  const { model, prompt, settings, limits, credentialId } = change;
   const given = settings === undefined ? undefined : givenOf(settings);
-  return requestHash({ model, prompt, settings: given, limits, key: key?.open(), credentialId });
+  return requestHash({ model, prompt, settings: given, limits, key, credentialId });
 }
 
-/** Of versions that hashed the fields by their places, the settings as they are kept. */
+/** The fields by their places, the settings as they are kept. */
 function hashesOfLists(request: NewAgent): readonly string[] {
   const { name, model, prompt, runtime = RUNTIME_DEFAULT, key, credentialId } = request;
   const limits = givenOf(request.limits) ?? {};

@@ -3,7 +3,7 @@ import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type AgentId, type CredentialId, derivedId, isId, newId } from '../kernel/id.ts';
-import { NAME_CHARS_MAX, PROMPT_BYTES_MAX } from '../kernel/limit.ts';
+import { PROMPT_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
@@ -12,15 +12,15 @@ import { type Credentials, parseModelKey } from '../secrets/credentials.ts';
 import type { Agent, AgentRevision } from './agent.ts';
 import {
   type AgentChange,
-  changeHash,
+  changeHashes,
   checkKeyOrCredential,
-  creationHash,
+  creationHashes,
   type Definition,
   isDefinedAs,
-  isSameCreation,
   type NewAgent,
   parseDefinition,
   parseLimits,
+  type RequestHashes,
   someOf,
 } from './agent-request.ts';
 import type { AgentStore } from './agent-store.ts';
@@ -49,13 +49,15 @@ export class Agents {
   async create(request: NewAgent): Promise<{ agent: Agent; replayed: boolean }> {
     const { key, credentialId } = request;
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
-    const before = await this.#createdBefore(request, idempotencyKey);
+    const hashes = creationHashes(request, await this.#fingerprintOf(key));
+    const asked = { key: idempotencyKey, hashes };
+    const before = await this.#createdBefore(request, asked);
     if (before !== undefined) return { agent: before, replayed: true }; // REPLAY-1
     const definition = parseDefinition(request);
     const { name, runtime, limits, prompt, model, settings } = definition;
-    const hash = creationHash(request);
+    const [hash] = hashes;
     const named = await this.#store.byName(name);
-    if (named !== undefined) return this.#asDefined(request, definition, named.id);
+    if (named !== undefined) return this.#asDefined(request, { definition, asked }, named.id);
 
     if (credentialId !== undefined) await this.#credentials.get(credentialId);
     const own = key === undefined ? undefined : await this.#ownKey(definition, key, { hash, idempotencyKey });
@@ -75,9 +77,9 @@ export class Agents {
     if (created) return { agent, replayed: false };
     if (own?.replayed === false && own.credential.id !== agent.credentialId)
       await this.#forget(own.credential);
-    const meanwhile = await this.#createdBefore(request, idempotencyKey);
+    const meanwhile = await this.#createdBefore(request, asked);
     if (meanwhile !== undefined) return { agent: meanwhile, replayed: true };
-    return this.#asDefined(request, definition, agent.id);
+    return this.#asDefined(request, { definition, asked }, agent.id);
   }
 
   /**
@@ -87,7 +89,8 @@ export class Agents {
   async update(id: AgentId, change: AgentChange): Promise<{ agent: Agent; replayed: boolean }> {
     const { key, credentialId } = change;
     const idempotencyKey = parseKey('idempotencyKey', change.idempotencyKey);
-    const asked = { key: idempotencyKey, hash: changeHash(change) };
+    const hashes = changeHashes(change, await this.#fingerprintOf(key));
+    const asked = { key: idempotencyKey, hashes };
     const agent = await this.get(id);
     if (wasAnswered(agent, asked)) return { agent, replayed: true }; // REPLAY-1
     checkKeyOrCredential(change);
@@ -98,7 +101,7 @@ export class Agents {
 
   async get(id: AgentId): Promise<Agent> {
     const agent = await this.#store.get(id);
-    if (agent === undefined) throw new AgentNotFound(id);
+    if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
@@ -112,7 +115,7 @@ export class Agents {
     const agent = isId('agent', idOrName)
       ? await this.#store.get(idOrName)
       : await this.#store.byName(idOrName);
-    if (agent === undefined) throw new AgentNotFound(`"${idOrName.slice(0, NAME_CHARS_MAX)}"`);
+    if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
@@ -122,33 +125,35 @@ export class Agents {
 
   async revision(id: AgentId, number: number): Promise<AgentRevision> {
     const revision = await this.#store.revision(id, number);
-    if (revision === undefined) throw new AgentNotFound(`${id} revision ${number}`);
+    if (revision === undefined) throw new AgentNotFound();
     return revision;
   }
 
+  async #fingerprintOf(key: Sealed | undefined): Promise<string | undefined> {
+    return key === undefined ? undefined : this.#credentials.fingerprintOf(key.open());
+  }
+
   /** The agent that was made or found with this idempotency key. Throws IdempotencyConflict. */
-  async #createdBefore(request: NewAgent, idempotencyKey: string | undefined): Promise<Agent | undefined> {
-    if (idempotencyKey === undefined) return undefined;
-    const made = await this.#store.get(derivedId('agent', idempotencyKey));
-    if (made !== undefined && !isSameCreation(made, request)) throw new IdempotencyConflict(idempotencyKey);
+  async #createdBefore({ name }: NewAgent, asked: Asked): Promise<Agent | undefined> {
+    if (asked.key === undefined) return undefined;
+    const made = await this.#store.get(derivedId('agent', asked.key));
+    if (made !== undefined && !asked.hashes.includes(made.requestHash))
+      throw new IdempotencyConflict(asked.key);
     if (made !== undefined) return made;
-    const named = await this.#store.byName(request.name);
-    const asked = { key: idempotencyKey, hash: creationHash(request) };
+    const named = await this.#store.byName(name);
     return named !== undefined && wasAnswered(named, asked) ? named : undefined;
   }
 
   /** The agent of this name, if it is what is defined here; the idempotency key is remembered there. Throws AgentNameTaken. */
   async #asDefined(
     request: NewAgent,
-    definition: Definition,
+    { definition, asked }: { readonly definition: Definition; readonly asked: Asked },
     id: AgentId,
   ): Promise<{ agent: Agent; replayed: true }> {
-    const asked = { key: request.idempotencyKey, hash: creationHash(request) };
     for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
       const agent = await this.get(id);
       const isSame = agent.name === definition.name && isDefinedAs(agent, definition);
-      if (!isSame || !(await this.#usesAsked(agent, request)))
-        throw new AgentNameTaken(definition.name, agent.id);
+      if (!isSame || !(await this.#usesAsked(agent, request))) throw new AgentNameTaken(agent.id);
       if (asked.key === undefined || wasAnswered(agent, asked)) return { agent, replayed: true };
       const after = withRequest(agent, asked);
       if (await this.#store.update(after, agent.updatedAt)) return { agent: after, replayed: true };
@@ -235,21 +240,21 @@ export class Agents {
   }
 }
 
-/** An idempotency key, if there is one, and the hash of what it came with. */
+/** An idempotency key, if there is one, and the hashes of what it came with. */
 interface Asked {
   readonly key: string | undefined;
-  readonly hash: string;
+  readonly hashes: RequestHashes;
 }
 
 /** Throws IdempotencyConflict when the key came with another request. */
-function wasAnswered(agent: Agent, { key, hash }: Asked): boolean {
+function wasAnswered(agent: Agent, { key, hashes }: Asked): boolean {
   const before = answeredWith(agent.requests, key);
-  if (before !== undefined && before.hash !== hash) throw new IdempotencyConflict(key ?? '');
+  if (before !== undefined && !hashes.includes(before.hash)) throw new IdempotencyConflict(key ?? '');
   return before !== undefined;
 }
 
 /** `updatedAt` is the version that update() compares, so it moves for this too: by as little as it can. */
-function withRequest(agent: Agent, { key, hash }: Asked): Agent {
+function withRequest(agent: Agent, { key, hashes: [hash] }: Asked): Agent {
   if (key === undefined) return agent;
   return { ...agent, updatedAt: agent.updatedAt + 1, requests: remembered(agent.requests, key, hash) };
 }

@@ -51,13 +51,14 @@ export interface LateUsage {
 }
 
 export interface Plan {
+  /** None: there is no room for what would change nothing but the log, and nothing is written. */
   readonly events: readonly PlannedEvent[];
   /** The record after; the same object when nothing in it changes. */
   readonly session: Session;
   /** Turns that changed, as they are after. */
   readonly turns: readonly Turn[];
   readonly lateUsage: readonly LateUsage[];
-  /** JOURNAL-6: the events are not the caller's but log.limit_reached. */
+  /** JOURNAL-6: the event is not the caller's but log.limit_reached. */
   readonly full: boolean;
 }
 
@@ -80,7 +81,8 @@ export function planAppend(
   now: number,
   caps: LogCaps,
 ): Plan {
-  if (standing.full) throw new LogFull(standing.session.id); // JOURNAL-6
+  const isLast = standing.full && events.every(({ type }) => type === 'session.archived');
+  if (standing.full && !isLast) throw new LogFull(standing.session.id); // JOURNAL-6
   if (events.length > APPEND_EVENTS_MAX) {
     throw new InvalidInput(
       'events',
@@ -91,7 +93,10 @@ export function planAppend(
   let bytes = standing.bytes;
   for (const one of printed) bytes += one.bytes;
   const limit = limitReached(standing.head + events.length, bytes, caps);
-  if (limit === undefined) return planned(standing, events, printed, now, false);
+  if (limit === undefined || isLast) return planned(standing, events, printed, now, false);
+  // It says that a cancel met no turn (REPLAY-2): no later turn has room either, so the log need not end for it.
+  if (events.every(({ type }) => type === 'turn.cancel_ignored'))
+    return planned(standing, [], [], now, false);
   const last: NewEvent = { type: 'log.limit_reached', actor: SYSTEM, body: { limit } };
   return planned(standing, [last], [print(last)], now, true); // JOURNAL-6
 }

@@ -2,6 +2,8 @@
 import { type TurnId, turnIdOf } from '../kernel/id.ts';
 import type { Session } from './session.ts';
 
+/** Of an answer or a compaction, in a turn: both are counted. */
+export const MODEL_CALL_ID = /^t[1-9][0-9]{0,8}[mc][1-9][0-9]{0,8}$/;
 const CALL = /^t([1-9][0-9]{0,8})[a-z]/;
 const COMPACTION = /^t[0-9]+c/;
 

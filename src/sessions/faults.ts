@@ -1,4 +1,4 @@
-/** What the session use cases refuse, each with nothing changed. */
+/** What the session use cases refuse, each with nothing changed. No message repeats what was given: it may be a key in the wrong place. */
 import { Fault } from '../kernel/fault.ts';
 
 /** The session is closed and can only be read. */
@@ -24,8 +24,8 @@ export class PendingFull extends Fault {
 export class AgentNotFound extends Fault {
   readonly code = 'AGENT_NOT_FOUND';
 
-  constructor(agent: string) {
-    super(`There is no agent ${agent} here. Create one, or give the id or name of one that exists.`);
+  constructor() {
+    super('There is no such agent here. Create one, or give the id or name of one that exists.');
   }
 }
 
@@ -34,10 +34,8 @@ export class AgentNameTaken extends Fault {
   readonly code = 'AGENT_NAME_TAKEN';
   readonly agentId: string;
 
-  constructor(name: string, agentId: string) {
-    super(
-      `An agent named "${name}" exists (${agentId}) and differs. Update that one, or choose another name.`,
-    );
+  constructor(agentId: string) {
+    super(`An agent of this name exists (${agentId}) and differs. Update that one, or choose another name.`);
     this.agentId = agentId;
   }
 }

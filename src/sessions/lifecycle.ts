@@ -7,10 +7,11 @@
  * running         A turn runs. A brain is wanted. Messages join it, wait, or end it, by their mode.
  * awaiting_input  The turn ended with a question. As idle; the next message is the answer.
  * failed          The turn ended with an error. As idle; a message tries again, once the cause is mended.
- * archived        Closed, read only, for ever: after `archive`, or when the log is full.
+ * archived        Closed, read only, for ever: after `archive`, or when the log is full (`archive` is then still written: decideToTheEnd).
  */
 import type { MessageMode, TurnOutcome } from '../journal/event-catalog.ts';
 import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
+import { LogFull } from '../journal/faults.ts';
 import type { Concern, Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
@@ -131,6 +132,18 @@ export function decide(session: Session, command: Command): Decision {
   }
 }
 
+/**
+ * The same for a log that may have ended (JOURNAL-6). Such a session is closed, and what it has left stays until somebody archives it; all
+ * else is answered as the append was that met the end.
+ */
+export function decideToTheEnd(session: Session, command: Command, isFull: boolean): Decision {
+  if (isFull && command.kind === 'archive') return append(archivedEvent(command.actor));
+  const decision = decide(session, command);
+  if (isFull && decision.kind === 'refuse' && decision.fault instanceof SessionArchived)
+    return { kind: 'refuse', fault: new LogFull(session.id) };
+  return decision;
+}
+
 /** Milliseconds that a turn may run, by the clock of whoever watches it. */
 export function turnMsMax({ limits }: Session): number {
   return Math.min(limits.turnSeconds ?? TURN_SECONDS_MAX, TURN_SECONDS_MAX) * 1000;
@@ -185,9 +198,13 @@ function nothingToCancel(session: Session, { actor, isKeyed }: CancelCommand): D
 
 /** A turn that runs ends first, with what its tools do. */
 function archive(session: Session, actor: Actor): Decision {
-  const archived: NewEvent = { type: 'session.archived', actor, body: {} };
+  const archived = archivedEvent(actor);
   if (session.status !== 'running') return append(archived);
   return append(...resultEvents(session), completedEvent(session, 'canceled'), archived);
+}
+
+function archivedEvent(actor: Actor): NewEvent {
+  return { type: 'session.archived', actor, body: {} };
 }
 
 function beginTurn(session: Session): Decision {

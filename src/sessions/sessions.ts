@@ -30,7 +30,7 @@ import type { Agent } from './agent.ts';
 import { parseLimits } from './agent-request.ts';
 import type { Agents } from './agents.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
-import { type Command, decide } from './lifecycle.ts';
+import { type Command, decide, decideToTheEnd } from './lifecycle.ts';
 import { isSameMessage, parseMessage, type SendMessage } from './message-request.ts';
 import { parseModel } from './model-name.ts';
 import type { Limits, Session, SessionOrigin, Turn } from './session.ts';
@@ -133,8 +133,10 @@ export class Sessions {
       state,
     } = await this.#ports.journal.append(sessionId, {
       key, // REPLAY-1: looked for before anything is decided
-      decide: (session) =>
-        command instanceof InvalidInput ? { kind: 'refuse', fault: command } : decide(session, command),
+      decide: (session, isFull) =>
+        command instanceof InvalidInput
+          ? { kind: 'refuse', fault: command }
+          : decideToTheEnd(session, command, isFull),
     });
     if (replayed) return this.#replayed(message, seq);
     return { session: state, head: seq, seq, turnId: turnOfMessage(state, seq), replayed };
@@ -278,7 +280,9 @@ export class Sessions {
         : { session: state, head: lastSeq, replayed };
     } catch (error) {
       if (!(error instanceof LogFull)) throw error;
-      return { ...(await this.get(sessionId)), replayed: false }; // which ended the turn and closed the session, as was asked
+      // it closed the session, as was asked; an archive has a place behind that
+      if (command.kind === 'archive') return this.#once(sessionId, command, idempotencyKey);
+      return { ...(await this.get(sessionId)), replayed: false };
     }
   }
 
@@ -287,7 +291,8 @@ export class Sessions {
     command: Command,
     guard: { epoch?: number | undefined; key?: string | undefined } = {},
   ): Promise<Appended<Session>> {
-    return this.#ports.journal.append(sessionId, { ...guard, decide: (session) => decide(session, command) });
+    const decided = (session: Session, isFull: boolean) => decideToTheEnd(session, command, isFull);
+    return this.#ports.journal.append(sessionId, { ...guard, decide: decided });
   }
 
   /**

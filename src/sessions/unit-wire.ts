@@ -88,3 +88,8 @@ export interface Assign {
   readonly kind: 'assign';
   readonly token: string;
 }
+
+/** The line that asks a brain with a session whether it lives; it answers `{"kind":"pong"}` on stdout. */
+export interface Ping {
+  readonly kind: 'ping';
+}

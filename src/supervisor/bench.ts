@@ -18,7 +18,7 @@ export interface Bench {
   /** Aborted by `release`. */
   readonly released: AbortController;
   readonly running: Map<string, Running>;
-  /** The last calls that were given to hands, which keep their results (HANDS-1). */
+  /** The last calls that were given to hands: what is asked for again was asked for before (HANDS-1). */
   readonly begun: Set<string>;
   /** The last calls that were canceled and have not come yet (WORKBENCH-5). */
   readonly canceled: Set<string>;

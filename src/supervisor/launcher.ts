@@ -2,6 +2,7 @@
  * The port through which processes come to be: child processes at home, Fargate tasks in the cloud.
  * Whatever way the control plane ends, SIGKILL included, what it launched ends with it.
  */
+import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
 import type { FilesAsOf, LogPlace } from '../hands/workspace-archive.ts';
@@ -12,6 +13,27 @@ export interface Ended {
   readonly signal: string | null;
   /** The last lines of its standard error, bounded, for diagnosis. */
   readonly stderr: string;
+  /** Why it was made to end, when it was not by a stop. */
+  readonly why?: string | undefined;
+  /** Of the system, when it could not be started at all. */
+  readonly errno?: string | undefined;
+}
+
+/** A process did not come to be: it ended, or said nothing, before it was ready. */
+export class LaunchFailed extends Fault {
+  readonly code = 'LAUNCH_FAILED';
+  /** The machine has no descriptor, process or memory for it now: later it may. */
+  readonly isShortage: boolean;
+
+  constructor(message: string, options: { cause?: unknown; isShortage?: boolean } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.isShortage = options.isShortage ?? false;
+  }
+}
+
+/** Whether the machine had no room for a process: it is worth the wait. */
+export function isShortage(error: unknown): boolean {
+  return error instanceof LaunchFailed && error.isShortage;
 }
 
 /** A brain, started and loaded, that waits for its session or works on it. */
@@ -24,24 +46,26 @@ export interface Brain {
   stop(): Promise<void>;
 }
 
-/** The hands of one session. Results are kept by call id over restarts (hands/wire.ts HANDS-1). */
+/** The hands of one session. Results are kept by call id over their restarts (hands/wire.ts HANDS-1). */
 export interface Hands {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   /** How far into the log the files reached with which they began. */
   readonly filesAsOf: FilesAsOf;
-  /** Rejects with HandsLost when the hands end before the result came. */
+  /** Rejects with HandsLost when the hands end before the result came. They may never answer: whoever calls keeps the time (`kill`). */
   call(call: ToolCall): Promise<ToolResult>;
   cancel(callId: string): void;
+  /** Makes them end at once, with everything that runs in them; `why` is what is said of it. */
+  kill(why: string): void;
   /** How many processes run that commands have left behind; 0 when the hands do not say. */
   background(): Promise<number>;
   stop(): Promise<void>;
 }
 
 export interface Launcher {
-  /** Resolves when the brain has loaded and waits. Rejects when it ends before. */
+  /** Resolves when the brain has loaded and waits. Rejects with LaunchFailed when it ends before. */
   launchBrain(): Promise<Brain>;
-  /** Resolves when the hands serve, with the session's workspace as it was left. `signal` ends the wait for a workspace. */
+  /** Resolves when the hands serve, with the session's workspace as it was left. `signal` ends the wait for a workspace. Rejects with LaunchFailed. */
   launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands>;
   /** The log says what there was to say of the files with which hands began (Hands.filesAsOf). Never rejects. */
   told(sessionId: SessionId): Promise<void>;

@@ -38,8 +38,24 @@ export const RETRY_FIRST_MS = 100;
 export const RETRY_LAST_MS = 10_000;
 /** A turn that was asked to stop gets this long before its brain is ended for it: its commands clean up, and its files are saved. */
 export const STOP_GRACE_MS = 8_000;
-/** Hands that die at once this many times in a row are not started again for that call. */
+/**
+ * A call may take so much longer than its own time: hands that live end it at its time, with END_GRACE_MS and some seconds for what dies
+ * slowly, on a busy machine too. Later they are frozen.
+ */
+export const CALL_LATE_MS = 10_000;
+/** The same after a cancel: the grace of its commands, and the time for what is killed then. */
+export const CANCELED_MS_MAX = END_GRACE_MS + 3_000;
+/** Before hands are ended for being late: what they said while this process itself was held up is read first. */
+export const LAST_LOOK_MS = 500;
+/** What was killed is gone at once, unless the kernel holds it (a disk that does not answer). */
+export const HANDS_DYING_MS_MAX = 5_000;
+/** Hands that die at once, or do not start, this many times in a row are not started again for that call. */
 export const HANDS_ATTEMPTS_MAX = 3;
+/** Wait before hands are started again, or a brain for which there was no room: doubles from the first to the last. */
+export const LAUNCH_RETRY_FIRST_MS = 200;
+export const LAUNCH_RETRY_LAST_MS = 2_000;
+/** While the machine has no room for another process, a call waits so long for its hands: a rush is over by then, and the model is told else. */
+export const HANDS_SHORTAGE_MS_MAX = 30_000;
 /** So many calls of a session are known to have begun or to be canceled: an answer has far fewer, and older ones are over. */
 export const CALLS_REMEMBERED_MAX = 1_024;
 /** A spare is replaced a little after it was taken, so that loading it does not slow the session that took it. */

@@ -1,7 +1,7 @@
 /**
  * Removes what closed sessions have left: their workspaces, here and wherever they were kept.
  *
- * REMOVAL-1 Only a person who archives a session ends its files. A log that is full closes the session too, and its files stay.
+ * REMOVAL-1 Only a person who archives a session ends its files. A log that is full closes the session too, and its files stay until then.
  * REMOVAL-2 What was not removed to its end (the server was killed, another one still has the files) is removed later, by this server or by
  *    its next start: the folder here goes last.
  */

@@ -4,8 +4,10 @@
  * SLOT-1 A brain gets its token only after the lease event is durable, so every older brain is fenced (JOURNAL-4).
  * SLOT-2 The slot never tells the brain what to do: both read the log. It ends the brain, or writes for it once it is dead (settlement.ts).
  * SLOT-4 When `run` returns, the brain and the hands it started have ended, and the workspace rests.
+ * SLOT-5 While the machine has no room for a brain, its session waits for one, as long as its turn may; that is no loss of a brain.
  */
 import type { Access } from '../access/access.ts';
+import { Backoff } from '../kernel/backoff.ts';
 import { once } from '../kernel/tail.ts';
 import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -14,12 +16,12 @@ import type { Logger } from '../kernel/logger.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import type { Brain } from './launcher.ts';
-import { judge, stoppingOf, turnDeadline } from './judgement.ts';
-import { BACKGROUND_LOOK_MS } from './limit.ts';
+import { type Brain, isShortage } from './launcher.ts';
+import { judge, type Judgement, stoppingOf, turnDeadline, type Watched } from './judgement.ts';
+import { BACKGROUND_LOOK_MS, LAUNCH_RETRY_FIRST_MS, LAUNCH_RETRY_LAST_MS } from './limit.ts';
 import { logPlaceOf } from './log-place.ts';
 import { type Outcome, Settlement } from './settlement.ts';
-import { Sighting } from './sighting.ts';
+import { type Seen, Sighting } from './sighting.ts';
 import { describe, isOver } from './slot-end.ts';
 import { SlotStart } from './slot-start.ts';
 import type { Spares } from './spares.ts';
@@ -106,26 +108,65 @@ export class Slot {
   }
 
   async #serve(signal: AbortSignal): Promise<'again' | 'done'> {
-    const { access, spares, clock, logger } = this.#ports;
+    const { clock, logger } = this.#ports;
     const epoch = await this.#start.take(signal);
     if (epoch === undefined) return 'done';
     await this.#resume(signal);
     const assignedAt = clock.monotonicNow();
-    const outcome = await spares.take().then(
-      (it) => {
-        this.#brain = it;
-        it.assign(access.mintUnitToken(this.sessionId, epoch)); // SLOT-1
-        logger.info('brain assigned', { epoch, pid: it.pid });
-        return this.#watch(it, epoch, signal);
-      },
-      (error: unknown): Outcome => {
-        logger.warn('brain did not start', { epoch, error });
-        return { kind: 'lost', how: 'did not start' };
-      },
-    );
+    const launched = await this.#launch(epoch, signal);
+    const outcome = 'kind' in launched ? launched : await this.#work(launched, epoch, signal);
     logger.info('brain ended', { epoch, outcome: outcome.kind, ranMs: clock.monotonicNow() - assignedAt });
     await this.#endBrain(); // SLOT-2
     return this.#settlement.settle(outcome, epoch);
+  }
+
+  /** A brain, or why the session is to have none. */
+  async #launch(epoch: number, signal: AbortSignal): Promise<Brain | Outcome> {
+    const { spares, clock, logger, chance } = this.#ports;
+    const pace = { firstMs: LAUNCH_RETRY_FIRST_MS, ceilingMs: LAUNCH_RETRY_LAST_MS, heldMs: Infinity };
+    const backoff = new Backoff({ ...pace, random: chance?.random });
+    const assignedAt = clock.monotonicNow();
+    for (;;) {
+      try {
+        return await spares.take();
+      } catch (error) {
+        const waitMs = isShortage(error) ? backoff.nextMs(0) : 0; // SLOT-5
+        logger.warn('brain did not start', { epoch, waitMs, error });
+        if (waitMs === 0) return { kind: 'lost', how: 'did not start' };
+        const outcome = await this.#outcomeBefore(
+          clock.monotonicNow() + waitMs,
+          { epoch, assignedAt },
+          signal,
+        );
+        if (outcome !== undefined) return outcome;
+      }
+    }
+  }
+
+  /** What the log or the clock means for a session that has no brain yet; undefined when it is still to have one at the time `until`. */
+  async #outcomeBefore(
+    until: number,
+    assignment: { readonly epoch: number; readonly assignedAt: number },
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const { clock } = this.#ports;
+    for (;;) {
+      this.#woken = false;
+      const { judgement } = await this.#judge({ ...assignment, ended: undefined }, signal);
+      if (judgement.kind === 'idle') {
+        if (await this.#settlement.hibernate(assignment.epoch)) return { kind: 'hibernated' };
+      } else if (judgement.kind !== 'wait') return judgement;
+      if (clock.monotonicNow() >= until) return undefined;
+      if (!this.#woken) await this.#changed(until, signal);
+    }
+  }
+
+  #work(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
+    const { access, logger } = this.#ports;
+    this.#brain = brain;
+    brain.assign(access.mintUnitToken(this.sessionId, epoch)); // SLOT-1
+    logger.info('brain assigned', { epoch, pid: brain.pid });
+    return this.#watch(brain, epoch, signal);
   }
 
   /** Brings the files of a turn here that others have begun, which may take minutes: as long as that turn is to go on. */
@@ -152,7 +193,7 @@ export class Slot {
 
   /** Waits until the log, the clock or the process means that the brain must end (judgement.ts). */
   async #watch(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
-    const { sessions, clock, idleMs, logger } = this.#ports;
+    const { clock, idleMs, logger } = this.#ports;
     const assignedAt = clock.monotonicNow();
     let ended: string | undefined;
     void brain.ended.then((how) => {
@@ -162,20 +203,28 @@ export class Slot {
     });
     for (;;) {
       this.#woken = false; // a wake from here on means that what is read next may be old
-      const { session } = await sessions.get(this.sessionId);
-      const now = clock.monotonicNow();
-      const seen = this.#sighting.see(session, now);
-      this.#idleSince = wantsBrain(session) ? undefined : seen.statusSince;
-      if (wantsBrain(session)) this.#busyUntil = 0;
-      const [evicted, busyUntil] = [this.#evicted, this.#busyUntil];
-      const known = { epoch, assignedAt, ...seen, ended, shutdown: signal.aborted };
-      const judgement = judge(session, { ...known, evicted, busyUntil, idleMs }, now);
+      const { judgement, now, seen, evicted } = await this.#judge({ epoch, assignedAt, ended }, signal);
       if (judgement.kind === 'idle') {
         if (!evicted && (await this.#isBusyAt(now, seen.statusSince + idleMs))) continue;
         if (await this.#settlement.hibernate(epoch)) return { kind: 'hibernated' };
       } else if (judgement.kind !== 'wait') return judgement;
       else if (!this.#woken) await this.#changed(judgement.until, signal);
     }
+  }
+
+  async #judge(
+    known: Pick<Watched, 'epoch' | 'assignedAt' | 'ended'>,
+    signal: AbortSignal,
+  ): Promise<{ judgement: Judgement; now: number; seen: Seen; evicted: boolean }> {
+    const { sessions, clock, idleMs } = this.#ports;
+    const { session } = await sessions.get(this.sessionId);
+    const now = clock.monotonicNow();
+    const seen = this.#sighting.see(session, now);
+    this.#idleSince = wantsBrain(session) ? undefined : seen.statusSince;
+    if (wantsBrain(session)) this.#busyUntil = 0;
+    const [evicted, busyUntil, shutdown] = [this.#evicted, this.#busyUntil, signal.aborted];
+    const judgement = judge(session, { ...known, ...seen, shutdown, evicted, busyUntil, idleMs }, now);
+    return { judgement, now, seen, evicted };
   }
 
   /** Whether commands run in the background, and may: then it is looked again later. */

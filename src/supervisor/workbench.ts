@@ -1,26 +1,39 @@
 /**
  * The hands of the running sessions: started at a session's first tool call, kept until its slot releases them, started
  * again when they die. A call whose hands died is asked again of new hands under the same id, which answer the kept
- * result or `unknown`; it is never run twice (hands/wire.ts HANDS-1).
+ * result or `unknown`; it is never run twice (hands/wire.ts HANDS-1). How long a call may take is kept here too (call-deadline.ts).
  *
  * WORKBENCH-1 Only a slot opens a bench, and every bench that was opened is released: no hands outlive their slot.
  * WORKBENCH-2 After `release` no call of that bench starts hands again, whatever was under way.
  * WORKBENCH-3 When `release` resolves, the workspace of a session that had hands rests: it was kept, or it says why not.
  * WORKBENCH-4 No call runs on files that are older than the log before the log says so, and no turn goes on here that has used tools elsewhere.
  * WORKBENCH-5 A call that is canceled before it is with hands ends at once and is never run, also when it comes after its cancel.
+ * WORKBENCH-6 No call is given to hands that still owe the end of a canceled one: they may be frozen, and it would be lost with them.
  */
 import { HandsLost } from '../hands/faults.ts';
 import { LOST } from '../hands/tool-result.ts';
 import type { ToolCall, ToolResult } from '../hands/wire.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
+import { Backoff } from '../kernel/backoff.ts';
+import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { once } from '../kernel/tail.ts';
+import { unlessAborted } from '../kernel/unless-aborted.ts';
 import type { ToolEnd } from '../sessions/turn-events.ts';
 import { type Bench, newBench, remember } from './bench.ts';
-import type { Hands, Launcher } from './launcher.ts';
-import { END_MS_MAX, HANDS_ATTEMPTS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from './limit.ts';
+import { callInTime } from './call-deadline.ts';
+import { type Ended, type Hands, isShortage, type Launcher } from './launcher.ts';
+import {
+  END_MS_MAX,
+  HANDS_ATTEMPTS_MAX,
+  LAUNCH_RETRY_FIRST_MS,
+  LAUNCH_RETRY_LAST_MS,
+  HANDS_SHORTAGE_MS_MAX,
+  SAVE_MS_MAX,
+  STOPPED_SAVE_MS_MAX,
+} from './limit.ts';
 import { type LogPlace, WorkspaceHeld } from '../hands/workspace-archive.ts';
 import type { WorkspaceLog } from './workspace-log.ts';
 
@@ -29,6 +42,7 @@ export interface WorkbenchPorts {
   readonly log: Pick<WorkspaceLog, 'told' | 'callsOf'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly chance?: Chance | undefined;
 }
 
 /** Nobody has asked for the end of the call: where the session goes on, it is asked for again. */
@@ -69,7 +83,9 @@ export class Workbench {
     bench.isChanged = true;
     const canceled = new AbortController();
     if (bench.canceled.has(call.callId)) canceled.abort(); // WORKBENCH-5
-    const result = this.#attempts(sessionId, bench, call, canceled.signal);
+    const owed = [...bench.running.values()].filter((it) => it.canceled.signal.aborted);
+    const ends = Promise.all(owed.map((it) => it.result));
+    const result = this.#attempts(sessionId, bench, call, canceled.signal, ends);
     bench.running.set(call.callId, { result, canceled });
     try {
       return await result;
@@ -161,25 +177,37 @@ export class Workbench {
     bench: Bench,
     call: ToolCall,
     canceled: AbortSignal,
+    owed: Promise<unknown>,
   ): Promise<ToolResult> {
-    let reason = '';
+    const { clock, logger, chance } = this.#ports;
+    const stop = AbortSignal.any([bench.released.signal, canceled]);
+    const pace = { firstMs: LAUNCH_RETRY_FIRST_MS, ceilingMs: LAUNCH_RETRY_LAST_MS, heldMs: Infinity };
+    const backoff = new Backoff({ ...pace, random: chance?.random });
+    const startedAt = clock.monotonicNow();
+    let [reason, attempts] = ['', 0];
     let mayHaveRun = call.inherited === true;
-    for (let attempt = 1; attempt <= HANDS_ATTEMPTS_MAX; attempt += 1) {
+    for (;;) {
       if (bench.released.signal.aborted) return RELEASED;
       if (canceled.aborted) break;
       try {
+        await unlessAborted(owed, stop); // WORKBENCH-6
         const hands = await unlessAborted(this.#ready(sessionId, bench, mayHaveRun), canceled);
         if (bench.released.signal.aborted) return RELEASED;
         if (hands === undefined || canceled.aborted) break; // WORKBENCH-5
+        const inherited = mayHaveRun || bench.begun.has(call.callId);
         remember(bench.begun, call.callId);
-        canceled.addEventListener('abort', () => hands.cancel(call.callId), { once: true });
-        return await hands.call(call);
+        return await callInTime({ hands, clock }, { ...call, inherited }, canceled); // CALL-1
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         mayHaveRun ||= error instanceof HandsLost;
+        const mayWait = isShortage(error) && clock.monotonicNow() - startedAt < HANDS_SHORTAGE_MS_MAX;
+        if (!mayWait) attempts += 1;
+        const isLast = error instanceof WorkspaceHeld || attempts >= HANDS_ATTEMPTS_MAX; // the former was waited for
+        const waitMs = isLast || error instanceof HandsLost ? 0 : backoff.nextMs(0);
         const level = error instanceof HandsLost ? 'info' : 'warn';
-        this.#ports.logger[level]('hands lost or not started', { sessionId, attempt, error });
-        if (error instanceof WorkspaceHeld) break; // it was waited for
+        logger[level]('hands lost or not started', { sessionId, attempts, waitMs, error });
+        if (isLast) break;
+        if (waitMs > 0) await clock.sleep(waitMs, stop);
       }
     }
     if (mayHaveRun) return LOST;
@@ -208,8 +236,18 @@ export class Workbench {
       bench.hands = undefined;
       bench.serving = undefined;
     };
-    launching.then((hands) => void hands.ended.then(forget), forget);
+    const end = (hands: Hands, how: Ended): void => {
+      forget();
+      this.#ended(sessionId, hands, how);
+    };
+    launching.then((hands) => void hands.ended.then((how) => end(hands, how)), forget);
     return launching;
+  }
+
+  #ended(sessionId: SessionId, { pid }: Hands, { code, signal, why }: Ended): void {
+    const { logger } = this.#ports;
+    if (why === undefined) logger.info('hands ended', { sessionId, pid, code, signal });
+    else logger.warn('hands were ended', { sessionId, pid, why });
   }
 
   /** WORKBENCH-4. Calls that come at the same time wait for the one that tells. */
@@ -254,12 +292,4 @@ export class Workbench {
 /** A turn that somebody stopped ends soon: its files are kept beside the next one, and what a crash loses until then is told. */
 function waitMsOf(outcome: TurnOutcome): number {
   return outcome === 'canceled' || outcome === 'interrupted' ? STOPPED_SAVE_MS_MAX : SAVE_MS_MAX;
-}
-
-/** What `work` answers, or undefined as soon as `signal` aborts; the work goes on. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  const aborted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-  return Promise.race([work, aborted]);
 }

@@ -273,7 +273,8 @@ describe('the server', () => {
   });
 
   it('answers a preflight of any origin, since no cookie is read', async () => {
-    const response = await fetch(door.url, {
+    const open = await Door.open();
+    const response = await fetch(open.url, {
       method: 'OPTIONS',
       headers: {
         origin: 'https://any.example',
@@ -281,6 +282,7 @@ describe('the server', () => {
         'access-control-request-headers': 'authorization',
       },
     });
+    await open.close();
 
     expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
       204,

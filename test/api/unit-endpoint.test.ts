@@ -317,10 +317,19 @@ describe('an archived session', () => {
   });
 });
 
+/** In the log, in a turn that runs. */
+async function journalled(callId: string, input: object, more: object = {}): Promise<void> {
+  await ask('POST', '/unit/append', begin);
+  const body = { callId, modelCallId: 't1m1', toolUseId: 'u', tool: 'bash', input, ...more };
+  const call = { type: 'tool.call', turnId: await turnId(), body };
+  await ask('POST', '/unit/append', { ...record(call), key: callId });
+}
+
 describe('tools and paths', () => {
   it('leave a tool alone when its request is closed: only a cancel stops it (UNIT-3)', async () => {
     const end = Promise.withResolvers<void>();
     toolsEnd = end.promise;
+    await journalled('t1m1.0', {});
     const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
     const path = '/unit/tools/t1m1.0';
     const request = httpRequest({ socketPath: join(folder, 'unit.sock'), method: 'POST', path, headers });
@@ -338,12 +347,16 @@ describe('tools and paths', () => {
     end.resolve();
   });
 
-  it('reach the hands by call id, and a path that is not there is 404', async () => {
-    const ran = await ask('POST', '/unit/tools/t1m1.0', {
-      tool: 'bash',
-      input: { command: 'true' },
-      timeoutMs: 5,
-    });
+  it('reach the hands by call id, as journalled (proves UNIT-4), and a path that is not there is 404', async () => {
+    await journalled('t1m1.0', { command: 'true' });
+    const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
+    for (const asked of [
+      { ...call, tool: 'write' },
+      { ...call, input: {} },
+    ])
+      expect((await ask('POST', '/unit/tools/t1m1.0', asked)).body.error?.code).toBe('INVALID_INPUT');
+    expect((await ask('POST', '/unit/tools/t1m1.7', call)).body.error?.code).toBe('INVALID_INPUT');
+    const ran = await ask('POST', '/unit/tools/t1m1.0', call);
     await ask('POST', '/unit/tools/t1m1.0/cancel');
 
     expect(ran.body).toEqual({ outcome: 'ok', output: 'done', durationMs: 1 });
@@ -352,15 +365,23 @@ describe('tools and paths', () => {
       'INVALID_INPUT',
     );
     expect((await ask('GET', '/unit/nothing')).status).toBe(404);
+    expect((await ask('POST', '/unit/tools/t1m1.0/again')).status).toBe(404);
   });
 
-  it.each(['..', '.', '.hidden'])('refuse the call id %s, at which the hands would end', async (callId) => {
-    const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
-    expect((await ask('POST', `/unit/tools/${callId}`, call)).body.error?.code).toBe('INVALID_INPUT');
-    const delta = { callId, offset: 0, text: 'x' };
-    expect((await ask('POST', '/unit/deltas', delta)).body.error?.code).toBe('INVALID_INPUT');
-    expect(called).toEqual([]);
-  });
+  it.each(['..', '.', '.hidden', 'x'.repeat(129)])(
+    'refuse the call id %s, as the hands do',
+    async (callId) => {
+      await ask('POST', '/unit/append', begin);
+      const message = { type: 'agent.message', turnId: await turnId(), body: { callId, text: 'x' } };
+      expect((await ask('POST', '/unit/append', record(message))).body.error?.code).toBe('INVALID_INPUT');
+      const call = { tool: 'bash', input: { command: 'true' }, timeoutMs: 5 };
+      expect((await ask('POST', `/unit/tools/${callId}`, call)).body.error?.code).toBe('INVALID_INPUT');
+      expect((await ask('POST', `/unit/tools/${callId}/cancel`)).body.error?.code).toBe('INVALID_INPUT');
+      const delta = { callId, offset: 0, text: 'x' };
+      expect((await ask('POST', '/unit/deltas', delta)).body.error?.code).toBe('INVALID_INPUT');
+      expect(called).toEqual([]);
+    },
+  );
 });
 
 describe('the event stream', () => {

@@ -12,6 +12,7 @@ import { Scope } from '../../src/kernel/scope.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { Gateway } from '../../src/models/gateway.ts';
+import { planOf } from '../../src/models/model-table.ts';
 import { startRehearsal } from '../../src/rehearsal/rehearsal.ts';
 import type { UnitAppend, UnitToolCall } from '../../src/sessions/unit-wire.ts';
 import { ok, UnitDouble } from './unit-double.ts';
@@ -103,6 +104,7 @@ async function openDoor(unit: UnitDouble): Promise<string> {
   const rehearsal = scope.add('rehearsal', await startRehearsal({ port: 0 }), (it) => it.close());
   const ports = {
     keyFor: () => Promise.resolve(new Sealed('key')),
+    plansFor: () => Promise.resolve([planOf('tools'), planOf('echo')]),
     budget: () => Promise.resolve({ kind: 'allowed' } as const),
     meter: () => Promise.resolve(),
     logger: silentLogger,

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { derivedId, newId } from '../../src/kernel/id.ts';
 import { MESSAGE_BYTES_MAX } from '../../src/kernel/limit.ts';
+import { remembered } from '../../src/kernel/answered-requests.ts';
 import { requestHash } from '../../src/kernel/request-hash.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import type { CredentialStore } from '../../src/secrets/credential-store.ts';
@@ -234,6 +235,50 @@ export function replayContract(platform: ReplayPlatform): void {
         expect((await store.journal.read(id, { after: 3, limit: 1 }))[0]?.type).toBe('log.limit_reached');
         expect(await sessions.archive(id, ME, 'once')).toMatchObject({ session: { status: 'archived' } });
       });
+
+      it('a log that has ended takes one archive, which says that what the session has left may go', async () => {
+        const { store, sessions, agents } = await begin({ eventsMax: 4 });
+        const id = await running(sessions, agents);
+        await sessions.cancel(id, ME);
+        const types = async () =>
+          (await store.journal.read(id, { after: 3, limit: 9 })).map(({ type }) => type);
+        expect(await types()).toEqual(['log.limit_reached']);
+
+        expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: false });
+        expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: true });
+        expect(await sessions.archive(id, ME)).toMatchObject({ head: 5, replayed: false });
+        expect(await types()).toEqual(['log.limit_reached', 'session.archived']);
+        expect(await store.sessions.get(id)).toMatchObject({ session: { status: 'archived' } });
+      });
+
+      it('an archive that meets the end of the log is written behind it', async () => {
+        const { store, sessions, agents } = await begin({ eventsMax: 5 });
+        const id = await running(sessions, agents);
+        expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: false });
+
+        const last = await store.journal.read(id, { after: 3, limit: 9 });
+        expect(last.map(({ type }) => type)).toEqual(['log.limit_reached', 'session.archived']);
+      });
+
+      it('a message with a key that met the end of the log is answered so again', async () => {
+        const { sessions, agents } = await begin({ eventsMax: 4 });
+        const id = await running(sessions, agents);
+        const message = { sessionId: id, text: 'more', actor: ME, idempotencyKey: 'k' };
+
+        for (let n = 0; n < 2; n += 1)
+          await expect(sessions.send(message)).rejects.toMatchObject({ code: 'LOG_FULL' });
+      });
+
+      it('a cancel with a key that has nothing to do does not end the log, whatever room it has', async () => {
+        const { store, sessions, agents } = await begin({ eventsMax: 5 });
+        const id = await running(sessions, agents);
+        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        const head = await store.journal.head(id);
+        expect(head).toBe(4);
+
+        expect(await sessions.cancel(id, ME, 'k')).toMatchObject({ head, session: { status: 'idle' } });
+        expect(await store.journal.head(id)).toBe(head);
+      });
     });
 
     describe('createAgent', () => {
@@ -397,6 +442,55 @@ export function replayContract(platform: ReplayPlatform): void {
         });
 
         expect((await credentials.create(wanted)).replayed).toBe(true);
+      });
+
+      it('know what versions did that hashed the key itself', async () => {
+        const { credentials, agents, store } = await begin();
+        const asked = { provider: 'anthropic', key: KEY, name: 'mine' };
+        const change = { key: new Sealed(`${KEY}-2`), idempotencyKey: 'change' };
+        const requests = remembered(undefined, 'change', requestHash({ key: `${KEY}-2` }));
+        const id = derivedId('credential', 'once');
+        await store.credentials.create({
+          ...{ id, provider: 'anthropic', last4: 'cdef', isDefault: true, createdAt: 1, rotatedAt: 1 },
+          ...{ requestHash: requestHash(asked), secret: 's' },
+        });
+        await store.credentials.update(id, (before) => ({ ...before, requests }));
+        const agent = { name: 'then', model: MODEL, prompt: 'p' };
+        const { agent: made } = await agents.create({ ...agent, idempotencyKey: 'agent' });
+        const hash = requestHash({ key: `${KEY}-2` });
+        const was = {
+          ...made,
+          updatedAt: made.updatedAt + 1,
+          requests: remembered(undefined, 'change', hash),
+        };
+        await store.agents.update(was, made.updatedAt);
+
+        expect((await credentials.create(wanted)).replayed).toBe(true);
+        expect((await credentials.update(id, change)).replayed).toBe(true);
+        expect((await agents.update(made.id, change)).replayed).toBe(true);
+      });
+
+      it('proves FINGERPRINT-1: and agents keep nothing of a key that it could be tried against', async () => {
+        const { credentials, agents, store } = await begin();
+        const key = new Sealed(KEY);
+        const { credential } = await credentials.create(wanted);
+        await credentials.update(credential.id, { key, idempotencyKey: 'change' });
+        const asked = { name: 'a', model: MODEL, prompt: 'p', key, idempotencyKey: 'agent' };
+        const { agent } = await agents.create(asked);
+        await agents.update(agent.id, { key, idempotencyKey: 'change' });
+
+        const kept = JSON.stringify([
+          await store.credentials.made(credential.id),
+          await store.agents.get(agent.id),
+        ]);
+        const { idempotencyKey: _, ...definition } = asked;
+        const guesses = [{ provider: 'anthropic', name: 'mine' }, {}, definition];
+        for (const one of guesses) expect(kept).not.toContain(requestHash({ ...one, key: KEY }));
+        expect((await credentials.create(wanted)).replayed).toBe(true);
+        const again = await credentials.update(credential.id, { key, idempotencyKey: 'change' });
+        expect(again.replayed).toBe(true);
+        expect((await agents.create(asked)).replayed).toBe(true);
+        expect((await agents.update(agent.id, { key, idempotencyKey: 'change' })).replayed).toBe(true);
       });
 
       it('proves REPLAY-1: changed with a key do not lose what was changed since, also when they are gone', async () => {

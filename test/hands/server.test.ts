@@ -1,7 +1,5 @@
-/** The wire's promises HANDS-1 to HANDS-5 without processes: a tool that the test holds, results kept in a map. */
+/** The hands' side of the wire's promises without processes: a tool that the test holds. */
 import { expect, it } from 'vitest';
-import type { Kept, KeptResults } from '../../src/hands/kept-results.ts';
-import { RESULTS_IN_MEMORY_MAX } from '../../src/hands/limit.ts';
 import type { Sandbox } from '../../src/hands/sandbox.ts';
 import { HandsServer } from '../../src/hands/server.ts';
 import { HANDS_TOOLS } from '../../src/hands/tool-table.ts';
@@ -29,15 +27,12 @@ class World {
   readonly sent: FromHands[] = [];
   readonly complaints: string[] = [];
   readonly journal: string[] = [];
-  readonly kept = new Map<string, Kept>();
   runs = 0;
   /** What the tool does with its call. */
   tool: (signal: AbortSignal) => Promise<ToolAnswer> = () => Promise.resolve({ ok: true, output: 'done' });
   clock: Clock = systemClock;
-  keptIsWhole = true;
   server = this.start();
 
-  /** New hands over the same results. */
   start(): HandsServer {
     const tool: Tool = {
       name: 'do',
@@ -49,22 +44,9 @@ class World {
         return this.tool(signal);
       },
     };
-    const kept: KeptResults = {
-      find: (callId) => Promise.resolve(this.kept.get(callId) ?? { kind: 'none' }),
-      start: async (callId) => {
-        this.journal.push('start');
-        this.kept.set(callId, { kind: 'started' });
-      },
-      settle: async (callId, result) => {
-        this.journal.push('settle');
-        this.kept.set(callId, { kind: 'done', result });
-      },
-    };
     this.server = new HandsServer({
       tools: [tool],
       sandbox,
-      kept,
-      keptIsWhole: this.keptIsWhole,
       clock: {
         now: () => this.clock.now(),
         monotonicNow: () => this.clock.monotonicNow(),
@@ -101,75 +83,14 @@ const untilAborted = (signal: AbortSignal): Promise<ToolAnswer> =>
     signal.addEventListener('abort', () => resolve({ ok: false, output: 'so far' }), { once: true }),
   );
 
-it('marks a call before it runs and keeps the result before it tells it', async () => {
-  const world = new World();
-  world.call('a');
-  await world.result('a');
-
-  expect(world.journal).toEqual(['ready', 'start', 'run', 'settle', 'result']);
-});
-
-it('HANDS-1: a call asked again while it runs joins it, and later gets the kept result', async () => {
+it('HANDS-1: a call asked again while it runs joins it', async () => {
   const world = new World();
   world.call('a');
   world.call('a');
   await eventually('both are answered', () => world.results('a').length === 2);
-  world.call('a');
-  await eventually('it is answered again', () => world.results('a').length === 3);
 
   expect(world.runs).toBe(1);
-  expect(new Set(world.results('a').map((result) => JSON.stringify(result))).size).toBe(1);
-});
-
-it('HANDS-1: hands that may not know every call run what a brain asks for the first time, and no inherited one', async () => {
-  const world = new World();
-  world.kept.set('known', { kind: 'done', result: { outcome: 'ok', output: 'before', durationMs: 1 } });
-  world.keptIsWhole = false;
-  world.server = world.start();
-
-  world.call('first');
-  world.call('known', { inherited: true });
-  world.call('inherited', { inherited: true });
-
-  expect(await world.result('first')).toMatchObject({ outcome: 'ok', output: 'done' });
-  expect(await world.result('known')).toMatchObject({ outcome: 'ok', output: 'before' });
-  expect(await world.result('inherited')).toMatchObject({ outcome: 'unknown' });
-  expect(world.runs).toBe(1);
-  world.keptIsWhole = true;
-  world.server = world.start();
-  world.call('other', { inherited: true });
-  expect(await world.result('other')).toMatchObject({ outcome: 'ok' });
-});
-
-it('HANDS-1: new hands answer what was kept, and unknown for what was only started', async () => {
-  const world = new World();
-  world.call('done');
-  await world.result('done');
-  world.tool = untilAborted;
-  world.call('cut');
-  await eventually('it runs', () => world.runs === 2);
-  world.start();
-  world.sent.length = 0;
-  world.call('done');
-  world.call('cut');
-
-  expect(await world.result('done')).toMatchObject({ outcome: 'ok', output: 'done' });
-  expect(await world.result('cut')).toMatchObject({ outcome: 'unknown' });
-  expect(world.runs).toBe(2);
-});
-
-it('HANDS-1: results that memory has let go are answered from where they were kept', async () => {
-  const world = new World();
-  world.call('first');
-  await world.result('first');
-  for (let n = 0; n <= RESULTS_IN_MEMORY_MAX; n += 1) {
-    world.call(`more${n}`);
-    await world.result(`more${n}`);
-  }
-  world.call('first');
-  await eventually('it is answered again', () => world.results('first').length === 2);
-
-  expect(world.runs).toBe(RESULTS_IN_MEMORY_MAX + 2);
+  expect(world.journal).toEqual(['ready', 'run', 'result', 'result']);
 });
 
 it('HANDS-2: calls run side by side and are answered as they end', async () => {
@@ -216,7 +137,7 @@ it('says a duration in whole milliseconds, also when the wall clock is set back 
   expect(Number.isSafeInteger(durationMs)).toBe(true);
 });
 
-it('HANDS-4: close ends what runs and keeps its result as unknown, for nobody has canceled it', async () => {
+it('HANDS-4: close ends what runs and says its result as unknown, for nobody has canceled it', async () => {
   const world = new World();
   world.tool = untilAborted;
   world.call('a');
@@ -224,7 +145,7 @@ it('HANDS-4: close ends what runs and keeps its result as unknown, for nobody ha
   await world.server.close();
 
   const output = expect.stringMatching(/^so far\n\[cut off: the server stopped/);
-  expect(world.kept.get('a')).toMatchObject({ kind: 'done', result: { outcome: 'unknown', output } });
+  expect(world.results('a')).toMatchObject([{ outcome: 'unknown', output }]);
 });
 
 it('HANDS-4: what was canceled or late before the hands end stays that', async () => {
@@ -235,7 +156,7 @@ it('HANDS-4: what was canceled or late before the hands end stays that', async (
   world.server.receive('{"kind":"cancel","callId":"a"}');
   await world.server.close();
 
-  expect(world.kept.get('a')).toMatchObject({ kind: 'done', result: { outcome: 'canceled' } });
+  expect(world.results('a')).toMatchObject([{ outcome: 'canceled' }]);
 });
 
 it('HANDS-5: background is answered with what commands have left behind, also while a call runs', async () => {
@@ -258,20 +179,6 @@ it('answers for a tool that breaks, and complains about it', async () => {
     output: expect.stringContaining('oops'),
   });
   expect(world.complaints).toEqual(['the tool do broke']);
-});
-
-it('runs nothing that it could not mark', async () => {
-  const world = new World();
-  world.kept.get = () => {
-    throw new Error('disk');
-  };
-  world.call('a');
-
-  expect(await world.result('a')).toMatchObject({
-    outcome: 'failed',
-    output: expect.stringContaining('could not be recorded'),
-  });
-  expect(world.runs).toBe(0);
 });
 
 it('cuts what a tool says to what the conversation takes', async () => {

@@ -14,7 +14,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-path-'));
   sandbox = new HostSandbox({
     root: join(folder, 'files'),
-    resultsFolder: join(folder, 'results'),
     sizeMax: { bytes: 1_000_000, entries: 1_000 },
     env: {},
     pipeFolder: folder,

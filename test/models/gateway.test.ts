@@ -64,11 +64,11 @@ test('a token of a login goes as a bearer, with the feature that it needs, and i
   const token = 'sk-ant-oat01-5f2e8c0d9b71a4';
   stage = await openStage({ ports: { keyFor: () => Promise.resolve(new Sealed(token)) } });
 
-  await ask(HELLO, { headers: { 'anthropic-beta': 'a-feature' } });
+  await ask(HELLO);
 
   const headers = stage.rehearsal.requests[0]?.headers ?? {};
   expect(headers['authorization']).toBe(`Bearer ${token}`);
-  expect(headers['anthropic-beta']).toBe('a-feature,oauth-2025-04-20');
+  expect(headers['anthropic-beta']).toBe('oauth-2025-04-20');
   expect(headers).not.toHaveProperty('x-api-key');
 });
 
@@ -284,4 +284,58 @@ test('the real SDK client gets its answers from the rehearsal, streamed and whol
   expect(streamed.content).toEqual(whole.content);
   expect(streamed.stop_reason).toBe('tool_use');
   expect(streamed.usage).toMatchObject(whole.usage);
+});
+
+test('what the plan of the session does not have is refused before the service is asked (proves GATEWAY-7)', async () => {
+  stage = await openStage();
+
+  const refused = [
+    await ask({ ...HELLO, model: 'another' }),
+    await ask({ ...HELLO, max_tokens: 1_000_000 }),
+    await ask({ ...HELLO, tools: [{ type: 'web_search_20250305', name: 'web_search' }] }),
+    await ask(HELLO, { headers: { 'anthropic-beta': 'files-api-2025-04-14' } }),
+  ];
+  for (const response of refused) {
+    expect([response.status, response.headers[REFUSAL_HEADER]]).toEqual([403, GATEWAY_REFUSAL]);
+    expect(JSON.parse(await textOf(response, 1_000)).error.type).toBe('not_planned');
+  }
+  for (const callId of ['', 'x', 't1m1, t1m2', 't1m1.0', 't0m1', `t1m${'1'.repeat(20)}`])
+    expect((await ask(HELLO, { headers: { 'x-holdfast-call': callId } })).status).toBe(400);
+  expect(stage.rehearsal.requests).toEqual([]);
+});
+
+test('a session makes one call at a time, the next sees what it used, and a third is refused (proves GATEWAY-6)', async () => {
+  const asked = Promise.withResolvers<void>();
+  const durable = Promise.withResolvers<void>();
+  let used = 0;
+  stage = await openStage({
+    ports: {
+      async budget() {
+        return used === 0 ? { kind: 'allowed' } : { kind: 'refused', message: 'It is used up.' };
+      },
+      async meter({ usage }) {
+        asked.resolve();
+        await durable.promise;
+        used += usage.outputTokens;
+      },
+    },
+  });
+
+  const first = ask(HELLO);
+  await asked.promise; // the answer is there, and what it used is not written down yet
+  const left = new AbortController();
+  const gone = ask(HELLO, { signal: left.signal });
+  const others = [ask(HELLO), ask(HELLO)];
+  const early = await Promise.race(others);
+  expect(early.status).toBe(429);
+  expect(JSON.parse(await textOf(early, 1_000)).error.type).toBe('too_many_calls');
+  left.abort();
+  await gone.catch(() => undefined);
+  durable.resolve();
+
+  expect((await first).status).toBe(200);
+  const statuses = await Promise.all(others.map(async (one) => (await one).status));
+  expect(statuses.every((status) => status === 402 || status === 429)).toBe(true);
+  expect((await ask(HELLO)).status).toBe(402);
+  expect(stage.rehearsal.requests).toHaveLength(1);
 });

@@ -9,12 +9,16 @@ import { newId } from '../../src/kernel/id.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { Gateway, type GatewayPorts } from '../../src/models/gateway.ts';
+import { planOf } from '../../src/models/model-table.ts';
 import type { Metered } from '../../src/models/usage-reader.ts';
 import { type Rehearsal, startRehearsal } from '../../src/rehearsal/rehearsal.ts';
 import { parseScript } from '../../src/rehearsal/script.ts';
 import { CALL_HEADER } from '../../src/sessions/unit-wire.ts';
 
 export const CANARY = 'sk-canary-0123456789';
+
+/** The models of its one session. */
+const STAGE_MODELS = ['echo', 'cut', 'meta/llama-3'];
 
 export interface ModelStage {
   readonly http: Http;
@@ -42,6 +46,7 @@ export async function openStage(
   const metered: Metered[] = [];
   const ports: GatewayPorts = {
     keyFor: () => Promise.resolve(new Sealed(CANARY)),
+    plansFor: () => Promise.resolve(STAGE_MODELS.map((name) => planOf(name))),
     budget: () => Promise.resolve({ kind: 'allowed' }),
     meter: (usage) => Promise.resolve(void metered.push(usage)),
     logger: silentLogger,

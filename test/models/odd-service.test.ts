@@ -55,7 +55,7 @@ function ask(signal = new AbortController().signal) {
     method: 'POST',
     path: '/v1/messages',
     headers: { 'x-holdfast-call': 't3m2' },
-    body: JSON.stringify({ model: 'meta/llama-3', stream: true, messages: [] }),
+    body: JSON.stringify({ model: 'meta/llama-3', max_tokens: 100, stream: true, messages: [] }),
     signal,
   });
 }
@@ -201,6 +201,45 @@ describe('a stream', () => {
 
     await expect(reading).rejects.toThrow('aborted');
     expect(seen).toBe(body);
+  });
+
+  it('that is cut before it says what it used is said to be unmetered (proves GATEWAY-8)', async () => {
+    const unmetered = { callId: 't3m2', model: 'meta/llama-3', unmetered: true, usage: { complete: false } };
+    const cuts: readonly Answer[] = [
+      (response) => response.destroy(), // before its head
+      (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(frame('ping'), () => setImmediate(() => response.destroy()));
+      },
+      (response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
+        response.write('{"type":', () => setImmediate(() => response.destroy()));
+      },
+    ];
+    for (const [index, cut] of cuts.entries()) {
+      answer = cut;
+      await ask()
+        .then((response) => textOf(response, 1_000))
+        .catch(() => undefined);
+      await eventually('it is told', () => metered.length === index + 1);
+      expect(metered[index]).toMatchObject(unmetered);
+    }
+  });
+
+  it('whose caller leaves before its head is said to be unmetered, and an error is not (proves GATEWAY-8)', async () => {
+    const asked = Promise.withResolvers<void>();
+    answer = () => asked.resolve();
+    const leave = new AbortController();
+    const response = ask(leave.signal);
+    await asked.promise;
+    leave.abort();
+    await response.catch(() => undefined);
+    await eventually('it is told', () => metered.length === 1);
+    expect(metered).toMatchObject([{ unmetered: true, usage: { outputTokens: 0, complete: false } }]);
+
+    answer = (refusing) => refusing.writeHead(529).end('{}');
+    await ask();
+    expect(metered).toHaveLength(1);
   });
 });
 
@@ -350,6 +389,13 @@ describe('the key', () => {
       frame('ping') + said(CANARY.slice(0, cut)) + frame('ping') + said(CANARY.slice(cut)),
     ],
     ['escaped', said('KEY').replace('KEY', CANARY.replace('s', '\\u0073'))],
+    [
+      'split over two blocks',
+      said(CANARY.slice(0, cut)) +
+        frame('content_block_stop', { index: 0 }) +
+        frame('content_block_start', { index: 1, content_block: { type: 'text', text: '' } }) +
+        said(CANARY.slice(cut)).replace('"index":0', '"index":1'),
+    ],
     ['in an error in mid-stream', frame('error', { error: { message: `bad key ${CANARY}` } })],
     [
       'in a block that is whole',
@@ -385,6 +431,44 @@ describe('the key', () => {
       expect(response.headers).toMatchObject({ 'request-id': 'k-[sealed]', 'retry-after': '[sealed]' });
     }
     expect(stage.seen()).not.toContain(CANARY);
+  });
+
+  it('is in no comment, id or name of an event, and not in the name of the model that is metered', async () => {
+    const noise = `: ${CANARY}\n\nid: ${CANARY}\nevent: ${CANARY}\ndata: ${btoa(CANARY)}\n\n`;
+    answer = sends(noise + STREAM.replace(/"model":"[^"]*"/, `"model":"m ${CANARY.toUpperCase()}"`));
+
+    const text = await textOf(await ask(), 100_000);
+
+    expect(text).toMatch(/^: \[sealed\]\n\nid: \[sealed\]\nevent: \[sealed\]\ndata: \[sealed\]/);
+    expect(text).toContain('m [sealed]');
+    expect(metered).toMatchObject([{ model: 'm [sealed]' }]);
+  });
+
+  it('is in no answer that comes whole, spread over its blocks and in other forms', async () => {
+    const parts = [CANARY.slice(0, cut), CANARY.slice(cut), Buffer.from(CANARY).toString('hex')];
+    const body = {
+      ...JSON.parse(MESSAGE),
+      model: CANARY,
+      content: parts.map((text) => ({ type: 'text', text })),
+    };
+    answer = sends(JSON.stringify(body), { 'content-type': 'application/json' }, 7);
+
+    const { content, model } = JSON.parse(await textOf(await ask(), 100_000));
+
+    expect(content.map(({ text }: { text: string }) => text).join('|')).toMatch(
+      new RegExp(`^${parts[0]}\\|[^|]{0,5}\\[sealed\\]\\|\\[sealed\\]$`),
+    );
+    expect([model, metered[0]?.model]).toEqual(['[sealed]', '[sealed]']);
+  });
+
+  it('is not spread over headers', async () => {
+    answer = (response) =>
+      response.writeHead(500, { 'retry-after': CANARY.slice(0, cut), 'request-id': CANARY.slice(cut) }).end();
+
+    const { headers } = await ask();
+
+    expect(headers['retry-after']).toBe(CANARY.slice(0, cut));
+    expect(headers['request-id']).toMatch(/^.{0,5}\[sealed\]$/);
   });
 
   it.each(['test', 'ollama', 'e', '1', 'sk-none'])('changes nothing when it is a word: %s', async (word) => {

@@ -70,6 +70,38 @@ describe('configuration', () => {
       );
   });
 
+  it('shows GraphiQL where only this machine can see it, unless it is told', () => {
+    const shown = (env: Record<string, string>) => readConfig(env).graphiql;
+
+    for (const HOST of ['127.0.0.1', '127.3.2.1', '::1', 'localhost']) expect(shown({ HOST })).toBe(true);
+    for (const HOST of ['0.0.0.0', '::', '192.168.0.4', '127.0.0.1.example.com', 'localhost.example.com'])
+      expect(shown({ HOST })).toBe(false);
+    expect(shown({ HOST: '0.0.0.0', HOLDFAST_GRAPHIQL: 'on' })).toBe(true);
+    expect(shown({ HOLDFAST_GRAPHIQL: 'off' })).toBe(false);
+  });
+
+  it('takes web origins as browsers write them', () => {
+    const origins = (text: string) => readConfig({ HOLDFAST_CORS: text }).origins;
+
+    expect(readConfig({}).origins).toBe('*');
+    expect(origins('none')).toEqual([]);
+    expect(origins('https://app.example, http://localhost:3000')).toEqual([
+      'https://app.example',
+      'http://localhost:3000',
+    ]);
+    for (const text of [
+      'https://app.example/',
+      'https://app.example:443',
+      'https://App.example',
+      'app.example',
+      'https://*.example',
+      'https://a.example,',
+      'https://a.example,*',
+      'null',
+    ])
+      expect(() => origins(text)).toThrow(/^HOLDFAST_CORS: expected/);
+  });
+
   it('prints no password of a database', () => {
     const config = readConfig({ DATABASE_URL: 'mongodb://me:hunter2secret@host/x' });
 

@@ -1,11 +1,26 @@
-/** Two whole servers on one MongoDB: either answers for every session, and a session outlives the one that runs it. */
+/**
+ * Two whole servers on one MongoDB: either answers for every session, and a session outlives the one that runs it, whatever
+ * their clocks say.
+ */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { mongoSuite } from '../support/mongo-suite.ts';
 import { type LogEvent, World } from '../support/world.ts';
+
+/** Of a server whose clock is off. */
+const clockOff = (minutes: number) => ({
+  NODE_OPTIONS: `--import ${import.meta.dirname}/../support/clock-shift.ts`,
+  TEST_CLOCK_SHIFT_MS: String(minutes * 60_000),
+});
+const CLOCKS = [
+  { clocks: 'that agree', off: [{}, {}] },
+  { clocks: 'that are twenty minutes apart', off: [clockOff(-10), clockOff(10)] },
+] as const;
+
+type Clocks = readonly [Record<string, string>, Record<string, string>];
 
 const SCRIPTS = { HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts` };
 
@@ -22,11 +37,20 @@ await mongoSuite('two servers', () => {
   }
 
   /** Two on one database with the same secrets; whatever is started, the first one runs it. */
-  async function two(env: Record<string, string> = {}): Promise<{ one: World; other: World }> {
-    const one = await open(env);
+  async function two(env: Record<string, string> = {}, off: Clocks = [{}, {}]) {
+    const one = await open({ ...env, ...off[0] });
     for (const name of ['slow', 'recall', 'wait'])
       await one.createAgent({ name, model: `rehearsal/${name}` });
-    const other = await beside(one, env);
+    const other = await beside(one, { ...env, ...off[1] });
+    for (const [world, { TEST_CLOCK_SHIFT_MS: shift = '0' }] of [
+      [one, off[0]],
+      [other, off[1]],
+    ] as const) {
+      const saidAt = Date.parse(JSON.parse(world.logs.split('\n')[0] ?? '{}').ts);
+      expect(Math.round((saidAt - Date.now()) / 600_000), 'its clock, in tens of minutes').toBe(
+        Number(shift) / 600_000,
+      );
+    }
     return { one, other };
   }
 
@@ -71,40 +95,42 @@ await mongoSuite('two servers', () => {
     await Promise.all(readers.map((reader) => reader.stop()));
   });
 
-  it('hand a session over with its files when the one that had it stops', async () => {
-    const { one, other } = await two({ HOLDFAST_IDLE_SECONDS: '1' });
-    const id = await one.startSession({ agent: 'recall', input: 'Keep it.' });
-    await one.sees(id, 'session.hibernated');
-    const [had, has] = runsOn(one, id) ? [one, other] : [other, one];
-    await had.stop();
-    await rm(join(had.folder, 'data', 'workspaces'), { recursive: true, force: true });
+  describe.each(CLOCKS)('with clocks $clocks', ({ off }) => {
+    it('hand a session over with its files when the one that had it stops', async () => {
+      const { one, other } = await two({ HOLDFAST_IDLE_SECONDS: '1' }, off);
+      const id = await one.startSession({ agent: 'recall', input: 'Keep it.' });
+      await one.sees(id, 'session.hibernated');
+      const [had, has] = runsOn(one, id) ? [one, other] : [other, one];
+      await had.stop();
+      await rm(join(had.folder, 'data', 'workspaces'), { recursive: true, force: true });
 
-    await has.send(id, 'What was it?');
-    const events = await has.sees(id, 'turn.completed', 2);
+      await has.send(id, 'What was it?');
+      const events = await has.sees(id, 'turn.completed', 2);
 
-    const answer = events.filter(({ type }) => type === 'agent.message').at(-1);
-    expect(answer?.body.text).toContain('treasure');
-    expect(runsOn(has, id)).toBe(true);
-  });
+      const answer = events.filter(({ type }) => type === 'agent.message').at(-1);
+      expect(answer?.body.text).toContain('treasure');
+      expect(runsOn(has, id)).toBe(true);
+    });
 
-  it('take over a session in the middle of its turn when the one that runs it is killed', async () => {
-    const { one, other } = await two();
-    const id = await one.startSession({ agent: 'wait', input: 'Wait.' });
-    await one.sees(id, 'tool.call');
-    const [ran, left] = runsOn(one, id) ? [one, other] : [other, one];
-    const mark = join(ran.folder, 'data', 'workspaces', id, 'files', 'waiting');
-    await eventually('the command runs', () => existsSync(mark));
+    it('take over a session in the middle of its turn when the one that runs it is killed', async () => {
+      const { one, other } = await two({}, off);
+      const id = await one.startSession({ agent: 'wait', input: 'Wait.' });
+      await one.sees(id, 'tool.call');
+      const [ran, left] = runsOn(one, id) ? [one, other] : [other, one];
+      const mark = join(ran.folder, 'data', 'workspaces', id, 'files', 'waiting');
+      await eventually('the command runs', () => existsSync(mark));
 
-    await ran.crash();
-    await eventually('the other has it', () => runsOn(left, id), 40_000);
-    const events = await left.sees(id, 'tool.result');
+      await ran.crash();
+      await eventually('the other has it', () => runsOn(left, id), 40_000);
+      const events = await left.sees(id, 'tool.result');
 
-    expect(events.find(({ type }) => type === 'tool.result')?.body.outcome).toBe('unknown');
-    const told = events
-      .filter(({ type }) => /^(workspace.reverted|tool.result)$/.test(type))
-      .map(({ type }) => type);
-    expect(told).toEqual(['workspace.reverted', 'tool.result']); // its files are those of nobody
-    expect(events.filter(({ type }) => type === 'brain.started').length).toBeGreaterThan(1);
-    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+      expect(events.find(({ type }) => type === 'tool.result')?.body.outcome).toBe('unknown');
+      const told = events
+        .filter(({ type }) => /^(workspace.reverted|tool.result)$/.test(type))
+        .map(({ type }) => type);
+      expect(told).toEqual(['workspace.reverted', 'tool.result']); // its files are those of nobody
+      expect(events.filter(({ type }) => type === 'brain.started').length).toBeGreaterThan(1);
+      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    });
   });
 });

@@ -70,14 +70,22 @@ it('gets the calls of its sessions, with their own key in its own header', async
   await door.agents.create({ name: 'a', model: 'acme/some/model@2', prompt: 'x' });
   const { session } = await sessions.start({ agent: 'a', input: 'Hi.', actor: { kind: 'human' } });
   const config = readConfig({ ACME_BASE_URL: `http://127.0.0.1:${port}` });
-  const model = await createModelDoor(config, { sessions, credentials, logger: silentLogger }, scope);
+  const model = await createModelDoor(
+    config,
+    { sessions, agents: door.agents, credentials, logger: silentLogger },
+    scope,
+  );
   const front = createServer((request, response) => void model(request, response, session.id));
   front.listen(0, '127.0.0.1');
   await once(front, 'listening');
   scope.add('front', front, (one) => void one.close());
 
   const { port: frontPort } = front.address() as AddressInfo; // it listens on a port
-  const response = await fetch(`http://127.0.0.1:${frontPort}/v1/messages`, { method: 'POST', body: '{}' });
+  const response = await fetch(`http://127.0.0.1:${frontPort}/v1/messages`, {
+    method: 'POST',
+    headers: { 'x-holdfast-call': 't1m1' },
+    body: JSON.stringify({ model: 'some/model@2', max_tokens: 9, messages: [] }),
+  });
 
   expect(response.status).toBe(200);
   expect(seen).toHaveLength(1);

@@ -24,7 +24,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const sealedFiles = (): Promise<string[]> => readdir(join(folder, 'secrets'));
+/** Those of credentials. */
+const sealedFiles = async (): Promise<string[]> =>
+  (await readdir(join(folder, 'secrets'))).filter((name) => name.startsWith('cred_'));
 const create = (key: string, more: object = {}) =>
   credentials.create({ provider: 'anthropic', key: new Sealed(key), ...more });
 

@@ -1,91 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Actor, NewEvent } from '../../src/journal/event.ts';
-import { type AgentId, newId, turnIdOf } from '../../src/kernel/id.ts';
+import { turnIdOf } from '../../src/kernel/id.ts';
 import { fold } from '../../src/sessions/fold.ts';
-import { type Command, decide, VERDICT } from '../../src/sessions/lifecycle.ts';
-import {
-  newSession,
-  type Session,
-  SESSION_STATUSES,
-  type SessionStatus,
-} from '../../src/sessions/session.ts';
-
-const HUMAN: Actor = { kind: 'human' };
-
-/** A session and its log in memory: decide, then fold, as every store does. */
-class Life {
-  session: Session;
-  readonly events: NewEvent[] = [];
-
-  constructor(limits: Session['limits'] = {}) {
-    const id = newId('session');
-    const agentId: AgentId = newId('agent');
-    this.session = newSession({
-      id,
-      createdAt: 1,
-      agentId,
-      agentRevision: 1,
-      model: 'rehearsal/echo',
-      limits,
-      requestHash: '',
-    });
-  }
-
-  do(command: Command): 'nothing' | string | readonly string[] {
-    const decision = decide(this.session, command);
-    if (decision.kind === 'nothing') return 'nothing';
-    if (decision.kind === 'refuse') return (decision.fault as unknown as { code: string }).code;
-    for (const event of decision.events) {
-      this.events.push(event);
-      const seq = this.events.length;
-      this.session = fold(this.session, { ...event, seq, at: seq });
-    }
-    return decision.events.map((event) => event.type);
-  }
-
-  send(mode: 'queue' | 'steer' | 'interrupt' = 'steer') {
-    return this.do({ kind: 'send', text: 'hello', mode, actor: HUMAN });
-  }
-
-  record(...events: readonly Pick<NewEvent, 'type' | 'body'>[]) {
-    const turnId = this.session.turn?.id;
-    return this.do({
-      kind: 'record',
-      events: events.map((event) => ({ ...event, actor: HUMAN, turnId }) as NewEvent),
-    });
-  }
-
-  get lastTurnId() {
-    return this.events.at(-1)?.turnId;
-  }
-}
-
-const REACH: Readonly<Record<SessionStatus, (life: Life) => void>> = {
-  idle: () => undefined,
-  queued: (life) => void life.send(),
-  running: (life) => {
-    life.send();
-    life.do({ kind: 'takeLease', owner: 'me' });
-    life.do({ kind: 'beginTurn' });
-  },
-  awaiting_input: (life) => {
-    REACH.running(life);
-    seen(life);
-    life.do({ kind: 'completeTurn', outcome: 'needs_input' });
-  },
-  failed: (life) => {
-    REACH.running(life);
-    life.do({ kind: 'completeTurn', outcome: 'error', failure: { code: 'X', message: 'x' } });
-  },
-  archived: (life) => void life.do({ kind: 'archive', actor: HUMAN }),
-};
-
-function seen(life: Life): void {
-  life.record({
-    type: 'model.started',
-    body: { callId: 'c', inputToSeq: life.session.turn?.inputToSeq ?? 0 },
-  });
-}
+import { type Command, VERDICT } from '../../src/sessions/lifecycle.ts';
+import { SESSION_STATUSES } from '../../src/sessions/session.ts';
+import { HUMAN, Life, REACH, seen } from '../support/session-life.ts';
 
 const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
   send: { kind: 'send', text: 'hi', mode: 'steer', actor: HUMAN },
@@ -411,6 +329,44 @@ describe('the end of a brain', () => {
     life.do({ kind: 'completeTurn', outcome: 'canceled' });
 
     expect(life.do(lost)).toEqual(['session.hibernated']);
+    expect(life.session.losses).toBe(0);
+  });
+});
+
+describe('losses of brains', () => {
+  const LOST: Command = { kind: 'loseBrain', reason: 'exit code 1', attemptMax: 5, retryInMs: 100 };
+  const lostOnce = (): Life => {
+    const life = new Life();
+    REACH.running(life);
+    seen(life);
+    life.do(LOST);
+    life.do({ kind: 'takeLease', owner: 'me' });
+    expect(life.session.losses).toBe(1);
+    return life;
+  };
+
+  it('are forgotten once the next brain gets an answer of the model, so that only losses in a row end a turn', () => {
+    const life = lostOnce();
+    life.record({ type: 'model.completed', body: { callId: 'c', stopReason: 'end_turn' } });
+
+    expect(life.session.losses).toBe(0);
+    life.do(LOST);
+    expect(life.session.losses).toBe(1);
+  });
+
+  it('are forgotten with the result of a tool too, and not by a call that only begins', () => {
+    const life = lostOnce();
+    seen(life);
+    life.record({
+      type: 'tool.call',
+      body: { callId: 't', modelCallId: 'c', toolUseId: 'u', tool: 'bash', input: {} },
+    });
+    expect(life.session.losses).toBe(1);
+
+    life.record({
+      type: 'tool.result',
+      body: { callId: 't', tool: 'bash', outcome: 'ok', output: '', exitCode: 0, durationMs: 1 },
+    });
     expect(life.session.losses).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
-/** Hands in memory: the real server of the hands over a disk that keeps results, with commands that only take time. */
+/** Hands in memory: the real server of the hands, a disk beside them that keeps results, and commands that only take time. */
 import { HandsLost } from '../../src/hands/faults.ts';
+import { KeptCalls } from '../../src/hands/kept-calls.ts';
 import type { KeptResults } from '../../src/hands/kept-results.ts';
 import { HandsServer } from '../../src/hands/server.ts';
 import type { Sandbox } from '../../src/hands/sandbox.ts';
@@ -31,7 +32,9 @@ export class SimHands implements Hands {
   readonly filesAsOf: FilesAsOf;
   readonly #ports: HandsPorts;
   readonly #hands: HandsServer;
+  readonly #calls: KeptCalls;
   readonly #pending = new Map<string, PromiseWithResolvers<ToolResult>>();
+  readonly #canceled = new Set<string>();
   readonly #end: (how: Ended) => void;
   /** Who has asked what runs in the background. */
   readonly #asked = new Set<(count: number) => void>();
@@ -48,30 +51,29 @@ export class SimHands implements Hands {
     this.#hands = new HandsServer({
       tools: [bashTool],
       sandbox: sandboxOf(ports),
-      kept: keptIn(ports),
-      keptIsWhole: workspace.isWhole,
       clock: world.clockOf(node),
       send: (message) => this.#toServer(message),
       complain: (message, error) => world.loggerOf(node).warn(message, { error }),
     });
+    this.#calls = new KeptCalls({
+      kept: keptIn(ports),
+      isWhole: workspace.isWhole,
+      complain: (message, error) => world.loggerOf(ports.server).warn(message, { error }),
+    });
   }
 
   call(call: ToolCall): Promise<ToolResult> {
-    const known = this.#pending.get(call.callId);
-    if (known !== undefined) return known.promise;
     if (!this.node.alive) return Promise.reject(new HandsLost('they had ended before the call'));
-    const pending = Promise.withResolvers<ToolResult>();
-    this.#pending.set(call.callId, pending);
     this.#ports.world.tell(this.node.name, `is asked for ${call.callId}`, {
       inherited: call.inherited,
       isWhole: this.#ports.workspace.isWhole,
     });
-    this.#toHands({ kind: 'call', ...call });
-    return pending.promise;
+    return this.#calls.run(call, () => this.#ask(call)).finally(() => this.#canceled.delete(call.callId));
   }
 
   cancel(callId: string): void {
     if (this.#pending.has(callId)) this.#toHands({ kind: 'cancel', callId });
+    else if (this.#calls.isRunning(callId)) this.#canceled.add(callId);
   }
 
   background(): Promise<number> {
@@ -94,6 +96,7 @@ export class SimHands implements Hands {
     if (node.alive)
       world.schedule(node, 0.5, () => void this.#hands.close().then(() => this.kill('exit code 0')));
     await this.ended;
+    await this.#calls.settled();
   }
 
   kill(how = 'signal SIGKILL'): void {
@@ -101,12 +104,23 @@ export class SimHands implements Hands {
     if (!node.alive) return;
     node.kill();
     world.tell(node.name, `ends: ${how}`);
-    world.schedule(server, world.dice.between(0.1, 5), () => {
+    // after what they have said before: that is in the pipe
+    world.schedule(server, world.dice.between(1, 5), () => {
       this.#end({ code: null, signal: 'SIGKILL', stderr: '' });
       for (const answer of [...this.#asked]) answer(0);
       for (const { reject } of this.#pending.values()) reject(new HandsLost(how));
       this.#pending.clear();
     });
+  }
+
+  #ask(call: ToolCall): Promise<ToolResult> {
+    if (!this.node.alive) return Promise.reject(new HandsLost('they ended before the call was sent'));
+    const { callId, tool, input, timeoutMs } = call;
+    const pending = Promise.withResolvers<ToolResult>();
+    this.#pending.set(callId, pending);
+    this.#toHands({ kind: 'call', callId, tool, input, timeoutMs });
+    if (this.#canceled.has(callId)) this.#toHands({ kind: 'cancel', callId });
+    return pending.promise;
   }
 
   #toHands(message: ToHands): void {
@@ -128,9 +142,9 @@ export class SimHands implements Hands {
   }
 }
 
-/** Each write to the disk takes a moment, in which the hands may die. */
-function keptIn({ world, node, workspace }: HandsPorts): KeptResults {
-  const moment = (): Promise<void> => world.clockOf(node).sleep(world.dice.between(1, 5));
+/** Each write to the disk takes a moment, in which the hands may die, or the server. */
+function keptIn({ world, server, workspace }: HandsPorts): KeptResults {
+  const moment = (): Promise<void> => world.clockOf(server).sleep(world.dice.between(1, 5));
   return {
     async find(callId) {
       return workspace.kept.get(callId) ?? { kind: 'none' };

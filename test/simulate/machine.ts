@@ -7,7 +7,13 @@ import { unitEndpoint } from '../../src/brain/unit-endpoint.ts';
 import type { Server } from 'node:http';
 import type { SessionId } from '../../src/kernel/id.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
-import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
+import {
+  LaunchFailed,
+  type Brain,
+  type Ended,
+  type Hands,
+  type Launcher,
+} from '../../src/supervisor/launcher.ts';
 import type { LogPlace } from '../../src/hands/workspace-archive.ts';
 import { simModel } from './model.ts';
 import { SimHands } from './hands.ts';
@@ -74,7 +80,7 @@ export class SimLauncher implements Launcher {
     const pid = this.#launched;
     const node = new SimNode(`${server.name}.brain${pid}`, server);
     await clock.sleep(world.dice.between(10, 400));
-    if (this.#isBroken) throw Object.assign(new Error('no brain'), { code: 'EAGAIN' });
+    if (this.#isBroken) throw new LaunchFailed('no brain', { isShortage: true });
     const { promise: ended, resolve } = Promise.withResolvers<Ended>();
     const stop = new AbortController();
     const end = (how: Ended): void => {
@@ -114,8 +120,7 @@ export class SimLauncher implements Launcher {
     const { clock } = this.#here();
     const workspace = await workspaces.open(sessionId, signal);
     await clock.sleep(world.dice.between(10, 300));
-    if (signal?.aborted === true || this.#isBroken)
-      throw Object.assign(new Error('no hands'), { code: 'EAGAIN' });
+    if (signal?.aborted === true || this.#isBroken) throw new LaunchFailed('no hands', { isShortage: true });
     this.#launched += 1;
     const hands = new SimHands({
       world,

@@ -168,9 +168,9 @@ export class SharedStore {
     const appended = await this.ports.journal.append(sessionId, {
       key: this.#mutant === 'no keys' ? undefined : key,
       epoch: this.#mutant === 'no fence' ? undefined : epoch,
-      decide: this.#stampedBy(node, (session) => {
+      decide: this.#stampedBy(node, (session, isFull) => {
         if (this.#mutant === 'lost write' && key?.endsWith('/result') === true) return { kind: 'nothing' };
-        const decision = decide(session);
+        const decision = decide(session, isFull);
         if (key !== undefined) this.#log.decided(sessionId, key, request, session, stopsTurn(decision));
         return decision;
       }),
@@ -179,10 +179,10 @@ export class SharedStore {
     return appended;
   }
 
-  #stampedBy<S, D>(node: SimNode, decide: (session: S) => D): (session: S) => D {
-    return (session) => {
+  #stampedBy<A extends readonly unknown[], D>(node: SimNode, decide: (...known: A) => D): (...known: A) => D {
+    return (...known) => {
       this.#writer = node;
-      return decide(session);
+      return decide(...known);
     };
   }
 

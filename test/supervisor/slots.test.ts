@@ -8,7 +8,14 @@ import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
-import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
+import {
+  type Brain,
+  type Ended,
+  type Hands,
+  LaunchFailed,
+  type Launcher,
+} from '../../src/supervisor/launcher.ts';
+import { LOSSES_MAX } from '../../src/supervisor/limit.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Spares } from '../../src/supervisor/spares.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
@@ -28,7 +35,14 @@ class Stage implements Launcher {
   /** What happens while a brain is being ended. */
   onStop: () => Promise<unknown> = async () => undefined;
 
+  /** Why no brain is to be had, if so. */
+  noBrain: LaunchFailed | undefined;
+  /** How often one was wanted. */
+  wanted = 0;
+
   async launchBrain(): Promise<Brain> {
+    this.wanted += 1;
+    if (this.noBrain !== undefined) throw this.noBrain;
     const { promise: ended, resolve: end } = Promise.withResolvers<Ended>();
     const brain = { assigned: [] as string[], alive: true, end };
     void ended.then(() => (brain.alive = false));
@@ -53,6 +67,7 @@ class Stage implements Launcher {
       filesAsOf: { kind: 'now' },
       call: async () => ({ outcome: 'ok', output: '', durationMs: 1 }),
       cancel: () => undefined,
+      kill: () => undefined,
       background: async () => {
         this.asked += 1;
         return this.background;
@@ -187,6 +202,30 @@ describe('slots', () => {
     const { statusAt = 0 } = (await status(id)) ?? {};
     await eventually('time has passed', () => clock.now() > statusAt);
   };
+
+  it('wait for a brain while the machine has no room for one, and lose none by that (proves SLOT-5)', async () => {
+    stage.noBrain = new LaunchFailed('no room', { isShortage: true });
+    supervise();
+    const id = await queued();
+    await eventually('it was tried some times', () => stage.wanted > LOSSES_MAX);
+    stage.noBrain = undefined;
+    await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
+
+    expect(await typesOf(id)).not.toContain('brain.lost');
+    expect(logs).toContain('brain did not start');
+  });
+
+  it('wait for no brain when nobody wants one any more, and end the turn when none ever comes up', async () => {
+    stage.noBrain = new LaunchFailed('no room', { isShortage: true });
+    supervise(4, { idleMs: 1 });
+    const [stopped, broken] = [await queued(), await queued()];
+    await eventually('it was tried', () => stage.wanted > 2);
+    await stopTurn(stopped);
+    await eventually('it hibernates', async () => (await typesOf(stopped)).includes('session.hibernated'));
+    stage.noBrain = new LaunchFailed('broken');
+
+    await eventually('the turn is over', async () => (await typesOf(broken)).includes('turn.completed'));
+  });
 
   it('end the turn of a brain only once that is dead (SLOT-2)', async () => {
     const alive: number[] = [];

@@ -71,6 +71,7 @@ class Stage implements Launcher {
       filesAsOf: this.filesAsOf,
       call,
       cancel: () => undefined,
+      kill: hands.lose,
       background: async () => {
         this.asked += 1;
         await this.beforeBackground();

@@ -2,11 +2,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HandsLost } from '../../src/hands/faults.ts';
 import { newId } from '../../src/kernel/id.ts';
-import type { ToolResult } from '../../src/hands/wire.ts';
+import type { ToolCall, ToolResult } from '../../src/hands/wire.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
-import type { Hands, Launcher } from '../../src/supervisor/launcher.ts';
-import { END_MS_MAX, SAVE_MS_MAX, STOPPED_SAVE_MS_MAX } from '../../src/supervisor/limit.ts';
+import { type Hands, LaunchFailed, type Launcher } from '../../src/supervisor/launcher.ts';
+import {
+  END_MS_MAX,
+  HANDS_ATTEMPTS_MAX,
+  LAUNCH_RETRY_LAST_MS,
+  LAST_LOOK_MS,
+  SAVE_MS_MAX,
+  STOPPED_SAVE_MS_MAX,
+} from '../../src/supervisor/limit.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
 import { type FilesAsOf, WorkspaceHeld } from '../../src/hands/workspace-archive.ts';
 import { eventually } from '../support/eventually.ts';
@@ -49,6 +56,7 @@ it('answers a call whose hands died with unknown when no others can be had, for 
     filesAsOf: { kind: 'now' },
     call: () => Promise.reject(new HandsLost('signal SIGKILL')),
     cancel: () => undefined,
+    kill: () => undefined,
     background: async () => 0,
     stop: async () => undefined,
   };
@@ -90,6 +98,8 @@ describe('a workspace', () => {
   let calls: 'none' | 'ended' | 'open';
   let run: () => Promise<ToolResult>;
   let cancel: () => void;
+  let seen: (call: ToolCall) => void;
+  let failing: () => Error | undefined;
   let resting: Promise<void> | undefined;
   let isStarting: boolean;
   let starting: Promise<void> | undefined;
@@ -103,6 +113,8 @@ describe('a workspace', () => {
     calls = 'none';
     run = async () => ({ outcome: 'ok', output: '', durationMs: 1 });
     cancel = () => undefined;
+    seen = () => undefined;
+    failing = () => undefined;
     resting = undefined;
     isStarting = false;
     starting = undefined;
@@ -112,11 +124,13 @@ describe('a workspace', () => {
       get filesAsOf() {
         return filesAsOf;
       },
-      call: ({ callId }) => {
-        done.push(callId);
+      call: (call) => {
+        seen(call);
+        done.push(call.callId);
         return run();
       },
       cancel: () => cancel(),
+      kill: (why) => void done.push(`killed: ${why}`),
       background: async () => 0,
       stop: async () => undefined,
     };
@@ -125,6 +139,8 @@ describe('a workspace', () => {
       launchHands: async () => {
         isStarting = true;
         await starting;
+        const failure = failing();
+        if (failure !== undefined) throw failure;
         return hands;
       },
       told: async () => void done.push('remembered'),
@@ -152,8 +168,10 @@ describe('a workspace', () => {
       now: () => 0,
       monotonicNow: () => 0,
       sleep: async (ms: number, signal?: AbortSignal) => {
-        sleeps.push(ms);
-        if (!endWaits) await clock.sleep(60_000, signal);
+        const isOfEnd = [SAVE_MS_MAX, STOPPED_SAVE_MS_MAX, END_MS_MAX].includes(ms);
+        if (isOfEnd) sleeps.push(ms);
+        if (ms <= LAUNCH_RETRY_LAST_MS && ms !== LAST_LOOK_MS && !isOfEnd) return; // before hands are started again
+        if (!isOfEnd || !endWaits) await clock.sleep(60_000, signal);
       },
     };
     workbench = new Workbench({ launcher, log, clock: waiting, logger });
@@ -312,11 +330,58 @@ describe('a workspace', () => {
     expect(done).toEqual(['told', 'remembered', 'c3']);
   });
 
+  it('has no call while a canceled one has not ended: its hands may be frozen (proves WORKBENCH-6)', async () => {
+    const { promise, resolve } = Promise.withResolvers<ToolResult>();
+    run = () => promise;
+    const frozen = workbench.call(sessionId, CALL);
+    await eventually('it runs', () => done.includes('c1'));
+    workbench.cancel(sessionId, 'c1');
+    run = async () => ({ outcome: 'ok', output: '', durationMs: 1 });
+    const next = workbench.call(sessionId, { ...CALL, callId: 'c2' });
+    await new Promise(setImmediate); // whatever waits for nothing is done by now
+    expect(done).toEqual(['c1']);
+    resolve({ outcome: 'canceled', output: '', durationMs: 1 });
+    await Promise.all([frozen, next]);
+
+    expect(done).toEqual(['c1', 'c2']);
+  });
+
+  it('is asked again for a call as one that was asked for before', async () => {
+    const asked: (boolean | undefined)[] = [];
+    seen = (call) => asked.push(call.inherited);
+    await workbench.call(sessionId, CALL);
+    await workbench.call(sessionId, CALL);
+
+    expect(asked).toEqual([false, true]);
+  });
+
+  it('waits for hands as long as the machine has no room for them, and then runs the call', async () => {
+    let tried = 0;
+    failing = () => {
+      tried += 1;
+      return tried < 10 ? new LaunchFailed('no room', { isShortage: true }) : undefined;
+    };
+    expect((await workbench.call(sessionId, CALL)).outcome).toBe('ok');
+    tried = 0;
+    await workbench.release(sessionId);
+    workbench.open(sessionId);
+    failing = () => {
+      tried += 1;
+      return new LaunchFailed('broken');
+    };
+    expect(await workbench.call(sessionId, CALL)).toMatchObject({
+      outcome: 'failed',
+      output: expect.stringContaining('broken'),
+    });
+
+    expect(tried).toBe(HANDS_ATTEMPTS_MAX);
+  });
+
   it('whose command has ended answers its kept result also after a cancel that came too late', async () => {
     await workbench.call(sessionId, CALL);
     workbench.cancel(sessionId, 'c1');
 
     expect((await workbench.call(sessionId, CALL)).outcome).toBe('ok');
-    expect(done).toEqual(['c1', 'c1']); // the hands keep it (HANDS-1)
+    expect(done).toEqual(['c1', 'c1']); // it is kept with the hands (HANDS-1)
   });
 });

@@ -18,6 +18,7 @@ import {
   KNOWN_DOCUMENT_CHARS_MAX,
   TOKENS_MAX,
 } from './limits.ts';
+import { own } from './masking.ts';
 
 export type Checked =
   | { readonly kind: 'valid'; readonly document: DocumentNode }
@@ -65,22 +66,17 @@ export class Documents {
       const options = { hideSuggestions: true, maxErrors: ERRORS_MAX };
       const errors = validate(this.#schema, document, this.#rules, options);
       if (errors.length === 0) return { kind: 'valid', document };
-      return { kind: 'invalid', errors: errors.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED')) };
+      return { kind: 'invalid', errors: errors.map((error) => refused(error, 'GRAPHQL_VALIDATION_FAILED')) };
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
-      return { kind: 'invalid', errors: [coded(error, 'GRAPHQL_PARSE_FAILED')] };
+      return { kind: 'invalid', errors: [refused(error, 'GRAPHQL_PARSE_FAILED')] };
     }
   }
 }
 
 /** A document that cannot be served is refused as a whole: 400. */
-function coded(error: GraphQLError, code: string): GraphQLError {
-  if (error.extensions['code'] !== undefined) return error;
-  const { nodes, source, positions } = error;
-  return new GraphQLError(error.message, {
-    nodes,
-    source,
-    positions,
-    extensions: { code, http: { status: 400 } },
-  });
+function refused(error: GraphQLError, code: string): GraphQLError {
+  const { extensions } = error;
+  if (extensions['http'] === undefined) extensions['http'] = { status: 400 };
+  return own(error, code);
 }

@@ -14,19 +14,24 @@ import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
-import { formatted, masked, maskedResult } from './masking.ts';
-import type { GraphqlOptions, GraphqlPorts } from './options.ts';
+import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 
 interface ServerContext {
   readonly requestId: string;
   principal?: Principal;
 }
 
+/** For an origin that is welcome, which is named in the answer. Tokens travel in a header that is set by hand, never in cookies. */
+const CORS = { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] };
+
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
 export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
   const { logger } = ports;
+  const graphiql = new GraphiqlConsole();
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -36,7 +41,9 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
       useDocuments(documents),
       // A request with an Authorization header has been preflighted by any browser.
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
+      useRequestParsing(),
       useMasking(logger),
+      useVary(options),
     ],
     maskedErrors: false, // useMasking does, and knows the request
     parserAndValidationCache: false, // `documents` is one
@@ -46,13 +53,10 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
     landingPage: false,
     graphiql: false,
     logging: false,
-    // Tokens travel in a header that is set by hand, never in cookies: any origin may use the token that it holds.
-    cors: { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] },
+    cors: ({ headers }) => (isWelcome(headers.get('origin'), options) ? CORS : false),
   });
   return async (req, res) => {
-    if (options.console !== false && wantsPage(req)) return sendConsole(res);
-    const broken = brokenParameter(req);
-    if (broken !== undefined) return sendBroken(res, broken);
+    if (options.console !== false && wantsPage(req)) return graphiql.send(req, res);
     await yoga(req, res, { requestId: randomUUID() });
   };
 }
@@ -91,6 +95,32 @@ function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, Ser
             : { status: 500, ...shown.extensions.http };
         endResponse(fetchAPI.Response.json({ errors: [formatted(shown)] }, init));
       }
+    },
+  };
+}
+
+/** What is no JSON is told so: the sentence of the engine's parser holds a piece of the request (ECHO-1). */
+function useRequestParsing(): Plugin {
+  return {
+    onRequestParse({ requestParser, setRequestParser }) {
+      if (requestParser === undefined) return;
+      setRequestParser(async (request) => {
+        try {
+          return await requestParser(request);
+        } catch (error) {
+          if (!(error instanceof SyntaxError)) throw error;
+          throw refusal('BAD_REQUEST', 'variables and extensions: expected JSON.', 400);
+        }
+      });
+    },
+  };
+}
+
+/** A cache may not give one origin what was answered to another. */
+function useVary(options: GraphqlOptions): Plugin {
+  return {
+    onResponse({ request, response }) {
+      if (!isWelcome(request.headers.get('origin'), options)) response.headers.set('vary', 'Origin');
     },
   };
 }
@@ -171,74 +201,4 @@ function mapped(
       return this;
     },
   };
-}
-
-/** A parameter of a GET request that must be JSON and is not: yoga would take it for a failure of its own. */
-function brokenParameter({ method, url = '' }: IncomingMessage): string | undefined {
-  if (method !== 'GET' || !url.includes('?')) return undefined;
-  const parameters = new URLSearchParams(url.slice(url.indexOf('?')));
-  return ['variables', 'extensions'].find((name) => !isJsonText(parameters.get(name) ?? '{}'));
-}
-
-function isJsonText(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function sendBroken(res: ServerResponse, parameter: string): void {
-  const error = { message: `${parameter}: expected JSON.`, extensions: { code: 'BAD_REQUEST' } };
-  res.writeHead(400, { 'content-type': 'application/graphql-response+json' });
-  res.end(JSON.stringify({ errors: [error] }));
-}
-
-/** GraphiQL keeps its query in the address, so a reload and a shared link ask with `query=` too. */
-function wantsPage({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && (headers.accept ?? '').includes('text/html');
-}
-
-const FIRST_QUERY = `# Put your API key into Headers (below), then press the round arrow on the left to load the docs.
-#
-#   { "Authorization": "Bearer <API key>" }
-
-query Sessions {
-  sessions(first: 10) { nodes { id status why } }
-}
-
-mutation Agent {
-  createAgent(input: { name: "hello", model: "rehearsal/echo", prompt: "You are helpful." }) {
-    __typename ... on Fault { code message }
-  }
-}
-
-mutation Start {
-  startSession(input: { agent: "hello", input: "Say hello." }) {
-    ... on StartSessionPayload { session { id } } ... on Fault { code message }
-  }
-}
-
-subscription Follow {
-  sessionEvents(sessionId: "ses_", deltas: true) {
-    __typename
-    ... on EventBatch { cursor events { seq type ... on AgentMessage { text } } }
-    ... on MessageDelta { text }
-  }
-}
-`;
-
-/** GraphiQL without any other host: nine megabytes, imported when somebody first looks. */
-async function sendConsole(res: ServerResponse): Promise<void> {
-  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  const page = renderGraphiQL({
-    title: 'Holdfast',
-    endpoint: '/graphql',
-    defaultQuery: FIRST_QUERY,
-    subscriptionsProtocol: 'SSE', // its sockets would not carry what is typed into Headers
-    headers: '{ "Authorization": "Bearer <API key>" }',
-  });
-  res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'DENY' });
-  res.end(page);
 }

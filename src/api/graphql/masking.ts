@@ -1,20 +1,25 @@
 /**
- * What of an error may be seen outside. Errors in the document are shown; a Fault is shown with its code, an Outage also with
- * when to try again; anything else is a defect: INTERNAL and a request id outside, the cause in the log.
+ * What of an error may be seen outside. Errors in the document are shown without what was sent (wording.ts); a Fault is shown with its
+ * code, an Outage also with when to try again; anything else is a defect: INTERNAL and a request id outside, the cause in the log.
  */
 import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { Fault } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { retryAfterSeconds, statusOf } from '../fault-table.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { wordingOf } from './wording.ts';
 
 export interface Masking {
   readonly requestId: string;
   readonly logger: Logger;
 }
 
+/** An error of our own words: they may be shown. */
+class Shown extends GraphQLError {}
+
 /** The error as it may be shown. */
 export function masked(error: unknown, { requestId, logger }: Masking): GraphQLError {
+  if (error instanceof Shown) return error;
   const graphqlError = error instanceof GraphQLError ? error : undefined;
   const cause = graphqlError === undefined ? error : rootCause(graphqlError);
   const place = { nodes: graphqlError?.nodes, source: graphqlError?.source, path: graphqlError?.path };
@@ -22,20 +27,25 @@ export function masked(error: unknown, { requestId, logger }: Masking): GraphQLE
     const { code, message, retryAfterMs } = cause;
     logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
     const http = { status: statusOf(cause), headers: { 'retry-after': String(retryAfterSeconds(cause)) } };
-    return new GraphQLError(message, { ...place, extensions: { code, retryAfterMs, requestId, http } });
+    return new Shown(message, { ...place, extensions: { code, retryAfterMs, requestId, http } });
   }
-  if (cause instanceof Fault)
-    return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
-  if (graphqlError !== undefined && cause === undefined) {
-    const code = graphqlError.extensions['code'] ?? 'BAD_USER_INPUT';
-    return new GraphQLError(graphqlError.message, {
-      ...place,
-      extensions: { ...graphqlError.extensions, code },
-    });
-  }
+  if (cause instanceof Fault) return new Shown(cause.message, { ...place, extensions: { code: cause.code } });
+  if (graphqlError !== undefined && cause === undefined) return own(graphqlError);
   logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
   const message = `Something failed on our side. Tell your operator the request id ${requestId}.`;
-  return new GraphQLError(message, { ...place, extensions: { code: 'INTERNAL', requestId } });
+  return new Shown(message, { ...place, extensions: { code: 'INTERNAL', requestId } });
+}
+
+/** An error of graphql-js or yoga, without what was sent (ECHO-1): their extensions may hold that too. `codeElse`: where it has none. */
+export function own(error: GraphQLError, codeElse = 'BAD_USER_INPUT'): GraphQLError {
+  if (error instanceof Shown) return error;
+  const { nodes, source, positions, path } = error;
+  const { code: given, http } = error.extensions;
+  const code = typeof given === 'string' ? given : codeElse;
+  const cause = rootCause(error);
+  const message = cause instanceof Fault ? cause.message : wordingOf(error, code);
+  const extensions = { code, ...(http === undefined ? {} : { http }) };
+  return new Shown(message, { nodes, source, positions, path, extensions });
 }
 
 /** A result whose errors are masked. */
@@ -46,7 +56,7 @@ export function maskedResult<R extends ExecutionResult>(result: R, masking: Mask
 
 /** A refusal of the whole request: over HTTP it decides the status. */
 export function refusal(code: string, message: string, status: number): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, http: { status } } });
+  return new Shown(message, { extensions: { code, http: { status } } });
 }
 
 /** As it goes over a wire that has no status. */

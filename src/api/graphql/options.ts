@@ -2,6 +2,9 @@
 import type { SchemaPorts } from '../../../schema/context.ts';
 import type { Logger } from '../../kernel/logger.ts';
 
+/** `*`: any page, since a token is needed anyway and no cookie is read. */
+export type Origins = '*' | readonly string[];
+
 export interface GraphqlPorts extends SchemaPorts {
   readonly logger: Logger;
 }
@@ -11,8 +14,13 @@ export interface GraphqlOptions {
   readonly introspection?: boolean | undefined;
   /** Whether GET /graphql with a browser answers GraphiQL. Default: true. */
   readonly console?: boolean | undefined;
-  /** Web origins that may open a socket; absent: all, since a token is needed anyway and no cookie is read. */
-  readonly origins?: readonly string[] | undefined;
+  /** Web origins that may use the API. Default: all. */
+  readonly origins?: Origins | undefined;
   /** For tests: HIGH_WATER_BYTES. */
   readonly highWaterBytes?: number | undefined;
+}
+
+/** Whether a request with this Origin header is let in. One without is of no page: of a program. */
+export function isWelcome(origin: string | null | undefined, { origins = '*' }: GraphqlOptions): boolean {
+  return origins === '*' || origin === null || origin === undefined || origins.includes(origin);
 }

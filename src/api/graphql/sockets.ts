@@ -1,11 +1,12 @@
 /** The sockets that are open: admitting upgrades, keeping sockets alive, ending them. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { handleProtocols } from 'graphql-ws';
+import { CloseCode, handleProtocols } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
+import { rawAnswer } from '../response-headers.ts';
 import { PING_INTERVAL_MS, SOCKETS_MAX } from './limits.ts';
-import type { GraphqlOptions, GraphqlPorts } from './options.ts';
+import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import { Outlet } from './outlet.ts';
 import { CLOSE, type SocketServer } from './socket-door.ts';
 
@@ -15,7 +16,7 @@ const CLOSE_GRACE_MS = 1_000;
 export class Sockets {
   readonly #server: SocketServer;
   readonly #logger: GraphqlPorts['logger'];
-  readonly #origins: readonly string[] | undefined;
+  readonly #options: GraphqlOptions;
   readonly #upgrades = new WebSocketServer({
     noServer: true,
     maxPayload: REQUEST_BYTES_MAX,
@@ -31,7 +32,8 @@ export class Sockets {
   constructor(server: SocketServer, ports: GraphqlPorts, options: GraphqlOptions) {
     this.#server = server;
     this.#logger = ports.logger;
-    this.#origins = options.origins;
+    this.#options = options;
+    this.#upgrades.on('wsClientError', (_error, socket) => refuse(socket, '400 Bad Request')); // HEADER-1
     this.#pinging = setInterval(() => this.#ping(), PING_INTERVAL_MS);
   }
 
@@ -40,10 +42,7 @@ export class Sockets {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { origin } = request.headers;
-    if (origin !== undefined && this.#origins !== undefined && !this.#origins.includes(origin)) {
-      return refuse(socket, '403 Forbidden');
-    }
+    if (!isWelcome(request.headers.origin, this.#options)) return refuse(socket, '403 Forbidden');
     if (this.#open.size >= SOCKETS_MAX) return refuse(socket, '503 Service Unavailable');
     this.#upgrades.handleUpgrade(request, socket, head, (ws) => this.#opened(ws, socket, request));
   }
@@ -73,7 +72,7 @@ export class Sockets {
       {
         protocol: ws.protocol,
         send: (text) => outlet.send(text),
-        close: (code, reason) => ws.close(code, reason),
+        close: (code, reason) => ws.close(code, reasonOf(code, reason)),
         onMessage: (take) =>
           ws.on('message', (data) => {
             outlet.holdInput();
@@ -98,8 +97,13 @@ export class Sockets {
   }
 }
 
+/** ECHO-1: the protocol's server names the id, which is the client's own and as long as it likes; a reason has 123 bytes (RFC 6455 5.5). */
+function reasonOf(code: number | undefined, reason: string | undefined): string | undefined {
+  return code === CloseCode.SubscriberAlreadyExists ? 'An operation of this id is running.' : reason;
+}
+
 function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(rawAnswer(status));
 }
 
 function textOf(data: RawData): string {

@@ -6,6 +6,7 @@
  * UNIT-2 A brain writes only what brains write: BRAIN_WRITES, each body checked against the event table. What it writes is well-formed
  *    text, whatever the model wrote: what is in the log once goes to the model for ever.
  * UNIT-3 A closed tool request does not stop the tool; only `cancel` does.
+ * UNIT-4 A tool runs only for a call that is journalled in the running turn, with this tool and this input, and has no result yet.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
@@ -22,17 +23,18 @@ import type { TurnOutcome } from '../../journal/event-catalog.ts';
 import { EpochStale } from '../../journal/faults.ts';
 import type { Live } from '../../journal/live.ts';
 import type { Agents } from '../../sessions/agents.ts';
-import { type ContextWindows, planOf } from '../../models/model-table.ts';
-import { parseModel } from '../../sessions/model-name.ts';
+import type { ContextWindows } from '../../models/model-table.ts';
+import { plansOf } from '../../models/session-plans.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { type Assignment, type UnitAppended, type UnitCommand } from '../../sessions/unit-wire.ts';
 import { wakePlace } from '../../sessions/wake-place.ts';
+import { journalledCall } from './journalled-call.ts';
 import { refuse, send, sendRefusal } from './unit-answer.ts';
 import { sendEvents } from './unit-events.ts';
-import { parseAppend, parseDelta, parseToolCall } from './unit-request.ts';
+import { parseAppend, parseCallId, parseDelta, parseToolCall } from './unit-request.ts';
 
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
 const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
@@ -93,9 +95,9 @@ async function answer(
     if (session.status === 'archived') throw new SessionArchived(session.id);
     if (url === '/v1/messages') return ports.model(request, response, unit.sessionId);
     if (url === '/unit/deltas') return delta(ports, unit, request, response);
-    if (url.startsWith('/unit/tools/')) return tool(ports, unit, request, response);
+    if (url.startsWith('/unit/tools/')) return tool(ports, entry, request, response);
   }
-  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit endpoint has no such path.' });
+  noSuchPath(response);
 }
 
 async function append(
@@ -139,18 +141,26 @@ async function delta(
 
 async function tool(
   ports: UnitDoorPorts,
-  unit: Unit,
+  entry: SessionEntry,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const [callId = '', verb] = (request.url ?? '').slice('/unit/tools/'.length).split('/');
+  const { id } = entry.session;
+  const [callId = '', verb, ...more] = (request.url ?? '').slice('/unit/tools/'.length).split('/');
+  if (more.length > 0 || (verb !== undefined && verb !== 'cancel')) return noSuchPath(response);
+  parseCallId(callId);
   if (verb === 'cancel') {
-    ports.tools.cancel(unit.sessionId, callId);
+    ports.tools.cancel(id, callId);
     response.writeHead(204).end();
     return;
   }
-  const call = parseToolCall(callId, parseJson(await readText(request), parseWellFormedJson));
-  send(response, 200, await ports.tools.call(unit.sessionId, call)); // UNIT-3
+  const asked = parseToolCall(callId, parseJson(await readText(request), parseWellFormedJson));
+  const call = await journalledCall(ports.journal, entry, asked); // UNIT-4
+  send(response, 200, await ports.tools.call(id, call)); // UNIT-3
+}
+
+function noSuchPath(response: ServerResponse): void {
+  sendRefusal(response, 404, { code: 'NOT_FOUND', message: 'The unit endpoint has no such path.' });
 }
 
 async function assignment(
@@ -159,24 +169,15 @@ async function assignment(
   { session, head }: SessionEntry,
 ): Promise<Assignment> {
   const { journal, live } = ports;
-  const { prompt, settings = {} } = await ports.agents.revision(session.agentId, session.agentRevision);
-  const { fallbackModel, contextWindow: _ofTheOther, ...ofBoth } = settings;
-  const hasFallback = fallbackModel !== undefined && fallbackModel !== session.model; // as overridden at the start
+  const { prompt, settings } = await ports.agents.revision(session.agentId, session.agentRevision);
   return {
     sessionId: session.id,
     epoch: unit.epoch,
     prompt: prompt.toWellFormed(), // revisions of before texts were made so may hold half a character
-    plan: planOf(wireNameOf(session.model), settings, ports.contextWindows),
-    fallback: hasFallback ? planOf(wireNameOf(fallbackModel), ofBoth, ports.contextWindows) : undefined,
+    ...plansOf(session.model, settings, ports.contextWindows),
     limits: session.limits,
     wake: await wakePlace({ journal, scheduler: live.scheduler }, { session, head }),
   };
-}
-
-/** What the model service calls a model; the rehearsal picks its script by it. */
-function wireNameOf(model: string): string {
-  const { provider, name } = parseModel(model);
-  return provider === 'rehearsal' ? `rehearsal-${name}` : name;
 }
 
 async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {

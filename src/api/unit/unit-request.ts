@@ -47,8 +47,7 @@ export function parseSeq(query: URLSearchParams, name: string): number | undefin
 
 export function parseDelta(body: unknown): UnitDelta {
   const { callId, kind, offset, text } = record(body, 'body');
-  if (typeof callId !== 'string' || !CALL_ID.test(callId))
-    throw new InvalidInput('callId', 'expected an id.');
+  const id = parseCallId(callId);
   if (kind !== undefined && kind !== 'message' && kind !== 'thinking')
     throw new InvalidInput('kind', 'expected message or thinking.');
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
@@ -56,12 +55,11 @@ export function parseDelta(body: unknown): UnitDelta {
   }
   if (typeof text !== 'string' || text.length > DELTA_CHARS_MAX)
     throw new InvalidInput('text', 'expected a short text.');
-  return { callId, kind, offset, text };
+  return { callId: id, kind, offset, text };
 }
 
 export function parseToolCall(callId: string, body: unknown): ToolCall {
   const { tool, input, timeoutMs, inherited = false } = record(body, 'body');
-  if (!CALL_ID.test(callId)) throw new InvalidInput('callId', 'expected an id.');
   if (typeof tool !== 'string' || tool.length > 64)
     throw new InvalidInput('tool', 'expected the name of a tool.');
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= TOOL_TIMEOUT_MS_MAX)) {
@@ -69,6 +67,16 @@ export function parseToolCall(callId: string, body: unknown): ToolCall {
   }
   if (typeof inherited !== 'boolean') throw new InvalidInput('inherited', 'expected true or false.');
   return { callId, tool, input, timeoutMs, inherited };
+}
+
+/** Of a model or a tool call: it becomes a key of maps, a part of a path and the name of a file. */
+export function parseCallId(value: unknown, field = 'callId'): string {
+  if (typeof value !== 'string' || !CALL_ID.test(value))
+    throw new InvalidInput(
+      field,
+      'expected an id: 1 to 128 letters, digits and _ - . that do not begin with a point.',
+    );
+  return value;
 }
 
 function parseCommand(command: Readonly<Record<string, unknown>>): UnitCommand {
@@ -108,6 +116,9 @@ function parseEvent(value: unknown): NewEvent {
   if (typeof type !== 'string' || !BRAIN_WRITES.has(type)) {
     throw new InvalidInput('type', `a brain does not write ${JSON.stringify(type)}.`);
   }
+  const ids = record(body, 'body');
+  for (const field of ['callId', 'modelCallId'])
+    if (ids[field] !== undefined) parseCallId(ids[field], `${type}.${field}`);
   return {
     type,
     actor: { kind: type === 'tool.result' ? 'system' : 'agent' },
@@ -126,9 +137,8 @@ function parseFailure(value: unknown): { code: string; message: string } {
 }
 
 function parseSaid(value: unknown): Said {
-  const { callId, text } = record(value, 'said');
-  if (typeof callId !== 'string' || !CALL_ID.test(callId))
-    throw new InvalidInput('said.callId', 'expected an id.');
+  const { callId: given, text } = record(value, 'said');
+  const callId = parseCallId(given, 'said.callId');
   if (typeof text !== 'string' || text.length > SAID_CHARS_MAX)
     throw new InvalidInput('said.text', `expected at most ${SAID_CHARS_MAX} characters.`);
   return { callId, text };

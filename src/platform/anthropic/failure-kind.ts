@@ -82,6 +82,8 @@ const BLOCKED: Kind = {
 /** Of the gateway: its own types, which a service's proxies may use as well (LiteLLM has budget_exceeded). */
 const OWN: Readonly<Record<string, Kind>> = {
   budget_exceeded: { code: 'BUDGET_EXCEEDED', retriable: 'never', say: (reason) => reason },
+  not_planned: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
+  too_many_calls: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
   no_credential: { code: 'NO_CREDENTIAL', retriable: 'never', say: (reason) => reason },
 };
 

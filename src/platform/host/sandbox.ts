@@ -19,9 +19,7 @@ import { writeWhole, type WrittenFile } from './written-file.ts';
 export interface HostSandboxOptions {
   /** The workspace. */
   readonly root: string;
-  /** Counts with the workspace: commands can write to it. */
-  readonly resultsFolder: string;
-  /** Of both together. */
+  /** Of the workspace. */
   readonly sizeMax: Size;
   /** The whole environment of commands, but for the mark. */
   readonly env: Readonly<Record<string, string>>;
@@ -64,7 +62,7 @@ export class HostSandbox implements Sandbox {
     this.root = options.root;
     this.#options = options;
     this.#quota = new Quota({
-      folders: [options.root, options.resultsFolder],
+      folders: [options.root],
       max: options.sizeMax,
       writers: () => (this.#running.size > 0 ? 'command' : this.background() > 0 ? 'daemon' : 'none'),
       onOver: (explanation) => {

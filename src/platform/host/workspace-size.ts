@@ -1,5 +1,5 @@
 /**
- * How much of the disk folders take: blocks, not lengths, so that sparse files count what they use.
+ * How much of the disk folders take: blocks, not lengths, so that sparse files count what they use, and a file with several names once.
  *
  * Walks from folder to folder by descriptor, so that neither a path longer than the system takes nor a folder that is
  * renamed above the walk hides anything. What has a name is counted here, what has lost it in deleted-files.ts.
@@ -51,6 +51,8 @@ class Walk {
   size: Measured;
   readonly #max: Size;
   readonly #signal: AbortSignal;
+  /** Files with several names that were counted; no more than entries. */
+  readonly #linked = new Set<string>();
 
   constructor(max: Size, signal: AbortSignal, before: Size) {
     this.#max = max;
@@ -101,10 +103,21 @@ class Walk {
       if (stats?.isDirectory() === true) {
         inner.push({ path, mode: stats.mode & MODE_BITS, flags: READ_FOLDER | constants.O_NOFOLLOW });
       }
-      const bytes = this.size.bytes + (stats?.blocks ?? 0) * BLOCK_BYTES;
+      const isCounted = stats?.isFile() === true && stats.nlink > 1 && (await this.#wasSeen(path));
+      const bytes = this.size.bytes + (isCounted ? 0 : (stats?.blocks ?? 0) * BLOCK_BYTES);
       this.size = { ...this.size, bytes, entries: this.size.entries + 1 };
       if (this.#isOver()) return;
     }
+  }
+
+  /** Inodes as bigint: some file systems have numbers beyond what a double tells apart, and two files must not count as one. */
+  async #wasSeen(path: string): Promise<boolean> {
+    const stats = await lstat(path, { bigint: true }).catch(() => undefined);
+    if (stats === undefined) return false;
+    const inode = `${stats.dev}:${stats.ino}`;
+    if (this.#linked.has(inode)) return true;
+    this.#linked.add(inode);
+    return false;
   }
 
   #isOver(): boolean {

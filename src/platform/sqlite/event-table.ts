@@ -21,8 +21,8 @@ export interface LogEnd {
 export interface RowExtras {
   readonly bytes: number;
   /** On the first event of a keyed append (JOURNAL-5). */
-  readonly appendKey: string | null;
-  readonly appendCount: number | null;
+  readonly appendKey: string | undefined;
+  readonly appendCount: number | undefined;
   /** The whole body, when `event.body` is a preview. */
   readonly whole: string | undefined;
 }
@@ -31,10 +31,11 @@ const EVENT_COLUMNS = 'seq, at, type, level, turn, actor, body, spilled_bytes';
 
 export class EventTable {
   readonly #insert: StatementSync;
+  /** Of most events: without a key and whole. Binding three values that are null is a tenth of the insert. */
+  readonly #insertPlain: StatementSync;
   readonly #insertBody: StatementSync;
   readonly #range: StatementSync;
   readonly #end: StatementSync;
-  readonly #byKey: StatementSync;
   readonly #body: StatementSync;
   readonly #wholeBody: StatementSync;
   readonly #actors = new Map<string, Actor>();
@@ -44,6 +45,10 @@ export class EventTable {
       `INSERT INTO event (session, seq, at, type, level, turn, actor, body, bytes_total, append_key, append_count, spilled_bytes)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.#insertPlain = database.prepare(
+      `INSERT INTO event (session, seq, at, type, level, turn, actor, body, bytes_total)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#insertBody = database.prepare('INSERT INTO event_body (session, seq, body) VALUES (?, ?, ?)');
     this.#range = database.prepare(
       `SELECT ${EVENT_COLUMNS} FROM event WHERE session = ? AND seq > ? AND seq <= ? ORDER BY seq`,
@@ -51,31 +56,37 @@ export class EventTable {
     this.#end = database.prepare(
       'SELECT seq, at, type, bytes_total FROM event WHERE session = ? ORDER BY seq DESC LIMIT 1',
     );
-    this.#byKey = database.prepare(
-      'SELECT seq, append_count FROM event WHERE session = ? AND append_key = ?',
-    );
     this.#body = database.prepare('SELECT body, spilled_bytes FROM event WHERE session = ? AND seq = ?');
     this.#wholeBody = database.prepare('SELECT body FROM event_body WHERE session = ? AND seq = ?');
   }
 
-  insert(session: number, event: RecordedEvent, extras: RowExtras): void {
+  /** Answers the number of the row. */
+  insert(session: number, event: RecordedEvent, extras: RowExtras): number {
     const { seq, at, type, level, turnId, actor, body, spilledBytes } = event;
     const { bytes, appendKey, appendCount, whole } = extras;
-    this.#insert.run(
+    const actorText = textOf(actor);
+    if (appendKey === undefined && spilledBytes === undefined) {
+      return Number(
+        this.#insertPlain.run(session, seq, at, type, level, turnId ?? null, actorText, body, bytes)
+          .lastInsertRowid,
+      );
+    }
+    const { lastInsertRowid } = this.#insert.run(
       session,
       seq,
       at,
       type,
       level,
       turnId ?? null,
-      JSON.stringify(actor),
+      actorText,
       body,
       bytes,
-      appendKey,
-      appendCount,
+      appendKey ?? null,
+      appendCount ?? null,
       spilledBytes ?? null,
     );
     if (whole !== undefined) this.#insertBody.run(session, seq, whole);
+    return Number(lastInsertRowid);
   }
 
   /** Events with after < seq <= last: both ends are bounded, so the index is walked no further than asked. */
@@ -102,14 +113,6 @@ export class EventTable {
     if (row === undefined) return undefined;
     const [seq, at, type, bytes] = row as readonly [number, number, string, number]; // columns of #end
     return { seq, at, type, bytes };
-  }
-
-  /** The seqs of the append that used `key`. */
-  ofKey(session: number, key: string): { readonly firstSeq: number; readonly lastSeq: number } | undefined {
-    const row = rowOf(this.#byKey, session, key);
-    if (row === undefined) return undefined;
-    const [firstSeq, count] = row as readonly [number, number]; // columns of #byKey
-    return { firstSeq, lastSeq: firstSeq + count - 1 };
   }
 
   body(session: number, seq: number): string | undefined {
@@ -153,4 +156,16 @@ export class EventTable {
     this.#actors.set(text, actor);
     return actor;
   }
+}
+
+/** Most actors are nobody in particular, and printing them anew costs more than the rest of the row's values. */
+const PLAIN_ACTORS = {
+  human: '{"kind":"human"}',
+  agent: '{"kind":"agent"}',
+  system: '{"kind":"system"}',
+} as const satisfies Record<Actor['kind'], string>;
+
+function textOf(actor: Actor): string {
+  const isPlain = actor.id === undefined && actor.display === undefined;
+  return isPlain ? PLAIN_ACTORS[actor.kind] : JSON.stringify(actor);
 }

@@ -24,6 +24,7 @@ import type {
 import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
 import { addUsage } from '../../sessions/fold.ts';
 import { concernOf } from '../../sessions/lifecycle.ts';
+import { AppendKeys } from './append-keys.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -48,6 +49,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #caps: LogCaps;
   readonly #sessions: SessionTable;
   readonly #events: EventTable;
+  readonly #keys: AppendKeys;
   readonly #loaded: LoadedSessions;
   readonly #commits: GroupCommit;
   readonly #listeners = new Set<(hint: Hint) => void>();
@@ -59,11 +61,21 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#caps = caps;
     this.#sessions = new SessionTable(database);
     this.#events = new EventTable(database);
+    this.#keys = new AppendKeys(database);
     this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
     const hooks = {
-      beforeCommit: () => this.#saveRecords(),
-      committed: () => this.#tell(),
-      rolledBack: () => this.#forgetTouched(),
+      beforeCommit: () => {
+        this.#saveRecords();
+        this.#keys.beforeCommit();
+      },
+      committed: () => {
+        this.#keys.committed();
+        this.#tell();
+      },
+      rolledBack: () => {
+        this.#keys.rolledBack();
+        this.#forgetTouched();
+      },
     };
     this.#commits = new GroupCommit(database, hooks, scheduler);
   }
@@ -153,10 +165,10 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     assertKey(key);
     const loaded = existing(sessionId, this.#loaded.get(sessionId));
     const { session, head } = loaded;
-    const before = key === undefined ? undefined : this.#events.ofKey(loaded.key, key);
+    const before = key === undefined ? undefined : this.#keys.find(loaded.key, key);
     if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // JOURNAL-5
     if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // JOURNAL-4
-    const plan = this.#plan(loaded, decide(session));
+    const plan = this.#plan(loaded, decide(session, loaded.full));
     if (plan === undefined) {
       return { rows: 0, answer: { firstSeq: head + 1, lastSeq: head, replayed: false, state: session } };
     }
@@ -202,23 +214,29 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   #plan(loaded: Loaded, decision: Decision): Plan | undefined {
     if (decision.kind === 'refuse') throw decision.fault;
     if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
-    return planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
+    const plan = planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
+    return plan.events.length === 0 ? undefined : plan;
   }
 
   #apply(loaded: Loaded, plan: Plan, key: string | undefined): void {
     this.#touched.add(loaded);
-    for (const [index, { event, bytes, whole }] of plan.events.entries()) {
-      const opens = index === 0 && key !== undefined && !plan.full;
-      const appendKey = opens ? key : null;
-      this.#events.insert(loaded.key, event, {
+    const { events, full } = plan;
+    let opens = key !== undefined && !full; // the first event of a keyed append says so
+    for (const { event, bytes, whole } of events) {
+      const row = this.#events.insert(loaded.key, event, {
         bytes,
         whole,
-        appendKey,
-        appendCount: opens ? plan.events.length : null,
+        appendKey: opens ? key : undefined,
+        appendCount: opens ? events.length : undefined,
       });
+      this.#keys.written(row);
+      opens = false;
       loaded.fresh.push(event);
       loaded.at = event.at;
       loaded.bytes = bytes;
+    }
+    if (key !== undefined && !full) {
+      this.#keys.add(loaded.key, key, { firstSeq: loaded.head + 1, lastSeq: loaded.head + events.length });
     }
     loaded.head += plan.events.length;
     loaded.full = plan.full;

@@ -32,8 +32,9 @@ export class LoadedSessions {
   readonly #sessions: SessionTable;
   readonly #events: EventTable;
   readonly #max: number;
-  /** In the order of use, the longest unused first. */
-  readonly #loaded = new Map<SessionId, Loaded>();
+  /** Two generations: what was used since they last changed places, and what was not. */
+  #used = new Map<SessionId, Loaded>();
+  #older = new Map<SessionId, Loaded>();
 
   constructor(sessions: SessionTable, events: EventTable, max = SESSIONS_LOADED_MAX) {
     this.#max = max;
@@ -42,11 +43,13 @@ export class LoadedSessions {
   }
 
   get(id: SessionId): Loaded | undefined {
-    const known = this.#loaded.get(id);
-    if (known !== undefined) {
-      this.#loaded.delete(id);
-      this.#loaded.set(id, known);
-      return known;
+    const used = this.#used.get(id);
+    if (used !== undefined) return used;
+    const older = this.#older.get(id);
+    if (older !== undefined) {
+      this.#older.delete(id);
+      this.#used.set(id, older);
+      return older;
     }
     const row = this.#sessions.get(id);
     if (row === undefined) return undefined;
@@ -62,24 +65,23 @@ export class LoadedSessions {
       unsavedTurns: undefined,
       fresh: [],
     };
-    this.#loaded.set(id, loaded);
+    this.#used.set(id, loaded);
     return loaded;
   }
 
   add(loaded: Loaded): void {
-    this.#loaded.set(loaded.session.id, loaded);
+    this.#used.set(loaded.session.id, loaded);
   }
 
   forget(id: SessionId): void {
-    this.#loaded.delete(id);
+    this.#used.delete(id);
+    this.#older.delete(id);
   }
 
   /** Makes room. Never inside a commit, which would lose what it has not written yet. */
   trim(): void {
-    if (this.#loaded.size <= this.#max) return;
-    for (const id of this.#loaded.keys()) {
-      if (this.#loaded.size <= this.#max) return;
-      this.#loaded.delete(id);
-    }
+    if (this.#used.size + this.#older.size <= this.#max) return;
+    this.#older = this.#used.size <= this.#max ? this.#used : new Map();
+    this.#used = new Map();
   }
 }

@@ -160,4 +160,23 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX session_wanted ON session (status_at, key)
     WHERE status IN ('queued', 'running') OR lease_owner IS NOT NULL;
   `,
+  // The keys of appends move to an index that is written in bulk (append-keys.ts): all of those that are there, in its order.
+  `
+  CREATE TABLE append_key (
+    session INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    PRIMARY KEY (session, key)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO append_key (session, key, first_seq, last_seq)
+    SELECT session, append_key, seq, seq + append_count - 1 FROM event WHERE append_key IS NOT NULL
+    ORDER BY session, append_key;
+
+  CREATE TABLE append_key_end (
+    event_row INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO append_key_end (event_row) SELECT coalesce(max(rowid), 0) FROM event;
+  DROP INDEX event_append;
+  `,
 ];

@@ -6,14 +6,14 @@ import type { Work } from './group-commit.ts';
 import { translateError } from './translate-error.ts';
 
 /** Rows written, and what the caller gets once they are durable. */
-export type Outcome<T> = { readonly rows: number } & ({ readonly answer: T } | { readonly refusal: Error });
+export type Outcome<T> = { readonly rows: number } & ({ readonly answer: T } | { readonly refusal: unknown });
 
 /** One write of the journal in a group commit. */
 export class Writing<T> implements Work {
   readonly #write: () => Outcome<T>;
   readonly #resolve: (answer: T) => void;
   readonly #reject: (error: unknown) => void;
-  #settle: () => void = () => undefined;
+  #outcome: Outcome<T> | undefined;
 
   constructor(write: () => Outcome<T>, resolve: (answer: T) => void, reject: (error: unknown) => void) {
     this.#write = write;
@@ -22,25 +22,29 @@ export class Writing<T> implements Work {
   }
 
   run(): number {
-    let outcome: Outcome<T>;
-    try {
-      outcome = this.#write();
-    } catch (error) {
-      if (error instanceof HalfWritten) throw error.cause;
-      this.#settle = () => this.#reject(translateError(error)); // COMMIT-2
-      return 0;
-    }
-    const done = outcome;
-    this.#settle = () => ('refusal' in done ? this.#reject(done.refusal) : this.#resolve(done.answer));
+    const outcome = this.#tried();
+    this.#outcome = outcome;
     return outcome.rows;
   }
 
   settle(): void {
-    this.#settle();
+    const outcome = this.#outcome;
+    if (outcome === undefined) return;
+    if ('refusal' in outcome) this.#reject(outcome.refusal);
+    else this.#resolve(outcome.answer);
   }
 
   fail(error: unknown): void {
     this.#reject(error);
+  }
+
+  #tried(): Outcome<T> {
+    try {
+      return this.#write();
+    } catch (error) {
+      if (error instanceof HalfWritten) throw error.cause;
+      return { rows: 0, refusal: translateError(error) }; // COMMIT-2
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   closeSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Quota, type QuotaPorts } from '../../../src/platform/host/quota.ts';
+import { sizeOf } from '../../../src/platform/host/workspace-size.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const BLOCK = 64 * 1024;
@@ -174,4 +176,22 @@ it('counts a workspace that is too deep to be measured as over, at every look, u
 
   rmSync(join(files, 'd'), { recursive: true });
   expect(await quota.refusal()).toBeUndefined();
+});
+
+it('a file with several names counts once, wherever they are, and each name as an entry', async () => {
+  write('a', 3);
+  for (const name of ['files/b', 'files/c', 'results/d'])
+    linkSync(join(folder, 'files/a'), join(folder, name));
+  await look();
+  expect(kills).toEqual([]);
+  const measured = await sizeOf(
+    ports().folders,
+    { bytes: Infinity, entries: 100 },
+    new AbortController().signal,
+  );
+  expect(measured).toMatchObject({ bytes: 3 * BLOCK, entries: 4 });
+
+  write('e', 2);
+  await look();
+  expect(kills).toHaveLength(1);
 });

@@ -21,15 +21,10 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-sandbox-'));
   heard = '';
   onHeard = () => undefined;
-  const [root, results, pipeFolder] = ['files', 'results', 'pipes'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ]; // three names, three paths
-  for (const path of [root, results, pipeFolder]) mkdirSync(path);
+  const [root, pipeFolder] = [join(folder, 'files'), join(folder, 'pipes')];
+  for (const path of [root, pipeFolder]) mkdirSync(path);
   sandbox = new HostSandbox({
     root,
-    resultsFolder: results,
     sizeMax: { bytes: 64 * 1024 * 1024, entries: 1_000 },
     env: { PATH: process.env['PATH'] ?? '' },
     pipeFolder,

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type BrainOptions, launchBrain } from '../../../src/platform/local/launcher/brain-launcher.ts';
 import type { BrainProcess } from '../../../src/platform/local/launcher/brain-process.ts';
 import { chooseIsolation, type Isolation } from '../../../src/platform/local/isolation/isolation.ts';
-import { LaunchFailed } from '../../../src/platform/local/launcher/launch.ts';
+import { LaunchFailed } from '../../../src/supervisor/launcher.ts';
 import { launchMark, MARK_VARIABLE } from '../../../src/platform/local/isolation/orphans.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive } from '../../support/processes.ts';

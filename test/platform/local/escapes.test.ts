@@ -245,7 +245,6 @@ describe('what would harm the machine', () => {
   });
 
   it.each([
-    ['the results folder', 'head -c 1048576 /dev/zero > /run/holdfast/results/part$i'],
     ['deleted files that it holds open', 'exec {fd}>part$i; head -c 1048576 /dev/zero >&$fd; rm part$i'],
     [
       'a path longer than the system takes',
@@ -256,7 +255,7 @@ describe('what would harm the machine', () => {
     const { outcome, output } = await bash(
       `deep=part$(printf 'd%.0s' {1..200}); for i in $(seq 300); do ${write}; sleep 0.02; done`,
     );
-    await bash('rm -f /run/holdfast/results/part*; chmod -f 700 part*; rm -rf part*; true');
+    await bash('chmod -f 700 part*; rm -rf part*; true');
 
     expect(outcome).toBe('failed');
     expect(output).toContain('over its limit');

@@ -1,5 +1,5 @@
 /** How calls and hands end, with real processes: deadline, cancel, SIGKILL in mid-call, results kept over it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HandsLost } from '../../../src/hands/faults.ts';
@@ -106,24 +106,59 @@ describe('a call', () => {
     expect((await bench.bash(hands, 'echo on')).output).toBe('on\n');
   });
 
-  it('with an id that is no file name ends the hands and not the file system', async () => {
-    await expect(hands.call(bashCall('../../escape', 'true'))).rejects.toThrow(HandsLost);
+  it('with an id that is no file name is not run, and leads nowhere', async () => {
+    expect((await hands.call(bashCall('../../escape', 'touch run'))).outcome).toBe('failed');
     expect(existsSync(inWorkspace('../../escape.started'))).toBe(false);
+    expect(existsSync(inWorkspace('run'))).toBe(false);
+  });
+
+  it('finds no place inside where results are kept: none can be planted or denied', async () => {
+    const search =
+      'ls /run /run/holdfast 2>/dev/null; find / -name "*.started" -not -path "/proc/*" 2>/dev/null';
+
+    expect((await bench.bash(hands, `${search}; true`)).output).not.toMatch(/results|started/);
+  });
+
+  it('frozen by its own command ends with its hands, and is unknown; new hands run the next', async () => {
+    const freeze = `touch begun; python3 -c "import ctypes; ctypes.CDLL(None).syscall(234, 2, 2, 19)"; sleep 1000`;
+    const frozen = hands.call(bashCall('frozen', freeze)).catch((error: unknown) => error);
+    await eventually(
+      'the hands stand still',
+      async () => (await hands.background()) === 0 && existsSync(inWorkspace('begun')),
+    );
+    hands.kill('they stand still');
+    expect(await frozen).toBeInstanceOf(HandsLost);
+    expect(await hands.ended).toMatchObject({ why: 'they stand still' });
+    hands = await bench.hands(sessionId);
+
+    expect(await hands.call({ ...bashCall('frozen', freeze), inherited: true })).toMatchObject({
+      outcome: 'unknown',
+    });
+    expect((await bench.bash(hands, 'echo on')).output).toBe('on\n');
   });
 });
 
 describe('hands that were killed', () => {
-  it('are not brought down again by a result that a command planted: its call is unknown', async () => {
+  it('are followed by hands for which a result that was planted in an earlier version counts for nothing', async () => {
+    const results = inWorkspace('../results');
     const call = bashCall('counted', 'echo run >> runs');
     await hands.call(call);
-    const planted = '{"outcome":"ok","output":"","durationMs":1.5}';
-    await bench.bash(hands, `echo '${planted}' > /run/holdfast/results/counted.json`);
+    const planted = '{"outcome":"ok","output":"planted","durationMs":1}';
+    writeFileSync(join(results, 'counted.json'), planted.replace(':1}', ':1.5}'));
+    writeFileSync(join(results, 'to-come.json'), planted);
     kill(hands.pid);
     await hands.ended;
     hands = await bench.hands(sessionId);
 
-    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
+    expect(await hands.call({ ...call, inherited: true })).toMatchObject({ outcome: 'unknown' });
     expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
+    for (const [callId, inherited] of [
+      ['to-come', true],
+      ['to-come.2', false],
+    ] as const) {
+      writeFileSync(join(results, `${callId}.json`), planted);
+      expect((await hands.call({ ...bashCall(callId, 'echo real'), inherited })).output).toBe('real\n');
+    }
   });
 
   it('leave their results to the next ones, which answer them and run nothing again', async () => {
@@ -133,7 +168,7 @@ describe('hands that were killed', () => {
     await hands.ended;
     hands = await bench.hands(sessionId);
 
-    expect(await hands.call(call)).toEqual(first);
+    expect(await hands.call({ ...call, inherited: true })).toEqual(first);
     expect(first).toMatchObject({ outcome: 'failed', exitCode: 4 });
     expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
   });
@@ -146,8 +181,8 @@ describe('hands that were killed', () => {
     expect(await lost).toBeInstanceOf(HandsLost);
     hands = await bench.hands(sessionId);
 
-    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
-    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
+    for (let n = 0; n < 2; n += 1)
+      expect(await hands.call({ ...call, inherited: true })).toMatchObject({ outcome: 'unknown' });
     expect(readFileSync(inWorkspace('runs'), 'utf8')).toBe('run\n');
   });
 
@@ -182,7 +217,10 @@ describe('hands that are stopped', () => {
     expect(await hands.ended).toMatchObject({ code: 0, signal: null });
     await eventually('all have ended', () => family.every((pid) => !isAlive(pid)));
     hands = await bench.hands(sessionId);
-    expect(await hands.call(call)).toMatchObject({ outcome: 'unknown' });
+    expect(await hands.call({ ...call, inherited: true })).toMatchObject({
+      outcome: 'unknown',
+      output: expect.stringContaining('cut off: the server stopped'),
+    });
   });
 
   it('ask everything to end that was left in the background, with and without its environment, in time', async () => {

@@ -167,7 +167,7 @@ await mongoSuite('a workspace', (server) => {
       const first = await save(claim, workspace, BOUNDS, { isLive: true });
       const { dev, ino, ctimeNs, size } = lstatSync(file('mapped'), { bigint: true });
       const wrong = createHash('sha256').update('third').digest('hex'); // what a map may have hidden
-      appendFileSync(`${workspace.hashes}.live`, `${dev}.${ino}.${ctimeNs}.${size} ${wrong}\n`);
+      appendFileSync(`${workspace.hashes}.live`, `${dev}.${ino}.${ctimeNs}.${size} ${wrong} -\n`);
       await save(claim, workspace, BOUNDS, { places: first.places });
 
       const target = await restoreAs('b');
@@ -215,8 +215,7 @@ await mongoSuite('a workspace', (server) => {
   it('over its bounds is not saved, and the checkpoint before stays', async () => {
     writeFileSync(file('a'), 'a');
     const { checkpoint } = await saveAs('a');
-    writeFileSync(file('large'), '');
-    truncateSync(file('large'), BOUNDS.bytesMax); // takes no room on the disk
+    writeFileSync(file('large'), Buffer.alloc(BOUNDS.bytesMax, 'x'));
     await expect(saveAs('a')).rejects.toBeInstanceOf(WorkspaceUnsaved);
     rmSync(file('large'));
     makeDeep(workspace.files, 'd', 1_001, 'too deep');
@@ -368,7 +367,7 @@ await mongoSuite('a workspace', (server) => {
       ['no JSON', ['{']],
       ['another format', undefined],
     ])('writes nothing outside for %s', async (_, lines) => {
-      const text = lines === undefined ? '["holdfast workspace",2]\n' : `${[HEADER, ...lines].join('\n')}\n`;
+      const text = lines === undefined ? '["holdfast workspace",3]\n' : `${[HEADER, ...lines].join('\n')}\n`;
       const claim = await (await archive.as('a')).claim(sessionId, 0);
       const root = await claim.write(createHash('sha256').update(text).digest('hex'), [Buffer.from(text)]);
       await claim.settle(root, new Set());
@@ -397,6 +396,10 @@ function fillNastily({ files, results }: Workspace, outside: string): void {
     writeFileSync(at(`mode ${mode}`), `${mode}`);
     chmodSync(at(`mode ${mode}`), mode);
   }
+  writeFileSync(at('holes'), '');
+  truncateSync(at('holes'), 20 * MIB);
+  appendFileSync(at('holes'), 'and data');
+  execFileSync('ln', [at('holes'), at('many holes')]);
   symlinkSync(outside, at('to outside'));
   symlinkSync(join(outside, 'secret'), at('to a secret'));
   symlinkSync('../'.repeat(50), at('up'));
@@ -408,13 +411,14 @@ function fillNastily({ files, results }: Workspace, outside: string): void {
   makeDeep(files, 'n'.repeat(200), 40, 'long');
   makeDeep(files, 'd', 900, 'deep');
   writeFileSync(join(results, 'call_1.json'), '{"outcome":"ok"}');
+  appendFileSync(at('log'), 'line\n');
   mkdirSync(at('empty'));
   mkdirSync(at('closed'));
   writeFileSync(at('closed/in'), 'in');
   utimesSync(at('twin'), 1_234_567.891, 1_234_567.891);
   utimesSync(at('many'), 0, 0);
+  utimesSync(at('log'), '-1.5', '-1.5');
   chmodSync(at('closed'), 0);
-  appendFileSync(at('dangling').replace('dangling', 'log'), 'line\n');
 }
 
 function renameLike(from: string, to: string): void {

@@ -146,6 +146,49 @@ describe('a failed commit', () => {
     close();
   });
 
+  it('takes back an append that failed between its rows, with all others in it (JOURNAL-3)', async () => {
+    const { journal, sessions, close } = openSqlite({ path });
+    const { id } = (await sessions.create(originOf(), nothing)).session;
+    byHand('ALTER TABLE event_body RENAME TO gone'); // where the body goes that is too large for its event
+
+    const results = await Promise.allSettled([
+      journal.append(id, { key: 'first', decide: appending(spoken('lost')) }),
+      journal.append(id, {
+        key: 'second',
+        decide: appending(spoken('lost', 'a'), spoken('x'.repeat(50_000))),
+      }),
+    ]);
+
+    expect(results.map((result) => result.status === 'rejected' && result.reason)).toEqual([
+      expect.any(Outage),
+      expect.any(Outage),
+    ]);
+    expect(await journal.read(id, { after: 0, limit: 9 })).toEqual([]);
+    byHand('ALTER TABLE gone RENAME TO event_body');
+    const again = await journal.append(id, { key: 'second', decide: appending(spoken('told')) });
+    expect(again).toMatchObject({ replayed: false, firstSeq: 1, lastSeq: 1 });
+    close();
+  });
+
+  it('is not hinted at: who is told of an event finds it committed, from another connection too (JOURNAL-2)', async () => {
+    const { journal, sessions, close } = openSqlite({ path });
+    const { id } = (await sessions.create(originOf(), nothing)).session;
+    const other = new DatabaseSync(path);
+    const committed = other.prepare('SELECT count(*) AS count FROM event');
+    const seen: unknown[] = [];
+    journal.onHint(({ head }) => seen.push([head, committed.get()?.['count']]));
+
+    await journal.append(id, { decide: appending(spoken('a')) });
+    await journal.append(id, { decide: appending(spoken('b'), spoken('c', 'd')) });
+
+    expect(seen).toEqual([
+      [1, 1],
+      [3, 3],
+    ]);
+    other.close();
+    close();
+  });
+
   it('does not come to appends that wait when the store closes: they are committed first', async () => {
     const { journal, sessions, close } = openSqlite({ path });
     const { id } = (await sessions.create(originOf(), nothing)).session;

@@ -2,7 +2,14 @@
 import { createHash } from 'node:crypto';
 import { Lines } from '../../../hands/lines.ts';
 import { CheckpointDamaged, type ContentId, type WorkspaceClaim } from '../../../hands/workspace-archive.ts';
-import { entryOf, type Entry, HEADER, LINE_BYTES_MAX, PACK_BYTES_MAX } from './workspace-manifest.ts';
+import {
+  entryOf,
+  type Entry,
+  HEADER,
+  HEADER_2,
+  LINE_BYTES_MAX,
+  PACK_BYTES_MAX,
+} from './workspace-manifest.ts';
 
 /** The bytes as they come; throws CheckpointDamaged at their end when they are others, and at once when they are more. */
 export async function* checked(
@@ -32,13 +39,13 @@ export async function packOf(claim: WorkspaceClaim, content: ContentId): Promise
 export async function* entriesOf(claim: WorkspaceClaim, root: ContentId): AsyncGenerator<Entry> {
   let lines: string[] = [];
   let isFirst = true;
-  const splitter = new Lines(LINE_BYTES_MAX, (line) => lines.push(line));
+  const splitter = new Lines(LINE_BYTES_MAX, (line) => line !== '' && lines.push(line));
   for await (const part of checked(claim, root, Infinity)) {
     if (!splitter.add(Buffer.from(part.buffer, part.byteOffset, part.byteLength)))
       throw new CheckpointDamaged('a line of it is too long');
     for (const line of lines) {
       if (!isFirst) yield entryOf(line);
-      else if (line !== HEADER)
+      else if (line !== HEADER && line !== HEADER_2)
         throw new CheckpointDamaged('it is of a format that this server does not know');
       isFirst = false;
     }

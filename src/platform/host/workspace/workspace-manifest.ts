@@ -9,6 +9,8 @@
 import { CheckpointDamaged, type ContentId } from '../../../hands/workspace-archive.ts';
 
 export const HEADER = '["holdfast workspace",1]';
+/** Of one that has what servers before it do not know: files with holes, hard links. Only then, so that these read all the others. */
+export const HEADER_2 = '["holdfast workspace",2]';
 /** The folders of a workspace, which are its roots. */
 export const ROOTS = ['files', 'results'] as const;
 /** A name of 255 bytes or a link of 4,095, each byte escaped, with what stands around them. */
@@ -18,6 +20,11 @@ export const DEPTH_MAX = 1_000;
 
 /** Small files lie together, in contents of up to this much: one is read or made in memory as a whole. */
 export const PACK_BYTES_MAX = 4 * 1024 * 1024;
+
+/** ext4 takes no longer file than 16 TiB: what is saved on one server can be restored on another. */
+export const FILE_LENGTH_MAX = 8 * 1024 ** 4;
+/** Further from 1970 no Date goes, and file systems end long before. */
+export const TIME_MS_MAX = 8.64e15;
 
 const NAME_BYTES_MAX = 255;
 const TARGET_BYTES_MAX = 4_095;
@@ -33,20 +40,35 @@ export interface Place {
   readonly contentBytes: number;
 }
 
+export interface FileEntry {
+  readonly kind: 'file';
+  readonly name: Buffer;
+  readonly mode: number;
+  readonly mtimeMs: number;
+  /** How long it is. */
+  readonly bytes: number;
+  /** Of its content; undefined for a file that has none: an empty one, or one big hole. */
+  readonly sha256: string | undefined;
+  /** How long the content of a file with holes is (sparse-content.ts); undefined when it is the file itself. */
+  readonly sparseBytes?: number | undefined;
+  /** By which other names refer to it. */
+  readonly link?: number | undefined;
+}
+
 export type Entry =
   | { readonly kind: 'place'; readonly sha256: string; readonly place: Place }
   | { readonly kind: 'folder'; readonly name: Buffer; readonly mode: number; readonly mtimeMs: number }
   | { readonly kind: 'up' }
-  | {
-      readonly kind: 'file';
-      readonly name: Buffer;
-      readonly mode: number;
-      readonly mtimeMs: number;
-      readonly bytes: number;
-      /** Undefined for an empty file, which has no content. */
-      readonly sha256: string | undefined;
-    }
+  | FileEntry
+  /** Another name of a file that came before. */
+  | { readonly kind: 'hard link'; readonly name: Buffer; readonly link: number }
   | { readonly kind: 'link'; readonly name: Buffer; readonly mtimeMs: number; readonly target: Buffer };
+
+/** Whether servers that know only HEADER cannot read it. */
+export function isOfHeader2(entry: Entry): boolean {
+  if (entry.kind === 'file') return entry.sparseBytes !== undefined || entry.link !== undefined;
+  return entry.kind === 'hard link';
+}
 
 export function lineOf(entry: Entry): string {
   switch (entry.kind) {
@@ -59,9 +81,15 @@ export function lineOf(entry: Entry): string {
     case 'up':
       return '["u"]';
     case 'file': {
-      const { name, mode, mtimeMs, bytes, sha256 = '' } = entry;
-      return JSON.stringify(['f', name.toString('latin1'), mode, mtimeMs, bytes, sha256]);
+      const { name, mode, mtimeMs, bytes, sha256 = '', sparseBytes, link } = entry;
+      const fields = [name.toString('latin1'), mode, mtimeMs, bytes, sha256];
+      const links = link === undefined ? [] : [link];
+      return JSON.stringify(
+        sparseBytes === undefined ? ['f', ...fields, ...links] : ['s', ...fields, sparseBytes, ...links],
+      );
     }
+    case 'hard link':
+      return JSON.stringify(['h', entry.name.toString('latin1'), entry.link]);
     case 'link':
       return JSON.stringify([
         'l',
@@ -83,23 +111,30 @@ export function entryOf(line: string): Entry {
       return { kind: 'folder', name: nameOf(rest[0]), mode: modeOf(rest[1]), mtimeMs: timeOf(rest[2]) };
     case 'u':
       return { kind: 'up' };
-    case 'f': {
-      const bytes = wholeOf(rest[3]);
-      const sha256 = bytes === 0 ? undefined : hashIn(rest[4]);
-      return {
-        kind: 'file',
-        name: nameOf(rest[0]),
-        mode: modeOf(rest[1]),
-        mtimeMs: timeOf(rest[2]),
-        bytes,
-        sha256,
-      };
+    case 'f':
+      return { ...fileOf(rest), sha256: rest[3] === 0 ? undefined : hashIn(rest[4]), ...linkIn(rest[5]) };
+    case 's': {
+      const sparseBytes = wholeOf(rest[5]);
+      const sha256 = sparseBytes === 0 ? undefined : hashIn(rest[4]);
+      return { ...fileOf(rest), sha256, sparseBytes, ...linkIn(rest[6]) };
     }
+    case 'h':
+      return { kind: 'hard link', name: nameOf(rest[0]), link: wholeOf(rest[1]) };
     case 'l':
       return { kind: 'link', name: nameOf(rest[0]), mtimeMs: timeOf(rest[1]), target: targetOf(rest[2]) };
     default:
       throw new CheckpointDamaged('a line of it is of no known kind');
   }
+}
+
+function fileOf([name, mode, time, length]: readonly unknown[]): Omit<FileEntry, 'sha256'> {
+  const bytes = wholeOf(length);
+  if (bytes > FILE_LENGTH_MAX) throw new CheckpointDamaged('it has a file that is too long');
+  return { kind: 'file', name: nameOf(name), mode: modeOf(mode), mtimeMs: timeOf(time), bytes };
+}
+
+function linkIn(value: unknown): { readonly link?: number } {
+  return value === undefined ? {} : { link: wholeOf(value) };
 }
 
 function parse(line: string): readonly unknown[] {
@@ -170,7 +205,7 @@ function modeOf(value: unknown): number {
 }
 
 function timeOf(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
+  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > TIME_MS_MAX)
     throw new CheckpointDamaged('a line of it lacks a time');
   return value;
 }

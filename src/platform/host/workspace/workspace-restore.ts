@@ -2,6 +2,9 @@
  * Writes a checkpoint into a new folder. Whatever the manifest says, nothing is written outside that folder: an entry is made by its
  * one name in the folder that was opened last, only where nothing is, and no link is followed. Times and rights are set last, a
  * folder's once everything is in it. Files belong to whoever runs this: WorkspaceStore.giveTo gives them on.
+ *
+ * RESTORE-1 Blocks of zeros are never written: what had holes has them again, and what older servers saved with its holes filled, too.
+ * RESTORE-2 Nothing is made before the whole manifest was found to be within the bounds, and to have room on this disk (restore-bounds.ts).
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -9,7 +12,18 @@ import { type FileHandle, lutimes, mkdir, open, symlink } from 'node:fs/promises
 import { CheckpointDamaged, type WorkspaceClaim } from '../../../hands/workspace-archive.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { checked, entriesOf, packOf } from './workspace-contents.ts';
-import { DEPTH_MAX, type Entry, PACK_BYTES_MAX, type Place, ROOTS } from './workspace-manifest.ts';
+import { writeAt } from './file-contents.ts';
+import { checkRoom, RestoreTally } from './restore-bounds.ts';
+import { RestoredLinks } from './restored-links.ts';
+import { dataIn, SparseReader } from './sparse-content.ts';
+import {
+  DEPTH_MAX,
+  type Entry,
+  type FileEntry,
+  PACK_BYTES_MAX,
+  type Place,
+  ROOTS,
+} from './workspace-manifest.ts';
 import type { Bounds } from './workspace-save.ts';
 import { pathIn } from './workspace-tree.ts';
 
@@ -24,14 +38,13 @@ const PACKS_KEPT_MAX = 8;
 const MS = 1_000;
 
 type FolderEntry = Extract<Entry, { kind: 'folder' }>;
-type FileEntry = Extract<Entry, { kind: 'file' }>;
 
 export interface Restored {
   readonly files: number;
   readonly bytes: number;
 }
 
-/** `folder` is there and empty. Rejects with CheckpointDamaged; what is in the folder then is of no use. */
+/** `folder` is there and empty. Rejects with CheckpointDamaged, NoRoomForWorkspace; what is in the folder then is of no use. */
 export async function restore(
   claim: WorkspaceClaim,
   folder: string,
@@ -40,6 +53,7 @@ export async function restore(
 ): Promise<Restored> {
   const { checkpoint } = claim;
   if (checkpoint === undefined) throw new CheckpointDamaged('there is none');
+  await checkRoom(claim, checkpoint.root, folder, bounds); // RESTORE-2
   const handle = await open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   const restoring = new Restoring(claim, handle, bounds);
   try {
@@ -62,46 +76,49 @@ interface OpenFolder {
 class Restoring {
   readonly #claim: WorkspaceClaim;
   readonly #top: FileHandle;
-  readonly #bounds: Bounds;
+  readonly #tally: RestoreTally;
+  readonly #links: RestoredLinks;
   readonly #places = new Map<string, Place>();
   readonly #packs = new Map<string, Promise<Buffer>>();
   readonly #writing = new ConcurrencyLimit(WRITTEN_AT_ONCE);
   readonly #folders: OpenFolder[] = [];
-  #entries = 0;
-  #files = 0;
-  #bytes = 0;
 
   constructor(claim: WorkspaceClaim, top: FileHandle, bounds: Bounds) {
     this.#claim = claim;
     this.#top = top;
-    this.#bounds = bounds;
+    this.#tally = new RestoreTally(bounds);
+    this.#links = new RestoredLinks(top);
   }
 
   async add(entry: Entry): Promise<void> {
+    this.#tally.add(entry);
     if (entry.kind === 'place') return void this.#places.set(entry.sha256, entry.place);
     if (entry.kind === 'up') return this.#leave();
-    this.#entries += 1;
-    if (this.#entries > this.#bounds.entriesMax + ROOTS.length)
-      throw new CheckpointDamaged('it has too many files');
     const parent = this.#folders.at(-1)?.handle;
     const isRoot = entry.kind === 'folder' && ROOTS.some((root) => root === entry.name.toString('latin1'));
     if (parent === undefined && !isRoot) throw new CheckpointDamaged('it has a file beside its folders');
     const path = pathIn(parent ?? this.#top, entry.name);
     if (entry.kind === 'folder') return this.#enter(entry, path);
-    if (entry.kind === 'file') return this.#write(entry, path);
+    if (entry.kind === 'hard link') return this.#link(entry.link, path);
+    if (entry.kind === 'file') {
+      if (entry.link !== undefined) this.#links.expect(entry.link, entry);
+      return this.#write(entry, path);
+    }
     await symlink(entry.target, path).catch(refuseTwice);
-    await lutimes(path, entry.mtimeMs / MS, entry.mtimeMs / MS);
+    await lutimes(path, secondsOf(entry), secondsOf(entry));
   }
 
   async finish(): Promise<Restored> {
     if (this.#folders.length > 0) throw new CheckpointDamaged('it ends in the middle');
     await this.#writing.finish();
-    return { files: this.#files, bytes: this.#bytes };
+    const { files, bytes } = this.#tally;
+    return { files, bytes };
   }
 
   async close(): Promise<void> {
     await this.#writing.finish().catch(() => undefined); // told already, by what comes to an end here
     for (const { handle } of this.#folders.splice(0).toReversed()) await handle.close();
+    await this.#links.close();
   }
 
   async #enter(entry: FolderEntry, path: Buffer): Promise<void> {
@@ -123,10 +140,13 @@ class Restoring {
     }
   }
 
+  async #link(number: number, path: Buffer): Promise<void> {
+    await this.#writing.finish(); // the file may be among what is being written
+    const instead = await this.#links.make(number, path).catch(refuseTwice);
+    if (instead !== undefined) await this.#write(instead, path);
+  }
+
   async #write(entry: FileEntry, path: Buffer): Promise<void> {
-    this.#files += 1;
-    this.#bytes += entry.bytes;
-    if (this.#bytes > this.#bounds.bytesMax) throw new CheckpointDamaged('its files are too large');
     await this.#writing.start(async () => {
       const handle = await open(path, NEW_FILE, PRIVATE_FILE).catch(refuseTwice);
       try {
@@ -135,27 +155,40 @@ class Restoring {
       } finally {
         await handle.close();
       }
+      if (entry.link !== undefined) await this.#links.keep(entry.link, path);
     });
   }
 
-  async #fill(handle: FileHandle, { bytes, sha256 }: FileEntry): Promise<void> {
-    if (sha256 === undefined) return;
+  async #fill(handle: FileHandle, { bytes, sha256, sparseBytes }: FileEntry): Promise<void> {
+    let end = 0;
+    if (sha256 !== undefined) {
+      const sparse = sparseBytes === undefined ? undefined : new SparseReader(bytes);
+      const hash = createHash('sha256');
+      let position = 0;
+      for await (const part of this.#content(sha256, sparseBytes ?? bytes)) {
+        hash.update(part);
+        const runs = sparse === undefined ? dataIn(part, position) : sparse.add(part); // RESTORE-1
+        for (const run of runs) {
+          await writeAt(handle, run.bytes, run.offset);
+          end = run.offset + run.bytes.length;
+        }
+        position += part.length;
+      }
+      sparse?.finish();
+      if (hash.digest('hex') !== sha256) throw new CheckpointDamaged('a file is not what it was');
+    }
+    if (end < bytes) await handle.truncate(bytes); // it ends with a hole
+  }
+
+  async *#content(sha256: string, bytes: number): AsyncGenerator<Buffer> {
     const place = this.#places.get(sha256);
     if (place === undefined || place.bytes !== bytes)
       throw new CheckpointDamaged('it does not say where a file lies');
     const { content, offset, contentBytes } = place;
-    const hash = createHash('sha256');
-    if (contentBytes <= PACK_BYTES_MAX) {
-      const part = (await this.#pack(content)).subarray(offset, offset + bytes);
-      hash.update(part);
-      await handle.appendFile(part);
-    } else {
-      for await (const part of checked(this.#claim, content, bytes)) {
-        hash.update(part);
-        await handle.appendFile(part);
-      }
-    }
-    if (hash.digest('hex') !== sha256) throw new CheckpointDamaged('a file is not what it was');
+    if (contentBytes <= PACK_BYTES_MAX) yield (await this.#pack(content)).subarray(offset, offset + bytes);
+    else
+      for await (const part of checked(this.#claim, content, bytes))
+        yield Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   }
 
   /** Those used last are kept. */
@@ -171,9 +204,14 @@ class Restoring {
   }
 }
 
-async function finishOff(handle: FileHandle, { mode, mtimeMs }: FileEntry | FolderEntry): Promise<void> {
-  await handle.chmod(mode);
-  await handle.utimes(mtimeMs / MS, mtimeMs / MS);
+async function finishOff(handle: FileHandle, entry: FileEntry | FolderEntry): Promise<void> {
+  await handle.chmod(entry.mode);
+  await handle.utimes(secondsOf(entry), secondsOf(entry));
+}
+
+/** As text: of a number below zero Node makes the time of now (nodejs/node#64597). */
+function secondsOf({ mtimeMs }: { readonly mtimeMs: number }): string {
+  return `${mtimeMs / MS}`;
 }
 
 /** No folder has two entries of one name: the second would be written through the first. */

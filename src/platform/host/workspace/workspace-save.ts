@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WORKSPACE_BYTES_MAX, WORKSPACE_ENTRIES_MAX } from '../../../hands/limit.ts';
 import {
@@ -18,26 +18,38 @@ import {
   type WorkspaceClaim,
   WorkspaceUnsaved,
 } from '../../../hands/workspace-archive.ts';
-import { readHashes } from './known-hashes.ts';
+import { DataRanges } from './data-ranges.ts';
+import { FileContents, type Stored } from './file-contents.ts';
+import { clockLine, fileClock, hashLine, isSettled, type KnownHashes, readHashes } from './known-hashes.ts';
 import { LineFile } from './line-file.ts';
+import { RestoreTally } from './restore-bounds.ts';
 import { entriesOf, hashOf } from './workspace-contents.ts';
-import { HEADER, lineOf, type Place, ROOTS } from './workspace-manifest.ts';
-import { PACKED_BYTES_MAX, Packs } from './workspace-packs.ts';
+import {
+  type Entry,
+  HEADER,
+  HEADER_2,
+  isOfHeader2,
+  lineOf,
+  type Place,
+  ROOTS,
+} from './workspace-manifest.ts';
+import { Packs } from './workspace-packs.ts';
 import type { Workspace } from './workspace-store.ts';
 import { FileChanged, type FoundFile, isChange, walk } from './workspace-tree.ts';
 
 const PART_BYTES = 256 * 1024;
-/** A file that was changed so shortly before may change again and show the same time: kernels count it in steps of some milliseconds. */
-const RECENT_MS = 1_000;
+/** For each byte that may be stored this many are read: it is read to hash it and to write it, and some again when it changes meanwhile. */
+const READS_MAX = 3;
 
 export interface Bounds {
+  /** Of contents; holes are none. */
   readonly bytesMax: number;
   readonly entriesMax: number;
 }
 
 /**
- * What is saved at most. Twice what hands may fill: their bound is measured from time to time and may be passed in between, and here
- * a sparse file counts as its length. Beyond this a workspace stays where it is.
+ * What is saved at most. Twice what hands may fill: their bound is measured from time to time and may be passed in between. Beyond this a
+ * workspace stays where it is.
  */
 export const SAVED_BOUNDS: Bounds = {
   bytesMax: 2 * WORKSPACE_BYTES_MAX,
@@ -58,7 +70,10 @@ type Places = ReadonlyMap<string, Place>;
 export interface Saved {
   readonly checkpoint: Checkpoint;
   readonly files: number;
+  /** Of contents: without holes, and once for all names of a file. */
   readonly bytes: number;
+  /** Sockets, fifos and devices, which are not kept. */
+  readonly leftOut: number;
   /** Written into the archive for it. */
   readonly storedBytes: number;
   readonly places: Places;
@@ -72,7 +87,13 @@ export async function save(
   options: SaveOptions = {},
 ): Promise<Saved> {
   try {
-    return await saveUpon(claim, options.places ?? (await placesOf(claim)), workspace, bounds, options);
+    return await saveUpon(
+      claim,
+      options.places ?? (await placesOf(claim, bounds)),
+      workspace,
+      bounds,
+      options,
+    );
   } catch (error) {
     if (!(error instanceof CheckpointDamaged)) throw error;
     return saveUpon(claim, new Map(), workspace, bounds, options); // what was kept is of no use: keep all of it anew
@@ -90,24 +111,26 @@ async function saveUpon(
   const hashes = isLive ? liveHashesOf(workspace) : workspace.hashes;
   const tree = await LineFile.make(join(folder, 'tree.tmp'));
   const known = await LineFile.make(join(folder, 'hashes.tmp'));
+  const ranges = new DataRanges();
   try {
     const packs = new Packs(claim, before);
-    const knownBefore = new Map(await readHashes(workspace.hashes));
-    if (isLive) for (const [identity, sha256] of await readHashes(hashes)) knownBefore.set(identity, sha256);
+    const paths = isLive ? [workspace.hashes, hashes] : [hashes];
+    const knownBefore = await readHashes(paths, await fileClock((await lstat(known.path)).ctimeMs));
+    await known.add(clockLine(knownBefore.clock));
+    const contents = new FileContents({ packs, ranges, readBytesMax: READS_MAX * bounds.bytesMax });
     const copy = join(folder, 'copy.tmp');
-    const saving = new Saving({ packs, tree, known, bounds, knownBefore, copy, isLive });
+    const saving = new Saving({ packs, contents, tree, known, bounds, knownBefore, copy });
     for (const root of ROOTS) await saving.add(workspace[root], root);
     await Promise.all([tree.flush(), known.flush()]);
     const places = await packs.finish();
-    const root = await writeManifest(claim, places, tree);
-    const contents = new Set([...places.values()].map(({ content }) => content));
-    const checkpoint = await (isLive
-      ? claim.keep(root, contents, place)
-      : claim.settle(root, contents, place));
+    const root = await writeManifest(claim, saving.header, places, tree);
+    const kept = new Set([...places.values()].map(({ content }) => content));
+    const checkpoint = await (isLive ? claim.keep(root, kept, place) : claim.settle(root, kept, place));
     await known.moveTo(hashes);
-    const { files, bytes } = saving;
-    return { checkpoint, files, bytes, storedBytes: packs.storedBytes, places };
+    const { files, bytes, leftOut } = saving;
+    return { checkpoint, files, bytes, leftOut, storedBytes: packs.storedBytes, places };
   } finally {
+    await ranges.close();
     await Promise.all([tree.close(), known.close()]);
     await Promise.all([tree.remove(), known.remove()]);
   }
@@ -123,25 +146,33 @@ function liveHashesOf({ hashes }: Workspace): string {
 }
 
 /** Where the contents of the last checkpoint lie. */
-async function placesOf(claim: WorkspaceClaim): Promise<Places> {
+async function placesOf(claim: WorkspaceClaim, bounds: Bounds): Promise<Places> {
   const places = new Map<string, Place>();
   if (claim.checkpoint === undefined) return places;
-  for await (const entry of entriesOf(claim, claim.checkpoint.root))
+  const tally = new RestoreTally(bounds);
+  for await (const entry of entriesOf(claim, claim.checkpoint.root)) {
+    tally.add(entry);
     if (entry.kind === 'place') places.set(entry.sha256, entry.place);
+  }
   return places;
 }
 
-async function writeManifest(claim: WorkspaceClaim, places: Places, tree: LineFile): Promise<string> {
+async function writeManifest(
+  claim: WorkspaceClaim,
+  header: string,
+  places: Places,
+  tree: LineFile,
+): Promise<string> {
   const hash = createHash('sha256');
-  for await (const part of manifestOf(places, tree)) hash.update(part);
+  for await (const part of manifestOf(header, places, tree)) hash.update(part);
   const sha256 = hash.digest('hex');
   const before = claim.checkpoint?.root;
   if (before !== undefined && hashOf(before) === sha256) return before;
-  return claim.write(sha256, manifestOf(places, tree));
+  return claim.write(sha256, manifestOf(header, places, tree));
 }
 
-async function* manifestOf(places: Places, tree: LineFile): AsyncGenerator<Uint8Array> {
-  let text = `${HEADER}\n`;
+async function* manifestOf(header: string, places: Places, tree: LineFile): AsyncGenerator<Uint8Array> {
+  let text = `${header}\n`;
   for (const [sha256, place] of places) {
     text += `${lineOf({ kind: 'place', sha256, place })}\n`;
     if (text.length < PART_BYTES) continue;
@@ -154,26 +185,24 @@ async function* manifestOf(places: Places, tree: LineFile): AsyncGenerator<Uint8
 
 interface SavingPorts {
   readonly packs: Packs;
+  readonly contents: FileContents;
   readonly tree: LineFile;
   readonly known: LineFile;
-  readonly knownBefore: ReadonlyMap<string, string>;
+  readonly knownBefore: KnownHashes;
   readonly bounds: Bounds;
   /** Where a file is copied to that changes while it is read. */
   readonly copy: string;
-  readonly isLive: boolean;
-}
-
-/** What is now in the archive of a file; no hash for one with nothing in it. */
-interface Stored {
-  readonly bytes: number;
-  readonly sha256: string | undefined;
 }
 
 /** One walk over a workspace. */
 class Saving {
   files = 0;
   bytes = 0;
+  leftOut = 0;
+  header = HEADER;
   readonly #ports: SavingPorts;
+  /** The numbers by which the second name of a file refers to the first, by inode. */
+  readonly #links = new Map<string, number>();
   #entriesLeft: number;
 
   constructor(ports: SavingPorts) {
@@ -182,80 +211,78 @@ class Saving {
   }
 
   async add(path: string, name: string): Promise<void> {
-    const { tree } = this.#ports;
     for await (const found of walk(path, name, this.#entriesLeft)) {
       if (found.kind !== 'up') this.#entriesLeft -= 1;
-      const stored = found.kind === 'file' ? await this.#store(found) : found;
-      if (stored !== undefined) await tree.add(lineOf({ ...found, ...stored }));
+      if (found.kind === 'other') this.leftOut += 1;
+      else if (found.kind === 'file') await this.#file(found);
+      else await this.#say(found);
     }
+  }
+
+  async #file(file: FoundFile): Promise<void> {
+    const { name, inode } = file;
+    const before = this.#links.get(inode);
+    if (before !== undefined) return this.#say({ kind: 'hard link', name, link: before });
+    this.files += 1;
+    const expected = Math.min(file.bytes, file.diskBytes);
+    this.#count(expected); // before anything is read
+    const stored = await this.#store(file);
+    this.bytes -= expected;
+    if (stored === undefined) return; // it has gone
+    this.#count(stored.sparseBytes ?? stored.bytes);
+    const link = file.names > 1 ? this.#links.size : undefined;
+    if (link !== undefined) this.#links.set(inode, link);
+    await this.#say({ ...file, ...stored, link });
+  }
+
+  async #say(entry: Entry): Promise<void> {
+    if (isOfHeader2(entry)) this.header = HEADER_2;
+    await this.#ports.tree.add(lineOf(entry));
+  }
+
+  #count(bytes: number): void {
+    const { bytesMax } = this.#ports.bounds;
+    this.bytes += bytes;
+    if (this.bytes > bytesMax)
+      throw new WorkspaceUnsaved(`Files of more than ${bytesMax} bytes in all are not saved.`);
   }
 
   /** Undefined when it has gone. */
   async #store(file: FoundFile): Promise<Stored | undefined> {
-    const { packs, known, knownBefore, bounds, copy, isLive } = this.#ports;
-    this.files += 1;
-    this.bytes += file.bytes;
-    if (this.bytes > bounds.bytesMax)
-      throw new WorkspaceUnsaved(`Files of more than ${bounds.bytesMax} bytes in all are not saved.`);
+    const { packs, contents, known, knownBefore } = this.#ports;
     const { bytes, identity } = file;
-    if (bytes === 0) return { bytes, sha256: undefined };
-    const before = knownBefore.get(identity);
-    if (before !== undefined && packs.use(before)) {
-      await known.add(`${identity} ${before}`);
-      return { bytes, sha256: before };
+    if (bytes === 0) return { bytes, sha256: undefined, sparseBytes: undefined };
+    const before = knownBefore.files.get(identity);
+    if (before !== undefined && (before.sha256 === undefined || packs.use(before.sha256))) {
+      await known.add(hashLine(identity, before));
+      return { bytes, ...before };
     }
-    const isSettled = !isLive || Date.now() - file.changedAtMs > RECENT_MS;
     try {
-      const sha256 = await reading(file, (it) => store(it, bytes, packs));
-      if (isSettled) await known.add(`${identity} ${sha256}`);
-      return { bytes, sha256 };
+      const stored = await reading(file, (it) => contents.store(it, bytes, file.diskBytes < bytes));
+      if (isSettled(file.changedAtMs, knownBefore.clock)) await known.add(hashLine(identity, stored));
+      return stored;
     } catch (error) {
       if (!isChange(error)) throw error;
     }
-    return storeCopy(file, copy, packs);
+    return this.#storeCopy(file);
   }
-}
 
-/** Of a file that changes while it is read: as much as there is now, read once. */
-async function storeCopy(file: FoundFile, path: string, packs: Packs): Promise<Stored | undefined> {
-  const copy = await open(path, 'w+', 0o600);
-  try {
-    const bytes = await reading(file, (it) => copyOf(it, file.bytes, copy));
-    return { bytes, sha256: bytes === 0 ? undefined : await store(copy, bytes, packs) };
-  } catch (error) {
-    if (isChange(error)) return undefined;
-    throw error;
-  } finally {
-    await copy.close();
-    await rm(path, { force: true });
-  }
-}
-
-async function copyOf(file: FileHandle, bytesMax: number, copy: FileHandle): Promise<number> {
-  let bytes = 0;
-  try {
-    for await (const part of partsOf(file, bytesMax)) {
-      await copy.appendFile(part);
-      bytes += part.length;
+  /** Of a file that changes while it is read: as much as there is now, read once. */
+  async #storeCopy(file: FoundFile): Promise<Stored | undefined> {
+    const { contents, copy: path } = this.#ports;
+    const copy = await open(path, 'w+', 0o600);
+    try {
+      const bytes = await reading(file, (it) => contents.copy(it, file.bytes, copy));
+      if (bytes === 0) return { bytes, sha256: undefined, sparseBytes: undefined };
+      return await contents.store(copy, bytes, true);
+    } catch (error) {
+      if (isChange(error)) return undefined;
+      throw error;
+    } finally {
+      await copy.close();
+      await rm(path, { force: true });
     }
-  } catch (error) {
-    if (!(error instanceof FileChanged)) throw error; // it has become shorter
   }
-  return bytes;
-}
-
-async function store(file: FileHandle, bytes: number, packs: Packs): Promise<string> {
-  if (bytes <= PACKED_BYTES_MAX) {
-    const whole = await wholeOf(file, bytes);
-    const sha256 = createHash('sha256').update(whole).digest('hex');
-    if (!packs.use(sha256)) await packs.pack(sha256, whole);
-    return sha256;
-  }
-  const hash = createHash('sha256');
-  for await (const part of partsOf(file, bytes)) hash.update(part);
-  const sha256 = hash.digest('hex');
-  if (!packs.use(sha256)) await packs.storeAlone(sha256, bytes, unchanged(partsOf(file, bytes), sha256));
-  return sha256;
 }
 
 async function reading<T>(file: FoundFile, work: (handle: FileHandle) => Promise<T>): Promise<T> {
@@ -266,31 +293,4 @@ async function reading<T>(file: FoundFile, work: (handle: FileHandle) => Promise
   } finally {
     await handle.close();
   }
-}
-
-async function wholeOf(file: FileHandle, bytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of partsOf(file, bytes)) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-/** As many bytes as the file had when it was found. */
-async function* partsOf(file: FileHandle, bytes: number): AsyncGenerator<Buffer> {
-  for (let position = 0; position < bytes; ) {
-    const part = Buffer.alloc(Math.min(PART_BYTES, bytes - position));
-    const { bytesRead } = await file.read(part, 0, part.length, position);
-    if (bytesRead === 0) throw new FileChanged();
-    position += bytesRead;
-    yield part.subarray(0, bytesRead);
-  }
-}
-
-/** What is stored is what was hashed. */
-async function* unchanged(parts: AsyncIterable<Buffer>, sha256: string): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  for await (const part of parts) {
-    hash.update(part);
-    yield part;
-  }
-  if (hash.digest('hex') !== sha256) throw new FileChanged();
 }

@@ -1,7 +1,7 @@
 /**
  * The folders of the sessions: `<folder>/<session id>/files` is /workspace inside its hands, `results` beside it is what
- * they remember. Both are made, 0700, when hands are first started, and stay until the session is forgotten
- * (Launcher.forget). Beside them, where no hands write, is what the control plane knows about them.
+ * is kept of their calls. Both are made, 0700, when hands are first started, and stay until the session is forgotten
+ * (Launcher.forget). Beside them is what the control plane knows about them; of all this, hands write to `files` alone.
  * The control plane never opens what is inside by path: links may have been planted there. It changes
  * owners with lchown and removes without following, and only while no hands of the session run.
  */
@@ -93,11 +93,10 @@ export class WorkspaceStore {
     return (await lstat(this.of(sessionId).files)).uid;
   }
 
-  /** Gives the session's folders with all that is in them to one user. Only root can. */
+  /** Gives the session's files to one user. Only root can. */
   async giveTo(sessionId: SessionId, uid: number): Promise<void> {
-    const { files, results } = this.of(sessionId);
     // the folder itself last: its owner says that everything in it has been given
-    for (const folder of [results, files]) await visit(folder, (path) => lchown(path, uid, uid));
+    await visit(this.of(sessionId).files, (path) => lchown(path, uid, uid));
   }
 
   /** Removes the session's folders; does nothing when there are none. */

@@ -2,7 +2,7 @@
  * Walks a folder that an agent has filled, for reading: sorted by name, a folder before what is in it. Everything is reached from
  * the open folder that holds it and never by a path of several names, so a planted link or a path that is too long leads nowhere;
  * links are read and not followed. What its owner has closed is opened for as long as it is read. Sockets, fifos and devices are
- * left out: they are nothing without the processes that held them.
+ * no more than told: they are nothing without the processes that held them.
  *
  * Processes may change the folder meanwhile: what has gone by the time it is looked at, or is something else, is left out too.
  */
@@ -10,7 +10,9 @@ import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
 import { WorkspaceUnsaved } from '../../../hands/workspace-archive.ts';
-import { DEPTH_MAX } from './workspace-manifest.ts';
+import { BLOCK_BYTES } from '../disk-size.ts';
+import { sortedNames } from './sorted-names.ts';
+import { DEPTH_MAX, TIME_MS_MAX } from './workspace-manifest.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** Linux: names a file without opening it, which needs no right to it. Node does not list it. */
@@ -26,6 +28,8 @@ export type Found =
   | { readonly kind: 'folder'; readonly name: Buffer; readonly mode: number; readonly mtimeMs: number }
   | { readonly kind: 'up' }
   | FoundFile
+  /** A socket, a fifo, a device. */
+  | { readonly kind: 'other' }
   | { readonly kind: 'link'; readonly name: Buffer; readonly mtimeMs: number; readonly target: Buffer };
 
 export interface FoundFile {
@@ -34,6 +38,12 @@ export interface FoundFile {
   readonly mode: number;
   readonly mtimeMs: number;
   readonly bytes: number;
+  /** What it takes of the disk; less than its length when it has holes, or when the file system makes it smaller. */
+  readonly diskBytes: number;
+  /** The same for all names of one file, and for no other: the number of one that has gone is used again. */
+  readonly inode: string;
+  /** How many names it has. */
+  readonly names: number;
   /** When it was last changed, its rights included; no command can set it. */
   readonly changedAtMs: number;
   /** Another one when the file was written to, or is another: no command can set a ctime. */
@@ -101,7 +111,7 @@ export async function* walk(root: string, rootName: string, entriesMax: number):
       else if (stats.isSymbolicLink()) {
         const target = await readlink(path, 'buffer').catch(unlessChanged);
         if (target !== false) yield { kind: 'link', name, mtimeMs: mtimeMsOf(stats), target };
-      }
+      } else yield { kind: 'other' };
     }
   } finally {
     for (const level of levels.toReversed()) await leave(level);
@@ -159,9 +169,9 @@ async function look(handle: FileHandle, name: Buffer): Promise<Looked | undefine
 async function openFolder(path: string | Buffer): Promise<Level> {
   const { handle, closedMode } = await openEvenIfClosed(path, O_RDONLY | O_DIRECTORY);
   try {
-    const names: Buffer[] = [];
-    for await (const name of namesIn(`/proc/self/fd/${handle.fd}`)) names.push(name);
-    names.sort(Buffer.compare).reverse(); // taken from the end
+    const found: Buffer[] = [];
+    for await (const name of namesIn(`/proc/self/fd/${handle.fd}`)) found.push(name);
+    const names = (await sortedNames(found)).toReversed(); // taken from the end
     return { handle, closedMode, names, looked: [] };
   } catch (error) {
     await handle.close();
@@ -223,6 +233,9 @@ function file(name: Buffer, stats: BigIntStats, path: Buffer): FoundFile {
     mode: Number(stats.mode) & PERMISSIONS,
     mtimeMs: mtimeMsOf(stats),
     bytes: Number(stats.size),
+    diskBytes: Number(stats.blocks) * BLOCK_BYTES,
+    inode: `${stats.dev}.${stats.ino}.${stats.birthtimeNs}`,
+    names: Number(stats.nlink),
     changedAtMs: Number(stats.ctimeNs) / NS_PER_MS,
     identity: `${stats.dev}.${stats.ino}.${stats.ctimeNs}.${stats.size}`,
     open: () => openFile(path),
@@ -234,9 +247,12 @@ function unlessChanged(error: unknown): false {
   throw error;
 }
 
-/** To the nearest: a time that was restored reads the same again, though seconds as a double are a little off. */
+/**
+ * To the nearest: a time that was restored reads the same again, though seconds as a double are a little off. Some file systems
+ * take any number of seconds, and what could not be restored is not to keep the rest from it.
+ */
 function mtimeMsOf({ mtimeNs }: BigIntStats): number {
-  return Math.round(Number(mtimeNs) / NS_PER_MS);
+  return Math.min(Math.max(Math.round(Number(mtimeNs) / NS_PER_MS), -TIME_MS_MAX), TIME_MS_MAX);
 }
 
 function codeOf(error: unknown): unknown {

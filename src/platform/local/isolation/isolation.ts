@@ -78,7 +78,7 @@ export async function probeIsolation(mark: string, searchPath: string = SEARCH_P
   };
   const child = new Child(startInJail(bubblewrap, TRIAL));
   child.endInput();
-  const watchdog = setTimeout(() => child.kill(), PROBE_MS_MAX);
+  const watchdog = setTimeout(() => child.kill(`the trial took more than ${PROBE_MS_MAX} ms`), PROBE_MS_MAX);
   const { code, signal, stderr } = await child.ended;
   clearTimeout(watchdog);
   if (code === 0) return { kind: 'possible', bubblewrap };

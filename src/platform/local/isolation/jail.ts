@@ -11,12 +11,13 @@
  *    namespace whose first process dies with its parent, and with the first process the kernel ends the rest. bubblewrap alone does
  *    not keep that: a set-up that is killed leaves a child which waits for it for good (bubblewrap.c: main reads child_wait_fd, of
  *    which the child itself holds the other end). As another user that moment is the one between two system calls of bubblewrap's,
- *    and orphans.ts finds what is left by it.
+ *    and orphans.ts finds what is left by it; while the control plane lives, launcher/child.ts ends it with its process group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { SHARED_MEMORY_BYTES_MAX } from '../../../hands/limit.ts';
+import { withinHardLimit } from './hard-limits.ts';
 
 /** How programs are isolated on this machine; made by isolation.ts, which has tried it. */
 export interface Bubblewrap {
@@ -124,7 +125,8 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
   const { asRoot, program, seccomp, mark } = bubblewrap;
   const sources = jail.binds.map(({ source }) => source);
   const staged = asRoot ? jail.binds.map((bind, n) => ({ ...bind, source: `${STAGE}/${n}` })) : jail.binds;
-  const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...jail.limits, '--', ...jail.argv];
+  const limits = jail.limits.map((option) => withinHardLimit(option));
+  const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...limits, '--', ...jail.argv];
   const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
   // ORPHAN-1
   const stage = [...CONTAINED, '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
@@ -203,7 +205,8 @@ function systemArguments(): readonly string[] {
 }
 
 function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
-  const pipe = child.stdio[fd] as Duplex | null | undefined; // 'pipe' was asked for above
+  // 'pipe' was asked for above; a child that could not be started for want of descriptors has no streams at all
+  const pipe = (child.stdio as ChildProcess['stdio'] | undefined)?.[fd] as Duplex | null | undefined;
   pipe?.on('error', () => undefined); // it ended before it had read: its end says why
   pipe?.end(content);
 }

@@ -39,11 +39,11 @@ export async function launchBrain(isolation: Isolation, options: BrainOptions): 
       stdio: 'pipe',
       detached: true,
     });
-    return BrainProcess.of(child, onComplaint);
+    return BrainProcess.of(child, { onComplaint });
   }
   // to connect to a socket is to write to it; others cannot reach its folder
   if (isolation.asRoot) await chown(unitSocket, BRAIN_UID, BRAIN_UID);
-  return BrainProcess.of(startInJail(isolation, jailOf(unitSocket, entry)), onComplaint);
+  return BrainProcess.of(startInJail(isolation, jailOf(unitSocket, entry)), { onComplaint });
 }
 
 function jailOf(unitSocket: string, entry: { source: string; file: string }): Jail {

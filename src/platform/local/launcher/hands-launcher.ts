@@ -1,5 +1,5 @@
 /** Starts the hands of a session, isolated or not, with its workspace as it was left. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import {
   FILE_BYTES_MAX,
@@ -9,6 +9,7 @@ import {
   TMP_BYTES_MAX,
   WORKSPACE_BYTES_MAX,
 } from '../../../hands/limit.ts';
+import { keptResultFiles } from '../../host/kept-results.ts';
 import { HandsProcess } from './hands-process.ts';
 import type { Isolation } from '../isolation/isolation.ts';
 import { APP, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
@@ -31,7 +32,6 @@ export const HANDS_LIMITS: HandsLimits = {
 };
 
 const WORKSPACE = '/workspace';
-const RESULTS = '/run/holdfast/results';
 /** All of the source that the hands reach, and nothing else of it. */
 const PARTS = ['kernel', 'hands', 'platform/host'];
 
@@ -45,32 +45,24 @@ export interface HandsOptions {
   readonly filesAsOf: FilesAsOf;
   /** For commands that run in the open; the isolated ones see the programs of the system. */
   readonly searchPath?: string | undefined;
+  /** What could not be kept of calls. */
+  complain(message: string, error: unknown): void;
 }
 
 /** Rejects with LaunchFailed. */
 export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
-  const { workspace, limits, resultsAreWhole, filesAsOf, searchPath = SEARCH_PATH } = options;
-  if (isolation.kind === 'bubblewrap')
-    return HandsProcess.of(startInJail(isolation, jailOf(options)), filesAsOf);
+  const { workspace, limits, resultsAreWhole, filesAsOf, searchPath = SEARCH_PATH, complain } = options;
   const { files, results } = workspace;
-  const args = [
-    entryOf('hands'),
-    files,
-    results,
-    String(limits.workspaceBytesMax),
-    keptWord(resultsAreWhole),
-    'among',
-  ];
+  const kept = keptResultFiles(results);
+  const of = (process: ChildProcess): Promise<HandsProcess> =>
+    HandsProcess.of(process, { filesAsOf, kept, keptIsWhole: resultsAreWhole, complain });
+  if (isolation.kind === 'bubblewrap') return of(startInJail(isolation, jailOf(options)));
+  const args = [entryOf('hands'), files, String(limits.workspaceBytesMax), 'among'];
   const env = { PATH: searchPath, [MARK_VARIABLE]: isolation.mark };
-  const process = spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true });
-  return HandsProcess.of(process, filesAsOf);
+  return of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
 }
 
-function keptWord(isWhole: boolean): string {
-  return isWhole ? 'whole' : 'gaps';
-}
-
-function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }: HandsOptions): Jail {
+function jailOf({ workspace: { files }, uid, limits }: HandsOptions): Jail {
   const inside = join(APP, 'src');
   const entry = entryOf('hands', inside);
   return {
@@ -78,7 +70,6 @@ function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }:
       { source: NODE_BINARY, target: NODE },
       ...PARTS.map((part) => ({ source: join(SOURCE, part), target: join(inside, part) })),
       { source: entryOf('hands'), target: entry },
-      { source: results, target: RESULTS, writable: true },
       { source: files, target: WORKSPACE, writable: true },
     ],
     env: { PATH: JAIL_PATH, HOME: WORKSPACE, LANG: 'C.UTF-8' },
@@ -91,10 +82,7 @@ function jailOf({ workspace: { files, results }, uid, limits, resultsAreWhole }:
       '--core=0',
     ],
     tmpBytesMax: TMP_BYTES_MAX,
-    argv: [
-      ...[NODE, entry, WORKSPACE, RESULTS, String(limits.workspaceBytesMax)],
-      ...[keptWord(resultsAreWhole), 'alone'],
-    ],
+    argv: [NODE, entry, WORKSPACE, String(limits.workspaceBytesMax), 'alone'],
     uid,
   };
 }

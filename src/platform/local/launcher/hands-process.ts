@@ -1,26 +1,50 @@
 /**
  * The control plane's end of the line to one hands process (hands/wire.ts). What comes over it was made next to what the
- * model runs, so nothing of it is trusted: it is checked, bounded, and a line that is no message ends the hands.
+ * model runs, so nothing of it is trusted: it is checked, bounded, and taken only as the answer to what was asked.
+ *
+ * LINE-1 Hands say `ready` once and first, then one result for each call and one count for each question. Anything else (garbage, an endless
+ *    line, an answer that nobody waits for, a second `ready`) ends them, for a reason that is logged; calls that are open are then unknown.
  */
 import type { ChildProcess } from 'node:child_process';
 import { HandsLost } from '../../../hands/faults.ts';
+import { KeptCalls } from '../../../hands/kept-calls.ts';
+import type { KeptResults } from '../../../hands/kept-results.ts';
 import { END_GRACE_MS } from '../../../hands/limit.ts';
 import { resultOf } from '../../../hands/tool-result.ts';
-import { LINE_BYTES_MAX, type ToHands, type ToolCall, type ToolResult } from '../../../hands/wire.ts';
+import {
+  ANSWER_BYTES_MAX,
+  LINE_BYTES_MAX,
+  type ToHands,
+  type ToolCall,
+  type ToolResult,
+} from '../../../hands/wire.ts';
 import type { Ended, Hands } from '../../../supervisor/launcher.ts';
 import type { FilesAsOf } from '../../../hands/workspace-archive.ts';
 import { Child, describeEnd } from './child.ts';
 import { isReady, whenReady } from './launch.ts';
 
-/** What runs has its own grace; killing what is left then and keeping results takes less than the rest. */
+/** What runs has its own grace; killing what is left then takes less than the rest. */
 const STOP_GRACE_MS = END_GRACE_MS + 3_000;
 /** Hands that do not answer for so long count as hands with nothing in the background: a command may have frozen them. */
 const ANSWER_MS_MAX = 2_000;
+/** Lines that hands have not read yet, all together: those that live read at once, and for frozen ones no more is kept. */
+const UNREAD_BYTES_MAX = 4 * LINE_BYTES_MAX;
+/** Hands complain when something breaks, a line each time; what floods their stderr is a command. */
+const STDERR_BYTES_MAX = 1024 * 1024;
 
-interface Pending {
-  readonly result: Promise<ToolResult>;
-  resolve(result: ToolResult): void;
-  reject(error: HandsLost): void;
+const TOO_LONG: ToolResult = {
+  outcome: 'failed',
+  output: 'The input is too long: do it in parts.',
+  durationMs: 0,
+};
+
+export interface HandsProcessOptions {
+  readonly filesAsOf?: FilesAsOf | undefined;
+  readonly kept: KeptResults;
+  /** Whether `kept` has every call that was ever started (hands/wire.ts HANDS-1). */
+  readonly keptIsWhole: boolean;
+  /** What could not be kept; never for the model. */
+  complain(message: string, error: unknown): void;
 }
 
 export class HandsProcess implements Hands {
@@ -28,13 +52,18 @@ export class HandsProcess implements Hands {
   readonly ended: Promise<Ended>;
   readonly filesAsOf: FilesAsOf;
   readonly #child: Child;
-  readonly #pending = new Map<string, Pending>();
+  readonly #calls: KeptCalls;
+  /** Calls that were sent. */
+  readonly #pending = new Map<string, PromiseWithResolvers<ToolResult>>();
+  /** Calls that were canceled before they were sent. */
+  readonly #canceled = new Set<string>();
+  #isReady = false;
   #onReady: () => void = () => undefined;
-  #onBackground: (count: number) => void = () => undefined;
+  #asking: PromiseWithResolvers<number> | undefined;
 
   /** Resolves when the hands serve; rejects with LaunchFailed. */
-  static async of(process: ChildProcess, filesAsOf: FilesAsOf = { kind: 'now' }): Promise<HandsProcess> {
-    const hands = new HandsProcess(process, filesAsOf);
+  static async of(process: ChildProcess, options: HandsProcessOptions): Promise<HandsProcess> {
+    const hands = new HandsProcess(process, options);
     const ready = new Promise<void>((resolve) => {
       hands.#onReady = resolve;
     });
@@ -42,79 +71,101 @@ export class HandsProcess implements Hands {
     return hands;
   }
 
-  private constructor(process: ChildProcess, filesAsOf: FilesAsOf) {
+  private constructor(process: ChildProcess, options: HandsProcessOptions) {
+    const { filesAsOf = { kind: 'now' }, kept, keptIsWhole, complain } = options;
     this.filesAsOf = filesAsOf;
-    this.#child = new Child(process, { lineBytesMax: LINE_BYTES_MAX, onLine: (line) => this.#receive(line) });
+    this.#calls = new KeptCalls({ kept, isWhole: keptIsWhole, complain });
+    const onLine = (line: string): void => this.#receive(line);
+    this.#child = new Child(process, {
+      lineBytesMax: ANSWER_BYTES_MAX,
+      stderrBytesMax: STDERR_BYTES_MAX,
+      onLine,
+    });
     this.pid = this.#child.pid;
     this.ended = this.#child.ended;
-    void this.ended.then((end) => {
-      this.#onBackground(0);
-      this.#lose(describeEnd(end));
-    });
+    void this.ended.then((end) => this.#lose(describeEnd(end)));
   }
 
   call(call: ToolCall): Promise<ToolResult> {
-    const known = this.#pending.get(call.callId);
-    if (known !== undefined) return known.result;
     if (this.#child.hasEnded) return Promise.reject(new HandsLost('they had ended before the call'));
-    const line = JSON.stringify({ kind: 'call', ...call } satisfies ToHands);
-    if (Buffer.byteLength(line) > LINE_BYTES_MAX) {
-      return Promise.resolve({
-        outcome: 'failed',
-        output: 'The input is too long: do it in parts.',
-        durationMs: 0,
-      });
-    }
-    const pending = Promise.withResolvers<ToolResult>();
-    this.#pending.set(call.callId, { ...pending, result: pending.promise });
-    this.#child.send(line);
-    return pending.promise;
+    const { callId, tool, input, timeoutMs } = call;
+    const line = JSON.stringify({ kind: 'call', callId, tool, input, timeoutMs } satisfies ToHands);
+    if (Buffer.byteLength(line) > LINE_BYTES_MAX) return Promise.resolve(TOO_LONG);
+    return this.#calls.run(call, () => this.#ask(callId, line)).finally(() => this.#canceled.delete(callId));
   }
 
   cancel(callId: string): void {
-    if (this.#pending.has(callId))
-      this.#child.send(JSON.stringify({ kind: 'cancel', callId } satisfies ToHands));
+    if (this.#pending.has(callId)) this.#send({ kind: 'cancel', callId });
+    else if (this.#calls.isRunning(callId)) this.#canceled.add(callId);
   }
 
-  background(): Promise<number> {
-    if (this.#child.hasEnded) return Promise.resolve(0);
+  async background(): Promise<number> {
+    if (this.#child.hasEnded) return 0;
+    if (this.#asking === undefined) {
+      this.#asking = Promise.withResolvers<number>();
+      this.#send({ kind: 'background' });
+    }
+    const { promise } = this.#asking;
     return new Promise((resolve) => {
       const silence = setTimeout(() => resolve(0), ANSWER_MS_MAX);
-      const before = this.#onBackground;
-      this.#onBackground = (count) => {
+      void promise.then((count) => {
         clearTimeout(silence);
-        before(count);
         resolve(count);
-      };
-      this.#child.send(JSON.stringify({ kind: 'background' } satisfies ToHands));
+      });
     });
   }
 
-  stop(): Promise<void> {
-    return this.#child.stop(STOP_GRACE_MS);
+  async stop(): Promise<void> {
+    await this.#child.stop(STOP_GRACE_MS);
+    await this.#calls.settled();
   }
 
-  kill(): void {
-    this.#child.kill();
+  kill(why: string): void {
+    this.#child.kill(why);
   }
 
+  /** Once the call is known as started. */
+  #ask(callId: string, line: string): Promise<ToolResult> {
+    if (this.#child.hasEnded) return Promise.reject(new HandsLost('they ended before the call was sent'));
+    if (this.#child.unreadBytes + line.length > UNREAD_BYTES_MAX)
+      this.kill(`they leave more than ${UNREAD_BYTES_MAX} bytes unread`);
+    const pending = Promise.withResolvers<ToolResult>();
+    this.#pending.set(callId, pending);
+    this.#child.send(line);
+    if (this.#canceled.has(callId)) this.#send({ kind: 'cancel', callId });
+    return pending.promise;
+  }
+
+  #send(message: ToHands): void {
+    this.#child.send(JSON.stringify(message));
+  }
+
+  /** LINE-1 */
   #receive(line: string): void {
     const message = parse(line);
-    if (isReady(message)) return this.#onReady();
+    if (isReady(message)) {
+      if (this.#isReady) return this.kill('they said a second time that they are ready');
+      this.#isReady = true;
+      return this.#onReady();
+    }
+    if (!this.#isReady) return this.kill('they said something before they were ready');
     const count = countOf(message);
     if (count !== undefined) {
-      this.#onBackground(count);
-      this.#onBackground = () => undefined;
+      if (this.#asking === undefined) return this.kill('they answered a question that was not asked');
+      this.#asking.resolve(count);
+      this.#asking = undefined;
       return;
     }
     const answer = answerOf(message);
-    if (answer === undefined) return this.kill();
+    if (answer === undefined) return this.kill('they said something that is no message');
     const pending = this.#pending.get(answer.callId);
+    if (pending === undefined) return this.kill('they answered a call that is not open');
     this.#pending.delete(answer.callId);
-    pending?.resolve(answer.result);
+    pending.resolve(answer.result);
   }
 
   #lose(how: string): void {
+    this.#asking?.resolve(0);
     for (const { reject } of this.#pending.values()) reject(new HandsLost(how));
     this.#pending.clear();
   }

@@ -1,13 +1,11 @@
 /** What launching brain and hands has in common: the place of the program, and the wait until it says that it is ready. */
 import { realpathSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
-import { Fault } from '../../../kernel/fault.ts';
+import { LaunchFailed } from '../../../supervisor/launcher.ts';
 import { type Child, describeEnd } from './child.ts';
 
-/** A unit ended, or said nothing, before it was ready. */
-export class LaunchFailed extends Fault {
-  readonly code = 'LAUNCH_FAILED';
-}
+/** What the system answers when it has no descriptor, process or memory to give. */
+const SHORTAGE = /^(EMFILE|ENFILE|EAGAIN|ENOMEM)$/;
 
 /** Loading takes some hundred milliseconds; on a machine that swaps, seconds. */
 const READY_MS_MAX = 30_000;
@@ -27,18 +25,30 @@ export function entryOf(name: string, source: string = SOURCE): string {
 
 /** Resolves when `ready` does; rejects with LaunchFailed when the child ends first or takes too long, and ends it then. */
 export async function whenReady(what: string, child: Child, ready: Promise<void>): Promise<void> {
-  let late = false;
-  const watchdog = setTimeout(() => {
-    late = true;
-    child.kill();
-  }, READY_MS_MAX);
+  const watchdog = setTimeout(() => child.kill(`it was not ready after ${READY_MS_MAX} ms`), READY_MS_MAX);
   const ended = await Promise.race([ready, child.ended]);
   clearTimeout(watchdog);
   if (ended === undefined) return;
-  const how = late
-    ? `was not ready after ${READY_MS_MAX} ms`
-    : `ended before it was ready (${describeEnd(ended)})`;
-  throw new LaunchFailed(`The ${what} ${how}.`);
+  if (isShortage(ended.errno)) throw shortage(what, ended.stderr);
+  throw new LaunchFailed(`The ${what} ended before it was ready (${describeEnd(ended)}).`);
+}
+
+/**
+ * What is to be thrown for `error`, which was thrown while `what` was launched. Node throws some failures of spawn and says others as an
+ * event of the child (ended.errno); opening files fails in the same way.
+ */
+export function launchFailure(what: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || !isShortage(error.code)) return error;
+  return shortage(what, error.message, error);
+}
+
+function isShortage(errno: unknown): boolean {
+  return SHORTAGE.test(String(errno));
+}
+
+function shortage(what: string, reason: string, cause?: unknown): LaunchFailed {
+  const message = `The server has no room for another process: the ${what} could not be started (${reason}). It is tried again; raise the limits of the server's user (ulimit -n, -u) or its memory, or run fewer sessions at a time.`;
+  return new LaunchFailed(message, { cause, isShortage: true });
 }
 
 /** Whether a line of stdout says that the unit is ready. */

@@ -9,6 +9,7 @@ import { type BrainOptions, launchBrain } from './brain-launcher.ts';
 import type { LogPlace, OlderFiles } from '../../../hands/workspace-archive.ts';
 import type { Checkpoints, OpenedWorkspace } from '../workspace/checkpoints.ts';
 import { HANDS_LIMITS, type HandsLimits, launchHands } from './hands-launcher.ts';
+import { launchFailure } from './launch.ts';
 import type { Isolation } from '../isolation/isolation.ts';
 import { readMarker } from '../../host/workspace/workspace-marker.ts';
 import { UserSlots } from '../isolation/user-slots.ts';
@@ -40,25 +41,38 @@ export class LocalLauncher implements Launcher {
     this.#ports = ports;
   }
 
-  launchBrain(): Promise<Brain> {
+  async launchBrain(): Promise<Brain> {
     const { isolation, unitSocket, logger, brainEntry } = this.#ports;
     const onComplaint = (line: string): void => relay(line, logger);
-    return launchBrain(isolation, { unitSocket, entry: brainEntry, onComplaint });
+    try {
+      return await launchBrain(isolation, { unitSocket, entry: brainEntry, onComplaint });
+    } catch (error) {
+      throw launchFailure('brain', error);
+    }
   }
 
   async launchHands(sessionId: SessionId, signal?: AbortSignal): Promise<Hands> {
-    const { isolation, workspaces, checkpoints, limits = HANDS_LIMITS, searchPath } = this.#ports;
+    try {
+      return await this.#launchHands(sessionId, signal);
+    } catch (error) {
+      throw launchFailure('hands', error);
+    }
+  }
+
+  async #launchHands(sessionId: SessionId, signal: AbortSignal | undefined): Promise<Hands> {
+    const { isolation, workspaces, checkpoints, limits = HANDS_LIMITS, searchPath, logger } = this.#ports;
+    const complain = (message: string, error: unknown): void => logger.warn(message, { sessionId, error });
     const opened = await (checkpoints === undefined
       ? this.#openHere(sessionId)
       : checkpoints.open(sessionId, signal));
     const owner = await workspaces.ownerOf(sessionId);
     if (isolation.kind === 'none' || !isolation.asRoot) {
-      return launchHands(isolation, { ...opened, uid: owner, limits, searchPath });
+      return launchHands(isolation, { ...opened, uid: owner, limits, searchPath, complain });
     }
     const uid = this.#users.take(owner);
     try {
       if (uid !== owner) await workspaces.giveTo(sessionId, uid);
-      const hands = await launchHands(isolation, { ...opened, uid, limits });
+      const hands = await launchHands(isolation, { ...opened, uid, limits, complain });
       void hands.ended.then(() => this.#users.release(uid));
       return hands;
     } catch (error) {

@@ -17,15 +17,13 @@ import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { Service } from '../../../kernel/service.ts';
 import {
-  ClaimLost,
   type FilesAsOf,
   type LogPlace,
-  type OlderFiles,
   type WorkspaceArchive,
   type WorkspaceClaim,
   WorkspaceHeld,
-  WorkspaceUnsaved,
 } from '../../../hands/workspace-archive.ts';
+import { CheckpointSaves, type Held } from './checkpoint-saves.ts';
 import { lookThrough } from './copies.ts';
 import { SessionTurns } from './session-turns.ts';
 import { bringUp } from '../../host/workspace/workspace-copy.ts';
@@ -37,21 +35,13 @@ import {
   wasKnown,
   writeMarker,
 } from '../../host/workspace/workspace-marker.ts';
-import {
-  type Bounds,
-  forgetLiveHashes,
-  save,
-  SAVED_BOUNDS,
-  type Saved,
-} from '../../host/workspace/workspace-save.ts';
+import { type Bounds, forgetLiveHashes, SAVED_BOUNDS } from '../../host/workspace/workspace-save.ts';
 import type { Workspace, WorkspaceStore } from '../../host/workspace/workspace-store.ts';
 
 /** How long new hands wait for the server that has the workspace: it saves a few gigabytes in this time, a dead one is known to be dead. */
 const HOLDER_WAIT_MS = 60_000;
 /** How often checkpoints that are still owed are tried again. */
 const OWED_RETRY_MS = 15_000;
-/** Where the files of a checkpoint lie is kept until the next one, but for larger workspaces, which are read from the archive again. */
-const PLACES_KEPT_MAX = 20_000;
 
 export interface CheckpointsPorts {
   readonly archive: WorkspaceArchive;
@@ -73,18 +63,10 @@ export interface OpenedWorkspace {
   readonly filesAsOf: FilesAsOf;
 }
 
-interface Held {
-  readonly claim: WorkspaceClaim;
-  readonly resultsAreWhole: boolean;
-  /** Until the log says it: hands that are started again have the same files. */
-  untold: OlderFiles | undefined;
-  /** Of the checkpoint, from the save that made it. */
-  places?: Saved['places'] | undefined;
-}
-
 export class Checkpoints implements Service {
   readonly name = 'workspace checkpoints';
   readonly #ports: CheckpointsPorts;
+  readonly #saves: CheckpointSaves;
   readonly #claims = new Map<SessionId, Held>();
   /** Sessions that rest and whose files here are newer than their checkpoint. */
   readonly #owed = new Set<SessionId>();
@@ -92,6 +74,7 @@ export class Checkpoints implements Service {
 
   constructor(ports: CheckpointsPorts) {
     this.#ports = ports;
+    this.#saves = new CheckpointSaves({ ...ports, bounds: ports.bounds ?? SAVED_BOUNDS });
   }
 
   /** The session's folders as they were left, wherever that was. Throws WorkspaceHeld, CheckpointDamaged. */
@@ -145,7 +128,7 @@ export class Checkpoints implements Service {
   checkpoint(sessionId: SessionId, place: LogPlace): Promise<boolean> {
     return this.#turns.take(sessionId, async () => {
       const held = this.#claims.get(sessionId);
-      return held === undefined || this.#keep(sessionId, held, place);
+      return held === undefined || this.#saves.whileHeld(sessionId, held, place);
     });
   }
 
@@ -238,51 +221,16 @@ export class Checkpoints implements Service {
     await released.catch(() => this.#owed.add(sessionId)); // CHECKPOINT-6
   }
 
-  async #keep(sessionId: SessionId, held: Held, place: LogPlace): Promise<boolean> {
-    const { workspaces, bounds = SAVED_BOUNDS, clock, logger } = this.#ports;
-    const startedAt = clock.now();
-    try {
-      const { claim, places, untold } = held;
-      const workspace = await workspaces.open(sessionId);
-      const reached = untold?.place ?? place;
-      const saved = await save(claim, workspace, bounds, { isLive: true, place: reached, places });
-      const { checkpoint, files, bytes, storedBytes } = saved;
-      held.places = saved.places.size <= PLACES_KEPT_MAX ? saved.places : undefined;
-      await writeMarker(workspace.marker, { checkpoint, isDirty: true, claim: claim.number, untold });
-      const ms = clock.now() - startedAt;
-      const { version } = checkpoint;
-      logger.info('workspace checkpoint', { sessionId, version, files, bytes, storedBytes, ms });
-      return true;
-    } catch (error) {
-      held.places = undefined;
-      logger.warn('no workspace checkpoint: its files are on this server only', { sessionId, error });
-      return false;
-    }
-  }
-
+  /** CHECKPOINT-2 */
   async #save(
     sessionId: SessionId,
     claim: WorkspaceClaim,
     place?: LogPlace,
-    places?: Saved['places'],
+    places?: Held['places'],
   ): Promise<void> {
-    const { workspaces, bounds = SAVED_BOUNDS, clock, logger } = this.#ports;
-    const startedAt = clock.now();
-    try {
-      const workspace = await workspaces.open(sessionId);
-      const saved = await save(claim, workspace, bounds, { place, places });
-      const { checkpoint, files, bytes, storedBytes } = saved;
-      await writeMarker(workspace.marker, { checkpoint, isDirty: false });
-      this.#owed.delete(sessionId);
-      const ms = clock.now() - startedAt;
-      const { version } = checkpoint;
-      logger.info('workspace saved', { sessionId, version, files, bytes, storedBytes, ms });
-    } catch (error) {
-      logger.warn('workspace not saved: its files are on this server only', { sessionId, error });
-      // for these, trying again without other files or another claim is no use
-      if (error instanceof ClaimLost || error instanceof WorkspaceUnsaved) this.#owed.delete(sessionId);
-      else this.#owed.add(sessionId); // CHECKPOINT-2
-    }
+    const isOwed = await this.#saves.atRest(sessionId, claim, place, places);
+    if (isOwed) this.#owed.add(sessionId);
+    else this.#owed.delete(sessionId);
   }
 
   #retry(sessionId: SessionId): Promise<void> {

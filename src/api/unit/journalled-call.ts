@@ -1,0 +1,55 @@
+/**
+ * The tool call that a brain has journalled, for one that it asks to be run: what runs is in the log, as it is run, before it is.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { ToolCall } from '../../hands/wire.ts';
+import type { BodyOf } from '../../journal/event.ts';
+import { InvalidInput } from '../../kernel/fault.ts';
+import { parseWellFormedJson } from '../../kernel/well-formed.ts';
+import { TurnOver } from '../../sessions/faults.ts';
+import type { Turn } from '../../sessions/session.ts';
+import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
+
+/** Events read at once, backwards: an open call stands among the last of them. */
+const PAGE_EVENTS = 64;
+/** How far to look for a call of which the record says nothing: records of before open calls were kept there. More is no call that is open. */
+const LOOKBACK_EVENTS_MAX = 1_024;
+
+/** Throws TurnOver, and InvalidInput for a call that is not journalled like that, or has its result (UNIT-4). */
+export async function journalledCall(
+  journal: SessionJournal,
+  { session, head }: SessionEntry,
+  asked: ToolCall,
+): Promise<ToolCall> {
+  const { turn } = session;
+  if (turn?.state !== 'running') throw new TurnOver();
+  const known = turn.openTools?.find(({ callId }) => callId === asked.callId);
+  if (turn.openTools !== undefined && known?.mayRun !== true) throw notOpen();
+  const from = earliestOf(turn, head, known !== undefined);
+  for (let to = head; to >= from; to -= PAGE_EVENTS) {
+    const after = Math.max(to - PAGE_EVENTS, from - 1);
+    const events = await journal.read(session.id, { after, limit: to - after });
+    for (const { type, body, seq, spilledBytes, turnId } of events.toReversed()) {
+      if (turnId !== turn.id || (type !== 'tool.call' && type !== 'tool.result')) continue;
+      const whole = spilledBytes === undefined ? body : await journal.readBody(session.id, seq);
+      const said = parseWellFormedJson(whole ?? '{}') as BodyOf<'tool.call'> | BodyOf<'tool.result'>; // checked when it was written
+      if (said.callId !== asked.callId) continue;
+      if (!('input' in said) || 'defect' in said) throw notOpen();
+      if (said.tool !== asked.tool || !isDeepStrictEqual(said.input, asked.input))
+        throw new InvalidInput('input', 'expected the tool and the input that are journalled for this call.');
+      return asked;
+    }
+  }
+  throw notOpen();
+}
+
+function earliestOf({ inputFromSeq }: Turn, head: number, isKnown: boolean): number {
+  return isKnown ? inputFromSeq : Math.max(inputFromSeq, head - LOOKBACK_EVENTS_MAX + 1);
+}
+
+function notOpen(): InvalidInput {
+  return new InvalidInput(
+    'callId',
+    'expected a tool call of this turn that is journalled and has no result.',
+  );
+}

@@ -1,0 +1,81 @@
+/** Which tool calls a brain may have run (UNIT-4). */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { journalledCall } from '../../src/api/unit/journalled-call.ts';
+import type { NewEvent } from '../../src/journal/event.ts';
+import { must } from '../../src/kernel/assert.ts';
+import type { SessionId } from '../../src/kernel/id.ts';
+import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
+import { type Command, decide } from '../../src/sessions/lifecycle.ts';
+import type { SessionEntry } from '../../src/sessions/session-store.ts';
+import { queuedSession } from '../support/session-log.ts';
+
+const INPUT = { command: 'true', deep: [{ a: 1 }] };
+const LARGE = { command: 'x'.repeat(100_000) };
+
+let store: SqliteStore;
+let id: SessionId;
+beforeEach(async () => {
+  store = openSqlite({ path: ':memory:' });
+  id = await queuedSession(store);
+  await apply({ kind: 'takeLease', owner: 'me' });
+});
+afterEach(() => store.close());
+
+const apply = (command: Command) =>
+  store.journal.append(id, { decide: (session) => decide(session, command) });
+const entry = async (): Promise<SessionEntry> => must(await store.sessions.get(id), 'it was made');
+const record = async (...events: readonly Pick<NewEvent, 'type' | 'body'>[]) => {
+  const turnId = (await entry()).session.turn?.id;
+  const whole = events.map((event) => ({ ...event, actor: { kind: 'agent' }, turnId }) as NewEvent); // of a turn that runs
+  await apply({ kind: 'record', events: whole });
+};
+const call = (callId: string, input: object, more: object = {}) => ({
+  type: 'tool.call' as const,
+  body: { callId, modelCallId: 't1m1', toolUseId: 'u', tool: 'bash', input, ...more },
+});
+async function codeOf(callId: string, asked: object = {}, of?: SessionEntry): Promise<unknown> {
+  const whole = { callId, tool: 'bash', input: INPUT as unknown, timeoutMs: 5, ...asked };
+  return journalledCall(store.journal, of ?? (await entry()), whole).then(
+    () => 'runs',
+    (error: { code: string }) => error.code,
+  );
+}
+
+it('those that are journalled like that, in the running turn, until they have their result (proves UNIT-4)', async () => {
+  expect(await codeOf('t1m1.0')).toBe('TURN_OVER');
+  await apply({ kind: 'beginTurn' });
+  await record(call('t1m1.0', INPUT), call('t1m1.1', INPUT, { defect: 'none' }), call('t1m1.2', LARGE));
+
+  const refused = [
+    ['t1m1.7', {}],
+    ['t1m1.1', {}],
+    ['t1m1.2', {}],
+    ['t1m1.0', { tool: 'write' }],
+    ['t1m1.0', { input: { ...INPUT, command: 'false' } }],
+    ['t1m1.0', { input: undefined }],
+  ] as const;
+  for (const [callId, asked] of refused) expect(await codeOf(callId, asked)).toBe('INVALID_INPUT');
+  expect([await codeOf('t1m1.0'), await codeOf('t1m1.2', { input: LARGE })]).toEqual(['runs', 'runs']);
+
+  const ended = { callId: 't1m1.0', tool: 'bash', outcome: 'ok', output: '', durationMs: 1 } as const;
+  await record({ type: 'tool.result', body: ended });
+  expect(await codeOf('t1m1.0')).toBe('INVALID_INPUT');
+  await apply({ kind: 'completeTurn', outcome: 'canceled' });
+  expect(await codeOf('t1m1.2', { input: LARGE })).toBe('TURN_OVER');
+});
+
+it('also one behind much that came after it, and one that a record of before open calls does not tell', async () => {
+  await apply({ kind: 'beginTurn' });
+  await record(call('t1m1.0', INPUT));
+  for (let n = 0; n < 150; n += 1)
+    await apply({ kind: 'send', text: `${n}`, mode: 'steer', actor: { kind: 'human' } });
+
+  expect(await codeOf('t1m1.0')).toBe('runs');
+  const { session, head } = await entry();
+  const turn = { ...must(session.turn, 'it runs'), openTools: undefined };
+  const older = { session: { ...session, turn }, head };
+  expect([await codeOf('t1m1.0', {}, older), await codeOf('t1m1.1', {}, older)]).toEqual([
+    'runs',
+    'INVALID_INPUT',
+  ]);
+});

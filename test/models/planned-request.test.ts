@@ -1,0 +1,94 @@
+/** What the gateway lets a brain ask for. */
+import { describe, expect, it } from 'vitest';
+import { planOf } from '../../src/models/model-table.ts';
+import { plannedRequest } from '../../src/models/planned-request.ts';
+import { paramsOf } from '../../src/platform/anthropic/params.ts';
+import { TOOLBOX } from '../../src/brain/toolbox.ts';
+import type { ModelRequest } from '../../src/brain/model.ts';
+
+const PLAN = planOf('claude-opus-4-8', { effort: 'high', thinking: { mode: 'adaptive' }, cacheTtl: '1h' });
+const FALLBACK = planOf('claude-sonnet-4-5', { thinking: { mode: 'budget', budgetTokens: 2_000 } });
+const PLANS = [PLAN, FALLBACK];
+const REQUEST: ModelRequest = {
+  callId: 't1m1',
+  plan: PLAN,
+  system: 'Be brief.',
+  tools: TOOLBOX,
+  messages: [
+    { role: 'user', blocks: [{ kind: 'text', text: 'Hi.' }] },
+    {
+      role: 'assistant',
+      blocks: [
+        { kind: 'thinking', text: 'So.', signature: 'proof' },
+        { kind: 'redacted', data: 'xyz' },
+        { kind: 'text', text: 'I look.' },
+        { kind: 'tool', toolUseId: 'toolu_1', tool: 'bash', input: { command: 'ls', url: 'x' } },
+      ],
+    },
+    { role: 'user', blocks: [{ kind: 'result', toolUseId: 'toolu_1', output: 'a', failed: true }] },
+  ],
+};
+const asked = (more: object, params: object = paramsOf(REQUEST)) =>
+  plannedRequest(JSON.stringify({ ...params, ...more }), PLANS);
+
+describe('a request', () => {
+  it('of a brain passes as it is, to each of its models', () => {
+    for (const plan of PLANS) {
+      const params = paramsOf({ ...REQUEST, plan, toolChoice: 'none' });
+      const { model, body } = asked({}, params);
+
+      expect(model).toBe(plan.name);
+      expect(body.toString()).toBe(JSON.stringify(params));
+    }
+  });
+
+  it.each([
+    ['model', { model: 'claude-fable-5' }],
+    ['model', { model: undefined }],
+    ['max_tokens', { max_tokens: PLAN.outputTokensMax + 1 }],
+    ['max_tokens', { max_tokens: undefined }],
+    ['max_tokens', { max_tokens: '9' }],
+    ['output_config.effort', { output_config: { effort: 'max' } }],
+    ['output_config.task_budget', { output_config: { task_budget: 1 } }],
+    ['tools[0].type', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }],
+    ['mcp_servers', { mcp_servers: [{ type: 'url', url: 'https://x.example', name: 'x' }] }],
+    ['container', { container: 'c' }],
+    ['service_tier', { service_tier: 'priority' }],
+    ['messages[0].content[0].type', { messages: [{ role: 'user', content: [{ type: 'document' }] }] }],
+    [
+      'messages[0].content[0].type',
+      {
+        messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://x' } }] }],
+      },
+    ],
+    [
+      'messages[0].content[0].content[0].type',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'image', source: {} }] }],
+          },
+        ],
+      },
+    ],
+    [
+      'messages[0].content[0].citations',
+      { messages: [{ role: 'user', content: [{ citations: [], type: 'text' }] }] },
+    ],
+    ['system[0].source', { system: [{ source: {}, type: 'text', text: 'x' }] }],
+    ['constructor', { constructor: 1 }],
+  ])('that asks for more is refused: %s (proves PLAN-1)', (where, more) => {
+    expect(() => asked(more)).toThrow(`(${where}: `);
+  });
+
+  it('that says a thing twice goes as it was read (proves PLAN-2)', () => {
+    const twice = `{"model":"claude-fable-5","model":"${PLAN.name}","max_tokens":9000000,"max_tokens":9,"messages":[]}`;
+
+    expect(plannedRequest(twice, PLANS).body.toString()).toBe(
+      `{"model":"${PLAN.name}","max_tokens":9,"messages":[]}`,
+    );
+    for (const text of ['', '[]', 'null', '{} {}', '{"model"'])
+      expect(() => plannedRequest(text, PLANS)).toThrow('expected');
+  });
+});
