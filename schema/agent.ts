@@ -6,11 +6,16 @@ import type { Agent } from '../src/sessions/agent.ts';
 import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
 import { builder } from './builder.ts';
-import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
+import { costing } from './cost.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
 import { givenKey } from './scalar.ts';
+
+/** What an agent that is read, and its prompt in an answer, count as in the cost of a query: a prompt has up to 256 KiB, most a few. */
+export const AGENT_POINTS = 25;
+const PROMPT_POINTS = 256;
 
 export const AgentType = builder.objectRef<Agent>('Agent').implement({
   description: 'A named definition: model, prompt and limits.',
@@ -24,6 +29,7 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
     }),
     prompt: t.string({
       description: 'What the model is told first.',
+      ...costing({ points: PROMPT_POINTS }),
       resolve: ({ revision }) => revision.prompt,
     }),
     revision: t.int({
@@ -115,11 +121,12 @@ builder.queryFields((t) => ({
       first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
       after: t.arg.string({ description: 'The endCursor of the page before.' }),
     },
-    complexity: connectionComplexity,
+    ...connectionCost(AGENT_POINTS),
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const before = parsePlace(LIST, args.after, (text) => isId('agent', text));
       return pageOf(
+        context,
         firstOf(args),
         (limit) => context.agents.list({ limit, before }),
         (agent) => placeOf(LIST, agent),

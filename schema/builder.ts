@@ -3,7 +3,6 @@
  * `errors.types`; nothing is a member by default, so a defect is never published as a result.
  */
 import SchemaBuilder from '@pothos/core';
-import ComplexityPlugin from '@pothos/plugin-complexity';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import type { Sealed } from '../src/kernel/sealed.ts';
 import type { Context } from './context.ts';
@@ -24,7 +23,7 @@ interface SchemaTypes {
 }
 
 export const builder = new SchemaBuilder<SchemaTypes>({
-  plugins: [ErrorsPlugin, ComplexityPlugin],
+  plugins: [ErrorsPlugin],
   defaultFieldNullability: false,
   errors: {
     defaultTypes: [],
@@ -35,9 +34,6 @@ export const builder = new SchemaBuilder<SchemaTypes>({
         'What was asked for, or the Fault that says why not. `... on Fault { code message }` covers them all.',
     },
   },
-  // Counted at the door for every transport (api/graphql/limits.ts), not in each resolver. Lists cost what is in one of
-  // them; a connection says itself how many it can hold (schema/connection.ts).
-  complexity: { disabled: true, defaultComplexity: 1, defaultListMultiplier: 1 },
 });
 
 builder.queryType({ description: 'Reading. Everything here can be asked again without consequence.' });

@@ -7,6 +7,8 @@ import { InvalidInput } from '../src/kernel/fault.ts';
 import { CONNECTION_FIRST_DEFAULT, CONNECTION_FIRST_MAX } from '../src/kernel/limit.ts';
 import { parseCount } from '../src/kernel/parse.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
+import { costing } from './cost.ts';
 
 export interface Page<Node> {
   readonly nodes: readonly Node[];
@@ -46,7 +48,6 @@ export function connectionOf<Node>(name: string, node: unknown): ObjectRef<never
     fields: (t) => ({
       node: t.field({
         type: type as never,
-        complexity: 0,
         description: `The ${name}.`,
         resolve: (of) => of.node as never,
       }),
@@ -59,13 +60,13 @@ export function connectionOf<Node>(name: string, node: unknown): ObjectRef<never
     fields: (t) => ({
       edges: t.field({
         type: [edge as never],
-        complexity: 0,
+        ...costing({ items: 'page' }),
         description: 'The page, each with its cursor.',
         resolve: (page) => page.nodes.map((of) => ({ node: of, cursor: page.cursorOf(of) })) as never,
       }),
       nodes: t.field({
         type: [type as never],
-        complexity: 0,
+        ...costing({ items: 'page' }),
         description: 'The page, for those who need no cursors.',
         resolve: (page) => page.nodes as never,
       }),
@@ -87,21 +88,29 @@ export interface FirstAfter {
   readonly after?: string | null | undefined;
 }
 
-/** What a connection costs: one, and its nodes as often as there can be. */
-export function connectionComplexity(args: FirstAfter): { field: number; multiplier: number } {
-  return { field: 1, multiplier: Math.max(1, args.first ?? CONNECTION_FIRST_DEFAULT) };
+/**
+ * What a connection costs: one, and what is in it as often as a page can hold (for a `first` that is refused later, something);
+ * and `each` for every one of them, where reading it is dear.
+ */
+export function connectionCost(each = 0) {
+  return costing({
+    page: ({ first }) => Math.max(1, typeof first === 'number' ? first : CONNECTION_FIRST_DEFAULT),
+    each,
+  });
 }
 
 export function firstOf(args: FirstAfter): number {
   return parseCount('first', args.first ?? undefined, 1, CONNECTION_FIRST_MAX) ?? CONNECTION_FIRST_DEFAULT;
 }
 
-/** Reads one more than asked for, which tells whether there is a next page. */
+/** Reads one more than asked for, which tells whether there is a next page; when it is this operation's turn (BUDGET-2). */
 export async function pageOf<Node>(
+  { budget }: Pick<Context, 'budget'>,
   first: number,
   read: (limit: number) => Promise<readonly Node[]>,
   cursorOf: (node: Node) => string,
 ): Promise<Page<Node>> {
+  await budget.turn();
   const nodes = await read(first + 1);
   return { nodes: nodes.slice(0, first), hasNextPage: nodes.length > first, cursorOf };
 }

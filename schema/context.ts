@@ -9,6 +9,7 @@ import type { Credentials } from '../src/secrets/credentials.ts';
 import type { Agents } from '../src/sessions/agents.ts';
 import type { SessionJournal } from '../src/sessions/session-store.ts';
 import type { Sessions } from '../src/sessions/sessions.ts';
+import type { LogBudget } from './log-budget.ts';
 
 /** The use cases behind the schema, the same for every operation. */
 export interface SchemaPorts {
@@ -22,6 +23,7 @@ export interface SchemaPorts {
 
 export interface Context extends SchemaPorts {
   readonly principal: Principal;
+  readonly budget: LogBudget;
   /** Shown with a masked defect, and logged with its cause. */
   readonly requestId: string;
   /** Aborts when the client has gone; set over HTTP. */

@@ -5,7 +5,7 @@ import { parseKey } from '../src/kernel/request-hash.ts';
 import type { Credential } from '../src/secrets/credential-store.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import { builder } from './builder.ts';
-import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { permit } from './context.ts';
 import { givenKey } from './scalar.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION } from './limits.ts';
@@ -60,11 +60,12 @@ builder.queryFields((t) => ({
       first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
       after: t.arg.string({ description: 'The endCursor of the page before.' }),
     },
-    complexity: connectionComplexity,
+    ...connectionCost(),
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const before = parsePlace(LIST, args.after, (text) => isId('credential', text));
       return pageOf(
+        context,
         firstOf(args),
         (limit) => context.credentials.list({ limit, before }),
         (credential) => placeOf(LIST, credential),

@@ -5,26 +5,29 @@
 import type { Level } from '../src/journal/event-catalog.ts';
 import type { Actor, RecordedEvent } from '../src/journal/event.ts';
 import type { Field } from '../src/journal/event-field.ts';
-import { EVENTS, LEVEL_RANK } from '../src/journal/event-catalog.ts';
-import { cursorOf, parseCursor } from '../src/journal/cursor.ts';
+import { EVENTS } from '../src/journal/event-catalog.ts';
+import { cursorOf } from '../src/journal/cursor.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { must } from '../src/kernel/assert.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
-import { eventIdOf, parseId, type SessionId, seqOfEventId } from '../src/kernel/id.ts';
-import { PAGE_EVENTS_MAX } from '../src/kernel/limit.ts';
+import { eventIdOf, parseId } from '../src/kernel/id.ts';
+import { BODY_BYTES_MAX } from '../src/kernel/limit.ts';
 import { EventNotFound } from '../src/sessions/faults.ts';
 import { builder } from './builder.ts';
-import { connectionOf, type Page } from './connection.ts';
-import { type Context, permit } from './context.ts';
+import { weightOf } from './body-weight.ts';
+import { connectionOf } from './connection.ts';
+import { permit } from './context.ts';
+import { costing } from './cost.ts';
 import { choiceEnum } from './event-choice.ts';
+import { findEvent } from './event-list.ts';
 import { bodyBytesOf, bodyOf, typeNameOf, valueOf } from './event-value.ts';
+import { WholeBodies } from './whole-body.ts';
 
 /** What a body counts as in the cost of a query, where other fields count 1: up to 32 KiB, and whole up to 4 MiB. */
-const BODY_COMPLEXITY = 2;
-const FULL_BODY_COMPLEXITY = 20;
+const BODY_POINTS = 2;
+const FULL_BODY_POINTS = 20;
 
-/** Pages that one look at a filtered list may read: a filter that matches little must not read a whole log at once. */
-const FILTERED_PAGES_MAX = 50;
+const wholeBodies = new WholeBodies();
 
 export const LevelEnum = builder.enumType('EventLevel', {
   description: 'Who an event is for. Levels add up: a reader at PROGRESS also gets USER.',
@@ -86,7 +89,7 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
     }),
     body: t.field({
       type: 'JSON',
-      complexity: BODY_COMPLEXITY,
+      ...costing({ points: BODY_POINTS }),
       description: 'All of its data. When bodyTruncated: a preview of the same shape with long strings cut.',
       resolve: (event) => bodyOf(event),
     }),
@@ -101,13 +104,10 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
     }),
     fullBody: t.field({
       type: 'JSON',
-      complexity: FULL_BODY_COMPLEXITY,
+      ...costing({ points: FULL_BODY_POINTS, bytes: BODY_BYTES_MAX }),
       description: 'The whole body, read from where large ones are kept.',
-      resolve: async (event, _args, { journal }) => {
-        if (event.spilledBytes === undefined) return bodyOf(event);
-        const text = await journal.readBody(event.sessionId, event.seq);
-        return text === undefined ? null : JSON.parse(text);
-      },
+      resolve: (event, _args, { journal }) =>
+        event.spilledBytes === undefined ? bodyOf(event) : wholeBodies.of(event, journal),
     }),
   }),
 });
@@ -138,70 +138,6 @@ const UnknownEvent = builder.objectRef<RecordedEvent>(typeNameOf('')).implement(
 
 export const EventConnection = connectionOf<RecordedEvent>('Event', EventInterface);
 
-/** What a reader wants to see; the cursor moves over what it does not. */
-export interface EventFilter {
-  readonly level?: Level | null | undefined;
-  readonly types?: readonly string[] | null | undefined;
-}
-
-/** True for events that the filter lets through. */
-export function passes(filter: EventFilter, event: RecordedEvent): boolean {
-  if (filter.level && LEVEL_RANK[event.level] > LEVEL_RANK[filter.level]) return false;
-  return !filter.types || filter.types.includes(event.type);
-}
-
-/** Throws InvalidInput for a type that no event has: a filter with a slip of the pen would wait for ever. */
-export function checkFilter({ types }: EventFilter): void {
-  for (const [at, type] of (types ?? []).entries()) {
-    if (!(type in EVENTS))
-      throw new InvalidInput('types', `number ${at + 1} is no type of events; docs/events.md has them all.`);
-  }
-}
-
-/** A page of a session's log after a cursor, oldest first; `head` is as far as it goes (SNAPSHOT-1). */
-export async function eventPage(
-  { journal }: Pick<Context, 'journal'>,
-  { sessionId, head }: { readonly sessionId: SessionId; readonly head: number },
-  page: EventFilter & { readonly first: number; readonly after?: string | null | undefined },
-): Promise<Page<RecordedEvent>> {
-  checkFilter(page);
-  let seq = page.after ? parseCursor(sessionId, page.after) : 0;
-  const nodes: RecordedEvent[] = [];
-  let hasNextPage = false;
-  for (let pages = 0; pages < FILTERED_PAGES_MAX; pages += 1) {
-    const limit = Math.min(PAGE_EVENTS_MAX, head - seq);
-    const events = limit <= 0 ? [] : await journal.read(sessionId, { after: seq, limit });
-    hasNextPage = events.length > 0;
-    for (const event of events) {
-      if (passes(page, event)) {
-        if (nodes.length === page.first) return { nodes, hasNextPage, cursorOf: cursorOfEvent };
-        nodes.push(event);
-      }
-      seq = event.seq;
-    }
-    if (!hasNextPage) break;
-  }
-  return {
-    nodes,
-    hasNextPage,
-    cursorOf: cursorOfEvent,
-    endCursor: seq === 0 ? undefined : cursorOf(sessionId, seq),
-  };
-}
-
-/** One event by its id. Throws EventNotFound, InvalidInput, SessionNotFound. */
-export async function findEvent(
-  { journal }: Pick<Context, 'journal'>,
-  sessionId: SessionId,
-  id: string,
-): Promise<RecordedEvent> {
-  const seq = seqOfEventId(parseId('event', id, 'id'), sessionId);
-  const [event] =
-    seq === undefined || seq < 1 ? [] : await journal.read(sessionId, { after: seq - 1, limit: 1 });
-  if (event === undefined || event.seq !== seq) throw new EventNotFound(id);
-  return event;
-}
-
 builder.queryField('event', (t) =>
   t.errorUnionField({
     types: [...KnownEvents, UnknownEvent, InvalidInput, Forbidden, SessionNotFound, EventNotFound],
@@ -211,17 +147,13 @@ builder.queryField('event', (t) =>
       sessionId: t.arg.id({ required: true, description: 'The session whose log it is in.' }),
       id: t.arg.id({ required: true, description: 'The id of the event.' }),
     },
-    resolve: async (_root, args, context) => {
+    resolve: async (_root, args, context, info) => {
       const sessionId = parseId('session', args.sessionId, 'sessionId');
       permit(context, 'read', sessionId);
-      return findEvent(context, sessionId, args.id);
+      return findEvent(context, sessionId, args.id, weightOf(info));
     },
   }),
 );
-
-function cursorOfEvent({ sessionId, seq }: RecordedEvent): string {
-  return cursorOf(sessionId, seq);
-}
 
 function scalarOf(field: Field): 'String' | 'SafeInt' | 'Boolean' | 'JSON' | ReturnType<typeof choiceEnum> {
   switch (field.kind) {

@@ -1,12 +1,14 @@
 /** Opening a follower: what it may see and from where, or the frame that refuses it. */
 import { parseCursor } from '../src/journal/cursor.ts';
+import { type EventFilter, isOpen, passes } from '../src/journal/event-filter.ts';
+import type { RecordedEvent } from '../src/journal/event.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { follow } from '../src/journal/follow.ts';
 import { InvalidInput } from '../src/kernel/fault.ts';
 import { isId, type SessionId } from '../src/kernel/id.ts';
 import { tail, type TailSource } from '../src/kernel/tail.ts';
 import { type Context, permit } from './context.ts';
-import { checkFilter, type EventFilter, passes } from './event.ts';
+import { type GivenFilter, parseFilter } from './event-list.ts';
 import type { Frame } from './frame.ts';
 
 /** A filtered follower is told its cursor at least every so many events, so that a resume does not read them again. */
@@ -15,7 +17,7 @@ const SKIPPED_EVENTS_MAX = 1_000;
 export interface FollowArgs {
   readonly sessionId: string;
   readonly after?: string | null | undefined;
-  readonly filter?: EventFilter | null | undefined;
+  readonly filter?: GivenFilter | null | undefined;
   readonly deltas?: boolean | null | undefined;
 }
 
@@ -29,8 +31,8 @@ export interface Opened {
 
 /** Throws Forbidden (a token without the scope) and InvalidInput (a filter that means nothing). */
 export async function openFollow(context: Context, args: FollowArgs): Promise<Opened | Frame> {
-  const { sessionId, after, filter } = args;
-  checkFilter(filter ?? {});
+  const { sessionId, after } = args;
+  const filter = parseFilter(args.filter ?? {});
   try {
     if (!isId('session', sessionId)) throw new SessionNotFound(sessionId.slice(0, 64));
     permit(context, 'read', sessionId);
@@ -38,7 +40,7 @@ export async function openFollow(context: Context, args: FollowArgs): Promise<Op
     const seq = after === undefined || after === null ? 0 : seqOf(sessionId, after);
     if (seq === undefined) return { kind: 'refused', sessionId, reason: 'foreign' };
     if (seq > head) return { kind: 'refused', sessionId, reason: 'ahead' };
-    return { kind: 'opened', sessionId, after: seq, filter: filter ?? {}, deltas: args.deltas ?? false };
+    return { kind: 'opened', sessionId, after: seq, filter, deltas: args.deltas ?? false };
   } catch (error) {
     return goneFrame(error);
   }
@@ -59,7 +61,7 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
   if (opened.kind !== 'opened') return once(opened);
   const { sessionId, after, filter, deltas } = opened;
   const abort = new AbortController();
-  const source = follow(context, { sessionId, after, deltas }, abort.signal);
+  const source = follow(context, { sessionId, after, deltas, filter }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
   const frames: TailSource<Frame> = {
     async pull() {
@@ -70,7 +72,7 @@ export async function openFrames(context: Context, args: FollowArgs): Promise<As
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {
-            const frame = sift.events(value.events);
+            const frame = sift.events(value.events, value.seq);
             if (frame !== undefined) return frame;
             break;
           }
@@ -104,22 +106,19 @@ export class Sift {
 
   constructor(sessionId: SessionId, after: number, filter: EventFilter) {
     this.#sessionId = sessionId;
-    this.#filter = filter.level || filter.types ? filter : undefined;
+    this.#filter = isOpen(filter) ? undefined : filter;
     this.#told = after;
   }
 
-  /** Undefined when nothing passed and the cursor need not be told yet. */
-  events(page: readonly Event[]): Extract<Frame, { kind: 'events' }> | undefined {
+  /** `seq`: how far the page goes. Undefined when nothing passed and the cursor need not be told yet. */
+  events(page: readonly RecordedEvent[], seq: number): Extract<Frame, { kind: 'events' }> | undefined {
     const filter = this.#filter;
     const events = filter === undefined ? page : page.filter((event) => passes(filter, event));
-    const seq = page.at(-1)?.seq ?? this.#told;
     if (events.length === 0 && seq - this.#told < SKIPPED_EVENTS_MAX) return undefined;
     this.#told = seq;
     return { kind: 'events', sessionId: this.#sessionId, events, seq };
   }
 }
-
-type Event = Parameters<typeof passes>[1];
 
 function seqOf(sessionId: SessionId, cursor: string): number | undefined {
   try {

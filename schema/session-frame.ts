@@ -4,7 +4,9 @@
  */
 import { cursorOf } from '../src/journal/cursor.ts';
 import type { DeltaFrame } from '../src/journal/draft.ts';
+import { PAGE_EVENTS_MAX } from '../src/kernel/limit.ts';
 import { builder } from './builder.ts';
+import { costing } from './cost.ts';
 import { EventInterface, LevelEnum } from './event.ts';
 import { type CursorRefusal, type Frame, FRAME_TYPE } from './frame.ts';
 import { openFrames } from './frame-source.ts';
@@ -16,6 +18,7 @@ const EventBatch = builder.objectRef<FrameOf<'events'>>('EventBatch').implement(
   fields: (t) => ({
     events: t.field({
       type: [EventInterface],
+      ...costing({ items: PAGE_EVENTS_MAX }),
       description: 'Oldest first.',
       resolve: ({ events }) => [...events],
     }),
@@ -120,6 +123,7 @@ const EventFilterInput = builder.inputType('EventFilter', {
       description: 'The most detailed level; INTERNAL, everything, when left out.',
     }),
     types: t.stringList({ description: 'Only these dotted types, for example agent.message.' }),
+    turnId: t.id({ description: 'Only those of this turn.' }),
   }),
 });
 
@@ -139,8 +143,6 @@ builder.subscriptionField('sessionEvents', (t) =>
         description: 'Also send messages, and thinking, piece by piece while the model writes them.',
       }),
     },
-    // A hundred events per frame, whatever is asked of each.
-    complexity: { field: 1, multiplier: 10 },
     subscribe: (_root, args, context) => openFrames(context, args),
     resolve: (frame) => frame,
   }),

@@ -9,15 +9,23 @@ import { cursorOf } from '../src/journal/cursor.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
-import { AgentType } from './agent.ts';
+import { AGENT_POINTS, AgentType } from './agent.ts';
+import { agentsOf } from './agent-reads.ts';
 import { builder } from './builder.ts';
-import { connectionComplexity, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
+import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { type Context, permit } from './context.ts';
-import { EventConnection, EventInterface, eventPage, findEvent, LevelEnum } from './event.ts';
+import { type BodyWeight, weightOf } from './body-weight.ts';
+import { costing } from './cost.ts';
+import { EventConnection, EventInterface, LevelEnum } from './event.ts';
+import { eventPage, findEvent } from './event-list.ts';
 import { LimitsType } from './limits.ts';
 import { LeaseType, SessionStatusEnum } from './session-state.ts';
 import { TurnConnection, TurnType, turnPage, UsageType } from './turn.ts';
 import { whyOf } from './why.ts';
+
+/** What a session in a list, and its metadata in an answer, count as in the cost of a query: some KiB, and up to 16 KiB more. */
+const SESSION_POINTS = 5;
+const METADATA_POINTS = 8;
 
 export const SessionType = builder.objectRef<SessionEntry>('Session');
 SessionType.implement({
@@ -58,9 +66,10 @@ SessionType.implement({
       type: AgentType,
       nullable: true,
       description: 'Its agent as it is now; needs an API key.',
+      ...costing({ points: AGENT_POINTS }),
       resolve: ({ session }, _args, context) => {
         permit(context, 'manage');
-        return context.agents.get(session.agentId);
+        return agentsOf(context).get(session.agentId);
       },
     }),
     agentId: t.id({ description: 'Its agent.', resolve: ({ session }) => session.agentId }),
@@ -83,6 +92,7 @@ SessionType.implement({
       type: 'JSON',
       nullable: true,
       description: 'Yours, as given at the start; needs an API key.',
+      ...costing({ points: METADATA_POINTS }),
       resolve: ({ session }, _args, context) => {
         permit(context, 'manage');
         return session.metadata ?? null;
@@ -131,14 +141,14 @@ SessionType.implement({
         first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
         after: t.arg.string({ description: 'The endCursor of the page before.' }),
       },
-      complexity: connectionComplexity,
+      ...connectionCost(),
       resolve: ({ session }, args, context) => turnPage(context, session, args), // SNAPSHOT-1
     }),
     result: t.field({
       type: EventInterface,
       nullable: true,
       description: "The last turn's answer; null while it runs, and when it ended without one.",
-      resolve: ({ session }, _args, context) => resultOf(context, session),
+      resolve: ({ session }, _args, context, info) => resultOf(context, session, weightOf(info)),
     }),
     events: t.field({
       type: EventConnection,
@@ -151,12 +161,13 @@ SessionType.implement({
           description: 'The most detailed level to list; INTERNAL, everything, when left out.',
         }),
         types: t.arg.stringList({ description: 'Only these dotted types, for example agent.message.' }),
+        turnId: t.arg.id({ description: 'Only those of this turn.' }),
       },
-      complexity: connectionComplexity,
-      resolve: ({ session, head }, args, context) => {
+      ...connectionCost(),
+      resolve: ({ session, head }, args, context, info) => {
         permit(context, 'read', session.id);
         const log = { sessionId: session.id, head };
-        return eventPage(context, log, { ...args, first: firstOf(args) }); // SNAPSHOT-1
+        return eventPage(context, log, { ...args, first: firstOf(args) }, weightOf(info)); // SNAPSHOT-1
       },
     }),
   }),
@@ -187,7 +198,7 @@ builder.queryFields((t) => ({
       agentId: t.arg.id({ description: 'Only those of this agent.' }),
       key: t.arg.string({ description: 'Only the one that was started with this key.' }),
     },
-    complexity: connectionComplexity,
+    ...connectionCost(SESSION_POINTS),
     resolve: (_root, args, context) => {
       permit(context, 'manage');
       const filter = {
@@ -197,6 +208,7 @@ builder.queryFields((t) => ({
       };
       const before = parsePlace(LIST, args.after, (text) => isId('session', text));
       return pageOf(
+        context,
         firstOf(args),
         (limit) => context.sessions.list(filter, { limit, before }),
         ({ session }) => placeOf(LIST, session),
@@ -205,8 +217,8 @@ builder.queryFields((t) => ({
   }),
 }));
 
-async function resultOf(context: Context, session: SessionEntry['session']) {
+async function resultOf(context: Context, session: SessionEntry['session'], weight: BodyWeight) {
   permit(context, 'read', session.id);
   const eventId = session.turn?.resultEventId;
-  return eventId === undefined ? null : findEvent(context, session.id, eventId);
+  return eventId === undefined ? null : findEvent(context, session.id, eventId, weight);
 }

@@ -103,7 +103,7 @@ export const TurnType = builder.objectRef<Turn>('Turn').implement({
 export const TurnConnection = connectionOf<Turn>('Turn', TurnType);
 
 /** Turns of a session up to its last one as `session` has it, newest first; the cursor is the turn's number (SNAPSHOT-1). */
-export function turnPage({ sessions }: Context, session: Session, args: FirstAfter) {
+export function turnPage(context: Context, session: Session, args: FirstAfter) {
   const before = args.after ? Number(/^turn-([1-9][0-9]{0,14})$/.exec(args.after)?.[1]) : undefined;
   if (Number.isNaN(before))
     throw new InvalidInput(
@@ -111,10 +111,11 @@ export function turnPage({ sessions }: Context, session: Session, args: FirstAft
       'this cursor is not one of this list; leave it out to read from the start.',
     );
   return pageOf(
+    context,
     firstOf(args),
     async (limit) => {
       const last = Math.min(before ?? Infinity, session.turnCount + 1);
-      const turns = await sessions.turns(session.id, { limit, before: last });
+      const turns = await context.sessions.turns(session.id, { limit, before: last });
       return turns.map((turn) => (turn.number === session.turn?.number ? session.turn : turn));
     },
     ({ number }) => `turn-${number}`,

@@ -6,6 +6,10 @@ const MIB = 1024 * KIB;
 export const WORKSPACE_BYTES_MAX = 4 * 1024 * MIB;
 /** Files and folders of it: beyond it measuring the workspace would take longer than filling it. */
 export const WORKSPACE_ENTRIES_MAX = 500_000;
+/** Room that must stay on the disk of the workspaces: the log of all sessions is usually there too, and a second of writing is this much. */
+export const DISK_FREE_BYTES_MIN = 1024 * MIB;
+/** The same as a part of a small disk. */
+export const DISK_FREE_SHARE_MIN = 0.05;
 /** One file (RLIMIT_FSIZE): stops a runaway log before the workspace is full. */
 export const FILE_BYTES_MAX = 1024 * MIB;
 /** Processes and threads of one session (RLIMIT_NPROC): a parallel build fits, a fork bomb is harmless. */
@@ -14,6 +18,26 @@ export const PROCESSES_MAX = 512;
 export const OPEN_FILES_MAX = 4_096;
 /** Writable memory of one process (RLIMIT_DATA): a bundler fits. */
 export const PROCESS_DATA_BYTES_MAX = 4 * 1024 * MIB;
+/** Memory of a session in all its forms, where a control group is charged with it: one process at its limit, /tmp, and buffers of files. */
+export const SESSION_MEMORY_BYTES_MAX = 6 * 1024 * MIB;
+/** The same on a small machine, as a part of its memory: one session must leave room for others. */
+export const SESSION_MEMORY_SHARE = 0.5;
+/** Memory of the hands of all sessions together, as a part of the machine's: the rest is the control plane's, whatever commands do. */
+export const HANDS_MEMORY_SHARE = 0.75;
+/** Buffers of TCP of one session, which version 1 of control groups counts apart. */
+export const SESSION_TCP_BYTES_MAX = 256 * MIB;
+/** CPU of the hands of all sessions together: as much as one process beside them, or as the group of this server, however many they are. */
+export const HANDS_CPU_WEIGHT = 100;
+/** CPU of each session among the sessions: all alike, however many processes one starts. */
+export const SESSION_CPU_WEIGHT = 100;
+/** Processes of the set-up (bubblewrap's, and what prepares for it), in the count of a session's group. */
+export const SET_UP_PROCESSES_MAX = 16;
+/** How commands are run below their hands (setpriority(2)), which must go on measuring and keeping deadlines. */
+export const COMMAND_NICENESS = 10;
+/** Files and folders in /tmp: each takes memory of the kernel that no size of a file system counts. */
+export const TMP_ENTRIES_MAX = 100_000;
+/** Files in /dev/shm: a few dozen are usual. */
+export const SHARED_MEMORY_ENTRIES_MAX = 10_000;
 /** /tmp of the hands is memory. */
 export const TMP_BYTES_MAX = 256 * MIB;
 /** /dev/shm of the hands is memory: some tools want a little of it. */

@@ -21,6 +21,8 @@ const PREVIEW_WORD_CHARS_MAX = 256;
 /** Values inside json fields of a preview. */
 const PREVIEW_VALUES_MAX = 256;
 const CUT = '…';
+const TOO_DEEP = `expected JSON of at most ${JSON_DEPTH_MAX} levels.`;
+const NOT_FINITE = 'expected numbers up to 1.8e308; one is larger. Send it as a string.';
 
 interface Rule {
   readonly name: string;
@@ -112,8 +114,8 @@ function ruleOf(name: string, field: Field): Rule {
       return {
         name,
         optional,
-        expected: `JSON of at most ${JSON_DEPTH_MAX} levels`,
-        accepts: (value) => isJson(value, 0),
+        expected: `JSON of at most ${JSON_DEPTH_MAX} levels, without numbers beyond 1.8e308`,
+        accepts: (value) => isJson(value),
       };
     case 'choice': {
       const values = new Set<unknown>(field.choice?.values);
@@ -132,18 +134,28 @@ function isCount(value: unknown): boolean {
 }
 
 /** Plain JSON of at most JSON_DEPTH_MAX levels. */
-export function isJson(value: unknown, depth = 0): boolean {
+export function isJson(value: unknown): boolean {
+  return whyNotJson(value) === undefined;
+}
+
+/** What was expected, when it is not plain JSON of at most JSON_DEPTH_MAX levels. */
+export function whyNotJson(value: unknown, depth = 0): string | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
-      return true;
+      return undefined;
     case 'number':
-      return Number.isFinite(value);
+      return Number.isFinite(value) ? undefined : NOT_FINITE; // JSON.parse makes Infinity of 1e999
     case 'object':
-      if (value === null) return true;
-      return depth < JSON_DEPTH_MAX && Object.values(value).every((inner) => isJson(inner, depth + 1));
+      if (value === null) return undefined;
+      if (depth >= JSON_DEPTH_MAX) return TOO_DEEP;
+      for (const inner of Object.values(value)) {
+        const why = whyNotJson(inner, depth + 1);
+        if (why !== undefined) return why;
+      }
+      return undefined;
     default:
-      return false;
+      return 'expected JSON.';
   }
 }
 

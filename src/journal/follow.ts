@@ -13,18 +13,25 @@ import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
 import { nextRound } from '../kernel/scheduler.ts';
 import { tail } from '../kernel/tail.ts';
 import { type DeltaFrame, draftKey, frameOf } from './draft.ts';
+import { type EventFilter, isOpen } from './event-filter.ts';
 import type { RecordedEvent } from './event.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, Scanned, ScanRange } from './journal.ts';
 import type { Live } from './live.ts';
 import type { LiveTail } from './live-tail.ts';
 
 export type Follow =
-  | { readonly kind: 'events'; readonly events: readonly RecordedEvent[]; readonly head: number }
+  /** `seq`: up to it the log has been read; greater than the last event's where the filter left some out. */
+  | {
+      readonly kind: 'events';
+      readonly events: readonly RecordedEvent[];
+      readonly seq: number;
+      readonly head: number;
+    }
   | { readonly kind: 'caughtUp'; readonly seq: number }
   | DeltaFrame;
 
 export interface FollowPorts {
-  readonly journal: Pick<Journal<never>, 'read'>;
+  readonly journal: Pick<Journal<never>, 'read' | 'scan'>;
   readonly live: Live;
 }
 
@@ -34,6 +41,8 @@ export interface FollowRequest {
   readonly after: number;
   /** Whether to give messages and thinking while they are being written; from when the log has been caught up with. */
   readonly deltas: boolean;
+  /** What the store may leave out of the history; what is live comes whole, and is for the caller to filter. */
+  readonly filter?: EventFilter | undefined;
 }
 
 export function follow(
@@ -96,19 +105,27 @@ class Follower {
   /** FOLLOW-1. Never beyond the tail's head, so that position and tail can be compared (live.ts, fan-out). */
   async #events(live: LiveTail, head: number): Promise<Follow | undefined> {
     const after = this.#position;
-    const limit = Math.min(PAGE_EVENTS_MAX, head - after);
-    const events = live.eventsAfter(after) ?? (await this.#history(after, limit));
-    const last = events.at(-1);
-    if (last === undefined) return undefined;
-    this.#position = last.seq;
-    return { kind: 'events', events, head: Math.max(live.head ?? head, last.seq) };
+    const kept = live.eventsAfter(after);
+    const { events, seq } =
+      kept === undefined
+        ? await this.#history(after, head)
+        : { events: kept, seq: kept.at(-1)?.seq ?? after };
+    if (seq <= after) return undefined;
+    this.#position = seq;
+    return { kind: 'events', events, seq, head: Math.max(live.head ?? head, seq) };
   }
 
   /** Lets the event loop go round after each page: an embedded store answers at once, and a long history would hold up everybody. */
-  async #history(after: number, limit: number): Promise<readonly RecordedEvent[]> {
-    const events = await this.#ports.journal.read(this.#request.sessionId, { after, limit });
+  async #history(after: number, head: number): Promise<Scanned> {
+    const { sessionId, filter = {} } = this.#request;
+    const history = await historyOf(this.#ports.journal, sessionId, {
+      after,
+      to: head,
+      limit: PAGE_EVENTS_MAX,
+      filter,
+    });
     await nextRound(this.#ports.live.scheduler);
-    return events;
+    return history;
   }
 
   #delta(live: LiveTail): Follow | undefined {
@@ -138,6 +155,17 @@ class Follower {
       signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+/** The next page of what passes: by SCAN-1 where the filter leaves something out. */
+export async function historyOf(
+  journal: FollowPorts['journal'],
+  sessionId: SessionId,
+  { after, to, limit, filter }: ScanRange,
+): Promise<Scanned> {
+  if (!isOpen(filter)) return journal.scan(sessionId, { after, to, limit, filter });
+  const events = await journal.read(sessionId, { after, limit: Math.min(limit, to - after) });
+  return { events, seq: events.at(-1)?.seq ?? after };
 }
 
 /** A fault as it is: SessionNotFound says what is wrong. */

@@ -9,6 +9,8 @@
  * JOURNAL-5 idempotent an append with a key that was used before in the session writes nothing and answers the first seqs.
  * JOURNAL-6 capped     a log ends at LOG_EVENTS_MAX events or LOG_BYTES_MAX bytes: log.limit_reached, then LogFull. One event may follow: the
  *                      session.archived that says that what the session has left may go.
+ * SCAN-1 filtered      a look through a log gives what passes a filter, and says how far it came: nothing in between is left out. It looks
+ *    at SCAN_EVENTS_MAX events at most, and neither hands over nor reads the bodies of what does not pass.
  *
  * That a follower gets every event after its cursor exactly once and in order is FOLLOW-1 (journal/follow.ts).
  *
@@ -16,6 +18,7 @@
  */
 import type { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
+import type { EventFilter } from './event-filter.ts';
 import type { NewEvent, RecordedEvent } from './event.ts';
 
 /** What is to be written, decided on the record as it is at the moment of the append. */
@@ -51,6 +54,20 @@ export interface ReadRange {
   readonly limit: number;
 }
 
+/** A look through a part of the log for what passes a filter. */
+export interface ScanRange extends ReadRange {
+  /** Not further than this seq. */
+  readonly to: number;
+  readonly filter: EventFilter;
+}
+
+export interface Scanned {
+  /** Those that pass, ascending by seq. */
+  readonly events: readonly RecordedEvent[];
+  /** Everything after `after` up to here has been looked at; `after` itself when there is nothing behind it. */
+  readonly seq: number;
+}
+
 /** Who has to look at a session: the owner of its lease, or nobody. */
 export type Concern = { readonly kind: 'owner'; readonly owner: string } | { readonly kind: 'nobody' };
 
@@ -72,6 +89,9 @@ export interface Journal<State> {
 
   /** Ascending by seq, dense; empty at the head or beyond. Throws SessionNotFound. */
   read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]>;
+
+  /** SCAN-1. A page ends at the same limits as one of `read`. Throws SessionNotFound. */
+  scan(sessionId: SessionId, range: ScanRange): Promise<Scanned>;
 
   /** The whole body of one event as JSON text, spilled or not; undefined when there is no such seq. */
   readBody(sessionId: SessionId, seq: number): Promise<string | undefined>;

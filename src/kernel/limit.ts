@@ -32,6 +32,8 @@ export const JSON_DEPTH_MAX = 64;
 export const PAGE_EVENTS_MAX = 100;
 /** A page also ends at this many bytes, so that large bodies cannot pile up in memory. */
 export const PAGE_BYTES_MAX = MIB;
+/** Events that one look through a log for what passes a filter may pass over: some milliseconds of an embedded store. */
+export const SCAN_EVENTS_MAX = 2_000;
 /** `first` of a connection. */
 export const CONNECTION_FIRST_MAX = 500;
 export const CONNECTION_FIRST_DEFAULT = 50;

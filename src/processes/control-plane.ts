@@ -67,6 +67,7 @@ async function start(
 /** Throws Outage when this server cannot take work. */
 async function ready(parts: Parts, units: Units): Promise<void> {
   await parts.ready();
+  await units.checkRoom();
   if (units.isAlive()) return;
   throw new Outage('NO_HEARTBEAT', 'The store has not taken a sign of life of this server for some time.');
 }

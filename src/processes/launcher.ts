@@ -6,6 +6,8 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
 import { Checkpoints } from '../platform/local/workspace/checkpoints.ts';
 import { chooseIsolation } from '../platform/local/isolation/isolation.ts';
+import type { Bubblewrap } from '../platform/local/isolation/jail.ts';
+import { guardControlPlane } from '../platform/local/isolation/oom-score.ts';
 import { LocalLauncher } from '../platform/local/launcher/launcher.ts';
 import { WorkspaceStore } from '../platform/host/workspace/workspace-store.ts';
 import { launchMark } from '../platform/local/isolation/orphans.ts';
@@ -39,10 +41,12 @@ export async function createLauncher(
   },
 ): Promise<ChosenLauncher> {
   const { searchPath, dataFolder } = config;
+  const isLast = guardControlPlane(); // before anything is launched that would inherit it
+  if (!isLast) ports.logger.debug('this server has no say in whom the kernel ends when memory runs out');
   const isolation = await chooseIsolation(config.isolation, launchMark(owner), searchPath);
   if (isolation.kind === 'none') {
     ports.logger.warn('isolation is off: commands of agents run as this user on this machine');
-  }
+  } else tellLimits(isolation, ports.logger);
   const workspaces = new WorkspaceStore(join(dataFolder, 'workspaces'));
   if (archive === undefined) {
     return { launcher: new LocalLauncher({ isolation, workspaces, searchPath, ...ports }), services: [] };
@@ -54,4 +58,14 @@ export async function createLauncher(
   const checkpoints = new Checkpoints({ archive, workspaces, placeOf, ...ports });
   const launcher = new LocalLauncher({ isolation, workspaces, checkpoints, searchPath, ...ports });
   return { launcher, services: [checkpoints] };
+}
+
+/** What holds for sessions as a whole on this machine (docs/isolation.md), and what to do for the rest. */
+function tellLimits({ groups, groupsMissing }: Bubblewrap, logger: Logger): void {
+  const inForce = groups?.controllers ?? [];
+  if (groupsMissing === undefined) return logger.info('sessions are limited as a whole', { inForce });
+  logger.warn(
+    'sessions are not limited as a whole in everything: run this server as root or give it a control group of its own (systemd: Delegate=yes)',
+    { inForce, missing: groupsMissing },
+  );
 }

@@ -11,6 +11,7 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 import { Workbench } from '../supervisor/workbench.ts';
 import { WorkspaceLog } from '../supervisor/workspace-log.ts';
 import type { Config } from './config.ts';
+import { DiskFloor } from './disk-floor.ts';
 import { createLauncher } from './launcher.ts';
 import { createModelDoor } from './model-door.ts';
 import type { Parts } from './parts.ts';
@@ -21,6 +22,8 @@ const OWNER_BYTES = 6;
 export interface Units {
   /** Whether this server's heartbeat is kept up: the store takes it, and its sessions are its own. */
   isAlive(): boolean;
+  /** Throws Outage when there is no room for work on this machine. */
+  checkRoom(): Promise<void>;
 }
 
 /** Throws IsolationImpossible. */
@@ -61,9 +64,12 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
   const { idleMs, backgroundMs, slotsMax } = config;
   const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
   const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
-  const supervisor = new Supervisor({ ...ports, launcher, owner, idleMs, backgroundMs, slotsMax, draftOf });
+  const floor = new DiskFloor(dataFolder, logger);
+  const hasRoom = (): Promise<boolean> => floor.hasRoom();
+  const limits = { idleMs, backgroundMs, slotsMax, hasRoom };
+  const supervisor = new Supervisor({ ...ports, launcher, owner, ...limits, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
-  return { isAlive: () => owners.isBeating };
+  return { isAlive: () => owners.isBeating, checkRoom: () => floor.check() };
 }
 
 function listenOn(server: Server, path: string): Promise<Server> {

@@ -2,12 +2,12 @@
  * Whether a request to start a session is the one that started this session. It is asked before anything of it is checked:
  * what was done once is answered again, whatever has become of agents, credentials, models and limits since.
  */
-import { JSON_DEPTH_MAX, METADATA_BYTES_MAX } from '../kernel/limit.ts';
+import { METADATA_BYTES_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import type { AgentId } from '../kernel/id.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import { wellFormedJson } from '../kernel/well-formed.ts';
-import { isJson } from '../journal/codec.ts';
+import { isJson, whyNotJson } from '../journal/codec.ts';
 import type { Limits, Session } from './session.ts';
 
 export interface StartFields {
@@ -53,7 +53,8 @@ export function parseMetadata<T extends Readonly<Record<string, unknown>>>(
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidInput(field, 'expected a JSON object.');
   }
-  if (!isJson(value)) throw new InvalidInput(field, `expected JSON of at most ${JSON_DEPTH_MAX} levels.`);
+  const why = whyNotJson(value);
+  if (why !== undefined) throw new InvalidInput(field, why);
   const kept = wellFormedJson(value) as T; // JSON, checked above, of the same shape
   const bytes = Buffer.byteLength(JSON.stringify(kept));
   if (bytes > bytesMax)

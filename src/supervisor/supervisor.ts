@@ -10,6 +10,7 @@
  * HINT-1 For the appends of sessions that others look after, or that rest, nothing is read here: the hint says whom it concerns.
  * SUPERVISOR-3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
  *    wait in status queued, oldest first.
+ * SUPERVISOR-4 While the machine has no room for work, no slot is opened: sessions wait, and those that have a slot go on.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
@@ -33,6 +34,8 @@ export interface SupervisorPorts extends SlotPorts {
   readonly owners: Owners;
   readonly launcher: Pick<Launcher, 'forget' | 'sessions'>;
   readonly slotsMax: number;
+  /** Whether this machine has room for work; without, it always has. */
+  readonly hasRoom?: (() => Promise<boolean>) | undefined;
 }
 
 export class Supervisor implements Service {
@@ -91,12 +94,15 @@ export class Supervisor implements Service {
   }
 
   async #reconcile(candidates: readonly SessionId[], signal: AbortSignal): Promise<void> {
+    const { hasRoom = async () => true } = this.#ports;
     const waiting: Session[] = [];
     const unattended: Session[] = [];
-    for (const { session } of await this.#free(candidates)) {
+    const free = await this.#free(candidates);
+    const isFull = free.length > 0 && !(await hasRoom()); // SUPERVISOR-4
+    for (const { session } of free) {
       if (this.#slots.has(session.id)) continue; // SUPERVISOR-1
       if (!wantsBrain(session)) unattended.push(session);
-      else if (this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
+      else if (isFull || this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
       else if (this.#slots.size >= this.#ports.slotsMax) waiting.push(session);
       else this.#open(session, signal);
     }

@@ -1,12 +1,16 @@
 /** What somebody sent to break the door, each with what it did before. */
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
-import { SEND_AHEAD_BYTES_MAX, SOCKET_BYTES_MAX } from '../../src/api/graphql/limits.ts';
+import { WebSocket } from 'ws';
+import {
+  OPERATION_ID_BYTES_MAX,
+  SEND_AHEAD_BYTES_MAX,
+  SOCKET_BYTES_MAX,
+} from '../../src/api/graphql/limits.ts';
 import { Outlet } from '../../src/api/graphql/outlet.ts';
-import { Door, ROOT_KEY } from '../support/door.ts';
+import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
 
 let door: Door;
 beforeEach(async () => {
@@ -47,6 +51,67 @@ describe('over HTTP', () => {
     }
   });
 
+  it.each([
+    '{}',
+    '{"query":null}',
+    '{"query":{}}',
+    '{"query":"{}"}',
+    '{"query":"query A { }"}',
+    '{"query":"{ agents { } }"}',
+    '{"query":"# nothing"}',
+    '{"query":"fragment F on Query { __typename }"}',
+    '{"query":"query A { __typename }","operationName":"B"}',
+    '{"query":"query A { __typename } query B { __typename }"}',
+    '{"variables":{}}',
+  ])('a request that asks for nothing is none: %s', async (body) => {
+    const headers = { authorization: `Bearer ${ROOT_KEY}`, 'content-type': 'application/json' };
+    for (const accept of ['application/json', 'application/graphql-response+json']) {
+      const response = await fetch(door.url, { method: 'POST', headers: { ...headers, accept }, body });
+      const { errors, data }: Answer = await response.json();
+      expect([response.status, data, typeof errors[0].extensions.code]).toEqual([400, undefined, 'string']);
+    }
+  });
+
+  it('a GET that asks for nothing is none either', async () => {
+    for (const search of [
+      '',
+      '?query=',
+      '?query={}',
+      '?variables={}',
+      '?query=query A{__typename}&operationName=B',
+    ]) {
+      const response = await fetch(`${door.url}${search}`, {
+        headers: { authorization: `Bearer ${ROOT_KEY}` },
+      });
+      expect(response.status).toBe(400);
+    }
+  });
+
+  it('a number that JSON can write and no program can hold is called what it is', async () => {
+    const agent = '{ name: "a", model: "rehearsal/echo", prompt: "p" }';
+    await door.ask(`mutation { createAgent(input: ${agent}) { __typename } }`);
+    const id = await door.session();
+    const start = '{ agent: "a", input: "x", metadata: { a: [-1e999] } }';
+    const send = `{ sessionId: "${id}", text: "x", raw: 1e999 }`;
+
+    const answers = [
+      (
+        await door.ask(
+          `mutation { startSession(input: ${start}) { __typename ... on Fault { code message } } }`,
+        )
+      ).startSession,
+      (
+        await door.ask(
+          `mutation { sendMessage(input: ${send}) { __typename ... on Fault { code message } } }`,
+        )
+      ).sendMessage,
+    ];
+
+    for (const { code, message } of answers) {
+      expect([code, message]).toEqual(['INVALID_INPUT', expect.stringMatching(/1\.8e308/)]);
+    }
+  });
+
   it('JSON that is nested too deep, and keys of half a character, are refused by name', async () => {
     const agent = '{ name: "a", model: "rehearsal/echo", prompt: "p" }';
     await door.ask(`mutation { createAgent(input: ${agent}) { __typename } }`);
@@ -65,6 +130,30 @@ describe('over HTTP', () => {
 });
 
 describe('over a socket', () => {
+  it('an operation with an id of a megabyte closes it, and the id comes back to nobody', async () => {
+    const ws = new WebSocket(door.socketUrl, 'graphql-transport-ws');
+    let bytes = 0;
+    ws.on('message', (data: Buffer) => (bytes += data.length));
+    const closed = new Promise<[number, string]>((resolve) => {
+      ws.on('close', (code, reason) => resolve([code, reason.toString()]));
+    });
+    await once(ws, 'open');
+    ws.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ROOT_KEY}` } }));
+    await once(ws, 'message');
+    const payload = { query: '{ nonsense' };
+    ws.send(JSON.stringify({ id: 'x'.repeat(OPERATION_ID_BYTES_MAX), type: 'subscribe', payload }));
+    await once(ws, 'message');
+    for (let count = 0; count < 2; count += 1) {
+      ws.send(JSON.stringify({ id: '🙂'.repeat(250_000), type: 'subscribe', payload }));
+    }
+
+    expect(await closed).toEqual([
+      4400,
+      `The id of an operation has at most ${OPERATION_ID_BYTES_MAX} bytes.`,
+    ]);
+    expect(bytes).toBeLessThan(1_000);
+  });
+
   it('a query for more whole bodies than fit into memory is too complex', async () => {
     const id = await door.session();
     const many = Array.from(

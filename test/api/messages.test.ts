@@ -179,6 +179,38 @@ describe('client tokens', () => {
     expect(steered.body.errors[0].extensions.code).toBe('FORBIDDEN');
   });
 
+  it.each([
+    'session { limits { turns } }',
+    'session { usage { totalTokens } }',
+    'session { id turn { failure { code message } } }',
+    'session { why }',
+    'session { result { seq } }',
+    '...F',
+  ])('that may only steer read nothing through the payload, and nothing is sent: %s', async (selection) => {
+    const id = await door.session();
+    const { head } = await session(id, 'head');
+    const send = `mutation { sendMessage(input: { sessionId: "${id}", text: "x" }) { ... on SendMessagePayload { turnId ${selection} } } }`;
+    const fragment =
+      ' fragment F on SendMessagePayload { s: session { ... on Session { ...G } } } fragment G on Session { head }';
+    const query = selection === '...F' ? send.concat(fragment) : send;
+
+    const { body } = await door.post(query, {}, aToken(id, ['steer']));
+
+    expect(body.errors[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
+    expect(body.data).toBeNull();
+    expect(await session(id, 'head')).toEqual({ __typename: 'Session', head });
+    expect((await door.post(query, {}, aToken(id))).body.errors).toBeUndefined();
+  });
+
+  it('that may only steer are told which session they spoke to, and how it stands', async () => {
+    const id = await door.session();
+    const query = `mutation { sendMessage(input: { sessionId: "${id}", text: "x" }) { ... on SendMessagePayload { eventId cursor turnId session { __typename id status } } } }`;
+
+    const { body } = await door.post(query, {}, aToken(id, ['steer']));
+
+    expect(body.data.sendMessage.session).toEqual({ __typename: 'Session', id, status: 'QUEUED' });
+  });
+
   it('do not see what is for the operator', async () => {
     const id = await door.session();
     const { body } = await door.post(

@@ -18,6 +18,7 @@ import type { SessionJournal, SessionStore } from '../../src/sessions/session-st
 import { eventually } from '../support/eventually.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
 import { journalEndsContract } from './journal-ends.ts';
+import { journalScanContract } from './journal-scan.ts';
 
 export interface OpenJournal {
   readonly journal: SessionJournal;
@@ -65,6 +66,8 @@ export function journals(platform: JournalPlatform) {
 
 export function journalContract(platform: JournalPlatform): void {
   journalEndsContract(platform);
+  const scanned = journals(platform);
+  journalScanContract(platform.name, () => scanned.begin());
   describe(`the journal contract on ${platform.name}`, () => {
     const { begin, clock } = journals(platform);
 

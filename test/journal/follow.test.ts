@@ -136,6 +136,7 @@ describe('a follower', () => {
     let reads = 0;
     const counted = {
       read: (...args: Parameters<typeof journal.read>) => ((reads += 1), journal.read(...args)),
+      scan: (...args: Parameters<typeof journal.scan>) => ((reads += 1), journal.scan(...args)),
     };
     const followers = Array.from({ length: 100 }, () =>
       follow({ journal: counted, live }, { sessionId: id, after: 0, deltas: false }),

@@ -94,6 +94,7 @@ export class SharedStore {
           const events = await journal.read(id, range);
           return this.#mutant === 'read leaves out' ? events.filter((_, at) => at !== 2) : events;
         }),
+        scan: line('scan', (id, range) => journal.scan(id, range)),
         readBody: line('readBody', (id, seq) => journal.readBody(id, seq)),
         head: line('head', (id) => journal.head(id)),
         onHint: (listener) => {

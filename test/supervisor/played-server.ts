@@ -61,6 +61,7 @@ export async function playedServer(
   const journal: SessionJournal = {
     append: (...args) => ask('append', () => store.journal.append(...args)),
     read: (...args) => store.journal.read(...args),
+    scan: (...args) => store.journal.scan(...args),
     readBody: (...args) => store.journal.readBody(...args),
     head: (id) => store.journal.head(id),
     onHint: (listener) => store.journal.onHint((hint) => told(listener, hint)),

@@ -128,15 +128,15 @@ let stop: AbortController;
 let running: Promise<unknown>;
 let logs: string;
 let workbench: Workbench;
-/** Faults to be played on the store. */
-let broken: { wanted: boolean; append: boolean };
+/** Faults to be played on the store, and on the disk. */
+let broken: { wanted: boolean; append: boolean; full: boolean };
 
 beforeEach(() => {
   store = openSqlite({ path: ':memory:' });
   stage = new Stage();
   stop = new AbortController();
   logs = '';
-  broken = { wanted: false, append: false };
+  broken = { wanted: false, append: false, full: false };
 });
 
 afterEach(async () => {
@@ -193,6 +193,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
     idleMs,
     backgroundMs,
     slotsMax,
+    hasRoom: () => Promise.resolve(!broken.full),
     draftOf: () => undefined,
   });
   running = supervisor.run(stop.signal);
@@ -244,6 +245,27 @@ describe('a store that does not answer', () => {
     await eventually('the session is served', async () => (await status(id))?.lease !== undefined);
     expect(stage.brains.length).toBeLessThan(5);
   });
+});
+
+it('opens no slot while the machine has no room, and goes on with what has one (proves SUPERVISOR-4)', async () => {
+  supervise();
+  const first = await queued();
+  await eventually('the first brain', () => stage.aliveBrains === 1);
+  broken.full = true;
+  const second = await queued();
+  let looked = 0;
+  const { wanted } = store.sessions;
+  store.sessions.wanted = (limit) => {
+    looked += 1;
+    return wanted.call(store.sessions, limit);
+  };
+  await eventually('it was swept', () => looked > 0);
+  expect((await status(second))?.status).toBe('queued');
+  expect((await status(second))?.lease).toBeUndefined();
+  expect((await status(first))?.lease).toBeDefined();
+
+  broken.full = false;
+  await eventually('the second brain', () => stage.aliveBrains === 2);
 });
 
 describe('files of a session', () => {

@@ -10,14 +10,9 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
-import {
-  checkAliases,
-  checkCost,
-  DOCUMENTS_MAX,
-  ERRORS_MAX,
-  KNOWN_DOCUMENT_CHARS_MAX,
-  TOKENS_MAX,
-} from './limits.ts';
+import { checkCost } from './cost.ts';
+import { checkText } from './document-shape.ts';
+import { DOCUMENTS_MAX, ERRORS_MAX, KNOWN_DOCUMENT_CHARS_MAX, TOKENS_MAX } from './limits.ts';
 import { own } from './masking.ts';
 
 export type Checked =
@@ -61,8 +56,8 @@ export class Documents {
 
   #check(text: string): Checked {
     try {
-      const document = parse(text, { maxTokens: TOKENS_MAX });
-      checkAliases(document);
+      const document = parse(text, { maxTokens: TOKENS_MAX, allowEmptySelectionSets: false });
+      checkText(document);
       const options = { hideSuggestions: true, maxErrors: ERRORS_MAX };
       const errors = validate(this.#schema, document, this.#rules, options);
       if (errors.length === 0) return { kind: 'valid', document };

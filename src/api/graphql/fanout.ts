@@ -1,6 +1,6 @@
 /** The groups of followers that there are now, by what they share. Authorisation is decided before a follower comes here. */
 import type { SessionId } from '../../kernel/id.ts';
-import type { EventFilter } from '../../../schema/event.ts';
+import type { EventFilter } from '../../journal/event-filter.ts';
 import { Group, type GroupPorts, type Member, type Wanted } from './group.ts';
 
 export class Fanout {
@@ -36,10 +36,10 @@ export class Fanout {
 
 function keyOf(
   sessionId: SessionId,
-  { level, types }: EventFilter,
+  { level, types, turnId }: EventFilter,
   deltas: boolean,
   sort: string,
   rendererId: string,
 ): string {
-  return JSON.stringify([sessionId, level ?? null, types ?? null, deltas, sort, rendererId]);
+  return JSON.stringify([sessionId, level ?? null, types ?? null, turnId ?? null, deltas, sort, rendererId]);
 }

@@ -5,8 +5,11 @@
  */
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
+import { historyOf } from '../../journal/follow.ts';
+import type { Live } from '../../journal/live.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
+import { nextRound } from '../../kernel/scheduler.ts';
 import { tail } from '../../kernel/tail.ts';
 import type { Fanout } from './fanout.ts';
 import type { Group, Member, Wanted } from './group.ts';
@@ -20,6 +23,7 @@ export interface FollowerOptions {
   readonly opened: Opened | Frame;
   readonly renderer: Renderer;
   readonly journal: SessionJournal;
+  readonly live: Pick<Live, 'scheduler'>;
   readonly fanout: Fanout;
   /** The kind of its principal. */
   readonly sort: string;
@@ -77,25 +81,30 @@ class Follower implements Member {
   }
 
   async #follow(opened: Opened, signal: AbortSignal): Promise<void> {
-    const { renderer, journal, outlet, fanout, sort } = this.#options;
+    const { renderer, journal, live, outlet, fanout, sort } = this.#options;
     const { sessionId, filter, deltas } = opened;
     const sift = new Sift(sessionId, opened.after, filter);
     const wanted: Wanted = { sessionId, filter, deltas, renderer };
     this.seq = opened.after;
     while (!signal.aborted) {
-      const page = await journal.read(sessionId, { after: this.seq, limit: PAGE_EVENTS_MAX });
+      const { events, seq } = await historyOf(journal, sessionId, {
+        after: this.seq,
+        to: Infinity,
+        limit: PAGE_EVENTS_MAX,
+        filter,
+      });
       if (signal.aborted) return;
-      const last = page.at(-1);
-      if (last === undefined) {
+      if (seq === this.seq) {
         const group = await fanout.join(this, wanted, sort);
         if (group !== undefined) return this.#stay(group, signal);
         continue;
       }
-      const frame = sift.events(page);
+      const frame = sift.events(events, seq);
       const text = frame === undefined ? undefined : await renderer.render(frame);
       if (signal.aborted) return;
       if (text !== undefined) this.send(text);
-      this.seq = last.seq;
+      this.seq = seq;
+      await nextRound(live.scheduler); // an embedded store answers at once, and a long history would hold up everybody
       await outlet.room(signal);
     }
   }

@@ -5,7 +5,8 @@ import { schema } from '../../../schema/schema.ts';
 import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
-import type { GraphqlOptions, GraphqlPorts } from './options.ts';
+import { RoundRobin } from '../../kernel/round-robin.ts';
+import type { DoorPorts, GraphqlOptions, GraphqlPorts } from './options.ts';
 import { createSocketServer } from './socket-door.ts';
 import { Sockets } from './sockets.ts';
 
@@ -22,8 +23,9 @@ export interface GraphqlDoor {
 export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions = {}): GraphqlDoor {
   const documents = new Documents(schema, { introspection: options.introspection !== false });
   const follows = new Follows(ports, options);
-  const handle = createHttpDoor(ports, options, documents);
-  const sockets = new Sockets(createSocketServer(ports, documents, follows), ports, options);
+  const shared: DoorPorts = { ...ports, turns: new RoundRobin(ports.live.scheduler) };
+  const handle = createHttpDoor(shared, options, documents);
+  const sockets = new Sockets(createSocketServer(shared, documents, follows), ports, options);
   return {
     handle,
     upgrade: (req, socket, head) => sockets.upgrade(req, socket, head),

@@ -7,10 +7,10 @@
  * GROUP-3 the reader is released when the last member has left.
  */
 import type { SchemaPorts } from '../../../schema/context.ts';
-import { type EventFilter, passes } from '../../../schema/event.ts';
 import { Sift } from '../../../schema/frame-source.ts';
 import { type DeltaFrame, draftKey } from '../../journal/draft.ts';
 import { type Follow, follow } from '../../journal/follow.ts';
+import { type EventFilter, passes } from '../../journal/event-filter.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
@@ -130,7 +130,7 @@ export class Group {
     const last = page.at(-1);
     if (first === undefined || last === undefined) return;
     if (this.#partial.size > 0 && page.some(({ type }) => ENDS_MESSAGE.has(type))) this.#partial.clear();
-    const frame = this.#sift.events(page);
+    const frame = this.#sift.events(page, last.seq);
     const text = frame === undefined ? undefined : await this.#wanted.renderer.render(frame);
     this.#seq = last.seq; // from here to the end of the loop is one turn: nobody joins in between
     const ahead: Member[] = [];

@@ -8,6 +8,7 @@ import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
 import type { ExecutionResult } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
+import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
@@ -17,7 +18,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
-import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
+import { type DoorPorts, type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 
 interface ServerContext {
   readonly requestId: string;
@@ -29,7 +30,7 @@ const CORS = { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTION
 
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
-export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
+export function createHttpDoor(ports: DoorPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
   const { logger } = ports;
   const graphiql = new GraphiqlConsole();
   const yoga = createYoga<ServerContext>({
@@ -62,7 +63,7 @@ export function createHttpDoor(ports: GraphqlPorts, options: GraphqlOptions, doc
 }
 
 function contextOf(
-  ports: GraphqlPorts,
+  ports: DoorPorts,
   { principal, requestId, request }: ServerContext & YogaInitialContext,
 ): Context {
   if (principal === undefined) throw new Unauthenticated();
@@ -75,6 +76,7 @@ function contextOf(
     journal,
     live,
     principal,
+    budget: new LogBudget(ports.turns, principal),
     requestId,
     signal: request.signal,
   };
@@ -171,11 +173,14 @@ function useMasking(logger: Logger): Plugin<object, ServerContext> {
   };
 }
 
-/** A request of which nothing could be answered because of us is a 500. */
+/** A request of which nothing could be answered: because of us it is a 500; because it asks for nothing, a 400. */
 function withStatus(result: ExecutionResult): ExecutionResult {
-  const ours = result.errors?.some(({ extensions }) => extensions['code'] === 'INTERNAL') ?? false;
-  if (!ours || (result.data !== undefined && result.data !== null)) return result;
-  return { ...result, extensions: { ...result.extensions, http: { status: 500 } } };
+  if (result.data !== undefined && result.data !== null) return result;
+  const codes = new Set(result.errors?.map(({ extensions }) => extensions['code']));
+  const status = codes.has('INTERNAL') ? 500 : codes.has('BAD_REQUEST') ? 400 : undefined;
+  return status === undefined
+    ? result
+    : { ...result, extensions: { ...result.extensions, http: { status } } };
 }
 
 function isStream(result: unknown): result is AsyncIterableIterator<ExecutionResult> {

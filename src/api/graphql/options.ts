@@ -1,12 +1,19 @@
 /** What this door needs, and what an operator can choose about it. */
 import type { SchemaPorts } from '../../../schema/context.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { RoundRobin } from '../../kernel/round-robin.ts';
 
 /** `*`: any page, since a token is needed anyway and no cookie is read. */
 export type Origins = '*' | readonly string[];
 
 export interface GraphqlPorts extends SchemaPorts {
   readonly logger: Logger;
+}
+
+/** With what all operations of one door share. */
+export interface DoorPorts extends GraphqlPorts {
+  /** Of those that read (BUDGET-2). */
+  readonly turns: RoundRobin;
 }
 
 export interface GraphqlOptions {

@@ -13,7 +13,7 @@ import { EVENTS, type Level } from '../../journal/event-catalog.ts';
 import { type Actor, type RecordedEvent } from '../../journal/event.ts';
 import type { Field } from '../../journal/event-field.ts';
 import { eventIdOf } from '../../kernel/id.ts';
-import { collect, type Fragments, subSelections, Unprojectable } from './selection.ts';
+import { collect, type Fragments, subSelections, Unprojectable, withoutDirectives } from './selection.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 /** Writes a value as JSON text; `body` is the event's, parsed once for all of its typed fields. */
@@ -179,7 +179,7 @@ function objectWriter<T>(
   const writes: Write<T>[] = [];
   let text = '{';
   let comma = '';
-  for (const [key, fields] of collect(schema, fragments, type, subSelections(nodes))) {
+  for (const [key, fields] of collect(schema, fragments, type, subSelections(nodes), withoutDirectives)) {
     const name = fields[0]?.name.value ?? '';
     const part = name === '__typename' ? quoted(typeName) : partOf(name, fields);
     if (part === undefined) throw new Unprojectable();

@@ -1,7 +1,4 @@
-/**
- * Collecting the fields of a selection for one object type, as execution does: in order, fragments merged in. Only what
- * needs no variables: a directive anywhere makes it Unprojectable, and the caller leaves the document to `execute`.
- */
+/** Collecting the fields of a selection for one object type, as execution does: in order, fragments merged in. */
 import {
   type DocumentNode,
   type FieldNode,
@@ -10,6 +7,7 @@ import {
   type GraphQLSchema,
   isAbstractType,
   Kind,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 
@@ -26,19 +24,26 @@ export function fragmentsOf(document: DocumentNode): Fragments {
   );
 }
 
-/** Response key -> the nodes that select it, for a value of exactly this type. */
+/** For those who know no variables: a directive anywhere may need some. */
+export function withoutDirectives({ directives }: SelectionNode): true {
+  if ((directives?.length ?? 0) > 0) throw new Unprojectable();
+  return true;
+}
+
+/** Response key -> the nodes that select it, for a value of exactly this type; of those that `isIncluded` lets through. */
 export function collect(
   schema: GraphQLSchema,
   fragments: Fragments,
   type: GraphQLObjectType,
   selectionSets: readonly SelectionSetNode[],
+  isIncluded: (node: SelectionNode) => boolean,
 ): ReadonlyMap<string, readonly FieldNode[]> {
   const fields = new Map<string, FieldNode[]>();
   const visited = new Set<string>();
 
   const walk = (selectionSet: SelectionSetNode): void => {
     for (const selection of selectionSet.selections) {
-      if ((selection.directives?.length ?? 0) > 0) throw new Unprojectable();
+      if (!isIncluded(selection)) continue;
       switch (selection.kind) {
         case Kind.FIELD: {
           const key = selection.alias?.value ?? selection.name.value;

@@ -2,14 +2,15 @@
  * GraphQL over WebSocket: graphql-transport-ws by graphql-ws's server, on our own sending side. Followers of sessions are
  * served by follower.ts; all else is executed here, under the same rules as over HTTP.
  *
- * Close codes: 4401 no key or token, an unknown one, or it has expired; 4408 no connection_init in time; 4409 and 4429 as the
- * protocol has them; 1001 the server goes away; 1009 a message was too large; 4500 a defect, which is in the log.
+ * Close codes: 4400 not a message of the protocol, or an operation's id is too long; 4401 no key or token, an unknown one, or it
+ * has expired; 4408 no connection_init in time; 4409 and 4429 as the protocol has them; 1001 the server goes away; 1009 a message was too large; 4500 a defect, which is in the log.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type ExecutionArgs, execute, type ExecutionResult, subscribe } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
+import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
@@ -17,12 +18,18 @@ import { Fault, Unauthenticated } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
-import { INIT_TIMEOUT_MS, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
+import { INIT_TIMEOUT_MS, OPERATION_ID_BYTES_MAX, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
-import type { GraphqlPorts } from './options.ts';
+import type { DoorPorts, GraphqlPorts } from './options.ts';
 import type { Outlet } from './outlet.ts';
 
-export const CLOSE = { goingAway: 1001, tryAgainLater: 1013, unauthenticated: 4401, defect: 4500 } as const;
+export const CLOSE = {
+  goingAway: 1001,
+  tryAgainLater: 1013,
+  badRequest: 4400,
+  unauthenticated: 4401,
+  defect: 4500,
+} as const;
 
 /** What is known of one socket. */
 export interface Extra {
@@ -42,11 +49,7 @@ interface SocketContext extends Context {
 
 export type SocketServer = Server<Extra>;
 
-export function createSocketServer(
-  ports: GraphqlPorts,
-  documents: Documents,
-  follows: Follows,
-): SocketServer {
+export function createSocketServer(ports: DoorPorts, documents: Documents, follows: Follows): SocketServer {
   const { logger } = ports;
   const maskingOf = (requestId: string = randomUUID()) => ({ requestId, logger });
   return makeServer<Record<string, unknown>, Extra>({
@@ -132,12 +135,18 @@ async function readmit(
 
 /** Throws what is wrong with the operation: one error, or an AggregateError of several. */
 function argsOf(
-  ports: GraphqlPorts,
+  ports: DoorPorts,
   documents: Documents,
   { extra, subscriptions }: Connection<Record<string, unknown>, Extra>,
   operationId: string,
   { query, operationName, variables }: SubscribePayload,
 ): ExecutionArgs {
+  if (Buffer.byteLength(operationId) > OPERATION_ID_BYTES_MAX) {
+    // closed, since an answer would have to name it
+    const message = `The id of an operation has at most ${OPERATION_ID_BYTES_MAX} bytes.`;
+    extra.outlet.close(CLOSE.badRequest, message);
+    throw refusal('BAD_REQUEST', message, 400);
+  }
   if (Object.keys(subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
     throw refusal(
       'TOO_MANY_OPERATIONS',
@@ -154,6 +163,7 @@ function argsOf(
   if (principal === undefined) throw refusal('UNAUTHENTICATED', 'The connection has no principal.', 401);
   const contextValue: SocketContext = {
     ...{ access, agents, credentials, sessions, journal, live, principal },
+    budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
   };

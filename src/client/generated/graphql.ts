@@ -65,6 +65,8 @@ export type Effort =
 export type EventFilter = {
   /** The most detailed level; INTERNAL, everything, when left out. */
   level?: EventLevel | null | undefined;
+  /** Only those of this turn. */
+  turnId?: string | number | null | undefined;
   /** Only these dotted types, for example agent.message. */
   types?: Array<string> | null | undefined;
 };

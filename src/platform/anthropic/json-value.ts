@@ -38,6 +38,12 @@ export function isDeep(value: unknown): boolean {
   return true;
 }
 
+/** Whether it holds no number that became Infinity as it was parsed: 1e999 is JSON, and cannot be written again. Not of what isDeep. */
+export function areNumbersFinite(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  return !isContainer(value) || Object.values(value).every(areNumbersFinite);
+}
+
 /**
  * The same value without half a surrogate pair in its texts and keys: the service refuses a body that holds one as invalid
  * JSON. What stands too deep to be walked is left out.

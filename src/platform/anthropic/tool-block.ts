@@ -5,7 +5,7 @@
  */
 import type { AnswerBlock } from '../../brain/model.ts';
 import { JSON_DEPTH_MAX } from '../../kernel/limit.ts';
-import { isDeep, type JsonObject, objectOf, wellFormed } from './json-value.ts';
+import { areNumbersFinite, isDeep, objectOf, type JsonObject, wellFormed } from './json-value.ts';
 import { isLawfulName, lawfulName } from './wire-names.ts';
 
 /** What the model wrote, as it is shown to it: enough to find the mistake. */
@@ -53,6 +53,8 @@ function checked(call: WrittenCall): { readonly input: JsonObject; readonly defe
     return { input: {}, defect: `Its input has to be a JSON object, and is ${kindOf(read.input)}.` };
   if (isDeep(input))
     return { input: {}, defect: `Its input is nested more than ${JSON_DEPTH_MAX} levels deep.` };
+  if (!areNumbersFinite(input))
+    return { input: {}, defect: 'Its input holds a number beyond 1.8e308, which no program can read.' };
   return { input: wellFormed(input) as JsonObject }; // an object stays one
 }
 

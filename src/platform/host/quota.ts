@@ -5,7 +5,12 @@
  *
  * A workspace that is over its bound already may shrink: only growth is refused then, so it can be cleaned up. One that
  * cannot be measured counts as over at every look: what cleans it up gets as far as it gets between two.
+ *
+ * QUOTA-1 The disk is never filled: while it has less room than its floor nothing of a session may grow, and below half of it everything
+ *    that could write ends at once. Room is asked for ten times a second, however long measuring takes; when more of it goes than the
+ *    session has left, the session is measured at once.
  */
+import { type DiskRoom, diskRoomOf, isAlmostNone, isLow } from './disk-room.ts';
 import type { Size } from './disk-size.ts';
 import { type Measured, sizeOf } from './workspace-size.ts';
 
@@ -15,6 +20,15 @@ const LOOK_MS = 100;
 const LOOK_DAEMONS_MS = 2_000;
 /** At most this part of the time is spent measuring: one in so many. */
 const LOOK_SHARE = 5;
+
+/** Between two questions for the room on the disk, which is one system call. */
+const GLANCE_MS = 100;
+/** The same while only daemons run. */
+const GLANCE_DAEMONS_MS = 500;
+/** A look may come early after so long: the next one is then far away, since measuring takes long. */
+const EARLY_LOOK_MS = 1_000;
+const DISK_IS_FULL =
+  'the disk of this machine is almost full: what could write has been ended; remove files that are not needed, and write little until there is room';
 
 /** The next look finds out. */
 const UNKNOWN: Size = { bytes: Infinity, entries: Infinity };
@@ -27,6 +41,8 @@ export interface QuotaPorts {
   writers(): 'command' | 'daemon' | 'none';
   /** Called with an explanation for the model; ends what writes. */
   onOver(explanation: string): void;
+  /** Of the disk that the folders are on; diskRoomOf unless a test says otherwise. */
+  room?(): Promise<DiskRoom>;
 }
 
 export class Quota {
@@ -34,8 +50,16 @@ export class Quota {
   readonly #closed = new AbortController();
   #allowed: Size;
   #last: Measured = { bytes: 0, entries: 0 };
+  /** At the look before, in bytes; undefined when there was none that growth could be told from. */
+  #before: number | undefined;
+  #freeAtLook = 0;
+  #lookedAt = 0;
+  #tookMs = 0;
+  #busy: 'command' | 'daemon' | 'none' = 'none';
   #timer: NodeJS.Timeout | undefined;
+  #glanceTimer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
+  #glancing: Promise<void> | undefined;
 
   constructor(ports: QuotaPorts) {
     this.#ports = ports;
@@ -49,10 +73,12 @@ export class Quota {
     this.#looking = this.#look().finally(() => {
       this.#looking = undefined;
     });
+    this.#glance();
   }
 
   /** Undefined when there is room; else an explanation. */
   async refusal(): Promise<string | undefined> {
+    if (isLow(await this.#room())) return DISK_IS_FULL;
     if (!this.#isOver(this.#last)) return undefined;
     this.#last = await this.#measure(); // something may have been removed since
     return this.#isOver(this.#last) ? this.#explain(this.#last) : undefined;
@@ -61,30 +87,71 @@ export class Quota {
   async close(): Promise<void> {
     this.#closed.abort();
     clearTimeout(this.#timer);
-    await this.#looking;
+    clearTimeout(this.#glanceTimer);
+    await Promise.all([this.#looking, this.#glancing]);
   }
 
   async #look(): Promise<void> {
-    const { max, writers, onOver } = this.#ports;
+    const { max, writers } = this.#ports;
     const startedAt = performance.now();
+    const room = await this.#room();
     const size = await this.#measure();
-    const tookMs = performance.now() - startedAt;
+    this.#tookMs = performance.now() - startedAt;
     if (this.#closed.signal.aborted) return;
+    const grew = this.#before !== undefined && size.bytes > this.#before;
     this.#last = size;
+    this.#before = size.bytes;
+    this.#freeAtLook = room.freeBytes;
+    this.#lookedAt = performance.now();
     if (isBeyond(size, this.#allowed)) {
-      onOver(this.#explain(size));
+      this.#end(this.#explain(size));
       this.#allowed = UNKNOWN; // what was written until it died is not the next one's doing
     } else {
       this.#allowed = {
         bytes: Math.max(max.bytes, size.bytes),
         entries: Math.max(max.entries, size.entries),
       };
+      if (grew && isLow(room)) this.#end(DISK_IS_FULL); // QUOTA-1
     }
-    const busy = writers();
-    if (busy === 'none') return;
-    const leastMs = busy === 'command' ? LOOK_MS : LOOK_DAEMONS_MS;
-    this.#timer = setTimeout(() => this.watch(), Math.max(leastMs, tookMs * LOOK_SHARE));
+    this.#busy = writers();
+    if (this.#busy === 'none') return;
+    const leastMs = this.#busy === 'command' ? LOOK_MS : LOOK_DAEMONS_MS;
+    this.#timer = setTimeout(() => this.watch(), Math.max(leastMs, this.#tookMs * LOOK_SHARE));
     this.#timer.unref();
+  }
+
+  #end(explanation: string): void {
+    this.#ports.onOver(explanation);
+    this.#before = undefined; // until it died it went on growing: that is not the next one's doing either
+  }
+
+  /** QUOTA-1: asks for the room on the disk between two looks, and looks at once when they are too far apart. */
+  #glance(): void {
+    if (this.#glancing !== undefined || this.#closed.signal.aborted) return;
+    clearTimeout(this.#glanceTimer);
+    this.#glancing = this.#glanceOnce().finally(() => {
+      this.#glancing = undefined;
+      if (this.#looking === undefined && this.#busy === 'none') return;
+      const afterMs = this.#busy === 'daemon' ? GLANCE_DAEMONS_MS : GLANCE_MS;
+      this.#glanceTimer = setTimeout(() => this.#glance(), afterMs);
+      this.#glanceTimer.unref();
+    });
+  }
+
+  async #glanceOnce(): Promise<void> {
+    const room = await this.#room();
+    if (this.#closed.signal.aborted) return;
+    if (isAlmostNone(room)) return this.#end(DISK_IS_FULL);
+    const taken = this.#freeAtLook - room.freeBytes;
+    const isUrgent = isLow(room) || taken > this.#ports.max.bytes - this.#last.bytes;
+    const isRested = performance.now() - this.#lookedAt > Math.max(EARLY_LOOK_MS, this.#tookMs); // half of the time at most
+    if (isUrgent && isRested && this.#lookedAt > 0) this.watch();
+  }
+
+  /** A disk that does not say has room: nothing is ended on a guess. */
+  async #room(): Promise<DiskRoom> {
+    const { folders, room = () => diskRoomOf(folders[0] ?? '/') } = this.#ports;
+    return room().catch(() => ({ freeBytes: Infinity, floorBytes: 0 }));
   }
 
   #measure(): Promise<Measured> {

@@ -4,10 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { setPriority } from 'node:os';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { FileRefused } from '../../hands/faults.ts';
-import { END_GRACE_MS } from '../../hands/limit.ts';
+import { COMMAND_NICENESS, END_GRACE_MS } from '../../hands/limit.ts';
 import type { Command, CommandEnd, Sandbox } from '../../hands/sandbox.ts';
 import { listFolder, lookAt, readFileChunks } from './files.ts';
 import { openOutputPipe, type OutputPipe } from './output-pipe.ts';
@@ -93,6 +94,7 @@ export class HostSandbox implements Sandbox {
       await pipe.handOver();
       return { kind: 'notStarted', reason: whyNotSpawned(error) };
     }
+    behindTheHands(child);
     pipe.output.on('data', command.onOutput);
     const ended = this.#ended(child, mark, signal);
     await pipe.handOver();
@@ -184,6 +186,15 @@ export class HostSandbox implements Sandbox {
       if (signal.aborted) abort(); // while the pipe was made
       this.#quota.watch();
     });
+  }
+}
+
+/** What a command starts comes after its hands when both want to run: however much of it there is, they go on measuring and ending it. */
+function behindTheHands({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) setPriority(pid, COMMAND_NICENESS);
+  } catch {
+    // it has ended
   }
 }
 

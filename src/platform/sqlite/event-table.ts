@@ -1,8 +1,11 @@
 /** The rows of the log: how an event lies in the table, and the statements that write and read it. */
 import type { StatementSync } from 'node:sqlite';
 import type { Level } from '../../journal/event-catalog.ts';
+import { levelsOf } from '../../journal/event-filter.ts';
 import type { Actor, RecordedEvent } from '../../journal/event.ts';
+import type { Scanned, ScanRange } from '../../journal/journal.ts';
 import type { SessionId, TurnId } from '../../kernel/id.ts';
+import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX, SCAN_EVENTS_MAX } from '../../kernel/limit.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 
 /** Distinct actors kept parsed: most events of a page have one of very few. */
@@ -35,6 +38,7 @@ export class EventTable {
   readonly #insertPlain: StatementSync;
   readonly #insertBody: StatementSync;
   readonly #range: StatementSync;
+  readonly #scan: StatementSync;
   readonly #end: StatementSync;
   readonly #body: StatementSync;
   readonly #wholeBody: StatementSync;
@@ -52,6 +56,14 @@ export class EventTable {
     this.#insertBody = database.prepare('INSERT INTO event_body (session, seq, body) VALUES (?, ?, ?)');
     this.#range = database.prepare(
       `SELECT ${EVENT_COLUMNS} FROM event WHERE session = ? AND seq > ? AND seq <= ? ORDER BY seq`,
+    );
+    // what does not pass is passed over by its columns, which lie before the body
+    this.#scan = database.prepare(
+      `SELECT ${EVENT_COLUMNS} FROM event WHERE session = ?1 AND seq > ?2 AND seq <= ?3
+         AND (?4 IS NULL OR type IN (SELECT value FROM json_each(?4)))
+         AND (?5 IS NULL OR level IN (SELECT value FROM json_each(?5)))
+         AND (?6 IS NULL OR turn = ?6)
+       ORDER BY seq LIMIT ?7`,
     );
     this.#end = database.prepare(
       'SELECT seq, at, type, bytes_total FROM event WHERE session = ? ORDER BY seq DESC LIMIT 1',
@@ -97,9 +109,35 @@ export class EventTable {
     last: number,
     bytesMax: number,
   ): readonly RecordedEvent[] {
+    return this.#pageOf(sessionId, rowsOf(this.#range, session, after, last), bytesMax);
+  }
+
+  /** SCAN-1. */
+  scan(session: number, sessionId: SessionId, { after, to, limit, filter }: ScanRange): Scanned {
+    const last = Math.min(to, after + SCAN_EVENTS_MAX);
+    const most = Math.min(limit, PAGE_EVENTS_MAX);
+    if (last <= after || most <= 0) return { events: [], seq: after };
+    const levels = levelsOf(filter.level);
+    const rows = rowsOf(
+      this.#scan,
+      session,
+      after,
+      last,
+      filter.types ? JSON.stringify(filter.types) : null,
+      levels === undefined ? null : JSON.stringify(levels),
+      filter.turnId ?? null,
+      most,
+    );
+    const events = this.#pageOf(sessionId, rows, PAGE_BYTES_MAX);
+    const isCut = rows.length === most || events.length < rows.length;
+    return { events, seq: isCut ? (events.at(-1)?.seq ?? after) : last };
+  }
+
+  /** At least one, however large. */
+  #pageOf(sessionId: SessionId, rows: Iterable<Row>, bytesMax: number): readonly RecordedEvent[] {
     const events: RecordedEvent[] = [];
     let bytes = 0;
-    for (const row of rowsOf(this.#range, session, after, last)) {
+    for (const row of rows) {
       const event = this.#eventOf(sessionId, row);
       bytes += event.body.length;
       if (bytes > bytesMax && events.length > 0) break;

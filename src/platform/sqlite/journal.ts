@@ -11,7 +11,15 @@ import type { SessionId, TurnId } from '../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale, LogFull, SessionNotFound } from '../../journal/faults.ts';
-import type { Appended, AppendRequest, Decision, Hint, ReadRange } from '../../journal/journal.ts';
+import type {
+  Appended,
+  AppendRequest,
+  Decision,
+  Hint,
+  ReadRange,
+  Scanned,
+  ScanRange,
+} from '../../journal/journal.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -28,7 +36,7 @@ import { AppendKeys } from './append-keys.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
-import { type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { emptyLog, type Loaded, LoadedSessions } from './loaded-sessions.ts';
 import { SessionTable } from './session-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
@@ -93,6 +101,13 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       const { key, head } = this.#found(sessionId);
       const last = Math.min(head, after + Math.min(limit, PAGE_EVENTS_MAX));
       return last <= after ? [] : this.#events.range(key, sessionId, after, last, PAGE_BYTES_MAX);
+    });
+  }
+
+  async scan(sessionId: SessionId, range: ScanRange): Promise<Scanned> {
+    return translated(() => {
+      const { key, head } = this.#found(sessionId);
+      return this.#events.scan(key, sessionId, { ...range, to: Math.min(head, range.to) });
     });
   }
 
@@ -182,22 +197,13 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   #create(origin: SessionOrigin, decide: (session: Session) => Decision): Outcome<Created> {
-    const id = this.#loaded.get(origin.id) ? origin.id : this.#ofNaturalKey(origin.key);
+    const ofKey = origin.key === undefined ? undefined : this.#sessions.idOfKey(origin.key);
+    const id = this.#loaded.get(origin.id) ? origin.id : ofKey;
     if (id !== undefined) {
       const { session, head } = existing(id, this.#loaded.get(id));
       return { rows: 0, answer: { session, head, created: false } };
     }
-    const loaded: Loaded = {
-      key: 0,
-      session: newSession(origin),
-      head: 0,
-      bytes: 0,
-      at: origin.createdAt,
-      full: false,
-      unsaved: false,
-      unsavedTurns: undefined,
-      fresh: [],
-    };
+    const loaded = emptyLog(newSession(origin), origin.createdAt);
     const plan = this.#plan(loaded, decide(loaded.session));
     this.#touched.add(loaded);
     this.#loaded.add(loaded);
@@ -297,10 +303,6 @@ export class SqliteJournal implements SessionJournal, SessionStore {
 
   #found(sessionId: SessionId): Loaded {
     return existing(sessionId, this.#find(sessionId));
-  }
-
-  #ofNaturalKey(key: string | undefined): SessionId | undefined {
-    return key === undefined ? undefined : this.#sessions.idOfKey(key);
   }
 }
 

@@ -28,6 +28,21 @@ export interface Loaded {
   fresh: RecordedEvent[];
 }
 
+/** Of a session that has no row yet. */
+export function emptyLog(session: Session, at: number): Loaded {
+  return {
+    key: 0,
+    session,
+    head: 0,
+    bytes: 0,
+    at,
+    full: false,
+    unsaved: false,
+    unsavedTurns: undefined,
+    fresh: [],
+  };
+}
+
 export class LoadedSessions {
   readonly #sessions: SessionTable;
   readonly #events: EventTable;

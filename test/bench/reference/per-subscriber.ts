@@ -6,7 +6,9 @@ import { createServer } from 'node:http';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../../../schema/context.ts';
+import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
+import { RoundRobin } from '../../../src/kernel/round-robin.ts';
 import { answerParent } from '../child.ts';
 import { listen } from '../listen.ts';
 import { append, inFlight, KEY, openHoldfast, type RunningSession, startRunning } from '../ours/holdfast.ts';
@@ -17,8 +19,11 @@ const { ports, close } = holdfast;
 const principal = await ports.access.authenticate(KEY);
 const server = createServer();
 const sockets = new WebSocketServer({ server, path: '/graphql' });
-const context: Context = { ...ports, principal, requestId: 'bench' };
-useServer({ schema, context: () => ({ ...context }) }, sockets);
+const turns = new RoundRobin(ports.live.scheduler);
+const context = (): Context => {
+  return { ...ports, principal, budget: new LogBudget(turns, principal), requestId: 'bench' };
+};
+useServer({ schema, context }, sockets);
 const port = await listen(server);
 
 const commands = {

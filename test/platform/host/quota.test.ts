@@ -14,6 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { DISK_FREE_BYTES_MIN } from '../../../src/hands/limit.ts';
+import { type DiskRoom, diskRoomOf } from '../../../src/platform/host/disk-room.ts';
 import { Quota, type QuotaPorts } from '../../../src/platform/host/quota.ts';
 import { sizeOf } from '../../../src/platform/host/workspace-size.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -25,12 +27,14 @@ let quota: Quota;
 let looks: number;
 let kills: string[];
 let onKill: () => void;
+let room: DiskRoom;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-quota-'));
   for (const name of ['files', 'results']) mkdirSync(join(folder, name));
   looks = 0;
   kills = [];
   onKill = () => undefined;
+  room = { freeBytes: 1000 * BLOCK, floorBytes: 100 * BLOCK };
   quota = new Quota(ports());
 });
 afterEach(async () => {
@@ -49,6 +53,12 @@ const ports = (): QuotaPorts => ({
     kills.push(explanation);
     onKill();
   },
+});
+/** A command runs as long as the test says; the room on the disk is the test's. */
+const whileBusy = (isBusy: () => boolean): QuotaPorts => ({
+  ...ports(),
+  writers: () => (isBusy() ? 'command' : 'none'),
+  room: () => Promise.resolve(room),
 });
 const write = (name: string, blocks: number): void =>
   writeFileSync(join(folder, 'files', name), Buffer.alloc(blocks * BLOCK, 1));
@@ -194,4 +204,58 @@ it('a file with several names counts once, wherever they are, and each name as a
   write('e', 2);
   await look();
   expect(kills).toHaveLength(1);
+});
+
+it('lets nothing grow while the disk is below its floor, and lets room be made (proves QUOTA-1)', async () => {
+  let isBusy = true;
+  let taken = 0;
+  quota = new Quota({
+    ...whileBusy(() => isBusy),
+    writers: () => {
+      taken += 1; // at the end of each look
+      return isBusy ? 'command' : 'none';
+    },
+  });
+  write('a', 2);
+  room = { freeBytes: 99 * BLOCK, floorBytes: 100 * BLOCK };
+  quota.watch();
+  await eventually('it was looked at several times', () => taken > 3);
+  expect(kills).toEqual([]); // it is there, and does not grow
+
+  rmSync(join(folder, 'files', 'a'));
+  const before = taken;
+  await eventually('the smaller size was seen', () => taken > before + 1);
+  expect(kills).toEqual([]);
+
+  write('b', 1);
+  await eventually('what grows was ended', () => kills.length > 0);
+  expect(kills[0]).toContain('the disk of this machine is almost full');
+  isBusy = false;
+});
+
+it('ends everything that could write when the disk has half of its floor left, without measuring (proves QUOTA-1)', async () => {
+  let isBusy = true;
+  quota = new Quota(whileBusy(() => isBusy));
+  quota.watch();
+  room = { freeBytes: 49 * BLOCK, floorBytes: 100 * BLOCK };
+
+  await eventually('it was ended', () => kills.length > 0);
+  expect(kills[0]).toContain('the disk of this machine is almost full');
+  isBusy = false;
+});
+
+it('refuses a write while the disk is below its floor (proves QUOTA-1)', async () => {
+  quota = new Quota(whileBusy(() => false));
+  expect(await quota.refusal()).toBeUndefined();
+
+  room = { freeBytes: 99 * BLOCK, floorBytes: 100 * BLOCK };
+  expect(await quota.refusal()).toContain('almost full');
+});
+
+it('has a floor for every disk: a part of a small one, and no more than a gigabyte of a large one', async () => {
+  const { freeBytes, floorBytes } = await diskRoomOf(folder);
+
+  expect(freeBytes).toBeGreaterThan(0);
+  expect(floorBytes).toBeGreaterThan(0);
+  expect(floorBytes).toBeLessThanOrEqual(DISK_FREE_BYTES_MIN);
 });

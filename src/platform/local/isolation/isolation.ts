@@ -4,10 +4,13 @@
  */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { systemClock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { Child } from '../launcher/child.ts';
 import { APP, type Bubblewrap, type Jail, NODE, startInJail } from './jail.ts';
 import { APP_FOLDER, entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from '../launcher/launch.ts';
+import { findControlGroups } from './control-groups.ts';
+import { HANDS_OOM_SCORE } from './oom-score.ts';
 import { seccompFilter } from './seccomp.ts';
 import { BRAIN_UID } from './user-slots.ts';
 
@@ -38,6 +41,9 @@ const TRIAL: Jail = {
   cwd: '/',
   limits: ['--core=0'],
   tmpBytesMax: 4096,
+  oomScore: HANDS_OOM_SCORE,
+  entrances: [],
+  memoryIsCharged: false,
   argv: [
     'sh',
     '-c',
@@ -69,10 +75,16 @@ export async function probeIsolation(mark: string, searchPath: string = SEARCH_P
       advice: 'install bubblewrap (apt-get install bubblewrap)',
     };
   }
+  const groups = await findControlGroups(mark, systemClock);
   const bubblewrap: Bubblewrap = {
     kind: 'bubblewrap',
     program,
-    seccomp: seccompFilter(),
+    seccomp: {
+      charged: seccompFilter({ memoryIsCharged: true }),
+      uncharged: seccompFilter({ memoryIsCharged: false }),
+    },
+    groups: groups.kind === 'found' ? groups.groups : undefined,
+    groupsMissing: groups.missing,
     asRoot: process.getuid?.() === 0,
     mark,
   };

@@ -16,7 +16,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
-import { SHARED_MEMORY_BYTES_MAX } from '../../../hands/limit.ts';
+import { SHARED_MEMORY_BYTES_MAX, SHARED_MEMORY_ENTRIES_MAX, TMP_ENTRIES_MAX } from '../../../hands/limit.ts';
+import type { ControlGroups } from './control-groups.ts';
 import { withinHardLimit } from './hard-limits.ts';
 
 /** How programs are isolated on this machine; made by isolation.ts, which has tried it. */
@@ -24,7 +25,12 @@ export interface Bubblewrap {
   readonly kind: 'bubblewrap';
   /** Absolute path of bwrap. */
   readonly program: string;
-  readonly seccomp: Buffer;
+  /** The filters: where a control group is charged with memory that belongs to no process, and elsewhere (seccomp.ts). */
+  readonly seccomp: { readonly charged: Buffer; readonly uncharged: Buffer };
+  /** Undefined where this process can make none. */
+  readonly groups: ControlGroups | undefined;
+  /** Why there are none, or not all of them, for people. */
+  readonly groupsMissing: string | undefined;
   /** True when the control plane is root. */
   readonly asRoot: boolean;
   /** Who launches, for orphans.ts: an argument of every process of the set-up. */
@@ -44,6 +50,12 @@ export interface Jail {
   /** Options of prlimit(1). */
   readonly limits: readonly string[];
   readonly tmpBytesMax: number;
+  /** For the kernel that runs out of memory (proc(5), oom_score_adj); the program cannot undo it. */
+  readonly oomScore: number;
+  /** The doors of its control group (ControlGroup.entrances); none where there is no group. */
+  readonly entrances: readonly string[];
+  /** Whether that group is charged with memory. */
+  readonly memoryIsCharged: boolean;
   readonly argv: readonly string[];
   /** Used when the control plane is root. */
   readonly uid: number;
@@ -80,12 +92,31 @@ const CONTAINED = [
     '--',
   ],
 ];
-/** Arguments: user id, number of sources, sources, then what to run. Everything before bubblewrap's exec is root. */
+/** Takes its first arguments: a score for the kernel that runs out of memory, number of groups, groups. It then is in them, with what it starts. */
+const ENTER_SCRIPT = `
+{ echo "$1" > /proc/self/oom_score_adj; } 2>/dev/null || : # one that has a higher score already keeps it
+groups=$2
+shift 2
+while [ "$groups" -gt 0 ]; do
+  echo 0 > "$1"
+  shift
+  groups=$((groups - 1))
+done
+`;
+/**
+ * Then: user id, bytes of /tmp, number of sources, sources, then what to run. Everything before bubblewrap's exec is root. File systems in
+ * memory are made here, where their number of files can be bounded: bubblewrap knows only their size.
+ */
 const STAGE_SCRIPT = `
 set -e
-uid=$1 count=$2
-shift 2
+${ENTER_SCRIPT}
+uid=$1 tmp=$2 count=$3
+shift 3
 mount -t tmpfs -o size=64k,mode=0755 tmpfs ${STAGE}
+mkdir ${STAGE}/tmp ${STAGE}/shm
+own="mode=0755,uid=$uid,gid=$uid"
+mount -t tmpfs -o "size=$tmp,nr_inodes=${TMP_ENTRIES_MAX},$own" tmpfs ${STAGE}/tmp
+mount -t tmpfs -o "size=${SHARED_MEMORY_BYTES_MAX},nr_inodes=${SHARED_MEMORY_ENTRIES_MAX},$own" tmpfs ${STAGE}/shm
 n=0
 while [ "$n" -lt "$count" ]; do
   if [ -d "$1" ]; then mkdir "${STAGE}/$n"; else : > "${STAGE}/$n"; fi
@@ -94,6 +125,12 @@ while [ "$n" -lt "$count" ]; do
   n=$((n + 1))
 done
 exec env -i setpriv "--reuid=$uid" "--regid=$uid" --clear-groups --pdeathsig KILL -- "$@"
+`;
+/** For another user than root. */
+const PLAIN_SCRIPT = `
+set -e
+${ENTER_SCRIPT}
+exec "$@"
 `;
 
 /** Whatever was open in the shell that started the control plane would be open inside: only stdin, stdout, stderr are. */
@@ -128,15 +165,14 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
   const limits = jail.limits.map((option) => withinHardLimit(option));
   const inside = ['bash', '-c', CLOSE_SCRIPT, mark, 'prlimit', ...limits, '--', ...jail.argv];
   const plain = [program, '--args', String(ARGS_FD), '--', ...inside];
+  const entering = [String(jail.oomScore), String(jail.entrances.length), ...jail.entrances];
+  const staging = [String(jail.uid), String(jail.tmpBytesMax), String(sources.length), ...sources];
   // ORPHAN-1
-  const stage = [...CONTAINED, '/bin/sh', '-c', STAGE_SCRIPT, 'sh'];
-  const [file, args, env] = asRoot
-    ? [
-        'setpriv',
-        [...stage, String(jail.uid), String(sources.length), ...sources, ...plain],
-        { PATH: ROOT_PATH },
-      ]
-    : [program, plain.slice(1), {}];
+  const stage = [...CONTAINED, '/bin/sh', '-c', STAGE_SCRIPT, 'sh', ...entering, ...staging];
+  const [file = '', ...args] = asRoot
+    ? ['setpriv', ...stage, ...plain]
+    : ['/bin/sh', '-c', PLAIN_SCRIPT, 'sh', ...entering, ...plain];
+  const env = asRoot ? { PATH: ROOT_PATH } : {};
   const pipes = Array.from({ length: PACKAGE_FD + 1 }, () => 'pipe' as const);
   // Its own session: a Ctrl-C at the terminal is for the control plane, which then stops its units in order.
   const child = spawn(file, args, { env, cwd: '/', stdio: pipes, detached: true });
@@ -144,19 +180,19 @@ export function startInJail(bubblewrap: Bubblewrap, jail: Jail): ChildProcess {
     child,
     ARGS_FD,
     Buffer.from(
-      jailArguments({ ...jail, binds: staged })
+      jailArguments({ ...jail, binds: staged }, asRoot)
         .map((text) => `${text}\0`)
         .join(''),
     ),
   );
-  feed(child, SECCOMP_FD, seccomp);
+  feed(child, SECCOMP_FD, jail.memoryIsCharged ? seccomp.charged : seccomp.uncharged);
   feed(child, PASSWD_FD, PASSWD);
   feed(child, GROUP_FD, GROUP);
   feed(child, PACKAGE_FD, PACKAGE);
   return child;
 }
 
-function jailArguments(jail: Jail): readonly string[] {
+function jailArguments(jail: Jail, asRoot: boolean): readonly string[] {
   const namespaces = ['user', 'pid', 'net', 'ipc', 'uts'].map((name) => `--unshare-${name}`);
   const env = Object.entries(jail.env).flatMap(([name, value]) => ['--setenv', name, value]);
   const binds = jail.binds.flatMap(({ source, target, writable }) => [
@@ -169,22 +205,21 @@ function jailArguments(jail: Jail): readonly string[] {
     ...['--hostname', 'holdfast', '--clearenv', ...env],
     ...systemArguments(),
     ...['--proc', '/proc', '--dev', '/dev'],
-    ...['--size', String(SHARED_MEMORY_BYTES_MAX), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
-    ...[
-      '--size',
-      String(jail.tmpBytesMax),
-      '--tmpfs',
-      '/tmp',
-      '--size',
-      String(RUN_BYTES_MAX),
-      '--tmpfs',
-      '/run',
-    ],
+    ...inMemory('/dev/shm', SHARED_MEMORY_BYTES_MAX, asRoot ? `${STAGE}/shm` : undefined),
+    ...inMemory('/tmp', jail.tmpBytesMax, asRoot ? `${STAGE}/tmp` : undefined),
+    ...inMemory('/run', RUN_BYTES_MAX),
+    // a command cannot take back what is said of it there (oom_score_adj), nor write anything else that the kernel asks for
+    ...['--remount-ro', '/dev', '--remount-ro', '/proc'],
     ...['--file', String(PACKAGE_FD), `${APP}/package.json`],
     ...binds,
     ...['--remount-ro', '/run', '--remount-ro', '/', '--chdir', jail.cwd],
     ...['--uid', String(USER), '--gid', String(USER), '--cap-drop', 'ALL', '--seccomp', String(SECCOMP_FD)],
   ];
+}
+
+/** A file system in memory: `staged` where STAGE_SCRIPT has made one. */
+function inMemory(target: string, bytesMax: number, staged?: string): readonly string[] {
+  return staged === undefined ? ['--size', String(bytesMax), '--tmpfs', target] : ['--bind', staged, target];
 }
 
 /** The programs and libraries of this machine, and the few files of /etc that they need. */

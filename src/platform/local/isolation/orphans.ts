@@ -10,6 +10,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
+import { removeDeadGroups } from './control-groups.ts';
 import { isUserOfSandbox } from './user-slots.ts';
 
 /** Where a process in the open has the mark. */
@@ -56,7 +57,17 @@ export async function endOrphans(owner: string, { clock, logger }: Ports): Promi
       kill(orphan);
     }
   }
-  if (ended.size === 0) return;
+  if (ended.size > 0) await ends(owner, ended, { clock, logger });
+  const groups = await removeDeadGroups(prefixOf(owner), clock); // CGROUP-3
+  if (groups.length > 0) logger.info('removed control groups that a dead server had left', { owner, groups });
+}
+
+/** Resolves when all of them are gone, or do not go. */
+async function ends(
+  owner: string,
+  ended: ReadonlyMap<number, Orphan>,
+  { clock, logger }: Ports,
+): Promise<void> {
   const giveUpAt = clock.monotonicNow() + END_MS_MAX;
   const left = (): readonly Orphan[] => [...ended.values()].filter(isRunning);
   while (left().length > 0 && clock.monotonicNow() < giveUpAt) await clock.sleep(LOOK_MS);

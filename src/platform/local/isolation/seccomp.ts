@@ -1,16 +1,19 @@
 /**
- * The system calls that are refused inside the isolation, as a seccomp filter in the bytes that bubblewrap takes.
+ * Which system calls programs inside the isolation may make, as a seccomp filter in the bytes that bubblewrap takes.
  *
- * A list of what is denied, not of what is allowed: everything that builds need goes on working. Denied is what widens
- * the kernel's attack surface (namespaces, mounts, bpf, io_uring, keys, ...), what looks into other processes, and what would
- * end the hands by accident (`kill -9 -1`). Denied calls fail with EPERM, calls with a fallback in libc with ENOSYS.
+ * SECCOMP-1 A list of what is allowed (system-calls.ts): a call that nobody has thought about, of this kernel or of one to come, is
+ *    answered ENOSYS, as a kernel without it would, so that callers fall back.
+ *
+ * Not on it is what widens the kernel's attack surface (namespaces, mounts, bpf, io_uring, keys, ...), what looks into other processes, and
+ * what would end the hands by accident (`kill -9 -1`). Of that, what programs try and go on without is told EPERM by name.
  */
 import { endianness } from 'node:os';
 import { assert, must } from '../../../kernel/assert.ts';
+import { allowedCalls, type Processor } from './system-calls.ts';
 
-type Arch = 'x64' | 'arm64';
+type Arch = Processor;
 
-/** Numbers of x86_64 (asm/unistd_64.h) and arm64 (asm-generic/unistd.h). */
+/** Refused with EPERM. Numbers of x86_64 (asm/unistd_64.h) and arm64 (asm-generic/unistd.h). */
 const DENIED: Readonly<Record<string, Readonly<Record<Arch, number>>>> = {
   ptrace: { x64: 101, arm64: 117 },
   process_vm_readv: { x64: 310, arm64: 270 },
@@ -28,6 +31,7 @@ const DENIED: Readonly<Record<string, Readonly<Record<Arch, number>>>> = {
   fsmount: { x64: 432, arm64: 432 },
   fspick: { x64: 433, arm64: 433 },
   mount_setattr: { x64: 442, arm64: 442 },
+  open_tree_attr: { x64: 467, arm64: 467 },
   unshare: { x64: 272, arm64: 97 },
   setns: { x64: 308, arm64: 268 },
   name_to_handle_at: { x64: 303, arm64: 264 },
@@ -72,24 +76,29 @@ const DENIED_X64 = {
   lookup_dcookie: 212,
 };
 
-/** Callers fall back: libc to clone, whose flags can be looked at; others to kill. */
-const ABSENT: readonly Readonly<Record<Arch, number>>[] = [
-  { x64: 435, arm64: 435 }, // clone3
-  { x64: 424, arm64: 424 }, // pidfd_send_signal
-];
-
 const CLONE: Readonly<Record<Arch, number>> = { x64: 56, arm64: 220 };
 const IOCTL: Readonly<Record<Arch, number>> = { x64: 16, arm64: 29 };
 const SOCKET: Readonly<Record<Arch, number>> = { x64: 41, arm64: 198 };
 const KILL: Readonly<Record<Arch, number>> = { x64: 62, arm64: 129 };
+const FALLOCATE: Readonly<Record<Arch, number>> = { x64: 285, arm64: 47 };
+const PERSONALITY: Readonly<Record<Arch, number>> = { x64: 135, arm64: 92 };
 const AUDIT_ARCH: Readonly<Record<Arch, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 const CLONE_NEW = 0x7e020000;
 /** TIOCSTI types into a terminal, TIOCLINUX pastes into one. */
 const TERMINAL_INPUT = [0x5412, 0x541c];
-/** AF_ALG is kernel surface; AF_VSOCK reaches the machine around a virtual one, past the network namespace. */
-const FAMILIES = [38, 40];
+/**
+ * FS_IOC_RESVSP, FS_IOC_RESVSP64, FS_IOC_ZERO_RANGE of linux/falloc.h: fallocate by another door, on every file system (fs/ioctl.c); and
+ * XFS_IOC_ALLOCSP, XFS_IOC_ALLOCSP64 of older XFS.
+ */
+const RESERVATIONS = [0x40305828, 0x4030582a, 0x40305839, 0x4030580a, 0x40305824];
+/** AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. Others are kernel surface, or reach past the network namespace (AF_VSOCK). */
+const FAMILIES = [0, 1, 2, 10, 16];
+/** FALLOC_FL_PUNCH_HOLE: it gives room back. Every other mode takes room in no time, before the limit of the workspace is looked at. */
+const PUNCH_HOLE = 0x02;
+/** What Docker allows (PER_LINUX, PER_LINUX32, UNAME26, both, to ask), and ADDR_NO_RANDOMIZE, which sanitizers want. */
+const PERSONALITIES = [0, 8, 0x20000, 0x20008, 0x40000, 0xffffffff];
 /** Everyone; the namespace's first process; its second, which is the program that was launched; their groups. */
 const PROTECTED_PIDS = [-1, 1, 2, -2];
 /** x32 system calls on x86_64 carry this bit. */
@@ -109,6 +118,7 @@ const ALLOW = 0x7fff0000;
 const ERRNO = 0x00050000;
 const EPERM = 1;
 const ENOSYS = 38;
+const EOPNOTSUPP = 95;
 const EAFNOSUPPORT = 97;
 const INSTRUCTION_BYTES = 8;
 
@@ -119,17 +129,19 @@ interface Instruction {
   readonly ifFalse: number;
 }
 
-/** The filter for this machine's processor; throws where there is no table for it. */
-export function seccompFilter(arch: string = process.arch): Buffer {
+/** The filter for this machine's processor; throws where there is no table for it. `memoryIsCharged`: see allowedCalls. */
+export function seccompFilter(
+  { memoryIsCharged }: { readonly memoryIsCharged: boolean },
+  arch: string = process.arch,
+): Buffer {
   assert(arch === 'x64' || arch === 'arm64', `there is a table of system calls for ${arch}`);
   assert(endianness() === 'LE', 'the processors of the tables are little-endian');
   return encode([
     load(OFFSET_ARCH),
-    ...unlessEqual(AUDIT_ARCH[arch], EPERM),
+    ...unlessOneOf([AUDIT_ARCH[arch]], EPERM),
     load(OFFSET_NR),
     ...(arch === 'x64' ? when(JUMP_AT_LEAST, X32_BIT, EPERM) : []),
     ...numbers(arch).flatMap((number) => when(JUMP_EQUAL, number, EPERM)),
-    ...ABSENT.flatMap((call) => when(JUMP_EQUAL, call[arch], ENOSYS)),
     ...argument(CLONE[arch], OFFSET_ARG0, when(JUMP_BITS, CLONE_NEW, EPERM)),
     ...argument(
       IOCTL[arch],
@@ -137,16 +149,21 @@ export function seccompFilter(arch: string = process.arch): Buffer {
       TERMINAL_INPUT.flatMap((request) => when(JUMP_EQUAL, request, EPERM)),
     ),
     ...argument(
-      SOCKET[arch],
-      OFFSET_ARG0,
-      FAMILIES.flatMap((family) => when(JUMP_EQUAL, family, EAFNOSUPPORT)),
+      IOCTL[arch],
+      OFFSET_ARG1,
+      RESERVATIONS.flatMap((request) => when(JUMP_EQUAL, request, EOPNOTSUPP)),
     ),
+    // posix_fallocate of glibc writes instead when it is told this; that of musl hands it on (posix_fallocate(3))
+    ...argument(FALLOCATE[arch], OFFSET_ARG1, unless(JUMP_BITS, PUNCH_HOLE, EOPNOTSUPP)),
+    ...argument(SOCKET[arch], OFFSET_ARG0, unlessOneOf(FAMILIES, EAFNOSUPPORT)),
+    ...argument(PERSONALITY[arch], OFFSET_ARG0, unlessOneOf(PERSONALITIES, EPERM)),
     ...argument(
       KILL[arch],
       OFFSET_ARG0,
       PROTECTED_PIDS.flatMap((pid) => when(JUMP_EQUAL, pid, EPERM)),
     ),
-    { code: RETURN, value: ALLOW, ifTrue: 0, ifFalse: 0 },
+    ...rangesOf([...allowedCalls(arch, { memoryIsCharged }).values()]).flatMap(allow),
+    refuse(ENOSYS), // SECCOMP-1
   ]);
 }
 
@@ -164,17 +181,50 @@ function load(offset: number): Instruction {
   return { code: LOAD_WORD, value: offset, ifTrue: 0, ifFalse: 0 };
 }
 
-function when(code: number, value: number, errno: number): readonly Instruction[] {
-  return [
-    { code, value, ifTrue: 0, ifFalse: 1 },
-    { code: RETURN, value: ERRNO | errno, ifTrue: 0, ifFalse: 0 },
-  ];
+function refuse(errno: number): Instruction {
+  return { code: RETURN, value: ERRNO | errno, ifTrue: 0, ifFalse: 0 };
 }
 
-function unlessEqual(value: number, errno: number): readonly Instruction[] {
+function when(code: number, value: number, errno: number): readonly Instruction[] {
+  return [{ code, value, ifTrue: 0, ifFalse: 1 }, refuse(errno)];
+}
+
+function unless(code: number, value: number, errno: number): readonly Instruction[] {
+  return [{ code, value, ifTrue: 1, ifFalse: 0 }, refuse(errno)];
+}
+
+function unlessOneOf(values: readonly number[], errno: number): readonly Instruction[] {
+  const tests = values.map((value, n) => ({
+    code: JUMP_EQUAL,
+    value,
+    ifTrue: values.length - n,
+    ifFalse: 0,
+  }));
+  return [...tests, refuse(errno)];
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Numbers that follow each other, so that the filter is short. */
+function rangesOf(calls: readonly number[]): readonly Range[] {
+  return calls
+    .toSorted((a, b) => a - b)
+    .reduce<readonly Range[]>((ranges, number) => {
+      const last = ranges.at(-1);
+      return last?.to === number - 1
+        ? [...ranges.slice(0, -1), { from: last.from, to: number }]
+        : [...ranges, { from: number, to: number }];
+    }, []);
+}
+
+function allow({ from, to }: Range): readonly Instruction[] {
   return [
-    { code: JUMP_EQUAL, value, ifTrue: 1, ifFalse: 0 },
-    { code: RETURN, value: ERRNO | errno, ifTrue: 0, ifFalse: 0 },
+    { code: JUMP_AT_LEAST, value: from, ifTrue: 0, ifFalse: 2 },
+    { code: JUMP_AT_LEAST, value: to + 1, ifTrue: 1, ifFalse: 0 },
+    { code: RETURN, value: ALLOW, ifTrue: 0, ifFalse: 0 },
   ];
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { BrainProcess } from './brain-process.ts';
 import type { Isolation } from '../isolation/isolation.ts';
 import { APP, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { BRAIN_OOM_SCORE, setOomScore } from '../isolation/oom-score.ts';
 import { MARK_VARIABLE } from '../isolation/orphans.ts';
 import { APP_FOLDER, entryOf, NODE_BINARY, SOURCE } from './launch.ts';
 import { BRAIN_UID } from '../isolation/user-slots.ts';
@@ -39,6 +40,7 @@ export async function launchBrain(isolation: Isolation, options: BrainOptions): 
       stdio: 'pipe',
       detached: true,
     });
+    setOomScore(child.pid, BRAIN_OOM_SCORE);
     return BrainProcess.of(child, { onComplaint });
   }
   // to connect to a socket is to write to it; others cannot reach its folder
@@ -65,6 +67,9 @@ function jailOf(unitSocket: string, entry: { source: string; file: string }): Ja
       '--core=0',
     ],
     tmpBytesMax: TMP_BYTES_MAX,
+    oomScore: BRAIN_OOM_SCORE,
+    entrances: [],
+    memoryIsCharged: false,
     argv: [NODE, ...permissions(source, APP), entry.file.replace(entry.source, source), SOCKET],
     uid: BRAIN_UID,
   };

@@ -6,15 +6,19 @@ import {
   OPEN_FILES_MAX,
   PROCESS_DATA_BYTES_MAX,
   PROCESSES_MAX,
+  SET_UP_PROCESSES_MAX,
   TMP_BYTES_MAX,
   WORKSPACE_BYTES_MAX,
 } from '../../../hands/limit.ts';
 import { keptResultFiles } from '../../host/kept-results.ts';
+import type { ControlGroup, ControlGroups } from '../isolation/control-groups.ts';
 import { HandsProcess } from './hands-process.ts';
 import type { Isolation } from '../isolation/isolation.ts';
-import { APP, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { APP, type Bubblewrap, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
+import { HANDS_OOM_SCORE } from '../isolation/oom-score.ts';
 import { MARK_VARIABLE } from '../isolation/orphans.ts';
-import { entryOf, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
+import { LaunchFailed } from '../../../supervisor/launcher.ts';
+import { entryOf, launchFailure, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
 import type { FilesAsOf } from '../../../hands/workspace-archive.ts';
 import type { Workspace } from '../../host/workspace/workspace-store.ts';
 
@@ -23,6 +27,8 @@ export interface HandsLimits {
   readonly workspaceBytesMax: number;
   readonly fileBytesMax: number;
   readonly processesMax: number;
+  /** Of the whole session; SESSION_MEMORY_BYTES_MAX, or less on a small machine, when left out. */
+  readonly memoryBytesMax?: number | undefined;
 }
 
 export const HANDS_LIMITS: HandsLimits = {
@@ -34,6 +40,9 @@ export const HANDS_LIMITS: HandsLimits = {
 const WORKSPACE = '/workspace';
 /** All of the source that the hands reach, and nothing else of it. */
 const PARTS = ['kernel', 'hands', 'platform/host'];
+
+/** Runs when nothing else wants to (sched(7), SCHED_IDLE): where no control group says how much of the CPU hands have. */
+const IDLE_CLASS = ['chrt', '--idle', '0'];
 
 export interface HandsOptions {
   readonly workspace: Workspace;
@@ -51,18 +60,61 @@ export interface HandsOptions {
 
 /** Rejects with LaunchFailed. */
 export function launchHands(isolation: Isolation, options: HandsOptions): Promise<HandsProcess> {
-  const { workspace, limits, resultsAreWhole, filesAsOf, searchPath = SEARCH_PATH, complain } = options;
-  const { files, results } = workspace;
-  const kept = keptResultFiles(results);
-  const of = (process: ChildProcess): Promise<HandsProcess> =>
-    HandsProcess.of(process, { filesAsOf, kept, keptIsWhole: resultsAreWhole, complain });
-  if (isolation.kind === 'bubblewrap') return of(startInJail(isolation, jailOf(options)));
+  if (isolation.kind === 'bubblewrap') return launchInside(isolation, options);
+  const { workspace, limits, searchPath = SEARCH_PATH } = options;
+  const { files } = workspace;
   const args = [entryOf('hands'), files, String(limits.workspaceBytesMax), 'among'];
   const env = { PATH: searchPath, [MARK_VARIABLE]: isolation.mark };
-  return of(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }));
+  return handsOf(spawn(NODE_BINARY, args, { cwd: files, env, stdio: 'pipe', detached: true }), options);
 }
 
-function jailOf({ workspace: { files }, uid, limits }: HandsOptions): Jail {
+async function launchInside(isolation: Bubblewrap, options: HandsOptions): Promise<HandsProcess> {
+  const { groups } = isolation;
+  const group = openGroup(groups, options.limits);
+  const close = (): unknown => group?.close();
+  let child: ChildProcess;
+  try {
+    child = startInJail(isolation, jailOf(options, groups, group));
+  } catch (error) {
+    void close(); // nothing was started
+    throw error;
+  }
+  const hands = handsOf(child, options);
+  void hands.then((it) => it.ended).then(close, close); // also when they never were ready
+  return hands;
+}
+
+function handsOf(
+  process: ChildProcess,
+  { workspace, resultsAreWhole, filesAsOf, complain }: HandsOptions,
+): Promise<HandsProcess> {
+  const kept = keptResultFiles(workspace.results);
+  return HandsProcess.of(process, { filesAsOf, kept, keptIsWhole: resultsAreWhole, complain });
+}
+
+/** Throws LaunchFailed: without its group a session has no bound, so it is not started. */
+function openGroup(groups: ControlGroups | undefined, limits: HandsLimits): ControlGroup | undefined {
+  try {
+    return groups?.open({
+      pidsMax: limits.processesMax + SET_UP_PROCESSES_MAX,
+      memoryBytesMax: limits.memoryBytesMax,
+    });
+  } catch (cause) {
+    const failure = launchFailure('hands', cause);
+    if (failure instanceof LaunchFailed) throw failure;
+    throw new LaunchFailed(
+      `The hands have no control group (${String(cause)}): look whether anything changed /sys/fs/cgroup since this server was started, and start it again.`,
+      { cause },
+    );
+  }
+}
+
+function jailOf(
+  { workspace: { files }, uid, limits }: HandsOptions,
+  groups: ControlGroups | undefined,
+  group: ControlGroup | undefined,
+): Jail {
+  const hasCpuWeight = groups?.controllers.includes('cpu') === true;
   const inside = join(APP, 'src');
   const entry = entryOf('hands', inside);
   return {
@@ -79,10 +131,16 @@ function jailOf({ workspace: { files }, uid, limits }: HandsOptions): Jail {
       `--nofile=${OPEN_FILES_MAX}`,
       `--fsize=${limits.fileBytesMax}`,
       `--data=${PROCESS_DATA_BYTES_MAX}`,
-      '--core=0',
+      ...['--core=0', '--nice=0', '--rtprio=0'], // nobody raises what they were given, whatever this server may
     ],
     tmpBytesMax: TMP_BYTES_MAX,
-    argv: [NODE, entry, WORKSPACE, String(limits.workspaceBytesMax), 'alone'],
+    oomScore: HANDS_OOM_SCORE,
+    entrances: group?.entrances ?? [],
+    memoryIsCharged: groups?.memoryIsCharged === true,
+    argv: [
+      ...(hasCpuWeight ? [] : IDLE_CLASS),
+      ...[NODE, entry, WORKSPACE, String(limits.workspaceBytesMax), 'alone'],
+    ],
     uid,
   };
 }

@@ -16,10 +16,11 @@ import type {
   Decision,
   Hint,
   ReadRange,
+  Scanned,
+  ScanRange,
 } from '../../../journal/journal.ts';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { type SessionId, type TurnId, turnIdOf } from '../../../kernel/id.ts';
-import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../../kernel/limit.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps } from '../../../sessions/append-plan.ts';
 import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
@@ -32,17 +33,11 @@ import type {
   SessionStore,
   SupervisorWish,
 } from '../../../sessions/session-store.ts';
+import { LogReader } from './log-reader.ts';
 import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
 import { SessionCollection, type SessionRecord } from './session-collection.ts';
-import {
-  loggedOf,
-  recordedEvents,
-  type SessionDocument,
-  sessionOf,
-  storedOrigin,
-  storedState,
-} from './session-document.ts';
+import { loggedOf, type SessionDocument, sessionOf, storedOrigin, storedState } from './session-document.ts';
 import { SessionWriter } from './session-writer.ts';
 
 /** Told of every append, and tells of those of other processes (live-channel.ts). */
@@ -68,6 +63,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
   readonly #ports: MongoJournalPorts;
   readonly #sessions: SessionCollection;
   readonly #pages: PageCollection;
+  readonly #log: LogReader;
   readonly #listeners = new Set<(hint: Hint) => void>();
   /** In the order of use, the longest unused first. */
   readonly #writers = new Map<SessionId, SessionWriter>();
@@ -78,6 +74,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
     this.#ports = ports;
     this.#sessions = new SessionCollection(db, clock);
     this.#pages = new PageCollection(db, clock);
+    this.#log = new LogReader(this.#sessions, this.#pages);
     this.#endHints = channel.onHint((hint) => this.#tell(hint));
   }
 
@@ -99,33 +96,16 @@ export class MongoJournal implements SessionJournal, SessionStore {
     return { session: sessionOf(document), head: document.head, created };
   }
 
-  async read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
-    const document = existing(sessionId, await this.#sessions.load(sessionId));
-    const last = Math.min(document.head, after + Math.min(limit, PAGE_EVENTS_MAX));
-    if (last <= after) return [];
-    const logged = Math.min(last, loggedOf(document));
-    const range = { after, last: logged, bytesMax: PAGE_BYTES_MAX };
-    const events = logged > after ? [...(await this.#pages.range(sessionId, range))] : [];
-    const tail = document.tail.flatMap((page) => recordedEvents(sessionId, page));
-    let bytes = events.reduce((sum, { body }) => sum + body.length, 0);
-    for (const event of tail) {
-      if (event.seq !== after + events.length + 1 || event.seq > last) continue;
-      bytes += event.body.length;
-      if (bytes > PAGE_BYTES_MAX && events.length > 0) break;
-      events.push(event);
-    }
-    return events;
+  read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]> {
+    return this.#log.read(sessionId, range);
   }
 
-  async readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
-    const document = await this.#sessions.load(sessionId);
-    if (document === undefined || seq < 1 || seq > document.head) return undefined;
-    const page =
-      seq > loggedOf(document)
-        ? document.tail.findLast(({ firstSeq }) => firstSeq <= seq)
-        : await this.#pages.pageOf(sessionId, seq);
-    const event = page?.events[seq - page.firstSeq];
-    return event?.whole === undefined ? event?.body : this.#pages.body(event.whole.id);
+  scan(sessionId: SessionId, range: ScanRange): Promise<Scanned> {
+    return this.#log.scan(sessionId, range);
+  }
+
+  readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
+    return this.#log.readBody(sessionId, seq);
   }
 
   async head(sessionId: SessionId): Promise<number> {

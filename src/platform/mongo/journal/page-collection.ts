@@ -1,10 +1,11 @@
 /** The older part of the logs: pages, the turns that ended in them, and large bodies. All are written once and never changed. */
 import { createHash } from 'node:crypto';
-import type { Collection, Db } from 'mongodb';
+import type { Collection, Db, Document } from 'mongodb';
 import { MongoBulkWriteError } from 'mongodb';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId, TurnId } from '../../../kernel/id.ts';
 import { APPEND_EVENTS_MAX } from '../../../kernel/limit.ts';
+import { type EventFilter, isOpen, levelsOf } from '../../../journal/event-filter.ts';
 import type { RecordedEvent } from '../../../journal/event.ts';
 import type { LateUsage } from '../../../sessions/append-plan.ts';
 import { addUsage } from '../../../sessions/fold.ts';
@@ -38,6 +39,8 @@ const WRITE_BYTES_MAX = 4 * 1024 * 1024;
 /** Append keys in one look-up. */
 const KEYS_MAX = 200;
 const IN_FLIGHT_MAX = 2;
+/** Pages in one answer to a scan: it may end after any of them, and what is on its way is lost. */
+const SCAN_BATCH = 20;
 
 interface Storing {
   readonly sessionId: SessionId;
@@ -117,6 +120,34 @@ export class PageCollection {
         }
       }
       return events;
+    });
+  }
+
+  /**
+   * Gives `take` the events of pages that hold one which passes, in order, until it answers false; those beside them too. Pages
+   * without any are looked at by the server and stay there. Answers what `take` did last. A retry begins behind what was taken.
+   */
+  async each(
+    sessionId: SessionId,
+    { after, last, filter }: { readonly after: number; readonly last: number; readonly filter: EventFilter },
+    take: (event: RecordedEvent) => boolean,
+  ): Promise<boolean> {
+    let taken = after;
+    return withRetries(this.#clock, async () => {
+      const _id = { $gte: leastPageId(sessionId, taken + 1), $lte: pageIdOf(sessionId, last) };
+      const match = isOpen(filter) ? {} : { events: { $elemMatch: matchOf(filter) } };
+      await using pages = this.#pages
+        .find({ _id, ...match })
+        .sort({ _id: 1 })
+        .batchSize(SCAN_BATCH);
+      for await (const page of pages) {
+        for (const event of recordedEvents(sessionId, page)) {
+          if (event.seq <= taken) continue;
+          if (!take(event)) return false;
+          taken = event.seq;
+        }
+      }
+      return true;
     });
   }
 
@@ -205,6 +236,16 @@ export function withLateUsage(turn: Turn, late: readonly LateUsage[]): Turn {
   return used.length === 0
     ? turn
     : { ...turn, usage: used.reduce((sum, { usage }) => addUsage(sum, usage), turn.usage) };
+}
+
+/** One stored event that passes. */
+function matchOf({ level, types, turnId }: EventFilter): Document {
+  const levels = levelsOf(level);
+  return {
+    ...(types ? { type: { $in: [...types] } } : {}),
+    ...(levels === undefined ? {} : { level: { $in: [...levels] } }),
+    ...(turnId ? { turnId } : {}),
+  };
 }
 
 /** No page that holds this event begins before. */

@@ -1,0 +1,72 @@
+/**
+ * What one operation may read of logs, over all of its lists, however many it names; and its turns to do so.
+ *
+ * BUDGET-1 An operation takes at most LOG_BYTES_MAX of events (as often as it names their bodies, whole ones with all their bytes) and
+ *    looks through a log for what passes a filter at most SCANS_MAX times. A list ends where the budget does, with the cursor to go
+ *    on from; one that could not even begin is refused (LogBudgetSpent).
+ * BUDGET-2 Reads take turns (kernel/round-robin.ts), so the event loop goes round between any two of them.
+ */
+import type { Principal } from '../src/access/principal.ts';
+import { Fault } from '../src/kernel/fault.ts';
+import type { RoundRobin } from '../src/kernel/round-robin.ts';
+
+/** Bytes of events in the answer to one operation: a page of 500 events at their largest that are not spilled. */
+export const LOG_BYTES_MAX = 16 * 1024 * 1024;
+/** Looks through a log for what passes a filter, SCAN_EVENTS_MAX events each: a hundred thousand events. */
+export const SCANS_MAX = 50;
+
+export class LogBudgetSpent extends Fault {
+  readonly code = 'LOG_BUDGET_SPENT';
+
+  constructor() {
+    super(
+      `This operation has read as much of logs as one may: ${LOG_BYTES_MAX} bytes, or ${SCANS_MAX} looks for what passes a filter. Ask for fewer lists or bodies at once.`,
+    );
+  }
+}
+
+export class LogBudget {
+  readonly #turns: RoundRobin;
+  readonly #owner: string;
+  #bytes = LOG_BYTES_MAX;
+  #scans = SCANS_MAX;
+
+  constructor(turns: RoundRobin, principal: Principal) {
+    this.#turns = turns;
+    this.#owner = ownerOf(principal);
+  }
+
+  get hasBytes(): boolean {
+    return this.#bytes > 0;
+  }
+
+  /** BUDGET-2. */
+  turn(): Promise<void> {
+    return this.#turns.turn(this.#owner);
+  }
+
+  /** Before one look through a log for what passes a filter. False when none is left. */
+  scan(): boolean {
+    this.#scans -= 1;
+    return this.#scans >= 0;
+  }
+
+  /** Whether that much is left; it is spent then. */
+  spend(bytes: number): boolean {
+    if (bytes > this.#bytes) return false;
+    this.#bytes -= bytes;
+    return true;
+  }
+
+  /** Spends what is left on one thing that is larger: it has to be answered some time. False when nothing is left. */
+  spendAll(): boolean {
+    const isLeft = this.#bytes > 0;
+    this.#bytes = 0;
+    return isLeft;
+  }
+}
+
+/** Those who share turns: all that one key or one client token's session asks for. */
+function ownerOf(principal: Principal): string {
+  return principal.kind === 'key' ? principal.keyId : principal.sessionId;
+}

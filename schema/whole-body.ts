@@ -1,0 +1,24 @@
+/** Whole bodies of events that are being answered: read and parsed once, under however many names. */
+import type { RecordedEvent } from '../src/journal/event.ts';
+import type { Context } from './context.ts';
+
+export class WholeBodies {
+  /** Only while they are read: an event may be kept for others long after. */
+  readonly #reading = new WeakMap<RecordedEvent, Promise<unknown>>();
+
+  of(event: RecordedEvent, journal: Pick<Context['journal'], 'readBody'>): Promise<unknown> {
+    const known = this.#reading.get(event);
+    if (known !== undefined) return known;
+    const reading = read(event, journal).finally(() => this.#reading.delete(event));
+    this.#reading.set(event, reading);
+    return reading;
+  }
+}
+
+async function read(
+  { sessionId, seq }: RecordedEvent,
+  journal: Pick<Context['journal'], 'readBody'>,
+): Promise<unknown> {
+  const text = await journal.readBody(sessionId, seq);
+  return text === undefined ? null : JSON.parse(text);
+}

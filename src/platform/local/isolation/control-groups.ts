@@ -1,0 +1,289 @@
+/**
+ * A control group of the kernel (cgroups(7)) for the hands of each session, in one that is for the hands of all.
+ *
+ * CGROUP-1 All that the hands of a session hold and use is charged to the session, from their first process on: also memory that belongs to
+ *    no process (shared, of System V, of memfd, in tmpfs, in sockets and pipes), which the limits of a process do not count.
+ * CGROUP-2 The hands of all sessions together stay under a part of the memory that this server may use: when theirs runs out, the kernel
+ *    ends one of them, and the control plane is not asked.
+ * CGROUP-3 What a dead server has left of groups is removed before its sessions go on, with what still runs in it.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import {
+  HANDS_CPU_WEIGHT,
+  HANDS_MEMORY_SHARE,
+  SESSION_CPU_WEIGHT,
+  SESSION_MEMORY_BYTES_MAX,
+  SESSION_MEMORY_SHARE,
+  SESSION_TCP_BYTES_MAX,
+} from '../../../hands/limit.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import {
+  type Controller,
+  CONTROLLERS,
+  controlGroupTrees,
+  SERVER_LEAF,
+  type Tree,
+} from './control-group-folders.ts';
+
+export interface GroupLimits {
+  /** Processes and threads, those of the set-up included. */
+  readonly pidsMax: number;
+  readonly memoryBytesMax?: number | undefined;
+}
+
+/** The group of one session. */
+export interface ControlGroup {
+  /** A process that writes 0 to each of them is in the group, and so is all that it starts. */
+  readonly entrances: readonly string[];
+  readonly folders: readonly string[];
+  /** Once everything in it has ended; what has not is ended. */
+  close(): Promise<void>;
+}
+
+/** Ends of processes are a matter of milliseconds; what the kernel holds longer is left to the next start. */
+const CLOSE_MS_MAX = 5_000;
+const CLOSE_LOOK_MS = 10;
+/** Groups looked at for those of a dead server: a machine with thousands of containers has that many. */
+const FOLDERS_MAX = 50_000;
+
+export class ControlGroups {
+  readonly #trees: readonly Tree[];
+  readonly #mark: string;
+  readonly #clock: Clock;
+  #count = 0;
+
+  /** `mark` is launchMark's: by it the next server finds what is left. */
+  constructor(trees: readonly Tree[], mark: string, clock: Clock) {
+    this.#trees = trees;
+    this.#mark = mark;
+    this.#clock = clock;
+  }
+
+  get controllers(): readonly Controller[] {
+    return this.#trees.flatMap(({ controllers }) => controllers);
+  }
+
+  /** Whether memory is charged to the session (CGROUP-1). */
+  get memoryIsCharged(): boolean {
+    return this.controllers.includes('memory');
+  }
+
+  /** Throws what the file system says when the group cannot be made. */
+  open({ pidsMax, memoryBytesMax = sessionMemoryBytesMax() }: GroupLimits): ControlGroup {
+    this.#count += 1;
+    const name = `hands-${this.#count}`;
+    const folders = this.#trees.map((tree) => join(this.#parent(tree), name));
+    for (const tree of this.#trees) {
+      const parent = this.#parent(tree);
+      mkdirSync(parent, { recursive: true });
+      limit(tree, parent, { weight: HANDS_CPU_WEIGHT, memoryBytesMax: handsMemoryBytesMax() }); // CGROUP-2
+      const folder = join(parent, name);
+      if (tree.version === 2) passOn(parent, tree.controllers);
+      mkdirSync(folder);
+      limit(tree, folder, { weight: SESSION_CPU_WEIGHT, memoryBytesMax, pidsMax });
+    }
+    const entrances = folders.map((folder) => join(folder, 'cgroup.procs'));
+    return { entrances, folders, close: () => this.#close(folders) };
+  }
+
+  async #close(folders: readonly string[]): Promise<void> {
+    await removeGroups(folders, this.#clock);
+    for (const tree of this.#trees) removed(this.#parent(tree)); // with the last session
+  }
+
+  #parent(tree: Tree): string {
+    return join(tree.own, this.#mark);
+  }
+}
+
+/** `missing`: why some controller is not there, for people. */
+export type Found =
+  | { readonly kind: 'found'; readonly groups: ControlGroups; readonly missing: string | undefined }
+  | { readonly kind: 'none'; readonly missing: string };
+
+/** The control groups that this process may make, found out by making one; some controllers, where it is not all of them. */
+export async function findControlGroups(
+  mark: string,
+  clock: Clock,
+  trees: readonly Tree[] = controlGroupTrees(),
+): Promise<Found> {
+  const reasons: string[] = [];
+  const usable: Tree[] = [];
+  const attempt = (controllers: readonly Controller[], work: () => void): boolean => {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      reasons.push(`${controllers.join(', ')}: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  };
+  for (const tree of trees) {
+    const controllers =
+      tree.version === 1
+        ? tree.controllers
+        : tree.controllers.filter((it) => attempt([it], () => makeRoom({ ...tree, controllers: [it] })));
+    const some: Tree = { ...tree, controllers };
+    let trial: ControlGroup | undefined;
+    if (controllers.length === 0) continue;
+    const isUsable = attempt(controllers, () => {
+      trial = new ControlGroups([some], mark, clock).open({ pidsMax: 1 });
+    });
+    await trial?.close();
+    if (isUsable) usable.push(some);
+  }
+  const groups = new ControlGroups(usable, mark, clock);
+  const absent = CONTROLLERS.filter((it) => !trees.some(({ controllers }) => controllers.includes(it)));
+  if (absent.length > 0)
+    reasons.push(`${absent.join(', ')}: not in any control group that this server is in`);
+  const missing = reasons.length === 0 ? undefined : reasons.join('; ');
+  return missing !== undefined && usable.length === 0
+    ? { kind: 'none', missing }
+    : { kind: 'found', groups, missing };
+}
+
+/**
+ * CGROUP-3. Removes the groups of servers whose mark begins with `prefix` and is not that of a process that lives, and ends what is in
+ * them. Answers what was removed.
+ */
+export async function removeDeadGroups(
+  prefix: string,
+  clock: Clock,
+  trees: readonly Tree[] = controlGroupTrees(),
+): Promise<readonly string[]> {
+  const dead: string[] = [];
+  for (const { top } of trees) {
+    let left = FOLDERS_MAX;
+    for (let level: readonly string[] = [top]; level.length > 0 && left > 0; ) {
+      left -= level.length;
+      const inner = level.flatMap((folder) => foldersIn(folder).map((name) => ({ folder, name })));
+      const ours = inner.filter(({ name }) => name.startsWith(prefix));
+      dead.push(
+        ...ours
+          .filter(({ name }) => !existsSync(`/proc/${name.slice(prefix.length)}`))
+          .map(({ folder, name }) => join(folder, name)),
+      );
+      level = inner
+        .filter(({ name }) => !name.startsWith(prefix))
+        .map(({ folder, name }) => join(folder, name));
+    }
+  }
+  const groups = dead.flatMap((folder) => [...foldersIn(folder).map((name) => join(folder, name)), folder]);
+  await removeGroups(groups, clock);
+  return dead;
+}
+
+function sessionMemoryBytesMax(): number {
+  return Math.min(SESSION_MEMORY_BYTES_MAX, Math.floor(memoryBytes() * SESSION_MEMORY_SHARE));
+}
+
+function handsMemoryBytesMax(): number {
+  return Math.floor(memoryBytes() * HANDS_MEMORY_SHARE);
+}
+
+/** What this server may use: of the machine, or of the container that it is in. */
+function memoryBytes(): number {
+  const constrained = process.constrainedMemory(); // 0, or more than there is, where nothing constrains it
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+interface Limits {
+  readonly weight: number;
+  readonly memoryBytesMax: number;
+  readonly pidsMax?: number | undefined;
+}
+
+function limit(tree: Tree, folder: string, { weight, memoryBytesMax, pidsMax }: Limits): void {
+  const set = (name: string, value: number): void => writeFileSync(join(folder, name), String(value));
+  const setIfThere = (name: string, value: number): void => {
+    if (existsSync(join(folder, name))) set(name, value); // without swap, or in a kernel without that part
+  };
+  for (const controller of tree.controllers) {
+    if (controller === 'pids' && pidsMax !== undefined) set('pids.max', pidsMax);
+    if (controller === 'cpu' && tree.version === 2) set('cpu.weight', weight);
+    if (controller === 'cpu' && tree.version === 1) set('cpu.shares', Math.round(weight * SHARES_PER_WEIGHT));
+    if (controller !== 'memory') continue;
+    if (tree.version === 2) {
+      set('memory.max', memoryBytesMax);
+      setIfThere('memory.swap.max', 0);
+      continue;
+    }
+    setIfThere('memory.use_hierarchy', 1);
+    set('memory.limit_in_bytes', memoryBytesMax);
+    setIfThere('memory.memsw.limit_in_bytes', memoryBytesMax);
+    setIfThere('memory.kmem.tcp.limit_in_bytes', SESSION_TCP_BYTES_MAX);
+  }
+}
+
+/** 1024 shares of version 1 are 100 of the weight of version 2: what everything has that nobody has said anything about. */
+const SHARES_PER_WEIGHT = 1024 / 100;
+
+function passOn(group: string, controllers: readonly Controller[]): void {
+  const asked = controllers.map((controller) => `+${controller}`).join(' ');
+  writeFileSync(join(group, 'cgroup.subtree_control'), asked);
+}
+
+/** Version 2: only a group without processes of its own has groups with limits in it, so this server and what started it move into a leaf. */
+function makeRoom({ own, controllers }: Tree): void {
+  try {
+    return passOn(own, controllers);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error;
+  }
+  const inside = readFileSync(join(own, 'cgroup.procs'), 'utf8').trim().split('\n').map(Number);
+  const ours = new Set(ancestry(process.pid));
+  if (!inside.every((pid) => ours.has(pid)))
+    throw new Error('other programs run in the control group of this server: give it one of its own');
+  const leaf = join(own, SERVER_LEAF);
+  mkdirSync(leaf, { recursive: true });
+  for (const pid of inside) writeFileSync(join(leaf, 'cgroup.procs'), String(pid));
+  passOn(own, controllers);
+}
+
+/** A process and those above it. */
+function ancestry(pid: number): readonly number[] {
+  if (pid < 1) return [];
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return [pid, ...ancestry(Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0))];
+}
+
+/** Inner ones first. Ends what is in them; gives up after CLOSE_MS_MAX. */
+async function removeGroups(folders: readonly string[], clock: Clock): Promise<void> {
+  const giveUpAt = clock.monotonicNow() + CLOSE_MS_MAX;
+  for (let left = folders; ; await clock.sleep(CLOSE_LOOK_MS)) {
+    left = left.filter((folder) => !removed(folder));
+    if (left.length === 0 || clock.monotonicNow() > giveUpAt) return;
+    for (const folder of left) endProcessesIn(folder);
+  }
+}
+
+function endProcessesIn(folder: string): void {
+  try {
+    for (const pid of readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').map(Number))
+      if (pid > 1) process.kill(pid, 'SIGKILL');
+  } catch {
+    // the group is gone, or the process
+  }
+}
+
+/** False while something is in it. */
+function removed(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return !existsSync(folder);
+  }
+}
+
+function foldersIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    return []; // it is gone
+  }
+}
