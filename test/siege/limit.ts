@@ -46,7 +46,9 @@ export const ACTION_MS_MAX = 60_000;
 /** Connections that are held open at a time; the oldest go first. More than the server may have files open. */
 export const HELD_MAX = 5_000;
 /** Kept of what happened last, for the report of a failure. */
-export const LAST_ACTIONS_KEPT = 30;
+export const LAST_ACTIONS_TOLD = 30;
+/** And so many are known, to say what was done when something went wrong. */
+export const LAST_ACTIONS_KEPT = 3_000;
 /** Findings of one kind that are told; more of them say the same. */
 export const FOUND_MAX = 8;
 

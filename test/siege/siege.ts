@@ -113,7 +113,8 @@ export class Siege {
     const leaked = crashed === undefined ? await this.#hands() : await this.#server.leaked();
     const takesCpu = kind.takesCpu === true;
     const { findings } = ground.tally;
-    const seen = { figures, takesCpu, crashed, leaked, echoes: ground.echoes, findings };
+    const deafAfter = ground.tally.actionsAt(figures.deafAt);
+    const seen = { figures, takesCpu, crashed, leaked, echoes: ground.echoes, findings, deafAfter };
     const violations = violationsOf(seen, this.#quiet);
     const round = { kind, tally: ground.tally, figures, violations, logTail: this.#server.logTail };
     this.#options.say(

@@ -1,19 +1,26 @@
 /** What one kind has done and what it was told: counts, and the last actions for the report of a failure. */
-import { FOUND_MAX, LAST_ACTIONS_KEPT } from './limit.ts';
+import { FOUND_MAX, LAST_ACTIONS_KEPT, LAST_ACTIONS_TOLD } from './limit.ts';
 
 /** Codes that are counted apart; a server that makes up more of them has them counted as one. */
 const CODES_MAX = 60;
+/** Of one action. */
+const TOLD_CHARS = 500;
+/** What was begun so shortly before something went wrong may have to do with it. */
+const BEFORE_MS = 1_500;
+/** Of those, in one line. */
+const BEFORE_MAX = 4;
+const NEAR_CHARS = 160;
 
 export class Tally {
   actions = 0;
   answered = 0;
   readonly refusals = new Map<string, number>();
-  readonly #last: string[] = [];
+  readonly #last: { readonly at: number; readonly told: string }[] = [];
   readonly #found: string[] = [];
 
   begun(told: string): void {
     this.actions += 1;
-    this.#last.push(told);
+    this.#last.push({ at: Date.now(), told: told.slice(0, TOLD_CHARS) });
     if (this.#last.length > LAST_ACTIONS_KEPT) this.#last.shift();
   }
 
@@ -40,6 +47,15 @@ export class Tally {
   }
 
   get lastActions(): readonly string[] {
-    return this.#last;
+    return this.#last.slice(-LAST_ACTIONS_TOLD).map(({ told }) => told);
+  }
+
+  /** Actions that were begun within a moment before `at`, or the last one before it. */
+  actionsAt(at: number): readonly string[] {
+    const before = this.#last.filter((one) => one.at <= at);
+    const near = before.filter((one) => one.at >= at - BEFORE_MS);
+    return (near.length > 0 ? near : before.slice(-1))
+      .slice(-BEFORE_MAX)
+      .map(({ told }) => told.slice(0, NEAR_CHARS));
   }
 }

@@ -7,6 +7,7 @@ const QUIET: Figures = {
   ...{
     rssPeakBytes: 200_000_000,
     deafMs: 4,
+    deafAt: 0,
     waitMs: 9,
     diskDropBytes: 0,
     turns: 40,

@@ -14,6 +14,8 @@ export interface Figures {
   readonly rssPeakBytes: number;
   /** Longest wait of a probe of the server, less what the machine is to blame for. */
   readonly deafMs: number;
+  /** When that wait began, in milliseconds since the epoch. */
+  readonly deafAt: number;
   /** The same, with nothing taken off. */
   readonly waitMs: number;
   /** p95 of the polite tenant: a message until its turn is over, and a read. */
@@ -39,6 +41,8 @@ export interface Seen {
   readonly leaked: readonly string[];
   readonly echoes: readonly string[];
   readonly findings: readonly string[];
+  /** What was begun shortly before the longest wait. */
+  readonly deafAfter?: readonly string[] | undefined;
 }
 
 /** `deaf` and `others` depend on the machine; the rest holds on any. */
@@ -63,7 +67,10 @@ export function violationsOf(seen: Seen, quiet: Figures): readonly Violation[] {
   for (const echo of seen.echoes) say('key', echo);
   for (const finding of seen.findings) say('finding', finding);
   if (figures.deafMs > DEAF_MS_MAX)
-    say('deaf', `deaf for ${Math.round(figures.deafMs)} ms; ${DEAF_MS_MAX} is the most`);
+    say(
+      'deaf',
+      `deaf for ${Math.round(figures.deafMs)} ms; ${DEAF_MS_MAX} is the most; after ${(seen.deafAfter ?? []).join(' | ')}`,
+    );
   // The machine's own slowness counts for the server, except where the attack is the slowness.
   const slower = takesCpu ? 1 : Math.max(1, figures.workP95Ms / quiet.workP95Ms);
   const othersMax = (p95: number): number => OTHERS_FACTOR_MAX * p95 * slower + OTHERS_ALLOWANCE_MS;

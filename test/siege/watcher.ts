@@ -49,6 +49,7 @@ class Watch {
   readonly #running: Promise<unknown>;
   #works: number[] = [];
   #deafMs = 0;
+  #deafAt = 0;
   #waitMs = 0;
   #rssPeak = 0;
   #takesCpu = false;
@@ -99,6 +100,7 @@ class Watch {
     return {
       rssPeakBytes: Math.max(this.#rssPeak, memory(this.#watched.pid, 'VmHWM')),
       deafMs: this.#deafMs,
+      deafAt: this.#deafAt,
       waitMs: this.#waitMs,
       turnP95Ms: Math.max(p95(turns), turns.length < FEW_TURNS ? openMs : 0),
       readP95Ms: p95(reads),
@@ -121,7 +123,9 @@ class Watch {
     const waited = wait.to - wait.from;
     const excuse = this.#takesCpu ? 0 : this.#reference.longestWithin(wait);
     this.#waitMs = Math.max(this.#waitMs, waited);
-    this.#deafMs = Math.max(this.#deafMs, waited - excuse);
+    if (waited - excuse <= this.#deafMs) return;
+    this.#deafMs = waited - excuse;
+    this.#deafAt = Date.now() - (performance.now() - wait.from);
   }
 
   async #look(): Promise<void> {
