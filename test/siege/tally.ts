@@ -6,7 +6,9 @@ const CODES_MAX = 60;
 /** Of one action. */
 const TOLD_CHARS = 500;
 /** What was begun so shortly before something went wrong may have to do with it. */
-const BEFORE_MS = 1_500;
+const BEFORE_MS = 300;
+/** A wait begins with the question, which may have been asked just before what delays its answer. */
+const AFTER_MS = 100;
 /** Of those, in one line. */
 const BEFORE_MAX = 4;
 const NEAR_CHARS = 160;
@@ -50,12 +52,12 @@ export class Tally {
     return this.#last.slice(-LAST_ACTIONS_TOLD).map(({ told }) => told);
   }
 
-  /** Actions that were begun within a moment before `at`, or the last one before it. */
+  /** Actions that were begun about the time `at`, or the last one before it. */
   actionsAt(at: number): readonly string[] {
-    const before = this.#last.filter((one) => one.at <= at);
-    const near = before.filter((one) => one.at >= at - BEFORE_MS);
-    return (near.length > 0 ? near : before.slice(-1))
-      .slice(-BEFORE_MAX)
+    const near = this.#last.filter((one) => one.at > at - BEFORE_MS && one.at < at + AFTER_MS);
+    const before = this.#last.filter((one) => one.at <= at).slice(-1);
+    return (near.length > 0 ? near : before)
+      .slice(0, BEFORE_MAX)
       .map(({ told }) => told.slice(0, NEAR_CHARS));
   }
 }
