@@ -7,7 +7,7 @@ import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
-import { permit } from './context.ts';
+import { type Context, permit } from './context.ts';
 import { costing } from './cost.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
@@ -95,6 +95,24 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
   }),
 });
 
+/** Agents read at a time: their prompts come with them, up to 256 KiB each. */
+const READ_AGENTS_MAX = 50;
+
+type Place = Parameters<Context['agents']['list']>[0]['before'];
+
+/** Some at a time, so that what they hold is counted before more are read (READING-1). */
+async function listed({ agents, reading }: Context, limit: number, before: Place): Promise<readonly Agent[]> {
+  const found: Agent[] = [];
+  while (found.length < limit) {
+    const wanted = Math.min(READ_AGENTS_MAX, limit - found.length);
+    const some = await agents.list({ limit: wanted, before: found.at(-1) ?? before });
+    reading.take(some.reduce((chars, { revision }) => chars + revision.prompt.length, 0));
+    found.push(...some);
+    if (some.length < wanted) break;
+  }
+  return found;
+}
+
 const AgentConnection = connectionOf<Agent>('Agent', AgentType);
 const LIST = 'agents';
 
@@ -128,7 +146,7 @@ builder.queryFields((t) => ({
       return pageOf(
         context,
         firstOf(args),
-        (limit) => context.agents.list({ limit, before }),
+        (limit) => listed(context, limit, before),
         (agent) => placeOf(LIST, agent),
       );
     },

@@ -7,6 +7,7 @@ import type { Live } from '../src/journal/live.ts';
 import type { SessionId } from '../src/kernel/id.ts';
 import type { Credentials } from '../src/secrets/credentials.ts';
 import type { Agents } from '../src/sessions/agents.ts';
+import type { Reading } from './reading.ts';
 import type { SessionJournal } from '../src/sessions/session-store.ts';
 import type { Sessions } from '../src/sessions/sessions.ts';
 import type { LogBudget } from './log-budget.ts';
@@ -26,6 +27,8 @@ export interface Context extends SchemaPorts {
   readonly budget: LogBudget;
   /** Shown with a masked defect, and logged with its cause. */
   readonly requestId: string;
+  /** What the operation may still read. */
+  readonly reading: Reading;
   /** Aborts when the client has gone; set over HTTP. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -20,9 +20,9 @@ export interface GivenFilter extends Omit<EventFilter, 'turnId'> {
 
 /** Throws InvalidInput for a type that no event has: a filter with a slip of the pen would wait for ever. */
 export function parseFilter({ level, types, turnId }: GivenFilter): EventFilter {
-  for (const type of types ?? []) {
+  for (const [at, type] of (types ?? []).entries()) {
     if (!Object.hasOwn(EVENTS, type))
-      throw new InvalidInput('types', `there are no events of the type "${type.slice(0, 64)}".`);
+      throw new InvalidInput('types', `number ${at + 1} is no type of events; docs/events.md has them all.`);
   }
   return {
     level,
@@ -31,7 +31,7 @@ export function parseFilter({ level, types, turnId }: GivenFilter): EventFilter 
   };
 }
 
-type ListContext = Pick<Context, 'journal' | 'budget'>;
+type ListContext = Pick<Context, 'journal' | 'budget' | 'reading'>;
 
 /** A log, as far as it goes for this answer (SNAPSHOT-1). */
 interface Log {
@@ -46,7 +46,7 @@ interface Wanted extends GivenFilter {
 
 /** A page of a session's log after a cursor, oldest first. It ends early where the budget does. Throws LogBudgetSpent. */
 export async function eventPage(
-  { journal, budget }: ListContext,
+  { journal, budget, reading }: ListContext,
   { sessionId, head }: Log,
   { first, after, ...given }: Wanted,
   weight: BodyWeight,
@@ -80,6 +80,7 @@ export async function eventPage(
       filter,
       limit,
     });
+    reading.take(events.reduce((chars, { body }) => chars + body.length, 0)); // READING-1
     for (const event of events) {
       if (nodes.length === first) return page(true);
       if (!budget.spend(bytesOf(event, weight)) && (nodes.length > 0 || !budget.spendAll())) return ended();

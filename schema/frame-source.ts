@@ -9,6 +9,7 @@ import { isId, type SessionId } from '../src/kernel/id.ts';
 import { tail, type TailSource } from '../src/kernel/tail.ts';
 import { type Context, permit } from './context.ts';
 import { type GivenFilter, parseFilter } from './event-list.ts';
+import type { FrameCut } from './frame-cut.ts';
 import type { Frame } from './frame.ts';
 
 /** A filtered follower is told its cursor at least every so many events, so that a resume does not read them again. */
@@ -56,31 +57,44 @@ export function goneFrame(error: unknown): Frame {
  * A reader of its own: for transports where followers are not grouped (api/graphql/fanout.ts is for those that are). It ends when
  * the client token does; a socket is closed as a whole then.
  */
-export async function openFrames(context: Context, args: FollowArgs): Promise<AsyncIterableIterator<Frame>> {
+export async function openFrames(
+  context: Context,
+  args: FollowArgs,
+  cut: FrameCut,
+): Promise<AsyncIterableIterator<Frame>> {
   const opened = await openFollow(context, args);
   if (opened.kind !== 'opened') return once(opened);
   const { sessionId, after, filter, deltas } = opened;
   const abort = new AbortController();
   const source = follow(context, { sessionId, after, deltas, filter }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
+  const waiting: Frame[] = []; // the rest of one page, cut: FRAME-1
   const frames: TailSource<Frame> = {
     async pull() {
+      context.reading.renew(); // the frame before this one is made
       for (;;) {
+        const cutBefore = waiting.shift();
+        if (cutBefore !== undefined) return cutBefore;
         const next = await source.next().catch(goneFrame);
         if ('kind' in next) return next;
         const { done, value } = next;
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {
-            const frame = sift.events(value.events, value.seq);
-            if (frame !== undefined) return frame;
+            const parts = cut.parts(value.events);
+            for (const [at, part] of parts.entries()) {
+              const last = at === parts.length - 1 ? undefined : part.at(-1);
+              const frame = sift.events(part, last?.seq ?? value.seq);
+              if (frame !== undefined) waiting.push(frame);
+            }
             break;
           }
           case 'caughtUp':
             return { kind: 'caughtUp', sessionId, seq: value.seq };
           case 'delta':
           case 'thinking':
-            return value;
+            waiting.push(...cut.pieces(value));
+            break;
         }
       }
     },

@@ -58,11 +58,11 @@ export class LogBudget {
     return true;
   }
 
-  /** Spends what is left on one thing that is larger: it has to be answered some time. False when nothing is left. */
+  /** Spends everything on one thing that is larger: alone it has to be answered. False when something was read before. */
   spendAll(): boolean {
-    const isLeft = this.#bytes > 0;
-    this.#bytes = 0;
-    return isLeft;
+    const isWhole = this.#bytes === LOG_BYTES_MAX;
+    if (isWhole) this.#bytes = 0;
+    return isWhole;
   }
 }
 

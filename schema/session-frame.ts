@@ -9,12 +9,14 @@ import { builder } from './builder.ts';
 import { costing } from './cost.ts';
 import { EventInterface, LevelEnum } from './event.ts';
 import { type CursorRefusal, type Frame, FRAME_TYPE } from './frame.ts';
+import { frameCutOf } from './frame-cut.ts';
 import { openFrames } from './frame-source.ts';
 
 type FrameOf<K extends Frame['kind']> = Extract<Frame, { kind: K }>;
 
 const EventBatch = builder.objectRef<FrameOf<'events'>>('EventBatch').implement({
-  description: 'Events in order, up to 100; none when the filter left all of them out for a while.',
+  description:
+    'Events in order, up to 100, fewer where they are large; none when the filter left all of them out for a while.',
   fields: (t) => ({
     events: t.field({
       type: [EventInterface],
@@ -143,7 +145,8 @@ builder.subscriptionField('sessionEvents', (t) =>
         description: 'Also send messages, and thinking, piece by piece while the model writes them.',
       }),
     },
-    subscribe: (_root, args, context) => openFrames(context, args),
+    subscribe: (_root, args, context, { schema, operation, fragments }) =>
+      openFrames(context, args, frameCutOf(schema, [operation, ...Object.values(fragments)])),
     resolve: (frame) => frame,
   }),
 );

@@ -3,19 +3,27 @@
  * Everything else is 404 in JSON.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
+import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
-import { answerBroken, rawAnswer, setResponseHeaders } from './response-headers.ts';
+import { refuse } from './graphql/sockets.ts';
+import { answerBroken, setResponseHeaders } from './response-headers.ts';
 
 /** Idle connections that are kept for the next request. */
 const KEEP_ALIVE_MS = 65_000;
 /** How long a client may take to send a request: two megabytes over a bad line. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a connection may take to say what it wants, from its start on: one that says nothing holds a file of ours. */
+const GREETING_TIMEOUT_MS = 10_000;
+/** Connections are looked at so often for that, so this is how much longer they may live. */
+const CHECK_MS = 1_000;
+/** Connections at once where nobody says how many files there are. */
+const CONNECTIONS_DEFAULT = 10_000;
 /** Requests in flight may end within this long when the server closes; streams are cut. */
 const CLOSE_GRACE_MS = 2_000;
 /** Balancers do not wait longer for an answer; a store that takes longer does not serve. */
@@ -26,6 +34,15 @@ export interface HttpServerPorts {
   readonly logger: Logger;
   /** Rejects when the process cannot serve, for example without its database; an Outage says why. */
   ready(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly port: number;
+  readonly host?: string | undefined;
+  /** Absent: CONNECTIONS_DEFAULT. */
+  readonly connectionsMax?: number | undefined;
+  /** For tests: GREETING_TIMEOUT_MS. */
+  readonly greetingMs?: number | undefined;
 }
 
 export interface HttpServer {
@@ -45,12 +62,23 @@ const HINT = `Holdfast: durable agent sessions.
 /** Listens; rejects when it cannot, for example because the port is in use. */
 export async function listen(
   ports: HttpServerPorts,
-  address: { port: number; host?: string | undefined },
+  {
+    port: wanted,
+    host,
+    connectionsMax = CONNECTIONS_DEFAULT,
+    greetingMs = GREETING_TIMEOUT_MS,
+  }: ListenOptions,
 ): Promise<HttpServer> {
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: greetingMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, greetingMs),
+    },
     (req, res) => {
       setResponseHeaders(res); // HEADER-1
+      ports.graphql.outgoing.addResponse(res);
       route(ports, req, res).catch((error: unknown) => {
         ports.logger.error('a request failed', { path: pathOf(req), error });
         if (res.headersSent) res.destroy();
@@ -62,14 +90,16 @@ export async function listen(
     },
   );
   server.on('clientError', answerBroken); // HEADER-1
+  boundConnections(server, { connectionsMax, logger: ports.logger, door: 'outer door' });
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
-    if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket, head);
-    else socket.end(rawAnswer('404 Not Found'));
+    // as: of a server of ours that listens, not of another source
+    if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket as Socket, head);
+    else refuse(socket, '404 Not Found');
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(address.port, address.host, () => {
+    server.listen(wanted, host, () => {
       server.off('error', reject);
       resolve();
     });

@@ -34,6 +34,8 @@ export const PAGE_EVENTS_MAX = 100;
 export const PAGE_BYTES_MAX = MIB;
 /** Events that one look through a log for what passes a filter may pass over: some milliseconds of an embedded store. */
 export const SCAN_EVENTS_MAX = 2_000;
+/** One frame of a follower, as rendered: the largest body under its two names fits, and no reader holds more of us than that. */
+export const FRAME_BYTES_MAX = 8 * MIB;
 /** `first` of a connection. */
 export const CONNECTION_FIRST_MAX = 500;
 export const CONNECTION_FIRST_DEFAULT = 50;

@@ -10,6 +10,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { Scope } from '../kernel/scope.ts';
 import type { Config } from './config.ts';
 import { Outage } from '../kernel/outage.ts';
+import { openFilesLimit, shareOpenFiles } from './open-files.ts';
 import { openParts, type Parts } from './parts.ts';
 import { StartRefused } from './start-refused.ts';
 import { startUnits, type Units } from './units.ts';
@@ -45,14 +46,18 @@ async function start(
 ): Promise<ControlPlane> {
   const { port, host, graphiql, origins, rootKey } = config;
   const parts = await openParts(config, ports, scope);
-  const units = await startUnits(config, parts, scope);
-  const graphql = createGraphqlDoor(parts, { console: graphiql, origins });
+  const files = shareOpenFiles(openFilesLimit(), config.slotsMax + config.spares);
+  const { connectionsMax, socketsMax } = files;
+  const units = await startUnits(config, parts, files, scope);
+  const graphql = createGraphqlDoor(parts, { console: graphiql, origins, socketsMax });
   const { logger } = ports;
-  const door = await listen({ graphql, logger, ready: () => ready(parts, units) }, { port, host }).catch(
-    (cause: NodeJS.ErrnoException) => {
-      throw explain(cause, { port, host });
-    },
-  );
+  logger.info('open files', { ...files });
+  const door = await listen(
+    { graphql, logger, ready: () => ready(parts, units) },
+    { port, host, connectionsMax },
+  ).catch((cause: NodeJS.ErrnoException) => {
+    throw explain(cause, { port, host });
+  });
   scope.add('outer door', door, (it) => it.close()); // ends the graphql door too
   // Last, since a key that was made is shown once: not in a start that fails.
   const firstKey = await parts.access.ensureKey(rootKey?.open());

@@ -1,6 +1,7 @@
 /** What runs sessions: the unit endpoint, the model gateway, the supervisor with its spares, and the hands. */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
+import { boundConnections } from '../api/connections.ts';
 import { createUnitDoor } from '../api/unit/unit-endpoint.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Scope } from '../kernel/scope.ts';
@@ -14,6 +15,7 @@ import type { Config } from './config.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { createLauncher } from './launcher.ts';
 import { createModelDoor } from './model-door.ts';
+import type { OpenFileShares } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { openRunFolder } from './run-folder.ts';
 
@@ -27,7 +29,12 @@ export interface Units {
 }
 
 /** Throws IsolationImpossible. */
-export async function startUnits(config: Config, parts: Parts, scope: Scope): Promise<Units> {
+export async function startUnits(
+  config: Config,
+  parts: Parts,
+  { unitConnectionsMax: connectionsMax }: OpenFileShares,
+  scope: Scope,
+): Promise<Units> {
   const { clock, logger, access, owners, sessions, agents, journal, live, credentials, shared } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
@@ -59,6 +66,7 @@ export async function startUnits(config: Config, parts: Parts, scope: Scope): Pr
     model,
     contextWindows: config.contextWindows,
   });
+  boundConnections(unitEndpoint, { connectionsMax, logger, door: 'unit endpoint' });
   scope.add('unit endpoint', await listenOn(unitEndpoint, unitSocket), closeServer);
 
   const { idleMs, backgroundMs, slotsMax } = config;

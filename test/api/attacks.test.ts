@@ -2,14 +2,16 @@
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import {
   OPERATION_ID_BYTES_MAX,
   SEND_AHEAD_BYTES_MAX,
   SOCKET_BYTES_MAX,
 } from '../../src/api/graphql/limits.ts';
+import { Outgoing } from '../../src/api/graphql/outgoing.ts';
 import { Outlet } from '../../src/api/graphql/outlet.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
 import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
 
 let door: Door;
@@ -166,6 +168,8 @@ describe('over a socket', () => {
   it('a client that asks and does not read is not listened to until it has, and is cut when it holds too much', () => {
     const calls: string[] = [];
     const socket = Object.assign(new EventEmitter(), {
+      bytesWritten: 0,
+      writableLength: 0,
       cork: () => undefined,
       uncork: () => undefined,
       write: () => true,
@@ -178,8 +182,9 @@ describe('over a socket', () => {
       resume: () => void calls.push('resume'),
       terminate: () => void calls.push('terminate'),
     };
+    const outgoing = new Outgoing({ logger: silentLogger });
     // The two faces of one socket, as far as an Outlet looks at them.
-    const outlet = new Outlet(ws as unknown as WebSocket, socket as unknown as Duplex);
+    const outlet = new Outlet(ws as unknown as WebSocket, socket as unknown as Socket, outgoing);
 
     outlet.holdInput();
     expect(calls).toEqual([]);
@@ -192,5 +197,6 @@ describe('over a socket', () => {
     ws.bufferedAmount = SOCKET_BYTES_MAX + 1;
     outlet.send('more');
     expect(calls).toEqual(['pause', 'resume', 'terminate']);
+    outgoing.close();
   });
 });

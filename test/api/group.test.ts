@@ -1,6 +1,8 @@
 /** A group of followers by itself: what its members are sent when they come, when they do not read, and when they go. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Frame } from '../../schema/frame.ts';
+import { frameCutOf } from '../../schema/frame-cut.ts';
+import { schema } from '../../schema/schema.ts';
 import { Group, type Member } from '../../src/api/graphql/group.ts';
 import { Live } from '../../src/journal/live.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
@@ -61,6 +63,7 @@ async function write(count: number): Promise<void> {
 function groupAt(seq: number): Group {
   const renderer = {
     id: 'plain',
+    cut: frameCutOf(schema, []),
     async render(frame: Frame): Promise<string> {
       if (frame.kind === 'events') await rendering;
       return JSON.stringify(frame);

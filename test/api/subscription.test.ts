@@ -346,7 +346,7 @@ describe('nothing is left behind', () => {
         follow(client, id, {}, BY_EXECUTION),
       ]);
       for (const follower of followers) await follower.sees('the end of history', caughtUp);
-      expect(door.graphql.held).toEqual({ sockets: 5, groups: 3 });
+      expect(door.graphql.held).toMatchObject({ sockets: 5, groups: 3 });
       expect(door.readers()).toBe(1);
 
       for (const follower of followers.slice(0, 6)) follower.stop();

@@ -32,6 +32,9 @@ export type Answer = any;
 export interface DoorOptions extends GraphqlOptions {
   /** Whether the server has a model key of its own. Default: true. */
   readonly serverKey?: boolean | undefined;
+  /** Connections at once, and how long one may say nothing. */
+  readonly connectionsMax?: number | undefined;
+  readonly greetingMs?: number | undefined;
 }
 
 export class Door {
@@ -119,7 +122,12 @@ export class Door {
     this.graphql = createGraphqlDoor(ports, this.#options);
     this.#server = await listen(
       { graphql: this.graphql, logger, ready: () => this.#ready() },
-      { port, host: '127.0.0.1' },
+      {
+        port,
+        host: '127.0.0.1',
+        connectionsMax: this.#options.connectionsMax,
+        greetingMs: this.#options.greetingMs,
+      },
     );
   }
 

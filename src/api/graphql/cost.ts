@@ -181,7 +181,7 @@ function operationOf(document: DocumentNode, name: string | undefined): Operatio
   const message =
     name === undefined
       ? 'Send a document with one operation, or name one of its operations in operationName.'
-      : `The document has no operation of this name (${name.slice(0, 64)}). Name one that it has in operationName.`;
+      : 'The document has no operation of this name. Name one that it has in operationName.';
   throw refusal('OPERATION_RESOLUTION_FAILURE', message, 400);
 }
 

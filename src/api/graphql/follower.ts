@@ -2,6 +2,8 @@
  * One subscription of one socket: reads its history by itself, page by page, then joins its group. It writes its `next`
  * messages itself; graphql-ws sees an iterator that yields nothing and ends when the subscription does, so closing it, or
  * the socket, releases the reader at once (kernel/tail.ts).
+ *
+ * FOLLOWER-1 of one socket one page of history is read and made at a time, once there is room for it: subscriptions take turns.
  */
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
@@ -15,6 +17,7 @@ import type { Fanout } from './fanout.ts';
 import type { Group, Member, Wanted } from './group.ts';
 import type { Outlet } from './outlet.ts';
 import type { Renderer } from './renderer.ts';
+import type { Payload } from './payload.ts';
 
 export interface FollowerOptions {
   readonly outlet: Outlet;
@@ -54,8 +57,8 @@ class Follower implements Member {
     return this.#options.outlet.buffered;
   }
 
-  send(payload: string): void {
-    this.#options.outlet.send(`${this.#head}${payload}}`);
+  send(payload: Payload): void {
+    this.#options.outlet.sendNext(this.#head, payload);
   }
 
   leave(error?: unknown): void {
@@ -81,31 +84,50 @@ class Follower implements Member {
   }
 
   async #follow(opened: Opened, signal: AbortSignal): Promise<void> {
-    const { renderer, journal, live, outlet, fanout, sort } = this.#options;
+    const { renderer, fanout, sort } = this.#options;
     const { sessionId, filter, deltas } = opened;
     const sift = new Sift(sessionId, opened.after, filter);
     const wanted: Wanted = { sessionId, filter, deltas, renderer };
     this.seq = opened.after;
     while (!signal.aborted) {
+      if (await this.#page(opened, sift, signal)) continue;
+      if (signal.aborted) return;
+      const group = await fanout.join(this, wanted, sort);
+      if (group !== undefined) return this.#stay(group, signal);
+    }
+  }
+
+  /** FOLLOWER-1. True when there was one: there may be another. */
+  async #page({ sessionId, filter }: Opened, sift: Sift, signal: AbortSignal): Promise<boolean> {
+    const { renderer, journal, live, outlet } = this.#options;
+    const release = await outlet.turn.acquire(signal);
+    if (release === undefined) return false;
+    try {
+      await outlet.room(signal);
+      if (signal.aborted) return false;
+      const from = this.seq;
       const { events, seq } = await historyOf(journal, sessionId, {
-        after: this.seq,
+        after: from,
         to: Infinity,
         limit: PAGE_EVENTS_MAX,
         filter,
       });
-      if (signal.aborted) return;
-      if (seq === this.seq) {
-        const group = await fanout.join(this, wanted, sort);
-        if (group !== undefined) return this.#stay(group, signal);
-        continue;
+      if (seq === from) return false;
+      const parts = renderer.cut.parts(events);
+      for (const [at, part] of parts.entries()) {
+        if (signal.aborted) return false;
+        const upTo = (at === parts.length - 1 ? undefined : part.at(-1)?.seq) ?? seq;
+        const frame = sift.events(part, upTo);
+        const text = frame === undefined ? undefined : await renderer.render(frame);
+        if (signal.aborted) return false;
+        if (text !== undefined) this.send(text);
+        this.seq = upTo;
+        await outlet.room(signal);
       }
-      const frame = sift.events(events, seq);
-      const text = frame === undefined ? undefined : await renderer.render(frame);
-      if (signal.aborted) return;
-      if (text !== undefined) this.send(text);
-      this.seq = seq;
       await nextRound(live.scheduler); // an embedded store answers at once, and a long history would hold up everybody
-      await outlet.room(signal);
+      return true;
+    } finally {
+      release();
     }
   }
 

@@ -1,37 +1,54 @@
 /** The GraphQL door: HTTP, SSE and WebSocket on one path, /graphql. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { schema } from '../../../schema/schema.ts';
 import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
 import { RoundRobin } from '../../kernel/round-robin.ts';
+import { Operations } from './operations.ts';
 import type { DoorPorts, GraphqlOptions, GraphqlPorts } from './options.ts';
+import { Outgoing } from './outgoing.ts';
 import { createSocketServer } from './socket-door.ts';
 import { Sockets } from './sockets.ts';
 
 export interface GraphqlDoor {
   /** Answers one HTTP request; never rejects for what a client sent. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void;
   /** Ends all sockets and returns when they have closed. Requests in flight are the HTTP server's to wait for. */
   close(): Promise<void>;
   /** What is held now: for tests and for the operator. */
-  readonly held: { readonly sockets: number; readonly groups: number };
+  readonly held: { readonly sockets: number; readonly groups: number; readonly operations: number };
+  /** What waits for readers: each answer of the HTTP server is added to it. */
+  readonly outgoing: Outgoing;
 }
 
 export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions = {}): GraphqlDoor {
   const documents = new Documents(schema, { introspection: options.introspection !== false });
+  const { logger } = ports;
+  const { outgoingBytesMax: bytesMax, stallMs } = options;
+  const outgoing = new Outgoing({ logger, bytesMax, stallMs });
+  const bounds = { outgoing, operations: new Operations(options.operations) };
   const follows = new Follows(ports, options);
   const shared: DoorPorts = { ...ports, turns: new RoundRobin(ports.live.scheduler) };
-  const handle = createHttpDoor(shared, options, documents);
-  const sockets = new Sockets(createSocketServer(shared, documents, follows), ports, options);
+  const handle = createHttpDoor(shared, options, documents, bounds);
+  const sockets = new Sockets(
+    createSocketServer(shared, documents, follows, bounds),
+    ports,
+    options,
+    outgoing,
+  );
   return {
     handle,
     upgrade: (req, socket, head) => sockets.upgrade(req, socket, head),
-    close: () => sockets.close(),
+    async close() {
+      await sockets.close();
+      outgoing.close();
+    },
+    outgoing,
     get held() {
-      return { sockets: sockets.count, groups: follows.groups };
+      return { sockets: sockets.count, groups: follows.groups, operations: bounds.operations.size };
     },
   };
 }

@@ -15,6 +15,7 @@ import type { RecordedEvent } from '../../journal/event.ts';
 import type { SessionId } from '../../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { Renderer } from './renderer.ts';
+import { payloadOf, type Payload } from './payload.ts';
 
 /** What was being written is in the log now, or never will be: its pieces are forgotten. */
 const ENDS_MESSAGE: ReadonlySet<string> = new Set([
@@ -28,7 +29,7 @@ export interface Member {
   /** The last event that it has been sent, or that its filter left out. */
   seq: number;
   readonly buffered: number;
-  send(payload: string): void;
+  send(payload: Payload): void;
   /** The group is done with it; `error` when the log could not be read. */
   leave(error?: unknown): void;
 }
@@ -74,7 +75,9 @@ export class Group {
   async join(member: Member): Promise<boolean> {
     const { sessionId, renderer } = this.#wanted;
     const texts = [await renderer.render({ kind: 'caughtUp', sessionId, seq: member.seq })];
-    for (const frame of this.#partial.values()) texts.push(await renderer.render(frame));
+    for (const frame of this.#partial.values()) {
+      for (const piece of renderer.cut.pieces(frame)) texts.push(await renderer.render(piece));
+    }
     if (this.#abort.signal.aborted || member.seq < this.#seq) return false; // GROUP-1, judged in the same turn as joining
     for (const text of texts) member.send(text);
     this.#members.add(member);
@@ -108,15 +111,18 @@ export class Group {
     switch (item.kind) {
       case 'events':
         for (let at = 0; at < item.events.length; at += PAGE_EVENTS_MAX) {
-          await this.#events(item.events.slice(at, at + PAGE_EVENTS_MAX));
+          const page = item.events.slice(at, at + PAGE_EVENTS_MAX);
+          for (const part of this.#wanted.renderer.cut.parts(page)) await this.#events(part);
         }
         return;
       case 'delta':
       case 'thinking': {
         this.#remember(item);
-        const text = await this.#wanted.renderer.render(item);
-        for (const member of this.#members) {
-          if (!this.#slow(member)) member.send(text);
+        for (const piece of this.#wanted.renderer.cut.pieces(item)) {
+          const text = await this.#wanted.renderer.render(piece);
+          for (const member of this.#members) {
+            if (!this.#slow(member)) member.send(text);
+          }
         }
         return;
       }
@@ -131,7 +137,7 @@ export class Group {
     if (first === undefined || last === undefined) return;
     if (this.#partial.size > 0 && page.some(({ type }) => ENDS_MESSAGE.has(type))) this.#partial.clear();
     const frame = this.#sift.events(page, last.seq);
-    const text = frame === undefined ? undefined : await this.#wanted.renderer.render(frame);
+    const text = frame === undefined ? undefined : payloadOf(await this.#wanted.renderer.render(frame));
     this.#seq = last.seq; // from here to the end of the loop is one turn: nobody joins in between
     const ahead: Member[] = [];
     for (const member of this.#members) {

@@ -11,18 +11,19 @@ import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
-import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { type BoundedContext, useAnswerBounds } from './answer-bounds.ts';
 import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import type { Operations } from './operations.ts';
 import { type DoorPorts, type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
+import type { Outgoing } from './outgoing.ts';
 
-interface ServerContext {
+interface ServerContext extends BoundedContext {
   readonly requestId: string;
-  principal?: Principal;
 }
 
 /** For an origin that is welcome, which is named in the answer. Tokens travel in a header that is set by hand, never in cookies. */
@@ -30,7 +31,12 @@ const CORS = { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTION
 
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
-export function createHttpDoor(ports: DoorPorts, options: GraphqlOptions, documents: Documents): HttpDoor {
+export function createHttpDoor(
+  ports: DoorPorts,
+  options: GraphqlOptions,
+  documents: Documents,
+  { operations, outgoing }: { readonly operations: Operations; readonly outgoing: Outgoing },
+): HttpDoor {
   const { logger } = ports;
   const graphiql = new GraphiqlConsole();
   const yoga = createYoga<ServerContext>({
@@ -44,6 +50,7 @@ export function createHttpDoor(ports: DoorPorts, options: GraphqlOptions, docume
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
       useRequestParsing(),
       useMasking(logger),
+      useAnswerBounds(operations, outgoing),
       useVary(options),
     ],
     maskedErrors: false, // useMasking does, and knows the request
@@ -64,9 +71,9 @@ export function createHttpDoor(ports: DoorPorts, options: GraphqlOptions, docume
 
 function contextOf(
   ports: DoorPorts,
-  { principal, requestId, request }: ServerContext & YogaInitialContext,
+  { principal, reading, requestId, request }: ServerContext & YogaInitialContext,
 ): Context {
-  if (principal === undefined) throw new Unauthenticated();
+  if (principal === undefined || reading === undefined) throw new Unauthenticated();
   const { access, agents, credentials, sessions, journal, live } = ports;
   return {
     access,
@@ -78,6 +85,7 @@ function contextOf(
     principal,
     budget: new LogBudget(ports.turns, principal),
     requestId,
+    reading,
     signal: request.signal,
   };
 }

@@ -30,9 +30,15 @@ export const OPERATION_ID_BYTES_MAX = 64;
 export const SOCKETS_MAX = 20_000;
 /** `send` does not wait below so many buffered bytes: waiting for each write costs more than the write. */
 export const SEND_AHEAD_BYTES_MAX = 1024 * 1024;
+/** One answer, as rendered: what the budget of logs allows (LOG_BYTES_MAX, 16 MiB), with the names that the document gives. */
+export const ANSWER_BYTES_MAX = 20 * 1024 * 1024;
+/** Bodies and texts that one operation may read from the store, shown or not: several times what it can answer. */
+export const READ_BYTES_MAX = 64 * 1024 * 1024;
+/** Whole bodies that one operation may read: they are parsed, which takes many times their bytes. */
+export const WHOLE_BODIES_BYTES_MAX = 16 * 1024 * 1024;
 /** A live follower with so many bytes unread is told SlowConsumer: what it has not read must not fill our memory. */
 export const HIGH_WATER_BYTES = 8 * 1024 * 1024;
 /** A socket with so many bytes unread is cut: it asks for more than it takes. */
-export const SOCKET_BYTES_MAX = 64 * 1024 * 1024;
+export const SOCKET_BYTES_MAX = 32 * 1024 * 1024;
 /** A socket that answers no ping for one interval is closed. */
 export const PING_INTERVAL_MS = 30_000;

@@ -55,8 +55,10 @@ export function maskedResult<R extends ExecutionResult>(result: R, masking: Mask
 }
 
 /** A refusal of the whole request: over HTTP it decides the status. */
-export function refusal(code: string, message: string, status: number): GraphQLError {
-  return new Shown(message, { extensions: { code, http: { status } } });
+export function refusal(code: string, message: string, status: number, retryAfterMs?: number): GraphQLError {
+  if (retryAfterMs === undefined) return new Shown(message, { extensions: { code, http: { status } } });
+  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  return new Shown(message, { extensions: { code, retryAfterMs, http: { status, headers } } });
 }
 
 /** As it goes over a wire that has no status. */

@@ -2,6 +2,7 @@
 import type { SchemaPorts } from '../../../schema/context.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RoundRobin } from '../../kernel/round-robin.ts';
+import type { OperationLimits } from './operations.ts';
 
 /** `*`: any page, since a token is needed anyway and no cookie is read. */
 export type Origins = '*' | readonly string[];
@@ -23,8 +24,15 @@ export interface GraphqlOptions {
   readonly console?: boolean | undefined;
   /** Web origins that may use the API. Default: all. */
   readonly origins?: Origins | undefined;
+  /** Sockets at once, where there are files for fewer than SOCKETS_MAX. */
+  readonly socketsMax?: number | undefined;
   /** For tests: HIGH_WATER_BYTES. */
   readonly highWaterBytes?: number | undefined;
+  /** For tests: the bounds of outgoing.ts. */
+  readonly outgoingBytesMax?: number | undefined;
+  readonly stallMs?: number | undefined;
+  /** For tests: the bounds of operations.ts. */
+  readonly operations?: Partial<OperationLimits> | undefined;
 }
 
 /** Whether a request with this Origin header is let in. One without is of no page: of a program. */

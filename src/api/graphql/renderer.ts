@@ -12,7 +12,15 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import type { Context } from '../../../schema/context.ts';
+import { type FrameCut, frameCutOf } from '../../../schema/frame-cut.ts';
 import type { Frame } from '../../../schema/frame.ts';
+import { AnswerTooLarge } from '../../../schema/reading.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { FRAME_BYTES_MAX } from '../../kernel/limit.ts';
+import { Semaphore } from '../../kernel/semaphore.ts';
+import { Allowance } from './allowance.ts';
+import { jsonBytes } from './json-size.ts';
+import { must } from '../../kernel/assert.ts';
 import { formatted, type Masking, maskedResult } from './masking.ts';
 import { compileProjection } from './projection.ts';
 import { fragmentsOf, Unprojectable } from './selection.ts';
@@ -20,7 +28,23 @@ import { fragmentsOf, Unprojectable } from './selection.ts';
 export interface Renderer {
   /** Equal for renderers that write the same: it is part of what followers share (fanout.ts). */
   readonly id: string;
+  /** Throws EventTooLarge for an event that no frame holds. */
   render(frame: Frame): string | Promise<string>;
+  /** What is to be cut before it is rendered (FRAME-1). */
+  readonly cut: FrameCut;
+}
+
+/** One event, as it is asked for, is larger than a frame: nobody can be sent it, and what comes after it would be out of order. */
+export class EventTooLarge extends Fault {
+  readonly code = 'EVENT_TOO_LARGE';
+
+  constructor(frame: Frame, cause?: unknown) {
+    const which = frame.kind === 'events' ? `The event ${frame.seq}` : 'A frame';
+    super(
+      `${which} is larger than ${FRAME_BYTES_MAX} bytes as you ask for it. Ask for body and fullBody under fewer names, or for fullBody by the query \`event\`.`,
+      { cause },
+    );
+  }
 }
 
 export interface FollowOperation {
@@ -38,19 +62,29 @@ export function plainRoot(operation: OperationDefinitionNode): FieldNode | undef
   return root.name.value === 'sessionEvents' ? root : undefined;
 }
 
+/** Frames that are made by execution at a time. */
+const EXECUTIONS_MAX = 8;
+const NEVER = new AbortController().signal;
+/** What frames read is bounded by their number (EXECUTIONS_MAX), not refused: a follower waits for its turn. */
+const UNCOUNTED = { make: () => undefined, made: () => undefined };
+
+interface Projection {
+  readonly id: string;
+  readonly write: ((frame: Frame) => string) | undefined;
+  readonly cut: FrameCut;
+}
+
 export class Renderers {
-  readonly #projections = new WeakMap<
-    OperationDefinitionNode,
-    { id: string; write: ((frame: Frame) => string) | undefined }
-  >();
+  readonly #projections = new WeakMap<OperationDefinitionNode, Projection>();
+  readonly #executing = new Semaphore(EXECUTIONS_MAX);
   #made = 0;
 
   /** `context` is used where the document needs execution: whoever shares the renderer may read the same session. */
   rendererOf(follow: FollowOperation, context: Context, masking: Masking): Renderer {
-    const { id, write } = this.#projectionOf(follow);
-    const byExecution = (frame: Frame): Promise<string> => executed(follow, frame, context, masking);
+    const { id, write, cut } = this.#projectionOf(follow);
+    const byExecution = (frame: Frame): Promise<string> => this.#executed(follow, frame, context, masking);
     if (write === undefined)
-      return { id: `${id}${JSON.stringify(follow.variables ?? {})}`, render: byExecution };
+      return { id: `${id}${JSON.stringify(follow.variables ?? {})}`, render: byExecution, cut };
     const render = (frame: Frame): string | Promise<string> => {
       try {
         return write(frame);
@@ -59,14 +93,33 @@ export class Renderers {
         throw error;
       }
     };
-    return { id, render };
+    return { id, render, cut };
   }
 
-  #projectionOf(follow: FollowOperation) {
+  /** So few at a time: what an execution holds is many times what is sent of it. */
+  async #executed(
+    follow: FollowOperation,
+    frame: Frame,
+    context: Context,
+    masking: Masking,
+  ): Promise<string> {
+    const release = must(await this.#executing.acquire(NEVER), 'nobody gives up');
+    try {
+      return await executed(follow, frame, context, masking);
+    } finally {
+      release();
+    }
+  }
+
+  #projectionOf(follow: FollowOperation): Projection {
     const known = this.#projections.get(follow.operation);
     if (known !== undefined) return known;
     this.#made += 1;
-    const made = { id: `${this.#made} `, write: compiled(follow) };
+    const definitions = follow.document.definitions.filter(
+      (one) => one === follow.operation || one.kind === Kind.FRAGMENT_DEFINITION,
+    );
+    const cut = frameCutOf(follow.schema, definitions);
+    const made = { id: `${this.#made} `, write: compiled(follow), cut };
     this.#projections.set(follow.operation, made);
     return made;
   }
@@ -90,14 +143,19 @@ async function executed(
   masking: Masking,
 ): Promise<string> {
   const { schema, document, operation, variables } = follow;
+  const reading = new Allowance(UNCOUNTED, FRAME_BYTES_MAX);
   const result: ExecutionResult = await execute({
     schema,
     document,
     rootValue: frame,
-    contextValue,
+    contextValue: { ...contextValue, reading },
     operationName: operation.name?.value,
     variableValues: variables,
   });
+  const tooLarge = result.errors?.find(({ cause }) => cause instanceof AnswerTooLarge);
+  if (tooLarge !== undefined || jsonBytes(result.data, FRAME_BYTES_MAX) === undefined) {
+    throw new EventTooLarge(frame, tooLarge);
+  }
   const { errors, ...rest } = maskedResult(result, masking);
   return JSON.stringify({ ...rest, ...(errors === undefined ? {} : { errors: errors.map(formatted) }) });
 }

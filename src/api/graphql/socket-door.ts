@@ -3,24 +3,36 @@
  * served by follower.ts; all else is executed here, under the same rules as over HTTP.
  *
  * Close codes: 4400 not a message of the protocol, or an operation's id is too long; 4401 no key or token, an unknown one, or it
- * has expired; 4408 no connection_init in time; 4409 and 4429 as the protocol has them; 1001 the server goes away; 1009 a message was too large; 4500 a defect, which is in the log.
+ * has expired; 4408 no connection_init in time; 4409 and 4429 as the protocol has them, 4429 also for too many sockets of one
+ * session's client tokens; 1001 the server goes away; 1009 a message was too large; 4500 a defect, which is in the log. 1006,
+ * nothing: it did not read.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionArgs, execute, type ExecutionResult, subscribe } from 'graphql';
+import { type ExecutionArgs, execute, type ExecutionResult, getOperationAST, subscribe } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
+import type { Reading } from '../../../schema/reading.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
 import { Fault, Unauthenticated } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
+import { Allowance } from './allowance.ts';
+import { bounded, boundedStream } from './answer-bounds.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
-import { INIT_TIMEOUT_MS, OPERATION_ID_BYTES_MAX, OPERATIONS_PER_SOCKET_MAX } from './limits.ts';
+import {
+  ANSWER_BYTES_MAX,
+  INIT_TIMEOUT_MS,
+  OPERATION_ID_BYTES_MAX,
+  OPERATIONS_PER_SOCKET_MAX,
+} from './limits.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import { type Operations, tooMany } from './operations.ts';
 import type { DoorPorts, GraphqlPorts } from './options.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
 
 export const CLOSE = {
@@ -28,6 +40,7 @@ export const CLOSE = {
   tryAgainLater: 1013,
   badRequest: 4400,
   unauthenticated: 4401,
+  tooMany: 4429,
   defect: 4500,
 } as const;
 
@@ -41,55 +54,97 @@ export interface Extra {
   bearer?: string | undefined;
   /** Ends the socket when its token does. */
   expiry?: NodeJS.Timeout;
+  /** What is to be called when it has closed: of its operations, and of itself. */
+  readonly ends: Set<() => void>;
 }
 
 interface SocketContext extends Context {
   readonly line: Line;
+  reading: Reading;
 }
+
+type SocketArgs = ExecutionArgs & { readonly contextValue: SocketContext };
+type SocketConnection = Connection<Record<string, unknown>, Extra>;
 
 export type SocketServer = Server<Extra>;
 
-export function createSocketServer(ports: DoorPorts, documents: Documents, follows: Follows): SocketServer {
+export function createSocketServer(
+  ports: DoorPorts,
+  documents: Documents,
+  follows: Follows,
+  { operations, outgoing }: { readonly operations: Operations; readonly outgoing: Outgoing },
+): SocketServer {
   const { logger } = ports;
+  /** By what graphql-ws gives its hooks; an id may be used again before its first operation has ended. */
+  const ends = new WeakMap<SubscribePayload, () => void>();
   const maskingOf = (requestId: string = randomUUID()) => ({ requestId, logger });
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
-    onConnect: (connection) => admit(ports, connection),
+    onConnect: (connection) => admit(ports, operations, connection),
     async onSubscribe(connection, id, payload) {
       try {
         const args = argsOf(ports, documents, connection, id, payload); // counts operations, so before anything else happens
         await readmit(ports, connection);
+        begin(connection, payload, args);
         return args;
       } catch (error) {
         return errorsOf(error).map((one) => masked(one, maskingOf()));
       }
     },
-    execute,
+    async execute(args) {
+      await contextOf(args).line.outlet.room(NEVER); // a client that does not read what it asked for waits for the rest
+      return execute(args);
+    },
     async subscribe(args) {
       const context = contextOf(args);
       const opened = await follows.open(args, context, context.line);
-      return opened ?? (await subscribe(args));
+      if (opened !== undefined) return opened;
+      const result = await subscribe(args);
+      return Symbol.asyncIterator in result ? boundedStream(result) : result;
     },
-    onNext(_connection, _id, _payload, args, result) {
+    onNext(_connection, _id, _payload, args, given) {
+      const result = bounded(given as ExecutionResult, ANSWER_BYTES_MAX); // as: of no kind
       if (result.errors === undefined) return undefined;
-      const { errors = [], ...rest } = maskedResult(
-        result as ExecutionResult,
-        maskingOf(contextOf(args).requestId),
-      ); // as: of no kind
+      const { errors = [], ...rest } = maskedResult(result, maskingOf(contextOf(args).requestId));
       return { ...rest, errors: errors.map(formatted) };
     },
     onError: (_connection, _id, _payload, errors) =>
       errors.map((error) => formatted(masked(error, maskingOf()))),
+    onComplete(_connection, _id, payload) {
+      ends.get(payload)?.();
+    },
     onClose({ extra }) {
       clearTimeout(extra.expiry);
+      for (const end of extra.ends) end();
     },
   });
+
+  /** Throws TOO_MANY_OPERATIONS. */
+  function begin({ extra }: SocketConnection, payload: SubscribePayload, args: SocketArgs): void {
+    const { document, operationName, contextValue } = args;
+    if (!getOperationAST(document, operationName) || extra.principal === undefined) return; // graphql-ws refuses it
+    const over = operations.begin(extra.principal);
+    const reading = new Allowance(outgoing);
+    contextValue.reading = reading;
+    const end = (): void => {
+      over();
+      reading.end();
+      extra.ends.delete(end);
+    };
+    ends.set(payload, end);
+    extra.ends.add(end);
+  }
 }
+
+const NEVER = new AbortController().signal;
+/** Until the operation has begun it may read nothing. */
+const NOTHING_READ = new Allowance({ make: () => undefined, made: () => undefined }, 0);
 
 /** Answers false when the socket is closed for it. */
 async function admit(
   { access, logger }: GraphqlPorts,
-  { connectionParams, extra }: Connection<Record<string, unknown>, Extra>,
+  operations: Operations,
+  { connectionParams, extra }: SocketConnection,
 ): Promise<boolean> {
   const { outlet, request } = extra;
   const given =
@@ -99,6 +154,16 @@ async function admit(
   try {
     extra.bearer = bearerOf(given);
     const principal = await access.authenticate(extra.bearer);
+    const end = operations.beginSocket(principal);
+    if (end === undefined) {
+      outlet.close(CLOSE.tooMany, 'Too many sockets of this session: share one, or close some.');
+      return false;
+    }
+    if (!outlet.open) {
+      end(); // it closed while it was admitted: nobody calls what ends it any more
+      return false;
+    }
+    extra.ends.add(end);
     extra.principal = principal;
     if (principal.kind === 'client') {
       const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
@@ -119,10 +184,7 @@ async function admit(
 }
 
 /** A key may have been replaced since the socket was opened (ACCESS-1); a token ends the socket by its own clock. */
-async function readmit(
-  { access }: GraphqlPorts,
-  { extra }: Connection<Record<string, unknown>, Extra>,
-): Promise<void> {
+async function readmit({ access }: GraphqlPorts, { extra }: SocketConnection): Promise<void> {
   if (extra.principal?.kind !== 'key') return;
   try {
     await access.authenticate(extra.bearer);
@@ -137,10 +199,10 @@ async function readmit(
 function argsOf(
   ports: DoorPorts,
   documents: Documents,
-  { extra, subscriptions }: Connection<Record<string, unknown>, Extra>,
+  { extra, subscriptions }: SocketConnection,
   operationId: string,
   { query, operationName, variables }: SubscribePayload,
-): ExecutionArgs {
+): SocketArgs {
   if (Buffer.byteLength(operationId) > OPERATION_ID_BYTES_MAX) {
     // closed, since an answer would have to name it
     const message = `The id of an operation has at most ${OPERATION_ID_BYTES_MAX} bytes.`;
@@ -148,11 +210,7 @@ function argsOf(
     throw refusal('BAD_REQUEST', message, 400);
   }
   if (Object.keys(subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
-    throw refusal(
-      'TOO_MANY_OPERATIONS',
-      `${OPERATIONS_PER_SOCKET_MAX} operations at once is the most on one socket.`,
-      429,
-    );
+    throw tooMany(`${OPERATIONS_PER_SOCKET_MAX} operations at once are the most on one socket`);
   }
   const checked = documents.check(query);
   if (checked.kind === 'invalid') throw new AggregateError(checked.errors);
@@ -166,6 +224,7 @@ function argsOf(
     budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
+    reading: NOTHING_READ,
   };
   return { schema, document, operationName, variableValues: variables, contextValue };
 }

@@ -1,17 +1,28 @@
 /** The sockets that are open: admitting upgrades, keeping sockets alive, ending them. */
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CloseCode, handleProtocols } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import { rawAnswer } from '../response-headers.ts';
-import { PING_INTERVAL_MS, SOCKETS_MAX } from './limits.ts';
+import { PING_INTERVAL_MS, SEND_AHEAD_BYTES_MAX, SOCKETS_MAX } from './limits.ts';
 import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
+import type { Outgoing } from './outgoing.ts';
 import { Outlet } from './outlet.ts';
-import { CLOSE, type SocketServer } from './socket-door.ts';
+import { CLOSE, type Extra, type SocketServer } from './socket-door.ts';
 
 /** How long a closing socket may take to say goodbye. */
 const CLOSE_GRACE_MS = 1_000;
+/** Messages of a socket that has not said who it is: connection_init, and a ping or two of an impatient client. */
+const UNKNOWN_MESSAGES_MAX = 8;
+/** Of each of them: a key or a token, and what else a client library puts beside it. */
+const UNKNOWN_MESSAGE_BYTES_MAX = 64 * 1024;
+/** What a ping carries is sent back when it is not longer: clients put a time or a number there. */
+const PING_PAYLOAD_CHARS_MAX = 1_024;
+/** What our own pings carry, so that only who has read one can answer it. */
+const PING_MARK_BYTES = 8;
 
 export class Sockets {
   readonly #server: SocketServer;
@@ -23,14 +34,20 @@ export class Sockets {
     perMessageDeflate: false, // it costs ten times what it saves (a socket's bytes are cheaper than our time)
     handleProtocols,
     clientTracking: false,
+    autoPong: false, // an answer is bytes that somebody has to read: #answerPings
   });
-  readonly #open = new Set<WebSocket>();
+  readonly #open = new Map<WebSocket, Outlet>();
+  readonly #outgoing: Outgoing;
+  readonly #socketsMax: number;
+  #pingMark = randomBytes(PING_MARK_BYTES);
   /** Those that have answered since the last ping. */
   readonly #answered = new WeakSet<WebSocket>();
   readonly #pinging: NodeJS.Timeout;
 
-  constructor(server: SocketServer, ports: GraphqlPorts, options: GraphqlOptions) {
+  constructor(server: SocketServer, ports: GraphqlPorts, options: GraphqlOptions, outgoing: Outgoing) {
     this.#server = server;
+    this.#outgoing = outgoing;
+    this.#socketsMax = Math.min(options.socketsMax ?? SOCKETS_MAX, SOCKETS_MAX);
     this.#logger = ports.logger;
     this.#options = options;
     this.#upgrades.on('wsClientError', (_error, socket) => refuse(socket, '400 Bad Request')); // HEADER-1
@@ -41,28 +58,30 @@ export class Sockets {
     return this.#open.size;
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (!isWelcome(request.headers.origin, this.#options)) return refuse(socket, '403 Forbidden');
-    if (this.#open.size >= SOCKETS_MAX) return refuse(socket, '503 Service Unavailable');
+    if (this.#open.size >= this.#socketsMax) return refuse(socket, '503 Service Unavailable');
     this.#upgrades.handleUpgrade(request, socket, head, (ws) => this.#opened(ws, socket, request));
   }
 
   /** Tells every client to come back, and returns when all sockets have closed. */
   async close(): Promise<void> {
     clearInterval(this.#pinging);
-    const closed = [...this.#open].map((ws) => new Promise((resolve) => ws.once('close', resolve)));
-    for (const ws of this.#open) ws.close(CLOSE.goingAway, 'The server goes away; connect again.');
+    const closed = [...this.#open.keys()].map((ws) => new Promise((resolve) => ws.once('close', resolve)));
+    for (const ws of this.#open.keys()) ws.close(CLOSE.goingAway, 'The server goes away; connect again.');
     const impatient = setTimeout(() => {
-      for (const ws of this.#open) ws.terminate();
+      for (const ws of this.#open.keys()) ws.terminate();
     }, CLOSE_GRACE_MS);
     await Promise.all(closed);
     clearTimeout(impatient);
     this.#upgrades.close();
   }
 
-  #opened(ws: WebSocket, socket: Duplex, request: IncomingMessage): void {
-    const outlet = new Outlet(ws, socket);
-    this.#open.add(ws);
+  #opened(ws: WebSocket, socket: Socket, request: IncomingMessage): void {
+    const outlet = new Outlet(ws, socket, this.#outgoing);
+    const extra: Extra = { request, outlet, ends: new Set() };
+    let unknown = 0; // messages before we knew who it is
+    this.#open.set(ws, outlet);
     this.#answered.add(ws);
     const failed = (error: unknown): void => {
       this.#logger.error('a socket failed', { error });
@@ -75,13 +94,32 @@ export class Sockets {
         close: (code, reason) => ws.close(code, reasonOf(code, reason)),
         onMessage: (take) =>
           ws.on('message', (data) => {
+            if (!outlet.open) return; // we have closed it
+            if (extra.principal === undefined) {
+              unknown += 1;
+              if (unknown > UNKNOWN_MESSAGES_MAX || bytesOf(data) > UNKNOWN_MESSAGE_BYTES_MAX) {
+                return outlet.close(CLOSE.unauthenticated, 'Send connection_init first, and little else.');
+              }
+            }
             outlet.holdInput();
             void take(textOf(data)).catch(failed);
           }),
+        onPing(payload) {
+          if (extra.principal === undefined) return; // whoever has not said who it is gets no answers
+          const text = JSON.stringify(payload);
+          const isShort = text !== undefined && text.length <= PING_PAYLOAD_CHARS_MAX;
+          outlet.send(isShort ? `{"type":"pong","payload":${text}}` : '{"type":"pong"}');
+        },
       },
-      { request, outlet },
+      extra,
     );
-    ws.on('pong', () => this.#answered.add(ws));
+    ws.on('ping', (data) => {
+      outlet.holdInput();
+      if (extra.principal !== undefined && outlet.buffered < SEND_AHEAD_BYTES_MAX) ws.pong(data);
+    });
+    ws.on('pong', (data) => {
+      if (data.equals(this.#pingMark)) this.#answered.add(ws);
+    });
     ws.on('error', (error) => this.#logger.info('a socket broke', { error }));
     ws.once('close', (code, reason) => {
       this.#open.delete(ws);
@@ -90,9 +128,11 @@ export class Sockets {
   }
 
   #ping(): void {
-    for (const ws of this.#open) {
-      if (!this.#answered.delete(ws)) ws.terminate();
-      else ws.ping();
+    this.#pingMark = randomBytes(PING_MARK_BYTES);
+    for (const [ws, outlet] of this.#open) {
+      // One that has something to read gets to the ping later: whether it reads at all, outgoing.ts sees.
+      if (!this.#answered.delete(ws) && outlet.buffered === 0) ws.terminate();
+      else ws.ping(this.#pingMark);
     }
   }
 }
@@ -102,8 +142,13 @@ function reasonOf(code: number | undefined, reason: string | undefined): string 
   return code === CloseCode.SubscriberAlreadyExists ? 'An operation of this id is running.' : reason;
 }
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(rawAnswer(status));
+/** Answers an upgrade, and closes its connection for good: a client may keep its half open for ever. */
+export function refuse(socket: Duplex, status: string): void {
+  socket.end(rawAnswer(status), () => socket.destroy());
+}
+
+function bytesOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((bytes, part) => bytes + part.length, 0) : data.byteLength;
 }
 
 function textOf(data: RawData): string {

@@ -91,6 +91,7 @@ const SENTENCES: readonly string[] = [
   'The {name} operation is not supported by the schema.',
   'Anonymous Subscription must select only one top level field.',
   'Subscription "{name}" must select only one top level field.',
+  'Maximum introspection depth exceeded',
   'GraphQL introspection has been disabled, but the requested query contained the field "{name}".',
   // values
   'Variable "${name}" has invalid value{path}: {error}',

@@ -20,8 +20,9 @@ const principal = await ports.access.authenticate(KEY);
 const server = createServer();
 const sockets = new WebSocketServer({ server, path: '/graphql' });
 const turns = new RoundRobin(ports.live.scheduler);
+const reading = { take: () => undefined, takeWhole: () => undefined, renew: () => undefined };
 const context = (): Context => {
-  return { ...ports, principal, budget: new LogBudget(turns, principal), requestId: 'bench' };
+  return { ...ports, principal, budget: new LogBudget(turns, principal), requestId: 'bench', reading };
 };
 useServer({ schema, context }, sockets);
 const port = await listen(server);

@@ -1,0 +1,45 @@
+/** What the replay contracts run on: the use cases over the stores of one platform. */
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { Sealed } from '../../src/kernel/sealed.ts';
+import type { CredentialStore } from '../../src/secrets/credential-store.ts';
+import { Credentials } from '../../src/secrets/credentials.ts';
+import type { AgentStore } from '../../src/sessions/agent-store.ts';
+import { Agents } from '../../src/sessions/agents.ts';
+import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
+import { type SessionPorts, Sessions } from '../../src/sessions/sessions.ts';
+
+export interface ReplayPlatform {
+  readonly name: string;
+  open(options: { readonly caps?: { readonly eventsMax?: number } }): Promise<{
+    readonly journal: SessionJournal;
+    readonly sessions: SessionStore;
+    readonly agents: AgentStore;
+    readonly credentials: CredentialStore;
+    close(): Promise<void>;
+  }>;
+}
+
+export type Caps = { readonly eventsMax?: number };
+export type ReplayWorld = Awaited<ReturnType<typeof worldOn>>;
+export type Begin = (caps?: Caps) => Promise<ReplayWorld>;
+
+export function memorySecrets() {
+  const kept = new Map<string, Sealed>();
+  return {
+    put: async (name: string, value: Sealed) => void kept.set(name, value),
+    create: async (name: string, value: Sealed) => !kept.has(name) && kept.set(name, value) !== undefined,
+    get: async (name: string) => kept.get(name),
+    delete: async (name: string) => void kept.delete(name),
+  };
+}
+
+/** `store.close()` ends it. */
+export async function worldOn(platform: ReplayPlatform, caps?: Caps) {
+  const store = await platform.open(caps === undefined ? {} : { caps });
+  const clock = systemClock;
+  const credentials = new Credentials({ credentials: store.credentials, secrets: memorySecrets(), clock });
+  const agents = new Agents({ agents: store.agents, credentials, clock });
+  const serverKeys: SessionPorts['serverKeys'] = new Set();
+  const ports = { journal: store.journal, sessions: store.sessions, credentials, clock, serverKeys };
+  return { store, credentials, agents, ports, sessions: new Sessions({ ...ports, agents }) };
+}
