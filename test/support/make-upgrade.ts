@@ -8,7 +8,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -57,13 +57,15 @@ async function make(older: string, kind: Store): Promise<void> {
   const told: Then = { commit: commitOf(older), at: Date.now(), ...story };
   const files = filesOf(folder);
   const collections = uri === undefined ? undefined : await dump(uri);
-  if (kind === 'sqlite') await compact(join(folder, 'holdfast.db'), join(UPGRADE, 'sqlite.db'));
+  const made = join(UPGRADE, told.commit);
+  await mkdir(made, { recursive: true });
+  if (kind === 'sqlite') await compact(join(folder, 'holdfast.db'), join(made, 'sqlite.db'));
   const fixture: Fixture = { told, files, ...(collections === undefined ? {} : { collections }) };
   await writeFile(
-    join(UPGRADE, `${kind}.json`),
+    join(made, `${kind}.json`),
     `${BSON.EJSON.stringify(fixture, undefined, 1, { relaxed: true })}\n`,
   );
-  const { size } = await stat(join(UPGRADE, `${kind}.json`));
+  const { size } = await stat(join(made, `${kind}.json`));
   if (size > BYTES_MAX) throw new Error(`the fixture has ${size} bytes; ${BYTES_MAX} are enough`);
   await mongo?.close();
   await rm(folder, { recursive: true, force: true });

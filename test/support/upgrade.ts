@@ -1,6 +1,6 @@
 /**
  * The databases in test/fixtures/upgrade: what they tell, and how one is laid out for a server. Each was written by the version that its
- * file names (test/support/make-upgrade.ts) and killed in the middle of a turn.
+ * folder names (test/support/make-upgrade.ts) and killed in the middle of a turn.
  */
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,9 @@ import { BSON, MongoClient } from 'mongodb';
 import type { Store } from './stores.ts';
 
 export const UPGRADE = join(import.meta.dirname, '../fixtures/upgrade');
+/** The commits that wrote them, the last one that was landed at the end. */
+export const OLDER = ['d3f00fe', '5405710'] as const;
+export type Older = (typeof OLDER)[number];
 export const SCRIPTS = join(UPGRADE, 'scripts');
 
 /** What was asked and answered then, for asking again. */
@@ -40,15 +43,18 @@ export interface Fixture {
   }[];
 }
 
-export async function readFixture(store: Store): Promise<Fixture> {
-  return BSON.EJSON.parse(await readFile(join(UPGRADE, `${store}.json`), 'utf8')); // make-upgrade.ts wrote it
+export async function readFixture(older: Older, store: Store): Promise<Fixture> {
+  return BSON.EJSON.parse(await readFile(join(UPGRADE, older, `${store}.json`), 'utf8')); // make-upgrade.ts wrote it
 }
 
 /**
  * A data folder as it was left then. The turn that was cut has begun just now: turns have a deadline, and the fixture grows older.
  */
-export async function layOut(store: Store): Promise<{ folder: string; remove(): Promise<void> }> {
-  const { files, told } = await readFixture(store);
+export async function layOut(
+  older: Older,
+  store: Store,
+): Promise<{ folder: string; remove(): Promise<void> }> {
+  const { files, told } = await readFixture(older, store);
   const { hibernated = '', killed = '' } = told.sessions;
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-then-'));
   for (const [path, base64] of Object.entries(files)) {
@@ -58,7 +64,7 @@ export async function layOut(store: Store): Promise<{ folder: string; remove(): 
     await writeFile(file, Buffer.from(base64, 'base64'), { mode: 0o600 });
   }
   if (store === 'sqlite') {
-    await copyFile(join(UPGRADE, 'sqlite.db'), join(folder, 'holdfast.db'));
+    await copyFile(join(UPGRADE, older, 'sqlite.db'), join(folder, 'holdfast.db'));
     await chmod(join(folder, 'holdfast.db'), 0o600);
     using database = new DatabaseSync(join(folder, 'holdfast.db'));
     const begun = database.prepare(
@@ -70,8 +76,8 @@ export async function layOut(store: Store): Promise<{ folder: string; remove(): 
 }
 
 /** Fills the database that `uri` names with what the fixture has, the turn that was cut as in layOut. */
-export async function loadInto(uri: string): Promise<void> {
-  const { collections = [], told } = await readFixture('mongo');
+export async function loadInto(older: Older, uri: string): Promise<void> {
+  const { collections = [], told } = await readFixture(older, 'mongo');
   await using client = new MongoClient(uri);
   for (const { name, indexes, documents } of collections) {
     const collection = client.db().collection(name);

@@ -1,4 +1,4 @@
-/** A database of an older version is opened by this one: what is in it is read, and its sessions go on. */
+/** A database of each older version is opened by this one: what is in it is read, and its sessions go on. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
@@ -7,20 +7,32 @@ import { Unauthenticated } from '../../src/kernel/fault.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
 import { type MongoServer, mongoServer } from '../support/mongo.ts';
 import { onEachStore, type Store } from '../support/stores.ts';
-import { type Fixture, layOut, loadInto, readFixture, SCRIPTS } from '../support/upgrade.ts';
+import {
+  type Fixture,
+  layOut,
+  loadInto,
+  type Older,
+  OLDER,
+  readFixture,
+  SCRIPTS,
+} from '../support/upgrade.ts';
 import { ROOT_KEY, World } from '../support/world.ts';
 
 await onEachStore((store: Store) => {
+  describe.each(OLDER)('of %s', (older) => upgrades(store, older));
+});
+
+function upgrades(store: Store, older: Older): void {
   let fixture: Fixture;
   let data: Awaited<ReturnType<typeof layOut>>;
   let mongo: MongoServer | undefined;
   let world: World;
   beforeAll(async () => {
-    fixture = await readFixture(store);
-    data = await layOut(store);
+    fixture = await readFixture(older, store);
+    data = await layOut(older, store);
     mongo = store === 'mongo' ? await mongoServer() : undefined;
     const uri = mongo?.uri();
-    if (uri !== undefined) await loadInto(uri);
+    if (uri !== undefined) await loadInto(older, uri);
     world = await World.open(
       {
         HOLDFAST_DATA: data.folder,
@@ -136,7 +148,7 @@ await onEachStore((store: Store) => {
       expect((await answers(id)).at(-1)).toContain('treasure');
     });
   });
-});
+}
 
 /** Of an agent that was changed since, the answer to the same request has the prompt of now. */
 function withoutPrompt(answer: unknown): unknown {
