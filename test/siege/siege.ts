@@ -24,6 +24,8 @@ export const CANARY = 'sk-ant-CanaryOfTheSiege7xZ9mP4vL2nR8tB5wJ3kQ';
 const ROOT_KEY = 'root-key-of-the-siege-0123456789';
 /** The attackers give way, so that what is measured is the server and not the machine. */
 const ATTACKER_NICENESS = 10;
+/** Of the log of a server that died: why it did. */
+const CRASH_CHARS = 600;
 /** Between kinds: what the one before has left behind is not the next one's. */
 const CALM_MS = 500;
 
@@ -107,8 +109,9 @@ export class Siege {
     await this.#watcher.ask('begin', { takesCpu: kind.takesCpu === true });
     await this.#act(kind, ground);
     this.#server.look();
-    const crashed = this.#server.isAlive ? undefined : this.#server.logTail.slice(-400);
-    if (crashed === undefined) await this.#calmDown(ground);
+    if (this.#server.isAlive) await this.#calmDown(ground);
+    // It may also have died of what it was left with.
+    const crashed = this.#server.isAlive ? undefined : this.#server.logTail.slice(-CRASH_CHARS);
     const figures = await this.#watcher.ask('figures');
     const leaked = crashed === undefined ? await this.#hands() : await this.#server.leaked();
     const takesCpu = kind.takesCpu === true;
@@ -150,7 +153,7 @@ export class Siege {
     ground.held.releaseAll();
     const left = ground.leave().then(() => true);
     const done = await Promise.race([left.catch(() => false), pause(END_MS_MAX).then(() => false)]);
-    if (!done) ground.tally.found('the sessions could not be archived afterwards');
+    if (!done && this.#server.isAlive) ground.tally.found('the sessions could not be archived afterwards');
     await pause(CALM_MS);
   }
 
