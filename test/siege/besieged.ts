@@ -3,7 +3,6 @@
  * as a shell gives. It ends with the siege, however that ends. A server that died is started again on what it left.
  */
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
@@ -128,7 +127,8 @@ export class Besieged {
   /** Stops it and removes what it kept. */
   async close(): Promise<void> {
     await this.stop();
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    // Folders may lie deeper in each other than Node's rm can name them.
+    await new WatchedProcess('rm', ['-rf', '--', this.folder], undefined).ended;
   }
 }
 

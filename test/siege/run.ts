@@ -56,6 +56,7 @@ const report = await new Siege({
   quietMs: QUIET_MS,
   actionsMax: () => actions ?? Infinity,
   from,
+  freshAfterFailure: true,
   say,
 }).run();
 say(`\n${tableOf(report)}\n\n${refusalsOf(report)}`);

@@ -39,6 +39,8 @@ export interface SiegeOptions {
   readonly actionsMax: (kind: Kind) => number;
   /** Number of the first action: one of a report, to see it again. */
   readonly from?: number | undefined;
+  /** Whether a kind that failed leaves a server that the next one must not have. A dead one is replaced anyway. */
+  readonly freshAfterFailure: boolean;
   say(line: string): void;
 }
 
@@ -124,7 +126,8 @@ export class Siege {
       `${kind.name}: ${violations.length === 0 ? 'held' : violations.map(({ message }) => message).join('; ')}`,
     );
     // What one kind has made of the server is not the next one's.
-    if (!this.#server.isAlive || violations.some(({ rule }) => rule !== 'key')) await this.#openAgain();
+    const isSpoilt = this.#options.freshAfterFailure && violations.some(({ rule }) => rule !== 'key');
+    if (!this.#server.isAlive || isSpoilt) await this.#openAgain();
     return round;
   }
 

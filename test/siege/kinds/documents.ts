@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { buildSchema } from 'graphql';
 import type { Dice } from '../../simulate/dice.ts';
 import { Grammar } from '../grammar.ts';
+import { requestBytes } from '../client.ts';
 import type { Ground } from '../ground.ts';
 import type { Action, Kind } from '../kind.ts';
 
@@ -57,8 +58,8 @@ async function send(
       return;
     }
     case 'sse': {
-      const headers = { accept: 'text/event-stream', 'content-type': 'application/json' };
-      await ground.client.ask({ bearer, body, headers });
+      // A stream has no end: it is read until the kind is over.
+      ground.client.connection().write(requestBytes(body, bearer, 'text/event-stream'));
       return;
     }
     case 'socket': {
