@@ -11,6 +11,7 @@ import { Outage } from '../kernel/outage.ts';
 import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
+import { Pipeline } from './pipeline.ts';
 import { refuse } from './graphql/sockets.ts';
 import { answerBroken, setResponseHeaders } from './response-headers.ts';
 
@@ -69,6 +70,7 @@ export async function listen(
     greetingMs = GREETING_TIMEOUT_MS,
   }: ListenOptions,
 ): Promise<HttpServer> {
+  const pipeline = new Pipeline();
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -77,6 +79,7 @@ export async function listen(
       connectionsCheckingInterval: Math.min(CHECK_MS, greetingMs),
     },
     (req, res) => {
+      if (!pipeline.admits(req, res)) return;
       setResponseHeaders(res); // HEADER-1
       ports.graphql.outgoing.addResponse(res);
       route(ports, req, res).catch((error: unknown) => {

@@ -12,6 +12,7 @@ import {
 import { Outgoing } from '../../src/api/graphql/outgoing.ts';
 import { Outlet } from '../../src/api/graphql/outlet.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
+import { PIPELINED_MAX } from '../../src/api/pipeline.ts';
 import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
 
 let door: Door;
@@ -42,6 +43,16 @@ describe('over HTTP', () => {
       expect(answer).toMatch(/^HTTP\/1\.1 400 /);
       expect(answer).not.toMatch(/node_modules| at /);
     }
+  });
+
+  it('a row of requests that is sent without reading the answers ends its connection (proves PIPELINE-1)', async () => {
+    const get = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+    const answers = async (count: number): Promise<number> =>
+      ((await raw(get.repeat(count)).catch(() => '')).match(/HTTP\/1\.1 200/g) ?? []).length;
+
+    expect(await answers(PIPELINED_MAX)).toBe(PIPELINED_MAX);
+    expect(await answers(2_000)).toBeLessThanOrEqual(PIPELINED_MAX);
+    expect(await answers(1)).toBe(1);
   });
 
   it('parameters that are no JSON are refused', async () => {

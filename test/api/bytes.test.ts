@@ -304,6 +304,25 @@ describe('what nobody reads', () => {
     expect(door.graphql.outgoing.held).toBeLessThan(MIB);
     expect((await door.post(query.replace('first: 20', 'first: 1'))).body.errors).toBeUndefined();
   });
+
+  it('refuses in the middle of a list, and nothing that is still being read of it ends the process', async () => {
+    // Each name holds 2 MB: the second one of the second event does not fit, nor the first one of the third.
+    const id = await sessionOf(6, 500_000, { outgoingBytesMax: 7 * MIB });
+    const query = `{ session(id: "${id}") { ... on Session { events(first: 20, types: ["agent.message"]) { nodes { a: fullBody b: fullBody } } } } }`;
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): unknown => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const { body } = await door.post(query);
+
+      expect(body.errors[0]).toMatchObject({ extensions: { code: 'UNAVAILABLE' } });
+      await eventually('nothing is held', () => door.graphql.outgoing.held === 0);
+      await new Promise((resolve) => setImmediate(resolve)); // when Node tells of rejections that nobody has taken
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
 });
 
 /** Sends a request and never reads what comes. */

@@ -2,6 +2,8 @@
 import { connect, type Socket } from 'node:net';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
+/** Where an answer in chunks ends; the few that are asked for here hold no such bytes themselves. */
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
 export class HttpConnection {
   readonly #socket: Socket;
@@ -26,6 +28,7 @@ export class HttpConnection {
 
   /** One request at a time; answers the body, throws for another status than 200. */
   send(request: string): Promise<string> {
+    if (this.#socket.destroyed) return Promise.reject(new Error('The server has closed the connection.'));
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#socket.write(request);
@@ -41,10 +44,12 @@ export class HttpConnection {
     const headEnd = this.#received.indexOf(HEAD_END);
     if (headEnd < 0) return;
     const head = this.#received.toString('latin1', 0, headEnd);
-    const bodyBytes = Number(/content-length: *(\d+)/i.exec(head)?.[1]);
-    const end = headEnd + HEAD_END.length + bodyBytes;
-    if (this.#received.length < end) return;
-    const body = this.#received.toString('utf8', headEnd + HEAD_END.length, end);
+    const start = headEnd + HEAD_END.length;
+    const length = /content-length: *(\d+)/i.exec(head)?.[1];
+    const last = length === undefined ? this.#received.indexOf(LAST_CHUNK, start) : start + Number(length);
+    if (last < 0 || this.#received.length < last) return;
+    const body = this.#received.toString('utf8', start, last); // of chunks: with their lengths
+    const end = length === undefined ? last + LAST_CHUNK.length : last;
     this.#received = this.#received.subarray(end);
     const waiting = this.#waiting;
     this.#waiting = undefined;

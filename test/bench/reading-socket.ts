@@ -43,6 +43,7 @@ export class ReadingSocket {
   }
 
   async close(): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
     const closed = new Promise((resolve) => this.#socket.once('close', resolve));
     this.#socket.close();
     await closed;

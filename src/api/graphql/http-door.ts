@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
-import type { ExecutionResult } from 'graphql';
+import { execute, type ExecutionResult, subscribe } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
@@ -29,6 +29,15 @@ interface ServerContext extends BoundedContext {
 /** For an origin that is welcome, which is named in the answer. Tokens travel in a header that is set by hand, never in cookies. */
 const CORS = { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] };
 
+/**
+ * As on sockets. yoga's own executor leaves promises of a list to themselves when a later entry throws at once: what is rejected then
+ * is taken by nobody, which ends the process (@graphql-tools/executor 2.1, completeListValue).
+ */
+const EXECUTION: Plugin = {
+  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+};
+
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
 export function createHttpDoor(
@@ -44,6 +53,7 @@ export function createHttpDoor(
     graphqlEndpoint: '/graphql',
     context: (given): Context => contextOf(ports, given),
     plugins: [
+      EXECUTION,
       useAuthentication(ports),
       useDocuments(documents),
       // A request with an Authorization header has been preflighted by any browser.
