@@ -111,10 +111,7 @@ await onEachStore((store) => {
     it('leaves nothing, also when the server is killed before it has removed its files', async () => {
       const world = opened(await World.open({ ...SCRIPTS, HOLDFAST_IDLE_SECONDS: '3600' }, store));
       await world.createAgent({ name: 'keeper', model: 'rehearsal/keeper' });
-      const id = await world.startSession({
-        agent: 'keeper',
-        input: 'f1; (trap "" TERM; while :; do sleep 1; done) &',
-      });
+      const id = await world.startSession({ agent: 'keeper', input: 'stubborn' });
       await world.sees(id, 'turn.completed');
       await world.graphql(`mutation { archiveSession(sessionId: "${id}") { __typename } }`);
       await world.crash(); // while its hands end: a command that does not want to takes two seconds
