@@ -18,7 +18,7 @@ import { CALL_HEADER } from '../../src/sessions/unit-wire.ts';
 export const CANARY = 'sk-canary-0123456789';
 
 /** The models of its one session. */
-const STAGE_MODELS = ['echo', 'cut', 'meta/llama-3'];
+const STAGE_MODELS = ['echo', 'cut', 'meta/llama-3', 'echo', 'faulty', 'rehearsal-nobody', 'tools'];
 
 export interface ModelStage {
   readonly http: Http;
