@@ -79,3 +79,18 @@ it('also one behind much that came after it, and one that a record of before ope
     'INVALID_INPUT',
   ]);
 });
+
+it('each of many large ones, which fill more than a page of the journal, and one before as many large results', async () => {
+  await apply({ kind: 'beginTurn' });
+  const input = { command: 'x'.repeat(25_000) };
+  const ids = Array.from({ length: 60 }, (_, at) => `t1m1.${at}`);
+  await record(...ids.map((callId) => call(callId, input)));
+
+  for (const callId of ids) expect([callId, await codeOf(callId, { input })]).toEqual([callId, 'runs']);
+
+  const output = 'x'.repeat(30_000);
+  const ended = { tool: 'bash', outcome: 'ok', output, durationMs: 1 } as const;
+  for (const callId of ids.slice(1)) await record({ type: 'tool.result', body: { callId, ...ended } });
+  expect(await codeOf('t1m1.0', { input })).toBe('runs');
+  expect(await codeOf('t1m1.59', { input })).toBe('INVALID_INPUT');
+});

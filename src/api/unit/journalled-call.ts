@@ -4,14 +4,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ToolCall } from '../../hands/wire.ts';
 import type { BodyOf } from '../../journal/event.ts';
+import { pagesBack, type ReadPage } from '../../journal/pages-back.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import { TurnOver } from '../../sessions/faults.ts';
 import type { Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 
-/** Events read at once, backwards: an open call stands among the last of them. */
-const PAGE_EVENTS = 64;
 /** How far to look for a call of which the record says nothing: records of before open calls were kept there. More is no call that is open. */
 const LOOKBACK_EVENTS_MAX = 1_024;
 
@@ -26,10 +25,10 @@ export async function journalledCall(
   const known = turn.openTools?.find(({ callId }) => callId === asked.callId);
   if (turn.openTools !== undefined && known?.mayRun !== true) throw notOpen();
   const from = earliestOf(turn, head, known !== undefined);
-  for (let to = head; to >= from; to -= PAGE_EVENTS) {
-    const after = Math.max(to - PAGE_EVENTS, from - 1);
-    const events = await journal.read(session.id, { after, limit: to - after });
-    for (const { type, body, seq, spilledBytes, turnId } of events.toReversed()) {
+  const read: ReadPage = (after, to) => journal.read(session.id, { after, limit: to - after });
+  for await (const page of pagesBack(read, { from, to: head })) {
+    for (const event of page) {
+      const { type, body, seq, spilledBytes, turnId } = event;
       if (turnId !== turn.id || (type !== 'tool.call' && type !== 'tool.result')) continue;
       const whole = spilledBytes === undefined ? body : await journal.readBody(session.id, seq);
       const said = parseWellFormedJson(whole ?? '{}') as BodyOf<'tool.call'> | BodyOf<'tool.result'>; // checked when it was written
