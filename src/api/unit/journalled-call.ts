@@ -3,7 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ToolCall } from '../../hands/wire.ts';
-import type { BodyOf } from '../../journal/event.ts';
+import type { BodyOf, RecordedEvent } from '../../journal/event.ts';
 import { pagesBack, type ReadPage } from '../../journal/pages-back.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
@@ -28,18 +28,24 @@ export async function journalledCall(
   const read: ReadPage = (after, to) => journal.read(session.id, { after, limit: to - after });
   for await (const page of pagesBack(read, { from, to: head })) {
     for (const event of page) {
-      const { type, body, seq, spilledBytes, turnId } = event;
-      if (turnId !== turn.id || (type !== 'tool.call' && type !== 'tool.result')) continue;
-      const whole = spilledBytes === undefined ? body : await journal.readBody(session.id, seq);
-      const said = parseWellFormedJson(whole ?? '{}') as BodyOf<'tool.call'> | BodyOf<'tool.result'>; // checked when it was written
-      if (said.callId !== asked.callId) continue;
+      if (event.turnId !== turn.id || (event.type !== 'tool.call' && event.type !== 'tool.result')) continue;
+      const said = parseWellFormedJson(event.body) as Said; // checked when it was written
+      if (said.callId !== asked.callId) continue; // an id is whole in a preview, too
       if (!('input' in said) || 'defect' in said) throw notOpen();
-      if (said.tool !== asked.tool || !isDeepStrictEqual(said.input, asked.input))
+      const input = event.spilledBytes === undefined ? said.input : await inputOf(journal, event);
+      if (said.tool !== asked.tool || !isDeepStrictEqual(input, asked.input))
         throw new InvalidInput('input', 'expected the tool and the input that are journalled for this call.');
       return asked;
     }
   }
   throw notOpen();
+}
+
+type Said = BodyOf<'tool.call'> | BodyOf<'tool.result'>;
+
+async function inputOf(journal: SessionJournal, { sessionId, seq }: RecordedEvent): Promise<unknown> {
+  const body = parseWellFormedJson((await journal.readBody(sessionId, seq)) ?? '{}') as Partial<Said>; // the call's
+  return 'input' in body ? body.input : undefined;
 }
 
 function earliestOf({ inputFromSeq }: Turn, head: number, isKnown: boolean): number {
