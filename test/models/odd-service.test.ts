@@ -241,7 +241,7 @@ describe('a stream', () => {
     const head: Answer = (response) => response.writeHead(200).flushHeaders();
     for (const [index, begin] of [() => undefined, head].entries()) {
       const asked = Promise.withResolvers<void>();
-      answer = (...both) => asked.resolve(void begin(...both));
+      answer = (...both) => asked.resolve(begin(...both));
       const leave = new AbortController();
       const response = ask(leave.signal);
       await asked.promise;
