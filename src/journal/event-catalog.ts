@@ -173,7 +173,7 @@ export const EVENTS = {
     level: 'internal',
     description: 'The model asked for a tool; journalled before the tool runs.',
     body: {
-      callId: text('The id of this tool call, unique in the session; hands keep results by it.'),
+      callId: text('The id of this tool call, unique in the session; the control plane keeps results by it.'),
       modelCallId: callId,
       toolUseId: text("The model service's own id of the call."),
       tool: text('The name of the tool.'),

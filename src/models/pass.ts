@@ -55,15 +55,20 @@ export async function pass(
   if (requestId !== undefined) response.setHeader('request-id', requestId);
   response.statusCode = status;
   const succeeded = status >= 200 && status < 300;
-  const { form, chunks } = succeeded
-    ? await formOf(answer)
-    : { form: 'whole' as const, chunks: chunksOf(answer) };
   const meter = onceMetered(call, requestId, { ports, clean });
-  if (form === 'stream') {
-    response.setHeader('content-type', 'text/event-stream');
-    await passStream(chunks, response, meter, scrubber);
-  } else {
-    await passWhole(chunks, response, succeeded ? meter : undefined, scrubber);
+  try {
+    const { form, chunks } = succeeded
+      ? await formOf(answer)
+      : { form: 'whole' as const, chunks: chunksOf(answer) };
+    if (form === 'stream') {
+      response.setHeader('content-type', 'text/event-stream');
+      await passStream(chunks, response, meter, scrubber);
+    } else {
+      await passWhole(chunks, response, succeeded ? meter : undefined, scrubber);
+    }
+  } catch (error) {
+    if (succeeded) await meter(undefined, true); // GATEWAY-8: a cut before the first byte is one as well
+    throw error;
   }
 }
 
@@ -148,21 +153,16 @@ async function passWhole(
   const parts: Buffer[] = [];
   const pieces = scrubber?.pieces(); // looked at as it comes: a large one takes its time
   let bytes = 0;
-  try {
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      if (bytes > ANSWER_BYTES_MAX)
-        throw new UpstreamFailure(
-          502,
-          'api_error',
-          `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
-        );
-      if (pieces === undefined) parts.push(chunk);
-      else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII
-    }
-  } catch (error) {
-    await meter?.(undefined, true);
-    throw error;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new UpstreamFailure(
+        502,
+        'api_error',
+        `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
+      );
+    if (pieces === undefined) parts.push(chunk);
+    else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII
   }
   if (pieces !== undefined) parts.push(Buffer.from(pieces.flush(), 'latin1'));
   const whole = Buffer.concat(parts);

@@ -5,8 +5,11 @@
  *
  * PLAN-1 Every field of a request is on a list; what is not is refused, before the service is asked.
  * PLAN-2 What goes to the service is what was checked: a field that stands there twice is there once.
+ * PLAN-3 Thinking and effort are those of the plan, no more and no less; an answer is at most as long as the plan has it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ModelPlan } from '../sessions/model-plan.ts';
+import { thinkingParam } from '../sessions/thinking-param.ts';
 import { GatewayRefusal } from './refusal.ts';
 
 type Check = (value: unknown, path: string) => void;
@@ -30,7 +33,7 @@ export function plannedRequest(text: string, plans: readonly ModelPlan[]): Plann
       `up to ${plan.outputTokensMax}`,
     ),
     stream: boolean,
-    thinking,
+    thinking: anything, // below
     output_config: object({
       effort: oneOf((value) => value === plan.effort, `${plan.effort ?? 'none'}, as planned`),
     }),
@@ -40,15 +43,21 @@ export function plannedRequest(text: string, plans: readonly ModelPlan[]): Plann
     messages: list(object({ role: word, content: orText(list(block)) })),
   })(request, '');
   if (request['max_tokens'] === undefined) throw refused('max_tokens', 'expected a number');
+  asPlanned(request, 'thinking', thinkingParam(plan)); // PLAN-3
+  asPlanned(request, 'output_config', plan.effort === undefined ? undefined : { effort: plan.effort });
   return { model: plan.name, body: Buffer.from(JSON.stringify(request)) }; // PLAN-2
+}
+
+/** Leaving it out is no less: then the service does as it likes. */
+function asPlanned(request: Fields, name: string, planned: object | undefined): void {
+  if (!isDeepStrictEqual(request[name], planned))
+    throw refused(name, `expected ${JSON.stringify(planned) ?? 'none'}, as planned`);
 }
 
 const anything: Check = () => undefined;
 const boolean = oneOf((value) => typeof value === 'boolean', 'true or false');
 const word = oneOf((value) => typeof value === 'string', 'a text');
-const count = oneOf(isCount, 'a number');
 const cache_control = object({ type: oneOf((value) => value === 'ephemeral', 'ephemeral'), ttl: word });
-const thinking = object({ type: word, display: word, budget_tokens: count });
 const text_ = object({ type: oneOf((value) => value === 'text', 'text'), text: word, cache_control });
 /** Of the brain's own: a tool with a type is the service's. */
 const tool = object({ name: word, description: word, input_schema: anything, cache_control });

@@ -10,7 +10,7 @@
  */
 import type { BodyOf, RecordedEvent } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
-import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
+import { pagesBack, type ReadPage } from '../journal/pages-back.ts';
 import { nextRound, type Scheduler } from '../kernel/scheduler.ts';
 import { compacts } from './call-turn.ts';
 import type { Session } from './session.ts';
@@ -146,7 +146,7 @@ export async function wakePlace(
   return after <= beginningTo ? undefined : { beginningTo, after, turnSeq };
 }
 
-async function beginningOf(search: WakeSearch, read: Read, after: number): Promise<number> {
+async function beginningOf(search: WakeSearch, read: ReadPage, after: number): Promise<number> {
   if (!search.isCompacted) return BEGINNING_EVENTS_MAX;
   return search.saysTools ? 0 : firstCall(read, after);
 }
@@ -157,33 +157,16 @@ function betweenTurns({ pending }: Pick<Session, 'pending'>, seq: number): TurnP
   return { turnSeq, after: turnSeq - 1 };
 }
 
-type Read = (after: number, to: number) => Promise<readonly RecordedEvent[]>;
-
 /** Undefined when the log has ended before enough was seen. */
-async function searched(read: Read, head: number, inTurn: boolean): Promise<WakeSearch | undefined> {
+async function searched(read: ReadPage, head: number, inTurn: boolean): Promise<WakeSearch | undefined> {
   const search = new WakeSearch(inTurn);
-  for (let last = head; last > 0; last -= PAGE_EVENTS_MAX) {
-    const page = await whole(read, Math.max(0, last - PAGE_EVENTS_MAX), last);
-    for (const event of page.toReversed()) if (search.see(event)) return search;
-  }
+  for await (const page of pagesBack(read, { from: 1, to: head }))
+    for (const event of page) if (search.see(event)) return search;
   return undefined;
 }
 
-/** A page of large events comes in pieces. */
-async function whole(read: Read, after: number, to: number): Promise<readonly RecordedEvent[]> {
-  const events: RecordedEvent[] = [];
-  for (let from = after; from < to; ) {
-    const more = await read(from, to);
-    const last = more.at(-1);
-    if (last === undefined) break; // the log is shorter than its head was: nothing that a store does
-    events.push(...more);
-    from = last.seq;
-  }
-  return events;
-}
-
 /** The seq of the first model.started, which says the tools; where there is none, of what was looked at. */
-async function firstCall(read: Read, before: number): Promise<number> {
+async function firstCall(read: ReadPage, before: number): Promise<number> {
   const to = Math.min(before, BEGINNING_EVENTS_MAX);
   for (let after = 0; after < to; ) {
     const page = await read(after, to);

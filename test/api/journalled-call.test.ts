@@ -1,5 +1,5 @@
 /** Which tool calls a brain may have run (UNIT-4). */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { journalledCall } from '../../src/api/unit/journalled-call.ts';
 import type { NewEvent } from '../../src/journal/event.ts';
 import { must } from '../../src/kernel/assert.ts';
@@ -78,4 +78,30 @@ it('also one behind much that came after it, and one that a record of before ope
     'runs',
     'INVALID_INPUT',
   ]);
+});
+
+it('each of many large ones, which fill more than a page of the journal, and one before as many large results', async () => {
+  await apply({ kind: 'beginTurn' });
+  const input = { command: 'x'.repeat(25_000) };
+  const ids = Array.from({ length: 60 }, (_, at) => `t1m1.${at}`);
+  await record(...ids.map((callId) => call(callId, input)));
+
+  for (const callId of ids) expect([callId, await codeOf(callId, { input })]).toEqual([callId, 'runs']);
+
+  const output = 'x'.repeat(30_000);
+  const ended = { tool: 'bash', outcome: 'ok', output, durationMs: 1 } as const;
+  for (const callId of ids.slice(1)) await record({ type: 'tool.result', body: { callId, ...ended } });
+  expect(await codeOf('t1m1.0', { input })).toBe('runs');
+  expect(await codeOf('t1m1.59', { input })).toBe('INVALID_INPUT');
+});
+
+it('without reading the bodies of others', async () => {
+  await apply({ kind: 'beginTurn' });
+  await record(call('t1m1.0', INPUT), call('t1m1.1', LARGE), call('t1m1.2', LARGE));
+  const bodies = vi.spyOn(store.journal, 'readBody');
+
+  expect(await codeOf('t1m1.0')).toBe('runs');
+  expect(bodies).not.toHaveBeenCalled();
+  expect(await codeOf('t1m1.1', { input: LARGE })).toBe('runs');
+  expect(bodies).toHaveBeenCalledTimes(1);
 });

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { EpochStale, SessionNotFound } from '../../src/journal/faults.ts';
 import type { Hint } from '../../src/journal/journal.ts';
+import { pagesBack } from '../../src/journal/pages-back.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { InvalidInput } from '../../src/kernel/fault.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
@@ -279,6 +280,25 @@ export function journalContract(platform: JournalPlatform): void {
       expect(large.length).toBeGreaterThan(30);
       expect(await journal.read(id, { after: 210, limit: 5 })).toEqual([]);
       expect(await journal.read(id, { after: 999, limit: 5 })).toEqual([]);
+    });
+
+    it('is read back from its end without a gap, wherever its pages end', async () => {
+      const { journal, id } = await begin();
+      for (let count = 0; count < 3; count += 1) {
+        const sizes = Array.from({ length: 60 }, (_, at) => (at % 20 === 0 ? 10 : 25_000));
+        await journal.append(id, { decide: appending(...sizes.map((size) => spoken('x'.repeat(size)))) });
+      }
+      const read = (after: number, to: number) => journal.read(id, { after, limit: to - after });
+      const seqs = async (from: number, to: number): Promise<readonly number[]> => {
+        const found: number[] = [];
+        for await (const page of pagesBack(read, { from, to })) found.push(...page.map(({ seq }) => seq));
+        return found;
+      };
+
+      const all = Array.from({ length: 180 }, (_, at) => 180 - at);
+      expect(await seqs(1, 180)).toEqual(all);
+      expect(await seqs(7, 175)).toEqual(all.slice(5, -6));
+      expect(await seqs(9, 8)).toEqual([]);
     });
 
     it('gives back what was written: actor, turn, level and time, which never goes backwards', async () => {

@@ -207,6 +207,17 @@ describe('a stream', () => {
     const unmetered = { callId: 't3m2', model: 'meta/llama-3', unmetered: true, usage: { complete: false } };
     const cuts: readonly Answer[] = [
       (response) => response.destroy(), // before its head
+      ...['text/event-stream', 'application/json'].map(
+        (type): Answer =>
+          (response) => {
+            response.writeHead(200, { 'content-type': type }).flushHeaders(); // before its first byte
+            response.socket?.end();
+          },
+      ),
+      (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write('\n', () => setImmediate(() => response.destroy())); // before what it is can be seen
+      },
       (response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
         response.write(frame('ping'), () => setImmediate(() => response.destroy()));
@@ -226,20 +237,23 @@ describe('a stream', () => {
     }
   });
 
-  it('whose caller leaves before its head is said to be unmetered, and an error is not (proves GATEWAY-8)', async () => {
-    const asked = Promise.withResolvers<void>();
-    answer = () => asked.resolve();
-    const leave = new AbortController();
-    const response = ask(leave.signal);
-    await asked.promise;
-    leave.abort();
-    await response.catch(() => undefined);
-    await eventually('it is told', () => metered.length === 1);
-    expect(metered).toMatchObject([{ unmetered: true, usage: { outputTokens: 0, complete: false } }]);
+  it('whose caller leaves before its head or its first byte is said to be unmetered, and an error is not (proves GATEWAY-8)', async () => {
+    const head: Answer = (response) => response.writeHead(200).flushHeaders();
+    for (const [index, begin] of [() => undefined, head].entries()) {
+      const asked = Promise.withResolvers<void>();
+      answer = (...both) => asked.resolve(begin(...both));
+      const leave = new AbortController();
+      const response = ask(leave.signal);
+      await asked.promise;
+      leave.abort();
+      await response.catch(() => undefined);
+      await eventually('it is told', () => metered.length === index + 1);
+      expect(metered[index]).toMatchObject({ unmetered: true, usage: { outputTokens: 0, complete: false } });
+    }
 
     answer = (refusing) => refusing.writeHead(529).end('{}');
     await ask();
-    expect(metered).toHaveLength(1);
+    expect(metered).toHaveLength(2);
   });
 });
 

@@ -49,6 +49,13 @@ describe('a request', () => {
     ['max_tokens', { max_tokens: undefined }],
     ['max_tokens', { max_tokens: '9' }],
     ['output_config.effort', { output_config: { effort: 'max' } }],
+    ['output_config', { output_config: {} }],
+    ['output_config', { output_config: undefined }],
+    ['thinking', { thinking: { type: 'disabled' } }],
+    ['thinking', { thinking: { type: 'enabled', budget_tokens: 60_000 } }],
+    ['thinking', { thinking: { type: 'adaptive', display: 'omitted' } }],
+    ['thinking', { thinking: undefined }],
+    ['thinking', { thinking: 'adaptive' }],
     ['output_config.task_budget', { output_config: { task_budget: 1 } }],
     ['tools[0].type', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }],
     ['mcp_servers', { mcp_servers: [{ type: 'url', url: 'https://x.example', name: 'x' }] }],
@@ -82,11 +89,31 @@ describe('a request', () => {
     expect(() => asked(more)).toThrow(`(${where}: `);
   });
 
-  it('that says a thing twice goes as it was read (proves PLAN-2)', () => {
-    const twice = `{"model":"claude-fable-5","model":"${PLAN.name}","max_tokens":9000000,"max_tokens":9,"messages":[]}`;
+  it('thinks as much as is planned, and not at all where nothing is (proves PLAN-3)', () => {
+    const budget = paramsOf({ ...REQUEST, plan: FALLBACK });
+    const most = { type: 'enabled', budget_tokens: 2_001 };
+    expect(() => asked({ thinking: most }, budget)).toThrow(
+      '(thinking: expected {"type":"enabled","budget_tokens":2000}, as planned)',
+    );
+    const off = planOf('claude-sonnet-5', { thinking: { mode: 'off' } });
+    const plain = planOf('meta/llama-3');
+    for (const [plan, expected] of [
+      [off, '{"type":"disabled"}'],
+      [plain, 'none'],
+    ] as const) {
+      const params = paramsOf({ ...REQUEST, plan });
+      expect(plannedRequest(JSON.stringify(params), [plan]).model).toBe(plan.name);
+      const more = JSON.stringify({ ...params, thinking: { type: 'adaptive' } });
+      expect(() => plannedRequest(more, [plan])).toThrow(`(thinking: expected ${expected}, as planned)`);
+    }
+  });
 
-    expect(plannedRequest(twice, PLANS).body.toString()).toBe(
-      `{"model":"${PLAN.name}","max_tokens":9,"messages":[]}`,
+  it('that says a thing twice goes as it was read (proves PLAN-2)', () => {
+    const plain = planOf('meta/llama-3');
+    const twice = `{"model":"claude-fable-5","model":"${plain.name}","max_tokens":9000000,"max_tokens":9,"messages":[]}`;
+
+    expect(plannedRequest(twice, [plain]).body.toString()).toBe(
+      `{"model":"${plain.name}","max_tokens":9,"messages":[]}`,
     );
     for (const text of ['', '[]', 'null', '{} {}', '{"model"'])
       expect(() => plannedRequest(text, PLANS)).toThrow('expected');

@@ -3,15 +3,14 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ToolCall } from '../../hands/wire.ts';
-import type { BodyOf } from '../../journal/event.ts';
+import type { BodyOf, RecordedEvent } from '../../journal/event.ts';
+import { pagesBack, type ReadPage } from '../../journal/pages-back.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import { TurnOver } from '../../sessions/faults.ts';
 import type { Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
 
-/** Events read at once, backwards: an open call stands among the last of them. */
-const PAGE_EVENTS = 64;
 /** How far to look for a call of which the record says nothing: records of before open calls were kept there. More is no call that is open. */
 const LOOKBACK_EVENTS_MAX = 1_024;
 
@@ -26,21 +25,27 @@ export async function journalledCall(
   const known = turn.openTools?.find(({ callId }) => callId === asked.callId);
   if (turn.openTools !== undefined && known?.mayRun !== true) throw notOpen();
   const from = earliestOf(turn, head, known !== undefined);
-  for (let to = head; to >= from; to -= PAGE_EVENTS) {
-    const after = Math.max(to - PAGE_EVENTS, from - 1);
-    const events = await journal.read(session.id, { after, limit: to - after });
-    for (const { type, body, seq, spilledBytes, turnId } of events.toReversed()) {
-      if (turnId !== turn.id || (type !== 'tool.call' && type !== 'tool.result')) continue;
-      const whole = spilledBytes === undefined ? body : await journal.readBody(session.id, seq);
-      const said = parseWellFormedJson(whole ?? '{}') as BodyOf<'tool.call'> | BodyOf<'tool.result'>; // checked when it was written
-      if (said.callId !== asked.callId) continue;
+  const read: ReadPage = (after, to) => journal.read(session.id, { after, limit: to - after });
+  for await (const page of pagesBack(read, { from, to: head })) {
+    for (const event of page) {
+      if (event.turnId !== turn.id || (event.type !== 'tool.call' && event.type !== 'tool.result')) continue;
+      const said = parseWellFormedJson(event.body) as Said; // checked when it was written
+      if (said.callId !== asked.callId) continue; // an id is whole in a preview, too
       if (!('input' in said) || 'defect' in said) throw notOpen();
-      if (said.tool !== asked.tool || !isDeepStrictEqual(said.input, asked.input))
+      const input = event.spilledBytes === undefined ? said.input : await inputOf(journal, event);
+      if (said.tool !== asked.tool || !isDeepStrictEqual(input, asked.input))
         throw new InvalidInput('input', 'expected the tool and the input that are journalled for this call.');
       return asked;
     }
   }
   throw notOpen();
+}
+
+type Said = BodyOf<'tool.call'> | BodyOf<'tool.result'>;
+
+async function inputOf(journal: SessionJournal, { sessionId, seq }: RecordedEvent): Promise<unknown> {
+  const body = parseWellFormedJson((await journal.readBody(sessionId, seq)) ?? '{}') as Partial<Said>; // the call's
+  return 'input' in body ? body.input : undefined;
 }
 
 function earliestOf({ inputFromSeq }: Turn, head: number, isKnown: boolean): number {

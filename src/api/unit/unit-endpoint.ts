@@ -208,7 +208,7 @@ function readText(request: IncomingMessage): Promise<string> {
 function parseJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
     return parse(text);
-  } catch (cause) {
-    throw new InvalidInput('body', `expected JSON (${String(cause)}).`);
+  } catch {
+    throw new InvalidInput('body', 'expected JSON.'); // what the parser says repeats some of it
   }
 }

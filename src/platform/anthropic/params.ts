@@ -7,17 +7,14 @@ import type {
   CacheControlEphemeral,
   MessageCreateParamsStreaming,
   MessageParam,
-  ThinkingConfigParam,
 } from '@anthropic-ai/sdk/resources/messages/messages';
 import { purposeOf } from '../../brain/call-id.ts';
 import type { ModelRequest, ToolSpec } from '../../brain/model.ts';
-import type { ModelPlan } from '../../sessions/model-plan.ts';
+import { thinkingParam } from '../../sessions/thinking-param.ts';
 import { type RenderedMessage, rendered } from './message-params.ts';
 
 /** Of the four; the other two are the tools and the system prompt. */
 const MESSAGE_BREAKPOINTS = 2;
-/** The service's own bound for thinking.budget_tokens. */
-const THINKING_BUDGET_TOKENS_MIN = 1_024;
 
 export function paramsOf(request: ModelRequest): MessageCreateParamsStreaming {
   const { plan, messages, tools } = request;
@@ -53,24 +50,6 @@ function toolParam({ name, description, schema }: ToolSpec) {
     required: [...schema.required],
   };
   return { name, description: description.toWellFormed(), input_schema };
-}
-
-function thinkingParam({ thinking, outputTokensMax }: ModelPlan): ThinkingConfigParam | undefined {
-  if (thinking === undefined) return undefined;
-  const display = thinking.display === undefined ? {} : { display: thinking.display };
-  switch (thinking.mode) {
-    case 'off':
-      return { type: 'disabled' };
-    case 'adaptive':
-      return { type: 'adaptive', ...display };
-    case 'budget': {
-      // The service wants it below max_tokens; an answer with no room for the least budget has none for thinking.
-      const most = outputTokensMax - 1;
-      if (most < THINKING_BUDGET_TOKENS_MIN) return undefined;
-      const wanted = Math.max(thinking.budgetTokens ?? most, THINKING_BUDGET_TOKENS_MIN);
-      return { type: 'enabled', budget_tokens: Math.min(wanted, most), ...display };
-    }
-  }
 }
 
 /**
