@@ -64,6 +64,11 @@ export class Outgoing {
     return this.#count() + this.#shared + this.#making;
   }
 
+  /** How many there are: for tests and for the operator. */
+  get readers(): number {
+    return this.#readers.size;
+  }
+
   /** Until what it answers is called. */
   add(reader: Outflow): () => void {
     this.#readers.set(reader, { taken: reader.taken, at: performance.now() });
