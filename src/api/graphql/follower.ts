@@ -8,10 +8,8 @@
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
 import { historyOf } from '../../journal/follow.ts';
-import type { Live } from '../../journal/live.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
-import { nextRound } from '../../kernel/scheduler.ts';
 import { tail } from '../../kernel/tail.ts';
 import type { Fanout } from './fanout.ts';
 import type { Group, Member, Wanted } from './group.ts';
@@ -26,7 +24,8 @@ export interface FollowerOptions {
   readonly opened: Opened | Frame;
   readonly renderer: Renderer;
   readonly journal: SessionJournal;
-  readonly live: Pick<Live, 'scheduler'>;
+  /** Before each page of history (BUDGET-2). */
+  readonly turn: () => Promise<void>;
   readonly fanout: Fanout;
   /** The kind of its principal. */
   readonly sort: string;
@@ -99,11 +98,12 @@ class Follower implements Member {
 
   /** FOLLOWER-1. True when there was one: there may be another. */
   async #page({ sessionId, filter }: Opened, sift: Sift, signal: AbortSignal): Promise<boolean> {
-    const { renderer, journal, live, outlet } = this.#options;
+    const { renderer, journal, turn, outlet } = this.#options;
     const release = await outlet.turn.acquire(signal);
     if (release === undefined) return false;
     try {
       await outlet.room(signal);
+      await turn();
       if (signal.aborted) return false;
       const from = this.seq;
       const { events, seq } = await historyOf(journal, sessionId, {
@@ -124,7 +124,6 @@ class Follower implements Member {
         this.seq = upTo;
         await outlet.room(signal);
       }
-      await nextRound(live.scheduler); // an embedded store answers at once, and a long history would hold up everybody
       return true;
     } finally {
       release();
