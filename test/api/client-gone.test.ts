@@ -1,8 +1,8 @@
 /** Clients that go in the middle of a request: what was held for them is given back. */
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { Door, ROOT_KEY } from '../support/door.ts';
+import { Door, ROOT_KEY, said } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
 let door: Door;
@@ -72,16 +72,21 @@ it('while others of its connection are answered first: neither operations nor re
   await eventually('no reader is left', () => door.graphql.outgoing.readers === 0);
 });
 
+async function opened(): Promise<WebSocket> {
+  const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws');
+  await new Promise((resolve) => socket.once('open', resolve));
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ROOT_KEY}` } }));
+  await new Promise((resolve) => socket.once('message', resolve));
+  return socket;
+}
+
 it.each([
   ['a query', 'query { agents { nodes { id } } }'],
   ['a subscription', 'subscription { sessionEvents(sessionId: "$id") { __typename } }'],
 ])('on a socket while its key is looked up again: %s is not left under way', async (_what, query) => {
   const id = await door.session();
   const authenticate = door.access.authenticate.bind(door.access);
-  const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws');
-  await new Promise((resolve) => socket.once('open', resolve));
-  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ROOT_KEY}` } }));
-  await new Promise((resolve) => socket.once('message', resolve));
+  const socket = await opened();
   door.access.authenticate = gated(authenticate);
   for (let at = 0; at < 5; at += 1) {
     const payload = { query: query.replaceAll('$id', id) };
@@ -100,4 +105,31 @@ it.each([
     () => door.graphql.held.operations === 0 && door.graphql.held.groups === 0,
   );
   await eventually('nobody reads the log', () => door.readers() === 0);
+});
+
+it('while its frame waits to be made: it is not made', async () => {
+  const id = await door.session();
+  await door.beginTurn(id);
+  await door.record(id, said('x'.repeat(200_000)));
+  const { journal } = door.store;
+  journal.readBody = gated(journal.readBody.bind(journal));
+  const query = `subscription { sessionEvents(sessionId: "${id}", filter: { types: ["agent.message"] }) { ... on EventBatch { events { fullBody } } } }`;
+  const follow = async (): Promise<WebSocket> => {
+    const socket = await opened();
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
+    return socket;
+  };
+  const busy = await Promise.all(Array.from({ length: 8 }, follow));
+  await eventually('as many are made as may be', () => came === 8);
+  const behind = await Promise.all([follow(), follow()]);
+  await eventually('they wait behind them', () => door.graphql.held.operations === 10);
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const socket of behind) socket.terminate();
+  await eventually('the server knows', () => door.graphql.held.sockets === 8);
+  gate.resolve();
+  await eventually('the others have theirs', () => left === 8 && door.graphql.held.groups === 1);
+
+  expect(came).toBe(8);
+  for (const socket of busy) socket.terminate();
+  await eventually('none is left', () => door.graphql.held.operations === 0);
 });

@@ -68,7 +68,7 @@ class Follower implements Member {
   async run(signal: AbortSignal): Promise<void> {
     const { opened, renderer } = this.#options;
     const last = opened.kind === 'opened' ? await this.#untilGone(opened, signal) : opened;
-    const text = last === undefined ? undefined : await renderer.render(last);
+    const text = last === undefined ? undefined : await renderer.render(last, signal);
     if (text !== undefined && !signal.aborted) this.send(text);
   }
 
@@ -118,7 +118,7 @@ class Follower implements Member {
         if (signal.aborted) return false;
         const upTo = (at === parts.length - 1 ? undefined : part.at(-1)?.seq) ?? seq;
         const frame = sift.events(part, upTo);
-        const text = frame === undefined ? undefined : await renderer.render(frame);
+        const text = frame === undefined ? undefined : await renderer.render(frame, signal);
         if (signal.aborted) return false;
         if (text !== undefined) this.send(text);
         this.seq = upTo;
