@@ -66,7 +66,8 @@ export async function openFrames(
   if (opened.kind !== 'opened') return once(opened);
   const { sessionId, after, filter, deltas } = opened;
   const abort = new AbortController();
-  const source = follow(context, { sessionId, after, deltas, filter }, abort.signal);
+  const turn = (): Promise<void> => context.budget.turn(); // BUDGET-2
+  const source = follow(context, { sessionId, after, deltas, filter, turn }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
   const waiting: Frame[] = []; // the rest of one page, cut: FRAME-1
   const frames: TailSource<Frame> = {

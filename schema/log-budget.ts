@@ -1,17 +1,18 @@
 /**
  * What one operation may read of logs, over all of its lists, however many it names; and its turns to do so.
  *
- * BUDGET-1 An operation takes at most LOG_BYTES_MAX of events (as often as it names their bodies, whole ones with all their bytes) and
+ * BUDGET-1 An operation takes at most OPERATION_LOG_BYTES_MAX of events (as often as it names their bodies, whole ones with all their bytes) and
  *    looks through a log for what passes a filter at most SCANS_MAX times. A list ends where the budget does, with the cursor to go
  *    on from; one that could not even begin is refused (LogBudgetSpent).
- * BUDGET-2 Reads take turns (kernel/round-robin.ts), so the event loop goes round between any two of them.
+ * BUDGET-2 Reads take turns (kernel/round-robin.ts), those of followers that catch up too: the event loop goes round between any two
+ *    of them, and whoever asks for much waits behind those who ask for little.
  */
 import type { Principal } from '../src/access/principal.ts';
 import { Fault } from '../src/kernel/fault.ts';
 import type { RoundRobin } from '../src/kernel/round-robin.ts';
 
 /** Bytes of events in the answer to one operation: a page of 500 events at their largest that are not spilled. */
-export const LOG_BYTES_MAX = 16 * 1024 * 1024;
+export const OPERATION_LOG_BYTES_MAX = 16 * 1024 * 1024;
 /** Looks through a log for what passes a filter, SCAN_EVENTS_MAX events each: a hundred thousand events. */
 export const SCANS_MAX = 50;
 
@@ -20,7 +21,7 @@ export class LogBudgetSpent extends Fault {
 
   constructor() {
     super(
-      `This operation has read as much of logs as one may: ${LOG_BYTES_MAX} bytes, or ${SCANS_MAX} looks for what passes a filter. Ask for fewer lists or bodies at once.`,
+      `This operation has read as much of logs as one may: ${OPERATION_LOG_BYTES_MAX} bytes, or ${SCANS_MAX} looks for what passes a filter. Ask for fewer lists or bodies at once.`,
     );
   }
 }
@@ -28,7 +29,7 @@ export class LogBudgetSpent extends Fault {
 export class LogBudget {
   readonly #turns: RoundRobin;
   readonly #owner: string;
-  #bytes = LOG_BYTES_MAX;
+  #bytes = OPERATION_LOG_BYTES_MAX;
   #scans = SCANS_MAX;
 
   constructor(turns: RoundRobin, principal: Principal) {
@@ -60,7 +61,7 @@ export class LogBudget {
 
   /** Spends everything on one thing that is larger: alone it has to be answered. False when something was read before. */
   spendAll(): boolean {
-    const isWhole = this.#bytes === LOG_BYTES_MAX;
+    const isWhole = this.#bytes === OPERATION_LOG_BYTES_MAX;
     if (isWhole) this.#bytes = 0;
     return isWhole;
   }

@@ -44,7 +44,7 @@ export type FromHands =
 /** A line to the hands: the input of a call, escaped. A longer line ends the connection: it is not a message of this wire. */
 export const LINE_BYTES_MAX = 8 * 1024 * 1024;
 /** A line from the hands: a result at TOOL_OUTPUT_BYTES_MAX, each byte escaped as six, and its envelope. A longer one ends the hands. */
-export const ANSWER_BYTES_MAX = 256 * 1024;
+export const RESULT_LINE_BYTES_MAX = 256 * 1024;
 
 /** Call ids become file names, none of them hidden and none a way up. Every door checks it: the hands end at any other. */
 export const CALL_ID = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/;

@@ -43,6 +43,8 @@ export interface FollowRequest {
   readonly deltas: boolean;
   /** What the store may leave out of the history; what is live comes whole, and is for the caller to filter. */
   readonly filter?: EventFilter | undefined;
+  /** Before each page of history, where those who read take turns. */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 export function follow(
@@ -117,14 +119,15 @@ class Follower {
 
   /** Lets the event loop go round after each page: an embedded store answers at once, and a long history would hold up everybody. */
   async #history(after: number, head: number): Promise<Scanned> {
-    const { sessionId, filter = {} } = this.#request;
+    const { sessionId, filter = {}, turn } = this.#request;
+    await turn?.();
     const history = await historyOf(this.#ports.journal, sessionId, {
       after,
       to: head,
       limit: PAGE_EVENTS_MAX,
       filter,
     });
-    await nextRound(this.#ports.live.scheduler);
+    if (turn === undefined) await nextRound(this.#ports.live.scheduler);
     return history;
   }
 

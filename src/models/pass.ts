@@ -22,7 +22,7 @@ const REQUEST_ID_HEADERS = ['request-id', 'x-request-id', 'x-amzn-requestid'];
 /** The ids of the services have up to forty. */
 const REQUEST_ID_CHARS_MAX = 200;
 /** An answer that is not streamed: more is no answer of a model to a brain (platform/anthropic/answer-body.ts). */
-const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+const MODEL_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Ports {
   meter(metered: Metered): Promise<void>;
@@ -155,11 +155,11 @@ async function passWhole(
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX)
+    if (bytes > MODEL_ANSWER_BYTES_MAX)
       throw new UpstreamFailure(
         502,
         'api_error',
-        `The model service sent more than ${ANSWER_BYTES_MAX} bytes.`,
+        `The model service sent more than ${MODEL_ANSWER_BYTES_MAX} bytes.`,
       );
     if (pieces === undefined) parts.push(chunk);
     else pieces.read(chunk.toString('latin1')); // what is not text stays as it is: keys are ASCII

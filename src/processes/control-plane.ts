@@ -10,7 +10,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { Scope } from '../kernel/scope.ts';
 import type { Config } from './config.ts';
 import { Outage } from '../kernel/outage.ts';
-import { openFilesLimit, shareOpenFiles } from './open-files.ts';
+import { filesAdvice, openFilesLimit, shareOpenFiles } from './open-files.ts';
 import { openParts, type Parts } from './parts.ts';
 import { StartRefused } from './start-refused.ts';
 import { startUnits, type Units } from './units.ts';
@@ -52,6 +52,8 @@ async function start(
   const graphql = createGraphqlDoor(parts, { console: graphiql, origins, socketsMax });
   const { logger } = ports;
   logger.info('open files', { ...files });
+  const advice = filesAdvice(files);
+  if (advice !== undefined) logger.warn(advice);
   const door = await listen(
     { graphql, logger, ready: () => ready(parts, units) },
     { port, host, connectionsMax },

@@ -3,7 +3,8 @@
  * (PlatformInit in node.cc), so what is read here is what an operator can give: `ulimit -Hn`, LimitNOFILE of systemd, or docker's
  * --ulimit nofile.
  *
- * FILES-1 connections, inside and outside, leave what the database and the units need, whatever the limit is.
+ * FILES-1 connections, inside and outside, leave what the database and the units need, from `limitMin` on; below it the server says at
+ *    its start what to raise.
  */
 import { readFileSync } from 'node:fs';
 
@@ -24,6 +25,8 @@ const LIMIT_UNKNOWN = 1_024;
 
 export interface OpenFileShares {
   readonly limit: number;
+  /** From here on everybody has what they may need. */
+  readonly limitMin: number;
   /** Of the outer door. */
   readonly connectionsMax: number;
   readonly socketsMax: number;
@@ -35,11 +38,18 @@ export function shareOpenFiles(limit: number, units: number): OpenFileShares {
   const reserve = PROCESS_FILES + units * UNIT_FILES;
   const unitConnectionsMax = Math.max(
     CONNECTIONS_MIN,
-    Math.min(units * UNIT_CONNECTIONS, Math.floor(limit / 4)),
+    Math.min(units * UNIT_CONNECTIONS, Math.floor(limit / 4), limit - reserve - CONNECTIONS_MIN),
   );
   const left = limit - reserve - unitConnectionsMax; // FILES-1
   const connectionsMax = Math.min(CONNECTIONS_MAX, Math.max(CONNECTIONS_MIN, left));
-  return { limit, connectionsMax, socketsMax: Math.floor(connectionsMax * SOCKET_SHARE), unitConnectionsMax };
+  const socketsMax = Math.floor(connectionsMax * SOCKET_SHARE);
+  return { limit, limitMin: reserve + 2 * CONNECTIONS_MIN, connectionsMax, socketsMax, unitConnectionsMax };
+}
+
+/** What an operator should do about a limit that is too small; undefined where it is not. */
+export function filesAdvice({ limit, limitMin }: OpenFileShares): string | undefined {
+  if (limit >= limitMin) return undefined;
+  return `the limit of open files is ${limit}, and this server may need ${limitMin}: raise it (ulimit -Hn, LimitNOFILE, docker's --ulimit nofile), or set HOLDFAST_SLOTS lower`;
 }
 
 /** The limit of this process. */

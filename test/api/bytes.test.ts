@@ -293,6 +293,24 @@ describe('what nobody reads', () => {
     await eventually('nothing is held', () => door.graphql.outgoing.held === 0);
   });
 
+  it('of the console is in memory anyway: it takes nobody any room', async () => {
+    door = await Door.open({ outgoingBytesMax: 12 * MIB });
+    await (await fetch(door.url, { headers: { accept: 'text/html' } })).arrayBuffer();
+    for (let count = 0; count < 8; count += 1) {
+      const socket = connect(door.port, '127.0.0.1');
+      plain.push(socket);
+      socket.on('error', () => undefined);
+      socket.write('GET /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n');
+      await new Promise((resolve) => socket.once('readable', resolve)); // and it reads no further
+    }
+    const { status } = await door.post('{ agents { nodes { id } } }');
+
+    expect(door.graphql.outgoing.readers).toBeGreaterThanOrEqual(8);
+    expect(door.graphql.outgoing.held).toBeLessThan(MIB);
+    expect(status).toBe(200);
+    expect(door.logs).not.toContain('a reader was ended');
+  });
+
   it('refuses what would be too much for the process, and says when to try again (proves OUTGOING-1)', async () => {
     const id = await sessionOf(10, 500_000, { outgoingBytesMax: 4 * MIB });
     const query = `{ session(id: "${id}") { ... on Session { events(first: 20) { nodes { fullBody } } } } }`;

@@ -76,7 +76,7 @@ describe('GraphiQL', () => {
   it('CONSOLE-1: is made once, however many ask meanwhile, and again after it could not be made', async () => {
     let made = 0;
     const page = Promise.withResolvers<ConsolePage>();
-    const console = new GraphiqlConsole(() => {
+    const console = new GraphiqlConsole({ sharedIn: () => undefined }, () => {
       made += 1;
       return made === 1 ? Promise.reject(new Error('no memory')) : page.promise;
     });

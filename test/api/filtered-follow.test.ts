@@ -3,6 +3,7 @@ import { createClient } from 'graphql-ws';
 import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { cursorOf } from '../../src/journal/cursor.ts';
+import type { SessionId } from '../../src/kernel/id.ts';
 import { APPEND_EVENTS_MAX, SCAN_EVENTS_MAX } from '../../src/kernel/limit.ts';
 import { type Answer, Door, ROOT_KEY, said } from '../support/door.ts';
 import { appending, spoken } from '../support/session-log.ts';
@@ -40,34 +41,84 @@ const overSse: Frames = async (door, query, until) => {
   return [];
 };
 
-it.each([
+const WAYS: readonly [string, Frames][] = [
   ['a socket', overSocket],
   ['SSE', overSse],
-])(
+];
+
+/** A session with a turn of so many events, and something said after it. */
+async function longSession(door: Door, events: number): Promise<SessionId> {
+  const id = await door.session();
+  await door.beginTurn(id);
+  for (let left = events; left > 0; left -= APPEND_EVENTS_MAX) {
+    const spoke = Array.from({ length: Math.min(left, APPEND_EVENTS_MAX) }, () => spoken('x'));
+    await door.store.journal.append(id, { decide: appending(...spoke) });
+  }
+  await door.complete(id);
+  await door.store.journal.append(id, { decide: appending(said('last')) });
+  return id;
+}
+
+/** Rounds of the event loop, until it is told to end. */
+function countRounds(): { readonly round: number; end(): void } {
+  let round = 0;
+  let going = true;
+  const count = (): void => {
+    round += 1;
+    if (going) setImmediate(count);
+  };
+  count();
+  return {
+    get round() {
+      return round;
+    },
+    end() {
+      going = false;
+    },
+  };
+}
+
+const followed = (id: SessionId): string =>
+  `subscription { sessionEvents(sessionId: "${id}", filter: { types: ["turn.started", "turn.completed"] }) {
+    __typename ... on EventBatch { cursor events { seq type } } ... on CaughtUp { cursor } } }`;
+const isCaughtUp = (frame: Answer): boolean => frame.__typename === 'CaughtUp';
+
+it.each(WAYS)(
+  'over %s many that catch up take turns with their looks (proves BUDGET-2)',
+  async (_how, framesOf) => {
+    const door = await Door.open();
+    const id = await longSession(door, 2 * SCAN_EVENTS_MAX);
+    const { journal } = door.store;
+    const scan = journal.scan.bind(journal);
+    const rounds = countRounds();
+    const looks: number[] = [];
+    journal.scan = (...args) => {
+      looks.push(rounds.round);
+      return scan(...args);
+    };
+    const all = await Promise.all(Array.from({ length: 8 }, () => framesOf(door, followed(id), isCaughtUp)));
+    rounds.end();
+
+    for (const frames of all) expect(isCaughtUp(frames.at(-1))).toBe(true);
+    expect(looks.length).toBeGreaterThanOrEqual(24);
+    expect(new Set(looks).size).toBeGreaterThan(looks.length * 0.8); // our count may fall on either side of a turn
+    await door.close();
+  },
+);
+
+it.each(WAYS)(
   'over %s what does not pass stays in the store, and what passes comes once and in order',
   async (_how, framesOf) => {
     const door = await Door.open();
-    const id = await door.session();
-    await door.beginTurn(id);
-    for (let left = 2 * SCAN_EVENTS_MAX; left > 0; left -= APPEND_EVENTS_MAX) {
-      const events = Array.from({ length: Math.min(left, APPEND_EVENTS_MAX) }, () => spoken('x'));
-      await door.store.journal.append(id, { decide: appending(...events) });
-    }
-    await door.complete(id);
-    await door.store.journal.append(id, { decide: appending(said('last')) });
+    const id = await longSession(door, 2 * SCAN_EVENTS_MAX);
     const head = await door.store.journal.head(id);
     const { journal } = door.store;
     const rounds: number[] = [];
     let handed = 0;
-    let round = 0;
-    let going = true;
-    const count = (): void => {
-      round += 1;
-      if (going) setImmediate(count);
-    };
+    const counted = countRounds();
     const [scan, read] = [journal.scan.bind(journal), journal.read.bind(journal)];
     journal.scan = async (...args) => {
-      rounds.push(round);
+      rounds.push(counted.round);
       const scanned = await scan(...args);
       handed += scanned.events.length;
       return scanned;
@@ -77,12 +128,8 @@ it.each([
       handed += events.length;
       return events;
     };
-    count();
-
-    const query = `subscription { sessionEvents(sessionId: "${id}", filter: { types: ["turn.started", "turn.completed"] }) {
-    __typename ... on EventBatch { cursor events { seq type } } ... on CaughtUp { cursor } } }`;
-    const frames = await framesOf(door, query, (frame) => frame.__typename === 'CaughtUp');
-    going = false;
+    const frames = await framesOf(door, followed(id), isCaughtUp);
+    counted.end();
 
     const events = frames.flatMap((frame) => frame.events ?? []);
     expect(events.map(({ type }: Answer) => type)).toEqual(['turn.started', 'turn.completed']);

@@ -1,6 +1,6 @@
 /** What one operation may read of logs, over all of its lists (BUDGET-1), and when (BUDGET-2). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LOG_BYTES_MAX, SCANS_MAX } from '../../schema/log-budget.ts';
+import { OPERATION_LOG_BYTES_MAX, SCANS_MAX } from '../../schema/log-budget.ts';
 import { eventIdOf, type SessionId } from '../../src/kernel/id.ts';
 import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, SCAN_EVENTS_MAX } from '../../src/kernel/limit.ts';
 import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
@@ -117,7 +117,7 @@ describe('lists of one operation', () => {
       const { bytes, body } = await asked(
         `{ session(id: "${id}") { ... on Session { events(first: 500${from}) { nodes { seq ${bodies} } pageInfo { hasNextPage endCursor } } } } }`,
       );
-      expect(bytes).toBeLessThan(LOG_BYTES_MAX * 1.05);
+      expect(bytes).toBeLessThan(OPERATION_LOG_BYTES_MAX * 1.05);
       const { nodes, pageInfo } = body.data.session.events;
       seqs.push(...nodes.map(({ seq }: Answer) => seq));
       after = pageInfo.endCursor;
@@ -130,7 +130,7 @@ describe('lists of one operation', () => {
       (at) => `a${at}: session(id: "${id}") { ... on Session { events(first: 100) { nodes { body } } } }`,
     );
     const { bytes, body } = await asked(`{ ${many} }`);
-    expect(bytes).toBeLessThan(LOG_BYTES_MAX * 1.05);
+    expect(bytes).toBeLessThan(OPERATION_LOG_BYTES_MAX * 1.05);
     expect(body.errors.at(-1).extensions.code).toBe('LOG_BUDGET_SPENT');
   });
 
@@ -151,7 +151,7 @@ describe('lists of one operation', () => {
     expect(one.body.errors).toBeUndefined();
     expect([one.body.data.event.seq, one.bytes > 3 * BODY_BYTES_MAX]).toEqual([head - 7, true]);
     expect(list.body.data.session.events.pageInfo.hasNextPage).toBe(true);
-    for (const { bytes } of [one, list, many]) expect(bytes).toBeLessThan(LOG_BYTES_MAX * 1.05);
+    for (const { bytes } of [one, list, many]) expect(bytes).toBeLessThan(OPERATION_LOG_BYTES_MAX * 1.05);
     expect(many.body.errors.at(-1).extensions.code).toBe('LOG_BUDGET_SPENT');
   });
 

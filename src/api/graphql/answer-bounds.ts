@@ -17,6 +17,9 @@ import { formatted, refusal } from './masking.ts';
 import type { Operations } from './operations.ts';
 import type { Outgoing } from './outgoing.ts';
 
+/** Nobody reads it: 499 is what proxies write into their logs for a client that closed its request (ngx_http_request.h). */
+const GONE_STATUS = 499;
+
 export interface BoundedContext {
   principal?: Principal;
   reading?: Allowance;
@@ -28,6 +31,8 @@ export function useAnswerBounds(operations: Operations, outgoing: Outgoing): Plu
     onRequest({ serverContext, endResponse, fetchAPI }) {
       const { principal, res } = serverContext;
       if (principal === undefined) return; // a preflight
+      // It went while its key was looked up: nobody would say that its operation is over.
+      if (res?.closed === true) return endResponse(new fetchAPI.Response(null, { status: GONE_STATUS }));
       try {
         const end = operations.begin(principal);
         const reading = new Allowance(outgoing);

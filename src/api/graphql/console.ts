@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ConsolePage } from './console-page.ts';
+import type { Outgoing } from './outgoing.ts';
 
 type Coding = keyof ConsolePage['bodies'];
 
@@ -18,11 +19,13 @@ const WORKER = fileURLToPath(new URL('./console-page.ts', import.meta.url));
 const CODINGS: readonly Coding[] = ['br', 'gzip', 'identity'];
 
 export class GraphiqlConsole {
+  readonly #outgoing: Pick<Outgoing, 'sharedIn'>;
   readonly #make: () => Promise<ConsolePage>;
   #page: Promise<ConsolePage> | undefined;
 
   /** `make` is for tests. */
-  constructor(make: () => Promise<ConsolePage> = madePage) {
+  constructor(outgoing: Pick<Outgoing, 'sharedIn'>, make: () => Promise<ConsolePage> = madePage) {
+    this.#outgoing = outgoing;
     this.#make = make;
   }
 
@@ -50,6 +53,7 @@ export class GraphiqlConsole {
       'content-length': body.length,
       ...(coding === 'identity' ? {} : { 'content-encoding': coding }),
     });
+    this.#outgoing.sharedIn(res, body.length);
     res.end(body);
   }
 

@@ -8,10 +8,8 @@
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
 import { historyOf } from '../../journal/follow.ts';
-import type { Live } from '../../journal/live.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
-import { nextRound } from '../../kernel/scheduler.ts';
 import { tail } from '../../kernel/tail.ts';
 import type { Fanout } from './fanout.ts';
 import type { Group, Member, Wanted } from './group.ts';
@@ -26,7 +24,8 @@ export interface FollowerOptions {
   readonly opened: Opened | Frame;
   readonly renderer: Renderer;
   readonly journal: SessionJournal;
-  readonly live: Pick<Live, 'scheduler'>;
+  /** Before each page of history (BUDGET-2). */
+  readonly turn: () => Promise<void>;
   readonly fanout: Fanout;
   /** The kind of its principal. */
   readonly sort: string;
@@ -69,7 +68,7 @@ class Follower implements Member {
   async run(signal: AbortSignal): Promise<void> {
     const { opened, renderer } = this.#options;
     const last = opened.kind === 'opened' ? await this.#untilGone(opened, signal) : opened;
-    const text = last === undefined ? undefined : await renderer.render(last);
+    const text = last === undefined ? undefined : await renderer.render(last, signal);
     if (text !== undefined && !signal.aborted) this.send(text);
   }
 
@@ -99,11 +98,12 @@ class Follower implements Member {
 
   /** FOLLOWER-1. True when there was one: there may be another. */
   async #page({ sessionId, filter }: Opened, sift: Sift, signal: AbortSignal): Promise<boolean> {
-    const { renderer, journal, live, outlet } = this.#options;
+    const { renderer, journal, turn, outlet } = this.#options;
     const release = await outlet.turn.acquire(signal);
     if (release === undefined) return false;
     try {
       await outlet.room(signal);
+      await turn();
       if (signal.aborted) return false;
       const from = this.seq;
       const { events, seq } = await historyOf(journal, sessionId, {
@@ -118,13 +118,12 @@ class Follower implements Member {
         if (signal.aborted) return false;
         const upTo = (at === parts.length - 1 ? undefined : part.at(-1)?.seq) ?? seq;
         const frame = sift.events(part, upTo);
-        const text = frame === undefined ? undefined : await renderer.render(frame);
+        const text = frame === undefined ? undefined : await renderer.render(frame, signal);
         if (signal.aborted) return false;
         if (text !== undefined) this.send(text);
         this.seq = upTo;
         await outlet.room(signal);
       }
-      await nextRound(live.scheduler); // an embedded store answers at once, and a long history would hold up everybody
       return true;
     } finally {
       release();

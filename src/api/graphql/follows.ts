@@ -73,7 +73,7 @@ export class Follows {
         opened,
         renderer,
         journal: context.journal,
-        live: context.live,
+        turn: () => context.budget.turn(),
         fanout: this.#fanout,
         sort,
       });

@@ -119,7 +119,7 @@ export class Group {
       case 'thinking': {
         this.#remember(item);
         for (const piece of this.#wanted.renderer.cut.pieces(item)) {
-          const text = await this.#wanted.renderer.render(piece);
+          const text = await this.#wanted.renderer.render(piece, this.#abort.signal);
           for (const member of this.#members) {
             if (!this.#slow(member)) member.send(text);
           }
@@ -137,7 +137,10 @@ export class Group {
     if (first === undefined || last === undefined) return;
     if (this.#partial.size > 0 && page.some(({ type }) => ENDS_MESSAGE.has(type))) this.#partial.clear();
     const frame = this.#sift.events(page, last.seq);
-    const text = frame === undefined ? undefined : payloadOf(await this.#wanted.renderer.render(frame));
+    const text =
+      frame === undefined
+        ? undefined
+        : payloadOf(await this.#wanted.renderer.render(frame, this.#abort.signal));
     this.#seq = last.seq; // from here to the end of the loop is one turn: nobody joins in between
     const ahead: Member[] = [];
     for (const member of this.#members) {
@@ -154,7 +157,7 @@ export class Group {
     const { sessionId, filter, renderer } = this.#wanted;
     const events = page.filter((event) => event.seq > member.seq && passes(filter, event));
     member.seq = seq;
-    const text = await renderer.render({ kind: 'events', sessionId, events, seq });
+    const text = await renderer.render({ kind: 'events', sessionId, events, seq }, this.#abort.signal);
     if (this.#members.has(member)) member.send(text);
   }
 

@@ -47,7 +47,7 @@ export function createHttpDoor(
   { operations, outgoing }: { readonly operations: Operations; readonly outgoing: Outgoing },
 ): HttpDoor {
   const { logger } = ports;
-  const graphiql = new GraphiqlConsole();
+  const graphiql = new GraphiqlConsole(outgoing);
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: '/graphql',

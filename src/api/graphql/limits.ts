@@ -30,7 +30,7 @@ export const OPERATION_ID_BYTES_MAX = 64;
 export const SOCKETS_MAX = 20_000;
 /** `send` does not wait below so many buffered bytes: waiting for each write costs more than the write. */
 export const SEND_AHEAD_BYTES_MAX = 1024 * 1024;
-/** One answer, as rendered: what the budget of logs allows (LOG_BYTES_MAX, 16 MiB), with the names that the document gives. */
+/** One answer, as rendered: what the budget of logs allows (OPERATION_LOG_BYTES_MAX, 16 MiB), with the names that the document gives. */
 export const ANSWER_BYTES_MAX = 20 * 1024 * 1024;
 /** Bodies and texts that one operation may read from the store, shown or not: several times what it can answer. */
 export const READ_BYTES_MAX = 64 * 1024 * 1024;

@@ -7,6 +7,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { retryAfterSeconds, statusOf } from '../fault-table.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { OutgoingFull } from './outgoing.ts';
 import { wordingOf } from './wording.ts';
 
 export interface Masking {
@@ -25,7 +26,8 @@ export function masked(error: unknown, { requestId, logger }: Masking): GraphQLE
   const place = { nodes: graphqlError?.nodes, source: graphqlError?.source, path: graphqlError?.path };
   if (cause instanceof Outage) {
     const { code, message, retryAfterMs } = cause;
-    logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
+    if (!(cause instanceof OutgoingFull))
+      logger.error('graphql operation failed', { requestId, path: graphqlError?.path, error: cause });
     const http = { status: statusOf(cause), headers: { 'retry-after': String(retryAfterSeconds(cause)) } };
     return new Shown(message, { ...place, extensions: { code, retryAfterMs, requestId, http } });
   }

@@ -2,8 +2,8 @@
  * What this process holds for its readers: bytes that wait to be taken, on sockets and in HTTP answers, and what operations have
  * read for answers that are being made. The sum is exact once a second, and whenever what was added since then could be too much.
  *
- * OUTGOING-1 all that waits for readers is at most OUTGOING_BYTES_MAX: over it, those who have most unread are ended until it is
- *    three quarters; an operation that would bring it there is refused UNAVAILABLE.
+ * OUTGOING-1 all that waits for readers and is being made for them is at most OUTGOING_BYTES_MAX: over it, those who have most unread
+ *    are ended until it is three quarters; an operation is refused UNAVAILABLE where that would not make room for it.
  * OUTGOING-2 a reader that takes nothing for RESPONSE_STALL_MS, though there is something for it, is ended.
  */
 import type { ServerResponse } from 'node:http';
@@ -17,6 +17,12 @@ const OUTGOING_BYTES_MAX = 256 * 1024 * 1024;
 const RESPONSE_STALL_MS = 30_000;
 /** Readers are looked at so often. */
 const LOOK_MS = 1_000;
+/** Refusals are told to the operator so often: an attack makes many in a second. */
+const TOLD_MS = 60_000;
+/** Of OUTGOING_BYTES_MAX, what is left when readers were ended: so that it is not the next frame that ends the next one. */
+const GOAL = 0.75;
+/** Ending who leaves less than this unread frees nothing, and a slow line leaves as much. */
+const WORTH_BYTES_MIN = 64 * 1024;
 
 /** One reader. */
 export interface Outflow {
@@ -36,6 +42,16 @@ export interface OutgoingOptions {
   readonly stallMs?: number | undefined;
 }
 
+/** It is in the log already (TOLD_MS): who shows it need not write it there. */
+export class OutgoingFull extends Outage {
+  constructor() {
+    super(
+      'OUTGOING_FULL',
+      'This server holds as many unread answers as it may. Read what you have asked for, or try again.',
+    );
+  }
+}
+
 interface Seen {
   taken: number;
   at: number;
@@ -50,6 +66,9 @@ export class Outgoing {
   #waiting = 0;
   #shared = 0;
   #making = 0;
+  #refused = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  readonly #responses = new WeakMap<ServerResponse, ResponseFlow>();
   readonly #looking: NodeJS.Timeout;
 
   constructor({ logger, bytesMax = OUTGOING_BYTES_MAX, stallMs = RESPONSE_STALL_MS }: OutgoingOptions) {
@@ -64,6 +83,11 @@ export class Outgoing {
     return this.#count() + this.#shared + this.#making;
   }
 
+  /** How many there are: for tests and for the operator. */
+  get readers(): number {
+    return this.#readers.size;
+  }
+
   /** Until what it answers is called. */
   add(reader: Outflow): () => void {
     this.#readers.set(reader, { taken: reader.taken, at: performance.now() });
@@ -72,15 +96,25 @@ export class Outgoing {
 
   /** An HTTP answer, until it is over. */
   addResponse(response: ServerResponse): void {
-    response.once('close', this.add(new ResponseFlow(response)));
+    const flow = new ResponseFlow(response);
+    this.#responses.set(response, flow);
+    response.once('close', this.add(flow));
+  }
+
+  /** So many bytes of this answer are in memory anyway, whoever waits for them. */
+  sharedIn(response: ServerResponse, bytes: number): void {
+    const flow = this.#responses.get(response);
+    if (flow !== undefined) flow.sharedBytes = bytes;
   }
 
   /** Something of so many bytes is about to be written to a reader. */
   sent(bytes: number): void {
     this.#waiting += bytes;
-    if (this.#waiting + this.#shared <= this.#bytesMax) return;
+    if (this.#sum <= this.#bytesMax) return;
     this.#waiting = this.#count() + bytes;
-    if (this.#waiting + this.#shared > this.#bytesMax) this.#relieve();
+    if (this.#sum <= this.#bytesMax) return;
+    this.#relieve(bytes);
+    this.#waiting += bytes;
   }
 
   /** One buffer that several readers wait for counts once. */
@@ -94,13 +128,13 @@ export class Outgoing {
 
   /** An operation has read so much for its answer. Throws Outage when that is too much for the process. */
   make(bytes: number): void {
-    if (this.#waiting + this.#shared + this.#making + bytes > this.#bytesMax) {
+    if (this.#sum + bytes > this.#bytesMax) {
       this.#waiting = this.#count();
-      if (this.#waiting + this.#shared + this.#making + bytes > this.#bytesMax) {
-        throw new Outage(
-          'OUTGOING_FULL',
-          'This server holds as many unread answers as it may. Read what you have asked for, or try again.',
-        );
+      const isInVain = this.#making + bytes > this.#bytesMax; // whoever is ended
+      if (!isInVain && this.#sum + bytes > this.#bytesMax) this.#relieve(bytes);
+      if (this.#sum + bytes > this.#bytesMax) {
+        this.#tellRefusal();
+        throw new OutgoingFull();
       }
     }
     this.#making += bytes;
@@ -112,6 +146,11 @@ export class Outgoing {
 
   close(): void {
     clearInterval(this.#looking);
+  }
+
+  /** As far as is known without counting. */
+  get #sum(): number {
+    return this.#waiting + this.#shared + this.#making;
   }
 
   #count(): number {
@@ -132,19 +171,37 @@ export class Outgoing {
       } else if (now - seen.at >= this.#stallMs) this.#end(reader, 'a reader takes nothing'); // OUTGOING-2
     }
     this.#waiting = waiting;
+    if (this.#sum > this.#bytesMax) this.#relieve(0);
   }
 
-  /** OUTGOING-1 */
-  #relieve(): void {
-    const most = [...this.#readers.keys()].map((reader) => ({ reader, pending: reader.pending }));
-    most.sort((one, other) => other.pending - one.pending);
-    let bytes = this.#waiting + this.#shared;
-    for (const { reader, pending } of most) {
-      if (bytes <= this.#bytesMax * 0.75 || pending === 0) break;
-      bytes -= pending;
+  /** OUTGOING-1. `more`: bytes that are about to come. What readers share is free when the last of them has gone. */
+  #relieve(more: number): void {
+    const most = [...this.#readers.keys()].map((reader) => {
+      const { own, pending } = reader;
+      return { reader, own, pending };
+    });
+    most.sort((one, other) => other.own - one.own || other.pending - one.pending);
+    let waiting = this.#count();
+    for (const { reader, own, pending } of most) {
+      if (waiting + this.#shared + this.#making + more <= this.#bytesMax * GOAL) break;
+      if (pending < WORTH_BYTES_MIN) continue;
+      waiting -= own;
       this.#end(reader, 'readers leave too much unread');
     }
-    this.#waiting = Math.max(0, bytes - this.#shared);
+    this.#waiting = waiting;
+  }
+
+  #tellRefusal(): void {
+    this.#refused += 1;
+    const now = performance.now();
+    if (now - this.#toldAt < TOLD_MS) return;
+    const { held: heldBytes } = this;
+    this.#logger.warn('operations are refused: readers leave too much unread', {
+      heldBytes,
+      refused: this.#refused,
+    });
+    this.#toldAt = now;
+    this.#refused = 0;
   }
 
   #end(reader: Outflow, why: string): void {
@@ -156,6 +213,7 @@ export class Outgoing {
 
 class ResponseFlow implements Outflow {
   readonly #response: ServerResponse;
+  sharedBytes = 0;
 
   constructor(response: ServerResponse) {
     this.#response = response;
@@ -166,7 +224,7 @@ class ResponseFlow implements Outflow {
   }
 
   get own(): number {
-    return this.pending;
+    return Math.max(0, this.pending - this.sharedBytes);
   }
 
   get taken(): number {

@@ -26,6 +26,8 @@ export class Outlet implements Outflow {
   /** Those who wait for room: one listener for all, however many there are. */
   readonly #waiting = new Set<() => void>();
   #sharedBytes = 0;
+  /** Of what it shares and has not taken: what gives up its part. */
+  readonly #shares = new Set<() => void>();
   #corked = false;
   #held = false;
 
@@ -64,6 +66,7 @@ export class Outlet implements Outflow {
 
   /** It does not read: what waits for it is dropped, and it resumes from its cursors. */
   end(): void {
+    for (const release of this.#shares) release(); // now, so that what this frees is known when the next one is judged
     this.#ws.terminate();
   }
 
@@ -123,12 +126,15 @@ export class Outlet implements Outflow {
 
   #share(payload: SharedText): void {
     const { length } = payload.bytes;
-    const release = payload.hold(this.#outgoing);
+    const unhold = payload.hold(this.#outgoing);
     this.#sharedBytes += length;
-    this.#socket.write(payload.bytes, () => {
+    const release = (): void => {
+      if (!this.#shares.delete(release)) return;
       this.#sharedBytes -= length;
-      release();
-    });
+      unhold();
+    };
+    this.#shares.add(release);
+    this.#socket.write(payload.bytes, release);
   }
 
   #wake(): void {

@@ -20,7 +20,6 @@ import { FRAME_BYTES_MAX } from '../../kernel/limit.ts';
 import { Semaphore } from '../../kernel/semaphore.ts';
 import { Allowance } from './allowance.ts';
 import { jsonBytes } from './json-size.ts';
-import { must } from '../../kernel/assert.ts';
 import { formatted, type Masking, maskedResult } from './masking.ts';
 import { compileProjection } from './projection.ts';
 import { fragmentsOf, Unprojectable } from './selection.ts';
@@ -28,8 +27,8 @@ import { fragmentsOf, Unprojectable } from './selection.ts';
 export interface Renderer {
   /** Equal for renderers that write the same: it is part of what followers share (fanout.ts). */
   readonly id: string;
-  /** Throws EventTooLarge for an event that no frame holds. */
-  render(frame: Frame): string | Promise<string>;
+  /** Throws EventTooLarge for an event that no frame holds, and when `signal` aborts before its turn has come. */
+  render(frame: Frame, signal?: AbortSignal): string | Promise<string>;
   /** What is to be cut before it is rendered (FRAME-1). */
   readonly cut: FrameCut;
 }
@@ -76,39 +75,33 @@ interface Projection {
 
 export class Renderers {
   readonly #projections = new WeakMap<OperationDefinitionNode, Projection>();
+  /** So few at a time: what an execution holds is many times what is sent of it. */
   readonly #executing = new Semaphore(EXECUTIONS_MAX);
   #made = 0;
 
   /** `context` is used where the document needs execution: whoever shares the renderer may read the same session. */
   rendererOf(follow: FollowOperation, context: Context, masking: Masking): Renderer {
     const { id, write, cut } = this.#projectionOf(follow);
-    const byExecution = (frame: Frame): Promise<string> => this.#executed(follow, frame, context, masking);
+    const byExecution = async (frame: Frame, signal: AbortSignal = NEVER): Promise<string> => {
+      const release = await this.#executing.acquire(signal);
+      if (release === undefined) throw new Error('Nobody waits for this frame any more.');
+      try {
+        return await executed(follow, frame, context, masking);
+      } finally {
+        release();
+      }
+    };
     if (write === undefined)
       return { id: `${id}${JSON.stringify(follow.variables ?? {})}`, render: byExecution, cut };
-    const render = (frame: Frame): string | Promise<string> => {
+    const render = (frame: Frame, signal?: AbortSignal): string | Promise<string> => {
       try {
         return write(frame);
       } catch (error) {
-        if (error instanceof Unprojectable) return byExecution(frame);
+        if (error instanceof Unprojectable) return byExecution(frame, signal);
         throw error;
       }
     };
     return { id, render, cut };
-  }
-
-  /** So few at a time: what an execution holds is many times what is sent of it. */
-  async #executed(
-    follow: FollowOperation,
-    frame: Frame,
-    context: Context,
-    masking: Masking,
-  ): Promise<string> {
-    const release = must(await this.#executing.acquire(NEVER), 'nobody gives up');
-    try {
-      return await executed(follow, frame, context, masking);
-    } finally {
-      release();
-    }
   }
 
   #projectionOf(follow: FollowOperation): Projection {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { KeptResults } from '../../hands/kept-results.ts';
 import { CALLS_KEPT_MAX } from '../../hands/limit.ts';
 import { resultOf } from '../../hands/tool-result.ts';
-import { ANSWER_BYTES_MAX, CALL_ID, type ToolResult } from '../../hands/wire.ts';
+import { RESULT_LINE_BYTES_MAX, CALL_ID, type ToolResult } from '../../hands/wire.ts';
 import { assert } from '../../kernel/assert.ts';
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
@@ -71,7 +71,7 @@ async function readResult(path: string): Promise<ToolResult | undefined> {
     const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     try {
       const stats = await file.stat();
-      if (!stats.isFile() || stats.size > ANSWER_BYTES_MAX) return undefined;
+      if (!stats.isFile() || stats.size > RESULT_LINE_BYTES_MAX) return undefined;
       return resultOf(JSON.parse(await file.readFile('utf8')));
     } finally {
       await file.close();

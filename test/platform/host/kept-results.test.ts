@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { KeptResults } from '../../../src/hands/kept-results.ts';
 import { CALLS_KEPT_MAX } from '../../../src/hands/limit.ts';
-import { ANSWER_BYTES_MAX, type ToolResult } from '../../../src/hands/wire.ts';
+import { RESULT_LINE_BYTES_MAX, type ToolResult } from '../../../src/hands/wire.ts';
 import { keptResultFiles } from '../../../src/platform/host/kept-results.ts';
 
 const RESULT: ToolResult = { outcome: 'failed', output: 'the output', exitCode: 4, durationMs: 12 };
@@ -42,7 +42,7 @@ it.each<[string, () => void]>([
   ['no JSON', () => writeFileSync(planted('a.json'), '{"outcome"')],
   [
     'more bytes than a result has',
-    () => writeFileSync(planted('a.json'), Buffer.alloc(ANSWER_BYTES_MAX + 1)),
+    () => writeFileSync(planted('a.json'), Buffer.alloc(RESULT_LINE_BYTES_MAX + 1)),
   ],
   ['a folder', () => mkdirSync(planted('a.json'))],
   ['a link', () => symlinkSync('/dev/zero', planted('a.json'))],

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HandsLost } from '../../../src/hands/faults.ts';
 import type { Kept, KeptResults } from '../../../src/hands/kept-results.ts';
-import { ANSWER_BYTES_MAX } from '../../../src/hands/wire.ts';
+import { RESULT_LINE_BYTES_MAX } from '../../../src/hands/wire.ts';
 import { HandsProcess } from '../../../src/platform/local/launcher/hands-process.ts';
 import { NODE_BINARY } from '../../../src/platform/local/launcher/launch.ts';
 import { LaunchFailed } from '../../../src/supervisor/launcher.ts';
@@ -73,7 +73,11 @@ describe('hands are ended for a reason (proves LINE-1), and the call that is ope
     ['an answer of a call to come', `say({ ...${RESULT}, callId: 'to-come' })`, 'not open'],
     ['a second ready', `say({ kind: 'ready' })`, 'a second time'],
     ['a count that was not asked for', `say({ kind: 'background', count: 0 })`, 'not asked'],
-    ['a line that is too long', `console.log('x'.repeat(${ANSWER_BYTES_MAX + 1}))`, 'a line of more than'],
+    [
+      'a line that is too long',
+      `console.log('x'.repeat(${RESULT_LINE_BYTES_MAX + 1}))`,
+      'a line of more than',
+    ],
     [
       'a line without an end',
       `const more = () => process.stdout.write('x'.repeat(4096), more); more()`,

@@ -12,7 +12,7 @@ import type { KeptResults } from '../../../hands/kept-results.ts';
 import { END_GRACE_MS } from '../../../hands/limit.ts';
 import { resultOf } from '../../../hands/tool-result.ts';
 import {
-  ANSWER_BYTES_MAX,
+  RESULT_LINE_BYTES_MAX,
   LINE_BYTES_MAX,
   type ToHands,
   type ToolCall,
@@ -77,7 +77,7 @@ export class HandsProcess implements Hands {
     this.#calls = new KeptCalls({ kept, isWhole: keptIsWhole, complain });
     const onLine = (line: string): void => this.#receive(line);
     this.#child = new Child(process, {
-      lineBytesMax: ANSWER_BYTES_MAX,
+      lineBytesMax: RESULT_LINE_BYTES_MAX,
       stderrBytesMax: STDERR_BYTES_MAX,
       onLine,
     });
