@@ -48,7 +48,10 @@ export const END_GRACE_MS = 2_000;
 
 /** Calls that run at the same time: those of one model answer (TOOL_CALLS_MAX), and as many left over. */
 export const CALLS_RUNNING_MAX = 128;
-/** Calls of a session whose results are kept: only those of its last answer (TOOL_CALLS_MAX) may be asked for again; this is four answers. */
+/**
+ * Calls of a session whose results are kept: only those of its last answer (TOOL_CALLS_MAX) may be asked for again; this is four answers.
+ * ANSWER_BYTES_MAX each, so the folder of results is bounded without being measured.
+ */
 export const CALLS_KEPT_MAX = 256;
 
 /** A file that `write` or `edit` makes: what a model can write in one answer, with room. */

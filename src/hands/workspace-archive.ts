@@ -144,9 +144,10 @@ export class NoRoomForWorkspace extends Fault {
   readonly code = 'NO_ROOM_FOR_WORKSPACE';
   readonly bytesNeeded: number;
 
-  constructor(bytesNeeded: number, bytesFree: number) {
+  /** `bytesRoom`: what may still be written there. */
+  constructor(bytesNeeded: number, bytesRoom: number) {
     super(
-      `The saved files of the session take ${bytesNeeded} bytes, and the disk of this server has ${bytesFree} left. Make room there, then try again.`,
+      `The saved files of the session take ${bytesNeeded} bytes, and the disk of this server has room for ${bytesRoom} more. Make room there, then try again.`,
     );
     this.bytesNeeded = bytesNeeded;
   }

@@ -21,6 +21,7 @@ import type { Seen } from './sighting.ts';
 /** What the slot knows beside the log. */
 export interface Watched extends Seen {
   readonly epoch: number;
+  /** When a brain got the session; Infinity while there is none. */
   readonly assignedAt: number;
   /** How the brain's process ended, if it has. */
   readonly ended: string | undefined;

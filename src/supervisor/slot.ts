@@ -125,7 +125,6 @@ export class Slot {
     const { spares, clock, logger, chance } = this.#ports;
     const pace = { firstMs: LAUNCH_RETRY_FIRST_MS, ceilingMs: LAUNCH_RETRY_LAST_MS, heldMs: Infinity };
     const backoff = new Backoff({ ...pace, random: chance?.random });
-    const assignedAt = clock.monotonicNow();
     for (;;) {
       try {
         return await spares.take();
@@ -133,28 +132,21 @@ export class Slot {
         const waitMs = isShortage(error) ? backoff.nextMs(0) : 0; // SLOT-5
         logger.warn('brain did not start', { epoch, waitMs, error });
         if (waitMs === 0) return { kind: 'lost', how: 'did not start' };
-        const outcome = await this.#outcomeBefore(
-          clock.monotonicNow() + waitMs,
-          { epoch, assignedAt },
-          signal,
-        );
+        const outcome = await this.#outcomeBefore(clock.monotonicNow() + waitMs, epoch, signal);
         if (outcome !== undefined) return outcome;
       }
     }
   }
 
   /** What the log or the clock means for a session that has no brain yet; undefined when it is still to have one at the time `until`. */
-  async #outcomeBefore(
-    until: number,
-    assignment: { readonly epoch: number; readonly assignedAt: number },
-    signal: AbortSignal,
-  ): Promise<Outcome | undefined> {
+  async #outcomeBefore(until: number, epoch: number, signal: AbortSignal): Promise<Outcome | undefined> {
     const { clock } = this.#ports;
+    const unassigned = { epoch, assignedAt: Infinity, ended: undefined }; // SLOT-5: there is no brain that could hang
     for (;;) {
       this.#woken = false;
-      const { judgement } = await this.#judge({ ...assignment, ended: undefined }, signal);
+      const { judgement } = await this.#judge(unassigned, signal);
       if (judgement.kind === 'idle') {
-        if (await this.#settlement.hibernate(assignment.epoch)) return { kind: 'hibernated' };
+        if (await this.#settlement.hibernate(epoch)) return { kind: 'hibernated' };
       } else if (judgement.kind !== 'wait') return judgement;
       if (clock.monotonicNow() >= until) return undefined;
       if (!this.#woken) await this.#changed(until, signal);

@@ -97,17 +97,21 @@ export class Supervisor implements Service {
     const { hasRoom = async () => true } = this.#ports;
     const waiting: Session[] = [];
     const unattended: Session[] = [];
+    const turnedAway: Session[] = [];
     const free = await this.#free(candidates);
-    const isFull = free.length > 0 && !(await hasRoom()); // SUPERVISOR-4
+    const isFull = free.length > 0 && !(await hasRoom());
     for (const { session } of free) {
       if (this.#slots.has(session.id)) continue; // SUPERVISOR-1
       if (!wantsBrain(session)) unattended.push(session);
-      else if (isFull || this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
+      else if (this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
+      else if (isFull)
+        turnedAway.push(session); // SUPERVISOR-4
       else if (this.#slots.size >= this.#ports.slotsMax) waiting.push(session);
       else this.#open(session, signal);
     }
     const evicted = this.#evictIdle(waiting.length); // SUPERVISOR-3: they wait; the end of a slot makes us look again
-    const own = waiting.slice(evicted).filter(({ lease }) => lease?.owner === this.#ports.owner);
+    const noRoom = [...turnedAway, ...waiting.slice(evicted)];
+    const own = noRoom.filter(({ lease }) => lease?.owner === this.#ports.owner);
     for (const session of [...unattended, ...own]) await this.#endLease(session);
   }
 

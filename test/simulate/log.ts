@@ -82,10 +82,9 @@ export class Log {
         );
       if (last !== undefined && event.at < last.at)
         this.#world.violate('time does not go back in a log', `${sessionId} seq ${event.seq}`);
-      if (
-        event.seq > this.#eventsMax ||
-        (event.seq === this.#eventsMax && event.type !== 'log.limit_reached')
-      )
+      const mayFollow = last?.type === 'log.limit_reached' && event.type === 'session.archived';
+      const seqMax = event.type === 'log.limit_reached' ? this.#eventsMax : this.#eventsMax - 1;
+      if (!mayFollow && event.seq > seqMax)
         return this.#world.violate('JOURNAL-6 capped', `${sessionId}: seq ${event.seq} is ${event.type}`);
       log.events.push(event);
       const body: unknown = JSON.parse(event.body);

@@ -58,6 +58,8 @@ export class TurnRules {
   /** Seq of a turn that ended as canceled though nobody had asked: an archive does that, right before itself. */
   #endedForArchive: number | undefined;
   #isClosed = false;
+  /** An archive may follow, once (JOURNAL-6). */
+  #isFull = false;
 
   constructor(ports: Ports) {
     this.#ports = ports;
@@ -73,7 +75,8 @@ export class TurnRules {
 
   event(event: RecordedEvent, body: unknown): void {
     const of = body as Readonly<Record<string, string & number>>; // fields of event-catalog.ts, looked at where the type has them
-    if (this.#isClosed && event.type !== 'model.usage')
+    const isLast = this.#isFull && event.type === 'session.archived';
+    if (this.#isClosed && event.type !== 'model.usage' && !isLast)
       return this.#violate('an archived log has ended', event);
     if (OF_A_TURN.has(event.type) && event.turnId !== this.#turnId())
       this.#violate('words belong to the running turn', event);
@@ -112,7 +115,8 @@ export class TurnRules {
       case 'session.archived':
       case 'log.limit_reached':
         this.#isClosed = true;
-        if (this.#running !== undefined && event.type === 'session.archived')
+        this.#isFull = event.type === 'log.limit_reached';
+        if (this.#running !== undefined && !isLast && event.type === 'session.archived')
           this.#violate('an archive ends the turn first', event);
     }
   }

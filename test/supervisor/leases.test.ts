@@ -166,6 +166,21 @@ describe('proves LEASE-2: a lease without a slot', () => {
     expect((await record(busy)).lease?.owner).toBe('full');
   });
 
+  it('is given up by a server whose disk is low, and nobody there gives way for it', async () => {
+    let isLow = false;
+    const low = await serve('low', { idleMs: 1_000_000, hasRoom: async () => !isLow });
+    const idle = await queuedSession(store);
+    await eventually('it has a brain', () => low.brains.length === 1);
+    await command(idle, { kind: 'cancel', actor: HUMAN });
+    isLow = true;
+    const id = await queuedSession(store);
+    await command(id, { kind: 'takeLease', owner: 'low' });
+    await serve('roomy');
+
+    await eventually('the other one has it', async () => (await record(id)).lease?.owner === 'roomy');
+    expect((await record(idle)).lease?.owner).toBe('low');
+  });
+
   it('of a session that rests ends: its own, and that of a dead owner', async () => {
     await store.owners.beat('living');
     const leased: SessionId[] = [];

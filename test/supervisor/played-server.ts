@@ -27,6 +27,7 @@ export type Question = 'append' | 'get' | 'wanted' | 'heartbeats' | 'beat';
 export interface PlayedServerOptions {
   readonly slotsMax?: number;
   readonly idleMs?: number;
+  readonly hasRoom?: () => Promise<boolean>;
   readonly clock?: Clock;
   /** `bare`: as of a writer that does not say whom they concern. */
   readonly hints?: 'as told' | 'bare' | 'off';
@@ -48,7 +49,7 @@ export async function playedServer(
   owner: string,
   options: PlayedServerOptions = {},
 ): Promise<PlayedServer> {
-  const { slotsMax = 4, idleMs = 60_000, clock = systemClock, hints = 'as told', before } = options;
+  const { slotsMax = 4, idleMs = 60_000, clock = systemClock, hints = 'as told', before, hasRoom } = options;
   const asked: Record<Question, number> = { append: 0, get: 0, wanted: 0, heartbeats: 0, beat: 0 };
   const ask = async <T>(question: Question, answer: () => Promise<T>): Promise<T> => {
     asked[question] += 1;
@@ -109,7 +110,7 @@ export async function playedServer(
       clock,
       logger,
     },
-    ...{ owner, slotsMax, idleMs, backgroundMs: 0, draftOf: () => undefined },
+    ...{ owner, slotsMax, idleMs, backgroundMs: 0, hasRoom, draftOf: () => undefined },
   });
   const heartbeat = new Heartbeat({ owners, clock, logger }, owner);
   await heartbeat.beat();

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
-import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
@@ -15,7 +14,7 @@ import {
   LaunchFailed,
   type Launcher,
 } from '../../src/supervisor/launcher.ts';
-import { LOSSES_MAX } from '../../src/supervisor/limit.ts';
+import { BEGIN_MS_MAX, LOSSES_MAX } from '../../src/supervisor/limit.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
 import { Spares } from '../../src/supervisor/spares.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
@@ -23,6 +22,7 @@ import { Workbench } from '../../src/supervisor/workbench.ts';
 import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
+import { ShiftedClock } from '../support/shifted-clock.ts';
 
 /** Processes that do nothing until they are told to end. */
 class Stage implements Launcher {
@@ -99,6 +99,7 @@ class Stage implements Launcher {
 }
 
 let store: SqliteStore;
+let clock: ShiftedClock;
 let stage: Stage;
 let stop: AbortController;
 let running: Promise<void>[];
@@ -107,6 +108,7 @@ let workbench: Workbench;
 
 beforeEach(() => {
   store = openSqlite({ path: ':memory:' });
+  clock = new ShiftedClock();
   stage = new Stage();
   stop = new AbortController();
   running = [];
@@ -208,6 +210,9 @@ describe('slots', () => {
     supervise();
     const id = await queued();
     await eventually('it was tried some times', () => stage.wanted > LOSSES_MAX);
+    const { wanted } = stage;
+    clock.pass(BEGIN_MS_MAX); // a brain that was there would hang
+    await eventually('it was tried again', () => stage.wanted > wanted + 1);
     stage.noBrain = undefined;
     await eventually('the brain', () => stage.brains[0]?.assigned.length === 1);
 

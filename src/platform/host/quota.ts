@@ -1,7 +1,7 @@
 /**
- * Watches how much of the disk a session takes while anything of it runs: its workspace and its results folder, together,
- * since commands can write to both. Nothing in the kernel bounds a folder as a whole, so this measures and ends what
- * writes: the bound can be passed by what is written between two looks, no more.
+ * Watches how much of the disk a session takes while anything of it runs: its workspace, which is all on the disk that its commands can
+ * write to. Nothing in the kernel bounds a folder as a whole, so this measures and ends what writes: the bound can be passed by what is
+ * written between two looks, no more. The results of calls lie elsewhere, and their number and size bound them (CALLS_KEPT_MAX).
  *
  * A workspace that is over its bound already may shrink: only growth is refused then, so it can be cleaned up. One that
  * cannot be measured counts as over at every look: what cleans it up gets as far as it gets between two.

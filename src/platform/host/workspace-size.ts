@@ -4,8 +4,8 @@
  * Walks from folder to folder by descriptor, so that neither a path longer than the system takes nor a folder that is
  * renamed above the walk hides anything. What has a name is counted here, what has lost it in deleted-files.ts.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, chmod, lstat, open, opendir } from 'node:fs/promises';
+import { chmodSync, constants, fchmodSync, fstatSync, lstatSync } from 'node:fs';
+import { type FileHandle, lstat, open, opendir } from 'node:fs/promises';
 import { sizeOfDeleted } from './deleted-files.ts';
 import { BLOCK_BYTES, type Size } from './disk-size.ts';
 
@@ -81,13 +81,13 @@ class Walk {
   /** Opens a folder and counts what is in it. */
   async #enter({ path, mode, flags }: Inner): Promise<Held | undefined> {
     let handle: FileHandle;
-    const wasClosed = (mode & OPEN_TO_OWNER) !== OPEN_TO_OWNER && (await openToOwner(path, mode));
+    const closedMode = isOpenToOwner(mode) ? undefined : openToOwner(path);
     try {
       handle = await open(path, flags);
     } catch (error) {
       return this.#leaveOutUnlessNothing(error);
     }
-    const folder: Held = { handle, closedMode: wasClosed ? mode : undefined, inner: [] };
+    const folder: Held = { handle, closedMode, inner: [] };
     try {
       await this.#count(`/proc/self/fd/${handle.fd}`, folder.inner);
     } catch (error) {
@@ -135,12 +135,24 @@ class Walk {
   }
 }
 
-/** True when it is now open. */
-function openToOwner(path: string, mode: number): Promise<boolean> {
-  return chmod(path, mode | OPEN_TO_OWNER).then(
-    () => true,
-    () => false, // not ours, or gone
-  );
+function isOpenToOwner(mode: number): boolean {
+  return (mode & OPEN_TO_OWNER) === OPEN_TO_OWNER;
+}
+
+/**
+ * Answers what it was closed to; undefined when nothing was changed. Asks again, and at once before: a command that has opened the folder
+ * since it was listed, to remove what is in it, must not find it closed again.
+ */
+function openToOwner(path: string): number | undefined {
+  try {
+    const stats = lstatSync(path);
+    const mode = stats.mode & MODE_BITS;
+    if (!stats.isDirectory() || isOpenToOwner(mode)) return undefined;
+    chmodSync(path, mode | OPEN_TO_OWNER);
+    return mode;
+  } catch {
+    return undefined; // not ours, or gone
+  }
 }
 
 async function release(folder: Held | undefined): Promise<void> {
@@ -148,8 +160,8 @@ async function release(folder: Held | undefined): Promise<void> {
   const { handle, closedMode } = folder;
   try {
     if (closedMode === undefined) return;
-    const now = (await handle.stat()).mode & MODE_BITS;
-    if (now === (closedMode | OPEN_TO_OWNER)) await handle.chmod(closedMode); // else someone has set another mode since
+    const now = fstatSync(handle.fd).mode & MODE_BITS;
+    if (now === (closedMode | OPEN_TO_OWNER)) fchmodSync(handle.fd, closedMode); // else someone has set another mode since
   } catch {
     // it is not ours any more
   } finally {

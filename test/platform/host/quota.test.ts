@@ -62,12 +62,11 @@ const whileBusy = (isBusy: () => boolean): QuotaPorts => ({
 });
 const write = (name: string, blocks: number): void =>
   writeFileSync(join(folder, 'files', name), Buffer.alloc(blocks * BLOCK, 1));
+/** One, and no other is under way after it: it would measure what the test does next at a time that nobody knows. */
 async function look(): Promise<void> {
   const before = looks;
-  await eventually('a look has been taken', () => {
-    quota.watch();
-    return looks > before;
-  });
+  quota.watch();
+  await eventually('a look has been taken', () => looks > before);
 }
 
 it('lets a workspace grow up to its bound, and ends what writes beyond it', async () => {
@@ -137,6 +136,29 @@ it('counts what is in a folder whose owner has closed it, and leaves it closed',
   expect(kills).toHaveLength(1);
   expect(statSync(join(folder, 'files', 'closed')).mode & 0o777).toBe(0);
   for (const name of ['closed', 'closed/deep']) chmodSync(join(folder, 'files', name), 0o700);
+});
+
+it('leaves open what a command opens while it is measured', async () => {
+  const folders = Array.from({ length: 50 }, (_, n) => join(folder, 'files', `d${n}`));
+  for (const path of folders) {
+    mkdirSync(path);
+    for (let n = 0; n < 20; n += 1) writeFileSync(join(path, `${n}`), '');
+    chmodSync(path, 0);
+  }
+  const modes = (): readonly number[] => folders.map((path) => statSync(path).mode & 0o777);
+  const none = new AbortController().signal;
+  let isMeasured = false;
+  const measured = sizeOf([join(folder, 'files')], { bytes: Infinity, entries: Infinity }, none).finally(
+    () => {
+      isMeasured = true;
+    },
+  );
+  while (!isMeasured && modes().every((mode) => mode === 0)) await new Promise(setImmediate); // all were listed
+  for (const path of folders) chmodSync(path, 0o700);
+
+  expect(isMeasured).toBe(false);
+  expect(await measured).toMatchObject({ entries: 50 + 50 * 20 });
+  expect(new Set(modes())).toEqual(new Set([0o700]));
 });
 
 it('counts a file that was deleted and is still open, once, until it is closed', async () => {

@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HandsLost } from '../../../src/hands/faults.ts';
 import { COMMAND_NICENESS, SHARED_MEMORY_ENTRIES_MAX, TMP_ENTRIES_MAX } from '../../../src/hands/limit.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
-import { controlGroupTrees } from '../../../src/platform/local/isolation/control-group-folders.ts';
+import { controlGroupTrees, type Tree } from '../../../src/platform/local/isolation/control-group-folders.ts';
 import {
   ControlGroups,
   findControlGroups,
@@ -32,6 +32,8 @@ import { isAlive, kill } from '../../support/processes.ts';
 
 const MIB = 1024 * 1024;
 const MEMORY = 192 * MIB;
+/** PATH_MAX of Linux, with the zero at its end. */
+const PATH_LENGTH_MAX = 4096;
 const MARK = launchMark('test');
 const found = await findControlGroups(MARK, systemClock);
 const controllers = found.kind === 'found' ? found.groups.controllers : [];
@@ -287,6 +289,43 @@ it('finds where it is: in the tree of each controller, in a part of one, in vers
     [join(top, 'app'), ['memory']],
   ]);
   rmSync(top, { recursive: true });
+});
+
+describe('a group that cannot be made', () => {
+  let top: string;
+  beforeEach(() => {
+    top = mkdtempSync(join(tmpdir(), 'holdfast-cgroup-'));
+  });
+  afterEach(() => rmSync(top, { recursive: true }));
+
+  it('in one tree stays in no other, and keeps those of all sessions nowhere', () => {
+    const trees = ['first', 'second', 'third'].map((name): Tree => {
+      const own = join(top, name);
+      return { version: 1, top: own, own, controllers: [] };
+    });
+    mkdirSync(join(top, 'first'));
+    mkdirSync(join(top, 'second'));
+    writeFileSync(join(top, 'third'), 'no folder');
+    const groups = new ControlGroups(trees, 'mark', systemClock);
+
+    expect(() => groups.open({ pidsMax: 7 })).toThrow(/ENOTDIR/);
+    expect(() => groups.open({ pidsMax: 7 })).toThrow(/ENOTDIR/);
+    expect(new Set<string>(readdirSync(top, { recursive: true, encoding: 'utf8' }))).toEqual(
+      new Set(['first', 'second', 'third']),
+    );
+  });
+
+  it('because its limits are not taken is gone once that was found out', async () => {
+    const inside = '/mark/hands-1';
+    const own = `${top}${`/${'d'.repeat(200)}`.repeat(30)}`.slice(0, PATH_LENGTH_MAX - inside.length - 2); // no file in it has a path
+    mkdirSync(own, { recursive: true });
+    const tried = await findControlGroups('mark', systemClock, [
+      { version: 1, top, own, controllers: ['pids'] },
+    ]);
+
+    expect(tried).toMatchObject({ kind: 'none', missing: expect.stringContaining('ENAMETOOLONG') });
+    expect(readdirSync(own)).toEqual([]);
+  });
 });
 
 it('limits of version 2 are written as its files want them', () => {

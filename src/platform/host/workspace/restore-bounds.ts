@@ -2,13 +2,13 @@
  * What a checkpoint is about to take, from its manifest alone: it is held against the bounds and the room of this disk before the first file
  * is made. So neither an older server that knew no bounds nor a forger fills a disk.
  */
-import { statfs } from 'node:fs/promises';
 import {
   CheckpointDamaged,
   type ContentId,
   NoRoomForWorkspace,
   type WorkspaceClaim,
 } from '../../../hands/workspace-archive.ts';
+import { diskRoomOf } from '../disk-room.ts';
 import { HOLE_BYTES } from './sparse-content.ts';
 import { entriesOf } from './workspace-contents.ts';
 import { type Entry, ROOTS } from './workspace-manifest.ts';
@@ -44,7 +44,7 @@ export class RestoreTally {
   }
 }
 
-/** Throws CheckpointDamaged, or NoRoomForWorkspace when `folder` is on a disk that has no room for it. */
+/** Throws CheckpointDamaged, or NoRoomForWorkspace when `folder` is on a disk that has no room for it above its floor. */
 export async function checkRoom(
   claim: WorkspaceClaim,
   root: ContentId,
@@ -54,7 +54,7 @@ export async function checkRoom(
   const tally = new RestoreTally(bounds);
   for await (const entry of entriesOf(claim, root)) tally.add(entry);
   const needed = tally.bytes + tally.entries * HOLE_BYTES; // of the last block of each a part
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
-  if (needed > free) throw new NoRoomForWorkspace(needed, free);
+  const { freeBytes, floorBytes } = await diskRoomOf(folder);
+  const room = Math.max(0, freeBytes - floorBytes); // QUOTA-1
+  if (needed > room) throw new NoRoomForWorkspace(needed, room);
 }

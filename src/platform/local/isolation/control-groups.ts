@@ -70,19 +70,26 @@ export class ControlGroups {
     return this.controllers.includes('memory');
   }
 
-  /** Throws what the file system says when the group cannot be made. */
+  /** Throws what the file system says when the group cannot be made, in all trees: then it is in none. */
   open({ pidsMax, memoryBytesMax = sessionMemoryBytesMax() }: GroupLimits): ControlGroup {
     this.#count += 1;
     const name = `hands-${this.#count}`;
-    const folders = this.#trees.map((tree) => join(this.#parent(tree), name));
-    for (const tree of this.#trees) {
-      const parent = this.#parent(tree);
-      mkdirSync(parent, { recursive: true });
-      limit(tree, parent, { weight: HANDS_CPU_WEIGHT, memoryBytesMax: handsMemoryBytesMax() }); // CGROUP-2
-      const folder = join(parent, name);
-      if (tree.version === 2) passOn(parent, tree.controllers);
-      mkdirSync(folder);
-      limit(tree, folder, { weight: SESSION_CPU_WEIGHT, memoryBytesMax, pidsMax });
+    const folders: string[] = [];
+    try {
+      for (const tree of this.#trees) {
+        const parent = this.#parent(tree);
+        mkdirSync(parent, { recursive: true });
+        limit(tree, parent, { weight: HANDS_CPU_WEIGHT, memoryBytesMax: handsMemoryBytesMax() }); // CGROUP-2
+        const folder = join(parent, name);
+        if (tree.version === 2) passOn(parent, tree.controllers);
+        mkdirSync(folder);
+        folders.push(folder);
+        limit(tree, folder, { weight: SESSION_CPU_WEIGHT, memoryBytesMax, pidsMax });
+      }
+    } catch (error) {
+      for (const folder of folders) removed(folder); // nothing has been in them
+      this.#removeParents();
+      throw error;
     }
     const entrances = folders.map((folder) => join(folder, 'cgroup.procs'));
     return { entrances, folders, close: () => this.#close(folders) };
@@ -90,7 +97,12 @@ export class ControlGroups {
 
   async #close(folders: readonly string[]): Promise<void> {
     await removeGroups(folders, this.#clock);
-    for (const tree of this.#trees) removed(this.#parent(tree)); // with the last session
+    this.#removeParents();
+  }
+
+  /** They stay while sessions have groups in them. */
+  #removeParents(): void {
+    for (const tree of this.#trees) removed(this.#parent(tree));
   }
 
   #parent(tree: Tree): string {

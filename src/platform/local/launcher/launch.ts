@@ -29,7 +29,7 @@ export async function whenReady(what: string, child: Child, ready: Promise<void>
   const ended = await Promise.race([ready, child.ended]);
   clearTimeout(watchdog);
   if (ended === undefined) return;
-  if (isShortage(ended.errno)) throw shortage(what, ended.stderr);
+  if (isShortageErrno(ended.errno)) throw shortage(what, ended.stderr);
   throw new LaunchFailed(`The ${what} ended before it was ready (${describeEnd(ended)}).`);
 }
 
@@ -38,11 +38,11 @@ export async function whenReady(what: string, child: Child, ready: Promise<void>
  * event of the child (ended.errno); opening files fails in the same way.
  */
 export function launchFailure(what: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || !isShortage(error.code)) return error;
+  if (!(error instanceof Error) || !('code' in error) || !isShortageErrno(error.code)) return error;
   return shortage(what, error.message, error);
 }
 
-function isShortage(errno: unknown): boolean {
+function isShortageErrno(errno: unknown): boolean {
   return SHORTAGE.test(String(errno));
 }
 
