@@ -19,7 +19,7 @@ import { costing } from '../../schema/cost.ts';
 import { schema } from '../../schema/schema.ts';
 import { checkCost, complexityOf } from '../../src/api/graphql/cost.ts';
 import { Documents } from '../../src/api/graphql/documents.ts';
-import { COMPLEXITY_MAX } from '../../src/api/graphql/limits.ts';
+import { COMPLEXITY_MAX, INTROSPECTION_FIELDS_MAX } from '../../src/api/graphql/limits.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { randomOf } from '../support/random.ts';
 import { answeredFields, randomOperation, standIn } from '../support/operation-grammar.ts';
@@ -204,6 +204,22 @@ describe('the count', () => {
         `{ ${Array.from({ length: 50 }, (_, at) => `a${at}: __schema { types { name description fields { name } } }`).join(' ')} }`,
       ),
     ).toMatch(/^TOO_COMPLEX/);
+  });
+
+  it('has one allowance for all introspection of an operation, and stops where it ends', () => {
+    expect(cost(getIntrospectionQuery())).toBeLessThan(INTROSPECTION_FIELDS_MAX);
+    const named = (count: number): string =>
+      `{ ${Array.from({ length: count }, (_, at) => `a${at}: __schema { types { ...T } }`).join(' ')} }
+      fragment T on __Type { name fields { name args { name } type { name ofType { name } } } }`;
+    const one = cost(named(1));
+    expect(one).toBeLessThan(INTROSPECTION_FIELDS_MAX / 2);
+    const most = Math.floor(INTROSPECTION_FIELDS_MAX / Number(one));
+    expect(cost(named(most))).toBe(most * Number(one));
+    for (const count of [most + 1, 45]) {
+      expect(cost(named(count))).toMatch(
+        /^TOO_COMPLEX: This query asks for more than \d+ fields of the schema/,
+      );
+    }
   });
 
   it('ends by itself, whatever is to be counted', () => {

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { schema } from '../../schema/schema.ts';
 import { Documents } from '../../src/api/graphql/documents.ts';
+import { KNOWN_TOKENS_MAX } from '../../src/api/graphql/limits.ts';
 
 const QUERY = '{ agents { nodes { id } } }';
 const documents = new Documents(schema, { introspection: true });
@@ -21,4 +22,22 @@ it('two megabytes of comment around a query are served, and not kept', () => {
 it.each(['{ nonsense }', '{ agents'])('an invalid text is not kept: %s', (text) => {
   expect(documents.check(text)).toMatchObject({ kind: 'invalid' });
   expect(documents.check(text)).not.toBe(documents.check(text));
+});
+
+it('of many large documents the last are kept, as far as their tokens go', () => {
+  const fresh = new Documents(schema, { introspection: true });
+  const types = '"a" '.repeat(1_500);
+  const count = Math.ceil((KNOWN_TOKENS_MAX / 1_500) * 1.2);
+  const texts = Array.from(
+    { length: count },
+    (_, at) =>
+      `query q${at} { session(id: "x") { ... on Session { events(types: [${types}]) { nodes { seq } } } } }`,
+  );
+  const first = texts.map((text) => fresh.check(text));
+  const last = Math.floor(count * 0.7);
+
+  expect(first.every(({ kind }) => kind === 'valid')).toBe(true);
+  // as booleans: an assertion that compares such trees takes a minute
+  expect(fresh.check(texts[last] ?? '') === first[last]).toBe(true);
+  expect(fresh.check(texts[0] ?? '') === first[0]).toBe(false);
 });

@@ -34,7 +34,13 @@ import { costOf } from '../../../schema/cost.ts';
 import { must } from '../../kernel/assert.ts';
 import { checkShape } from './document-shape.ts';
 import { introspectionCost } from './introspection-cost.ts';
-import { COMPLEXITY_MAX, COUNT_STEPS_MAX, ERRORS_MAX, OBJECT_BYTES_MAX } from './limits.ts';
+import {
+  COMPLEXITY_MAX,
+  COUNT_STEPS_MAX,
+  ERRORS_MAX,
+  INTROSPECTION_FIELDS_MAX,
+  OBJECT_BYTES_MAX,
+} from './limits.ts';
 import { refusal } from './masking.ts';
 import { collect, type Fragments, fragmentsOf, subSelections } from './selection.ts';
 
@@ -82,6 +88,8 @@ class Count {
   readonly #variables: Coerced;
   /** Fragments are counted once, however often they are spread: selection set, type and page -> points. */
   readonly #known = new WeakMap<SelectionSetNode, Map<string, number>>();
+  /** Of all that the operation asks of the schema: under each name the same would be counted again. */
+  readonly #introspection = { left: INTROSPECTION_FIELDS_MAX };
   #steps = 0;
 
   constructor(schema: GraphQLSchema, fragments: Fragments, variables: Coerced) {
@@ -135,9 +143,15 @@ class Count {
     const args = this.#argumentsOf(field, node);
     const { points = 1, items, page: pageOf, each = 0 } = costOf(field);
     if (field.name.startsWith('__') && field.name !== '__typename') {
-      const budget = { left: COMPLEXITY_MAX };
-      const how = { schema: this.#schema, fragments: this.#fragments, budget, args: this.#argumentsOf };
-      return introspectionCost(how, field, nodes, (one) => this.#isIncluded(one));
+      const how = {
+        schema: this.#schema,
+        fragments: this.#fragments,
+        budget: this.#introspection,
+        args: this.#argumentsOf,
+      };
+      const fields = introspectionCost(how, field, nodes, (one) => this.#isIncluded(one));
+      if (this.#introspection.left < 0) throw tooIntrospective();
+      return fields;
     }
     const named = getNamedType(field.type);
     if (!isCompositeType(named)) return points;
@@ -187,6 +201,11 @@ function operationOf(document: DocumentNode, name: string | undefined): Operatio
 
 function tooComplex(what: string): GraphQLError {
   const message = `This query ${what}; ${COMPLEXITY_MAX} fields is the most. Ask for less, or for smaller pages.`;
+  return refusal('TOO_COMPLEX', message, 400);
+}
+
+function tooIntrospective(): GraphQLError {
+  const message = `This query asks for more than ${INTROSPECTION_FIELDS_MAX} fields of the schema. Ask for each part once.`;
   return refusal('TOO_COMPLEX', message, 400);
 }
 

@@ -10,19 +10,31 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
+import { must } from '../../kernel/assert.ts';
 import { checkCost } from './cost.ts';
 import { checkText } from './document-shape.ts';
-import { DOCUMENTS_MAX, ERRORS_MAX, KNOWN_DOCUMENT_CHARS_MAX, TOKENS_MAX } from './limits.ts';
+import {
+  DOCUMENTS_MAX,
+  ERRORS_MAX,
+  KNOWN_DOCUMENT_CHARS_MAX,
+  KNOWN_TOKENS_MAX,
+  TOKENS_MAX,
+} from './limits.ts';
 import { own } from './masking.ts';
 
-export type Checked =
-  | { readonly kind: 'valid'; readonly document: DocumentNode }
-  | { readonly kind: 'invalid'; readonly errors: readonly GraphQLError[] };
+interface Valid {
+  readonly kind: 'valid';
+  readonly document: DocumentNode;
+}
+
+export type Checked = Valid | { readonly kind: 'invalid'; readonly errors: readonly GraphQLError[] };
 
 export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #rules: readonly (typeof specifiedRules)[number][];
-  readonly #valid = new Map<string, Checked>();
+  readonly #valid = new Map<string, Valid>();
+  /** Of all in #valid. */
+  #tokens = 0;
 
   constructor(schema: GraphQLSchema, options: { introspection: boolean }) {
     this.#schema = schema;
@@ -37,11 +49,7 @@ export class Documents {
     if (known !== undefined) return known;
     const checked = this.#check(text);
     if (checked.kind === 'invalid' || text.length > KNOWN_DOCUMENT_CHARS_MAX) return checked;
-    if (this.#valid.size >= DOCUMENTS_MAX) {
-      const [oldest] = this.#valid.keys();
-      if (oldest !== undefined) this.#valid.delete(oldest);
-    }
-    this.#valid.set(text, checked);
+    this.#keep(text, checked);
     return checked;
   }
 
@@ -52,6 +60,17 @@ export class Documents {
     variables: Readonly<Record<string, unknown>> | undefined,
   ): void {
     checkCost(this.#schema, document, operationName, variables);
+  }
+
+  /** The oldest are forgotten for it; their positions are kept too, since errors of execution say where they were. */
+  #keep(text: string, checked: Valid): void {
+    this.#valid.set(text, checked);
+    this.#tokens += tokensOf(checked);
+    for (const [oldest, forgotten] of this.#valid) {
+      if (this.#valid.size <= DOCUMENTS_MAX && this.#tokens <= KNOWN_TOKENS_MAX) break;
+      this.#valid.delete(oldest);
+      this.#tokens -= tokensOf(forgotten);
+    }
   }
 
   #check(text: string): Checked {
@@ -67,6 +86,10 @@ export class Documents {
       return { kind: 'invalid', errors: [refused(error, 'GRAPHQL_PARSE_FAILED')] };
     }
   }
+}
+
+function tokensOf({ document }: Valid): number {
+  return must(document.tokenCount, 'graphql-js counts the tokens of what it parses');
 }
 
 /** A document that cannot be served is refused as a whole: 400. */

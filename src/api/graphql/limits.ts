@@ -8,6 +8,8 @@ export const DEPTH_MAX = 16;
 export const ALIASES_MAX = 50;
 /** Fields times how often they can be in the answer: 500 sessions with all their fields, or 500 events. */
 export const COMPLEXITY_MAX = 30_000;
+/** Of these, fields of the schema that an introspection may ask for: what tools send asks for eleven thousand, which takes 50 ms to count. */
+export const INTROSPECTION_FIELDS_MAX = 15_000;
 /** Pairs of fields under one name in one place, which validation compares: twenty fragments that share five fields make a thousand. */
 export const MEETINGS_MAX = 10_000;
 /** Steps of the count itself: some milliseconds; honest documents take some hundred. */
@@ -18,6 +20,8 @@ export const OBJECT_BYTES_MAX = 16 * 1024 * 1024;
 export const ERRORS_MAX = 10;
 /** Documents kept parsed and checked: apps have a few dozen. */
 export const DOCUMENTS_MAX = 500;
+/** Tokens of all of them: each costs some 350 bytes. Apps have some ten thousand. */
+export const KNOWN_TOKENS_MAX = 100_000;
 /** A longer document is parsed and checked each time: those of apps are shorter, and the memory of all that are kept is bounded. */
 export const KNOWN_DOCUMENT_CHARS_MAX = 16 * 1024;
 /** How long a new socket may wait with connection_init: an honest client sends it at once. */

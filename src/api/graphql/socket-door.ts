@@ -23,6 +23,7 @@ import { Allowance } from './allowance.ts';
 import { bounded, boundedStream } from './answer-bounds.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
+import type { Inflow } from './inflow.ts';
 import {
   ANSWER_BYTES_MAX,
   INIT_TIMEOUT_MS,
@@ -37,6 +38,7 @@ import type { Outlet } from './outlet.ts';
 
 export const CLOSE = {
   goingAway: 1001,
+  tooBig: 1009,
   tryAgainLater: 1013,
   badRequest: 4400,
   unauthenticated: 4401,
@@ -48,6 +50,7 @@ export const CLOSE = {
 export interface Extra {
   readonly request: IncomingMessage;
   readonly outlet: Outlet;
+  readonly inflow: Pick<Inflow, 'known'>;
   /** Set when the connection is acknowledged. */
   principal?: Principal;
   /** What it was acknowledged for. */
@@ -165,6 +168,7 @@ async function admit(
     }
     extra.ends.add(end);
     extra.principal = principal;
+    extra.inflow.known();
     if (principal.kind === 'client') {
       const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
       extra.expiry = setTimeout(expire, Math.max(0, principal.expiresAt - Date.now()));

@@ -7,6 +7,7 @@ import { CloseCode, handleProtocols } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import { rawAnswer } from '../response-headers.ts';
+import { type Crowd, FRAGMENTS_MAX, Inflow, READS_MAX } from './inflow.ts';
 import { PING_INTERVAL_MS, SEND_AHEAD_BYTES_MAX, SOCKETS_MAX } from './limits.ts';
 import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -17,12 +18,13 @@ import { CLOSE, type Extra, type SocketServer } from './socket-door.ts';
 const CLOSE_GRACE_MS = 1_000;
 /** Messages of a socket that has not said who it is: connection_init, and a ping or two of an impatient client. */
 const UNKNOWN_MESSAGES_MAX = 8;
-/** Of each of them: a key or a token, and what else a client library puts beside it. */
-const UNKNOWN_MESSAGE_BYTES_MAX = 64 * 1024;
 /** What a ping carries is sent back when it is not longer: clients put a time or a number there. */
 const PING_PAYLOAD_CHARS_MAX = 1_024;
 /** What our own pings carry, so that only who has read one can answer it. */
 const PING_MARK_BYTES = 8;
+
+/** Options of ws 8.21 that its types do not know yet. By itself it gives half a minute to whoever does not say goodbye. */
+const UNTYPED = { maxFragments: FRAGMENTS_MAX, maxBufferedChunks: READS_MAX, closeTimeout: CLOSE_GRACE_MS };
 
 export class Sockets {
   readonly #server: SocketServer;
@@ -31,12 +33,14 @@ export class Sockets {
   readonly #upgrades = new WebSocketServer({
     noServer: true,
     maxPayload: REQUEST_BYTES_MAX,
+    ...UNTYPED,
     perMessageDeflate: false, // it costs ten times what it saves (a socket's bytes are cheaper than our time)
     handleProtocols,
     clientTracking: false,
     autoPong: false, // an answer is bytes that somebody has to read: #answerPings
   });
-  readonly #open = new Map<WebSocket, Outlet>();
+  readonly #open = new Map<WebSocket, { readonly outlet: Outlet; readonly inflow: Inflow }>();
+  readonly #crowd: Crowd = { bytes: 0 };
   readonly #outgoing: Outgoing;
   readonly #socketsMax: number;
   #pingMark = randomBytes(PING_MARK_BYTES);
@@ -79,9 +83,11 @@ export class Sockets {
 
   #opened(ws: WebSocket, socket: Socket, request: IncomingMessage): void {
     const outlet = new Outlet(ws, socket, this.#outgoing);
-    const extra: Extra = { request, outlet, ends: new Set() };
+    const close = (code: number, reason: string): void => outlet.close(code, reason);
+    const inflow = new Inflow({ ws, socket, crowd: this.#crowd, close, now: () => performance.now() });
+    const extra: Extra = { request, outlet, inflow, ends: new Set() };
     let unknown = 0; // messages before we knew who it is
-    this.#open.set(ws, outlet);
+    this.#open.set(ws, { outlet, inflow });
     this.#answered.add(ws);
     const failed = (error: unknown): void => {
       this.#logger.error('a socket failed', { error });
@@ -97,7 +103,7 @@ export class Sockets {
             if (!outlet.open) return; // we have closed it
             if (extra.principal === undefined) {
               unknown += 1;
-              if (unknown > UNKNOWN_MESSAGES_MAX || bytesOf(data) > UNKNOWN_MESSAGE_BYTES_MAX) {
+              if (unknown > UNKNOWN_MESSAGES_MAX) {
                 return outlet.close(CLOSE.unauthenticated, 'Send connection_init first, and little else.');
               }
             }
@@ -129,9 +135,10 @@ export class Sockets {
 
   #ping(): void {
     this.#pingMark = randomBytes(PING_MARK_BYTES);
-    for (const [ws, outlet] of this.#open) {
+    for (const [ws, { outlet, inflow }] of this.#open) {
+      const isStuck = inflow.isStuck();
       // One that has something to read gets to the ping later: whether it reads at all, outgoing.ts sees.
-      if (!this.#answered.delete(ws) && outlet.buffered === 0) ws.terminate();
+      if (isStuck || (!this.#answered.delete(ws) && outlet.buffered === 0)) ws.terminate();
       else ws.ping(this.#pingMark);
     }
   }
@@ -145,10 +152,6 @@ function reasonOf(code: number | undefined, reason: string | undefined): string 
 /** Answers an upgrade, and closes its connection for good: a client may keep its half open for ever. */
 export function refuse(socket: Duplex, status: string): void {
   socket.end(rawAnswer(status), () => socket.destroy());
-}
-
-function bytesOf(data: RawData): number {
-  return Array.isArray(data) ? data.reduce((bytes, part) => bytes + part.length, 0) : data.byteLength;
 }
 
 function textOf(data: RawData): string {
