@@ -6,20 +6,21 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Pipeline, PIPELINED_MAX } from '../../src/api/pipeline.ts';
 import { eventually } from '../support/eventually.ts';
 
-const WAITING_MAX = 40;
+const WAITING_MAX = PIPELINED_MAX + 1;
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
 let pipeline: Pipeline;
 let server: Server;
 let parsed: number;
 let admitted: ServerResponse[];
+let begun: ServerResponse[];
 let clients: Socket[];
 beforeEach(async () => {
   pipeline = new Pipeline(WAITING_MAX);
-  [parsed, admitted, clients] = [0, [], []];
+  [parsed, admitted, begun, clients] = [0, [], [], []];
   server = createServer((request, response) => {
     parsed += 1;
-    if (pipeline.admits(request, response)) admitted.push(response); // and nobody answers
+    if (pipeline.admits(request, response, () => begun.push(response))) admitted.push(response); // and nobody answers
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -56,6 +57,18 @@ describe('requests in a row', () => {
 
     expect(first.destroyed).toBe(false);
     expect(pipeline.waiting).toBe(PIPELINED_MAX - 1);
+  });
+
+  it('one begins when the answer before it is over (proves PIPELINE-3)', async () => {
+    sends(GET.repeat(3));
+    await eventually('all wait', () => pipeline.waiting === 2);
+    for (const count of [1, 2, 3]) {
+      expect(begun).toEqual(admitted.slice(0, count));
+      begun.at(-1)?.end();
+      if (count < 3) await eventually('the next has begun', () => begun.length === count + 1);
+    }
+
+    expect(pipeline.waiting).toBe(0);
   });
 
   it('what waits is forgotten when its connection closes', async () => {
