@@ -11,6 +11,7 @@ import { Outage } from '../kernel/outage.ts';
 import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
+import { Incoming, IncomingRequest } from './incoming.ts';
 import { Pipeline } from './pipeline.ts';
 import { refuse } from './graphql/sockets.ts';
 import { answerBroken, setResponseHeaders } from './response-headers.ts';
@@ -44,6 +45,8 @@ export interface ListenOptions {
   readonly connectionsMax?: number | undefined;
   /** For tests: GREETING_TIMEOUT_MS. */
   readonly greetingMs?: number | undefined;
+  /** For tests: INCOMING_BYTES_MAX. */
+  readonly incomingBytesMax?: number | undefined;
 }
 
 export interface HttpServer {
@@ -68,28 +71,21 @@ export async function listen(
     host,
     connectionsMax = CONNECTIONS_DEFAULT,
     greetingMs = GREETING_TIMEOUT_MS,
+    incomingBytesMax,
   }: ListenOptions,
 ): Promise<HttpServer> {
   const pipeline = new Pipeline();
+  const incoming = new Incoming({ logger: ports.logger, bytesMax: incomingBytesMax });
   const server = createServer(
     {
+      IncomingMessage: IncomingRequest,
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: greetingMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, greetingMs),
     },
     (req, res) => {
-      if (!pipeline.admits(req, res)) return;
-      setResponseHeaders(res); // HEADER-1
-      ports.graphql.outgoing.addResponse(res);
-      route(ports, req, res).catch((error: unknown) => {
-        ports.logger.error('a request failed', { path: pathOf(req), error });
-        if (res.headersSent) res.destroy();
-        else if (error instanceof Outage) {
-          res.setHeader('retry-after', retryAfterSeconds(error));
-          sendJson(res, 503, { error: { code: error.code, message: error.message } });
-        } else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
-      });
+      if (pipeline.admits(req, res, () => answer(ports, req, res))) incoming.add(req, res);
     },
   );
   server.on('clientError', answerBroken); // HEADER-1
@@ -119,6 +115,19 @@ export async function listen(
       clearTimeout(impatient);
     },
   };
+}
+
+function answer(ports: HttpServerPorts, req: IncomingMessage, res: ServerResponse): void {
+  setResponseHeaders(res); // HEADER-1
+  ports.graphql.outgoing.addResponse(res);
+  route(ports, req, res).catch((error: unknown) => {
+    ports.logger.error('a request failed', { path: pathOf(req), error });
+    if (res.headersSent) res.destroy();
+    else if (error instanceof Outage) {
+      res.setHeader('retry-after', retryAfterSeconds(error));
+      sendJson(res, 503, { error: { code: error.code, message: error.message } });
+    } else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
+  });
 }
 
 async function route(

@@ -20,10 +20,11 @@ export function setResponseHeaders(res: ServerResponse): void {
   for (const [name, value] of Object.entries(HEADERS)) res.setHeader(name, value);
 }
 
-/** A whole answer without a body, for a connection that has no ServerResponse: an upgrade that is refused. `status`: code and reason. */
-export function rawAnswer(status: string): string {
-  const lines = Object.entries({ connection: 'close', 'content-length': '0', ...HEADERS });
-  return `HTTP/1.1 ${status}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+/** A whole answer for a connection that has no ServerResponse of its own: an upgrade that is refused. `status`: code and reason. */
+export function rawAnswer(status: string, body = '', more: Readonly<Record<string, string>> = {}): string {
+  const length = String(Buffer.byteLength(body));
+  const lines = Object.entries({ connection: 'close', 'content-length': length, ...HEADERS, ...more });
+  return `HTTP/1.1 ${status}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
 }
 
 /** What Node answers by itself to what it cannot read (node:http, clientError). */

@@ -35,6 +35,8 @@ export interface DoorOptions extends GraphqlOptions {
   /** Connections at once, and how long one may say nothing. */
   readonly connectionsMax?: number | undefined;
   readonly greetingMs?: number | undefined;
+  /** Bytes of bodies at once. */
+  readonly incomingBytesMax?: number | undefined;
 }
 
 export class Door {
@@ -127,6 +129,7 @@ export class Door {
         host: '127.0.0.1',
         connectionsMax: this.#options.connectionsMax,
         greetingMs: this.#options.greetingMs,
+        incomingBytesMax: this.#options.incomingBytesMax,
       },
     );
   }

@@ -18,6 +18,7 @@ import { type BoundedContext, useAnswerBounds } from './answer-bounds.ts';
 import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import { METHODS, refuseKeyless } from './keyless.ts';
 import type { Operations } from './operations.ts';
 import { type DoorPorts, type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -27,7 +28,7 @@ interface ServerContext extends BoundedContext {
 }
 
 /** For an origin that is welcome, which is named in the answer. Tokens travel in a header that is set by hand, never in cookies. */
-const CORS = { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] };
+const CORS = { origin: '*', credentials: false, methods: METHODS };
 
 /**
  * As on sockets. yoga's own executor leaves promises of a list to themselves when a later entry throws at once: what is rejected then
@@ -75,6 +76,7 @@ export function createHttpDoor(
   });
   return async (req, res) => {
     if (options.console !== false && wantsPage(req)) return graphiql.send(req, res);
+    if (refuseKeyless(req, res, options)) return;
     await yoga(req, res, { requestId: randomUUID() });
   };
 }
