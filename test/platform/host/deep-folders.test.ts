@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { newId } from '../../../src/kernel/id.ts';
 import { FileChanged, FOLDERS_OPEN_MAX } from '../../../src/platform/host/workspace/folder-path.ts';
 import { removeTree } from '../../../src/platform/host/workspace/workspace-removal.ts';
@@ -37,48 +37,43 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-deep-'));
   store = new WorkspaceStore(join(folder, 'workspaces'));
 });
-afterEach(() => {
-  execFileSync('chmod', ['-R', 'u+rwX', folder], { stdio: 'ignore' });
-  execFileSync('rm', ['-rf', '--', folder]);
-});
+afterEach(() => void execFileSync('rm', ['-rf', '--', folder]));
 
 /** The most descriptors at one time while it is done, beyond those before; and how often others had their turn. */
 async function watched(work: Promise<unknown>): Promise<{ descriptors: number; turns: number }> {
   const before = readdirSync('/proc/self/fd').length;
-  let [most, turns, isDone] = [0, 0, false];
+  const seen = { descriptors: 0, turns: 0, isDone: false };
   const done = work.finally(() => {
-    isDone = true;
+    seen.isDone = true;
   });
-  while (!isDone) {
-    most = Math.max(most, readdirSync('/proc/self/fd').length - before);
-    turns += 1;
-    await setImmediate();
+  while (!seen.isDone) {
+    seen.descriptors = Math.max(seen.descriptors, readdirSync('/proc/self/fd').length - before);
+    seen.turns += 1;
+    await setImmediate(); // the work goes on
   }
   await done;
-  return { descriptors: most, turns };
+  return seen;
 }
 
-describe('fifty thousand folders in folders', () => {
-  it('are given away and removed with a few descriptors, while others go on (proves FOLDERS-1, REMOVAL-3)', async () => {
-    const { files, folder: own } = await store.open(sessionId);
-    makeDeep(files, 'd', 50_000, 'x');
-    const uid = isRoot ? 210_007 : (process.getuid?.() ?? 0);
-    const given = await watched(store.giveTo(sessionId, uid));
-    expect(lstatSync(join(files, 'd/d')).uid).toBe(uid);
-    const removed = await watched(store.remove(sessionId));
+it('five thousand folders in folders are given away and removed with a few descriptors, while others go on (proves FOLDERS-1, REMOVAL-3)', async () => {
+  const { files, folder: own } = await store.open(sessionId);
+  makeDeep(files, 'd', 5_000, 'x');
+  const uid = isRoot ? 210_007 : (process.getuid?.() ?? 0);
+  const given = await watched(store.giveTo(sessionId, uid));
+  expect(lstatSync(join(files, 'd/d')).uid).toBe(uid);
+  const removed = await watched(store.remove(sessionId));
 
-    expect(existsSync(own)).toBe(false);
-    expect(given.descriptors).toBeLessThan(FOLDERS_OPEN_MAX + OTHER_DESCRIPTORS);
-    expect(removed.descriptors).toBeLessThan(OTHER_DESCRIPTORS);
-    for (const { turns } of [given, removed]) expect(turns).toBeGreaterThan(1_000);
-  }, 240_000);
-});
+  expect(existsSync(own)).toBe(false);
+  expect(given.descriptors).toBeLessThan(FOLDERS_OPEN_MAX + OTHER_DESCRIPTORS);
+  expect(removed.descriptors).toBeLessThan(OTHER_DESCRIPTORS);
+  for (const { turns } of [given, removed]) expect(turns).toBeGreaterThan(1_000);
+}, 240_000);
 
 it('names of 255 bytes, side by side at every level, of several sessions at once, are removed with a few descriptors', async () => {
-  const ids = Array.from({ length: 8 }, () => newId('session'));
+  const ids = Array.from({ length: 4 }, () => newId('session'));
   for (const id of ids) {
     const { files } = await store.open(id);
-    for (const name of ['a', 'b', 'é'.repeat(127)]) makeDeep(files, name, 300, 'x');
+    for (const name of ['a', 'b', 'é'.repeat(127)]) makeDeep(files, name, 100, 'x');
   }
   const { descriptors } = await watched(Promise.all([...ids, ...ids].map((id) => store.remove(id))));
 
@@ -88,7 +83,7 @@ it('names of 255 bytes, side by side at every level, of several sessions at once
 
 it('a removal goes on with what is left of one that was cut', async () => {
   const { files, folder: own } = await store.open(sessionId);
-  makeDeep(files, 'd', 3_000, 'x');
+  makeDeep(files, 'd', 100, 'x');
   mkdirSync(join(own, '0-1/d'), { recursive: true }); // moved up by a removal before
   renameSync(join(files, 'd/d'), join(own, '0-2'));
   await store.remove(sessionId);

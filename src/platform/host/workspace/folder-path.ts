@@ -13,7 +13,7 @@ import { WorkspaceUnsaved } from '../../../hands/workspace-archive.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 /** Linux: names a file without opening it, which needs no right to it. Node does not list it. */
-export const O_PATH = 0o10_000_000;
+const O_PATH = 0o10_000_000;
 const MODE_BITS = 0o7777;
 const OWNER_READS = 0o500;
 /** Open at once of one walk: few folders of a project lie deeper, and a thousand walks at a time still leave the server its descriptors. */

@@ -7,12 +7,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, open, rename, rmdir, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, rename, rmdir, unlink } from 'node:fs/promises';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { O_PATH } from './folder-path.ts';
+import { openEvenIfClosed } from './folder-path.ts';
 import { namesIn, pathIn } from './workspace-tree.ts';
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_DIRECTORY } = constants;
 const MODE_BITS = 0o7777;
 /** To empty a folder its owner reads it, writes to it and goes into it. */
 const OWNER_EMPTIES = 0o700;
@@ -59,9 +59,9 @@ class Removal {
   }
 
   async #remove(first: Buffer): Promise<void> {
+    if (await removeUnlessFolder(pathIn(this.#top, first))) return;
     for (let name: Buffer | undefined = first; name !== undefined; name = this.#waiting.pop()) {
       const path = pathIn(this.#top, name);
-      if (await removeUnlessFolder(path)) continue;
       await this.#empty(path);
       await rmdir(path).catch((error: unknown) => this.#tolerateFilled(error));
     }
@@ -118,14 +118,14 @@ async function removeUnlessFolder(path: string | Buffer): Promise<boolean> {
 
 /** Follows no link. Its owner has all rights to it afterwards, whatever a command took from them. */
 async function openToEmpty(path: string | Buffer): Promise<FileHandle> {
-  const named = await open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  const { handle } = await openEvenIfClosed(path, O_RDONLY | O_DIRECTORY);
   try {
-    const itself = `/proc/self/fd/${named.fd}`;
-    const mode = (await named.stat()).mode & MODE_BITS;
-    if ((mode & OWNER_EMPTIES) !== OWNER_EMPTIES) await chmod(itself, mode | OWNER_EMPTIES);
-    return await open(itself, O_RDONLY | O_DIRECTORY);
-  } finally {
-    await named.close();
+    const mode = (await handle.stat()).mode & MODE_BITS;
+    if ((mode & OWNER_EMPTIES) !== OWNER_EMPTIES) await handle.chmod(mode | OWNER_EMPTIES);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 
