@@ -7,16 +7,16 @@
  * checked when it is read, one that is none counts as not known, and nothing here waits for a fifo or follows a link that was planted.
  */
 import { constants } from 'node:fs';
-import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeptResults } from '../../hands/kept-results.ts';
 import { CALLS_KEPT_MAX } from '../../hands/limit.ts';
 import { resultOf } from '../../hands/tool-result.ts';
 import { RESULT_LINE_BYTES_MAX, CALL_ID, type ToolResult } from '../../hands/wire.ts';
 import { assert } from '../../kernel/assert.ts';
+import { removeTree } from './workspace/workspace-removal.ts';
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
-const ANYTHING = { recursive: true, force: true } as const;
 /** Of a call: mark, result, and what a crash has left of writing it. */
 const FILES_OF_CALL = 3;
 
@@ -39,7 +39,7 @@ export function keptResultFiles(folder: string): KeptResults {
       if (starts % CALLS_KEPT_MAX === 0) await makeRoom(folder);
       starts += 1;
       const paths = [started(callId), done(callId), temporary(callId)];
-      for (const path of paths) await rm(path, ANYTHING);
+      for (const path of paths) await removeTree(path);
       await writeDurably(started(callId), '');
       await syncFolder(folder);
     },
@@ -62,7 +62,7 @@ async function makeRoom(folder: string): Promise<void> {
     if (stats !== undefined) aged.push({ path, at: stats.mtimeMs });
   }
   aged.sort((one, other) => other.at - one.at);
-  for (const { path } of aged.slice(CALLS_KEPT_MAX * FILES_OF_CALL)) await rm(path, ANYTHING);
+  for (const { path } of aged.slice(CALLS_KEPT_MAX * FILES_OF_CALL)) await removeTree(path);
 }
 
 /** Undefined when there is none, or something else in its place. */

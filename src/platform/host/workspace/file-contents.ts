@@ -13,7 +13,7 @@ import { type DataRange, type DataRanges, RANGES_AT_ONCE } from './data-ranges.t
 import { FILE_LENGTH_MAX } from './workspace-manifest.ts';
 import { PACKED_BYTES_MAX, type Packs } from './workspace-packs.ts';
 import { dataIn, HOLE_BYTES, type Run, RUN_BYTES_MAX, sparseContent } from './sparse-content.ts';
-import { FileChanged } from './workspace-tree.ts';
+import { FileChanged } from './folder-path.ts';
 
 /** Shorter files are read, holes and all, which takes no longer than to ask. */
 const HOLES_ASKED_BYTES = 32 * 1024;

@@ -15,7 +15,7 @@ export const HEADER_2 = '["holdfast workspace",2]';
 export const ROOTS = ['files', 'results'] as const;
 /** A name of 255 bytes or a link of 4,095, each byte escaped, with what stands around them. */
 export const LINE_BYTES_MAX = 32 * 1024;
-/** Folders in folders: each is held open while what is in it is walked. sizeOf gives up at the same depth. */
+/** Folders in folders, of what is saved. sizeOf gives up at the same depth. */
 export const DEPTH_MAX = 1_000;
 
 /** Small files lie together, in contents of up to this much: one is read or made in memory as a whole. */

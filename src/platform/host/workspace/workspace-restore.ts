@@ -13,6 +13,7 @@ import { CheckpointDamaged, type WorkspaceClaim } from '../../../hands/workspace
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { checked, entriesOf, packOf } from './workspace-contents.ts';
 import { writeAt } from './file-contents.ts';
+import { FOLDERS_OPEN_MAX, FolderPath } from './folder-path.ts';
 import { checkRoom, RestoreTally } from './restore-bounds.ts';
 import { RestoredLinks } from './restored-links.ts';
 import { dataIn, SparseReader } from './sparse-content.ts';
@@ -68,11 +69,6 @@ export async function restore(
   }
 }
 
-interface OpenFolder {
-  readonly handle: FileHandle;
-  readonly entry: FolderEntry;
-}
-
 class Restoring {
   readonly #claim: WorkspaceClaim;
   readonly #top: FileHandle;
@@ -81,7 +77,7 @@ class Restoring {
   readonly #places = new Map<string, Place>();
   readonly #packs = new Map<string, Promise<Buffer>>();
   readonly #writing = new ConcurrencyLimit(WRITTEN_AT_ONCE);
-  readonly #folders: OpenFolder[] = [];
+  readonly #folders = new FolderPath<FolderEntry>();
 
   constructor(claim: WorkspaceClaim, top: FileHandle, bounds: Bounds) {
     this.#claim = claim;
@@ -94,7 +90,7 @@ class Restoring {
     this.#tally.add(entry);
     if (entry.kind === 'place') return void this.#places.set(entry.sha256, entry.place);
     if (entry.kind === 'up') return this.#leave();
-    const parent = this.#folders.at(-1)?.handle;
+    const parent = this.#folders.innermost?.handle;
     const isRoot = entry.kind === 'folder' && ROOTS.some((root) => root === entry.name.toString('latin1'));
     if (parent === undefined && !isRoot) throw new CheckpointDamaged('it has a file beside its folders');
     const path = pathIn(parent ?? this.#top, entry.name);
@@ -109,7 +105,7 @@ class Restoring {
   }
 
   async finish(): Promise<Restored> {
-    if (this.#folders.length > 0) throw new CheckpointDamaged('it ends in the middle');
+    if (this.#folders.depth > 0) throw new CheckpointDamaged('it ends in the middle');
     await this.#writing.finish();
     const { files, bytes } = this.#tally;
     return { files, bytes };
@@ -117,27 +113,22 @@ class Restoring {
 
   async close(): Promise<void> {
     await this.#writing.finish().catch(() => undefined); // told already, by what comes to an end here
-    for (const { handle } of this.#folders.splice(0).toReversed()) await handle.close();
+    await this.#folders.close();
     await this.#links.close();
   }
 
   async #enter(entry: FolderEntry, path: Buffer): Promise<void> {
-    if (this.#folders.length >= DEPTH_MAX) throw new CheckpointDamaged('its folders are too deep');
+    if (this.#folders.depth >= DEPTH_MAX) throw new CheckpointDamaged('its folders are too deep');
     await mkdir(path, PRIVATE_FOLDER).catch(refuseTwice);
-    const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    this.#folders.push({ handle, entry });
+    if (this.#folders.depth >= FOLDERS_OPEN_MAX) await this.#writing.finish(); // one that is written to may be let go
+    await this.#folders.enter(path, () => Promise.resolve(entry));
   }
 
   async #leave(): Promise<void> {
     await this.#writing.finish();
-    const folder = this.#folders.pop();
+    const folder = this.#folders.innermost;
     if (folder === undefined) throw new CheckpointDamaged('it leaves its own folder');
-    const { handle, entry } = folder;
-    try {
-      await finishOff(handle, entry);
-    } finally {
-      await handle.close();
-    }
+    await this.#folders.leave((handle) => finishOff(handle, folder.state));
   }
 
   async #link(number: number, path: Buffer): Promise<void> {

@@ -20,6 +20,7 @@ import {
 } from '../../../hands/workspace-archive.ts';
 import { DataRanges } from './data-ranges.ts';
 import { FileContents, type Stored } from './file-contents.ts';
+import { FileChanged } from './folder-path.ts';
 import { clockLine, fileClock, hashLine, isSettled, type KnownHashes, readHashes } from './known-hashes.ts';
 import { LineFile } from './line-file.ts';
 import { RestoreTally } from './restore-bounds.ts';
@@ -35,7 +36,7 @@ import {
 } from './workspace-manifest.ts';
 import { Packs } from './workspace-packs.ts';
 import type { Workspace } from './workspace-store.ts';
-import { FileChanged, type FoundFile, isChange, walk } from './workspace-tree.ts';
+import { type FoundFile, isChange, walk } from './workspace-tree.ts';
 
 const PART_BYTES = 256 * 1024;
 /** For each byte that may be stored this many are read: it is read to hash it and to write it, and some again when it changes meanwhile. */

@@ -6,13 +6,19 @@
  * owners with lchown and removes without following, and only while no hands of the session run.
  */
 import { randomBytes } from 'node:crypto';
-import { lchown, lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId, type SessionId } from '../../../kernel/id.ts';
+import { Semaphore } from '../../../kernel/semaphore.ts';
 import { type Marker, writeMarker } from './workspace-marker.ts';
-import { visit } from './workspace-tree.ts';
+import { giveTree } from './workspace-owner.ts';
+import { removeTree } from './workspace-removal.ts';
 
 const PRIVATE = 0o700;
+/** A large folder takes a minute and keeps the disk busy: the others wait, and one large one does not hold up all of them. */
+const REMOVALS_AT_ONCE = 2;
+/** Removals end by themselves. */
+const NEVER = new AbortController().signal;
 
 /** A folder that is being filled, or is on its way out: of nobody after a crash. */
 const LEFT_OVER = /^\.(new|old)-/;
@@ -32,6 +38,8 @@ export class WorkspaceStore {
   readonly #folder: string;
   /** Of `replace`, under way: what has such a name and is not one of these was left by a crash. */
   readonly #passing = new Set<string>();
+  readonly #removing = new Map<string, Promise<void>>();
+  readonly #removals = new Semaphore(REMOVALS_AT_ONCE);
 
   /** `folder` is absolute; it is made when the first workspace is. */
   constructor(folder: string) {
@@ -84,7 +92,7 @@ export class WorkspaceStore {
   async sessions(): Promise<readonly SessionId[]> {
     const names: readonly string[] = await readdir(this.#folder).catch(() => []); // none was made yet
     const isLeft = (name: string): boolean => LEFT_OVER.test(name) && !this.#passing.has(name);
-    for (const name of names.filter(isLeft)) await removeTree(join(this.#folder, name));
+    for (const name of names.filter(isLeft)) await this.#remove(join(this.#folder, name));
     return names.filter((name) => isId('session', name));
   }
 
@@ -95,13 +103,30 @@ export class WorkspaceStore {
 
   /** Gives the session's files to one user. Only root can. */
   async giveTo(sessionId: SessionId, uid: number): Promise<void> {
-    // the folder itself last: its owner says that everything in it has been given
-    await visit(this.of(sessionId).files, (path) => lchown(path, uid, uid));
+    await giveTree(this.of(sessionId).files, uid); // its owner says that everything in it has been given
   }
 
   /** Removes the session's folders; does nothing when there are none. */
   remove(sessionId: SessionId): Promise<void> {
-    return removeTree(this.of(sessionId).folder);
+    return this.#remove(this.of(sessionId).folder);
+  }
+
+  /** Who asks for what is being removed waits for the same removal. */
+  #remove(folder: string): Promise<void> {
+    const current = this.#removing.get(folder);
+    if (current !== undefined) return current;
+    const removing = this.#removeInTurn(folder).finally(() => this.#removing.delete(folder));
+    this.#removing.set(folder, removing);
+    return removing;
+  }
+
+  async #removeInTurn(folder: string): Promise<void> {
+    const release = await this.#removals.acquire(NEVER);
+    try {
+      await removeTree(folder);
+    } finally {
+      release?.();
+    }
   }
 
   of(sessionId: SessionId): Workspace {
@@ -114,22 +139,6 @@ export class WorkspaceStore {
       hashes: join(folder, 'hashes'),
     };
   }
-}
-
-async function removeTree(folder: string): Promise<void> {
-  try {
-    await rm(folder, { recursive: true, force: true });
-  } catch (error) {
-    if (!isInTheWay(error)) throw error;
-    await visit(folder, (path, isFolder) => (isFolder ? rmdir(path) : unlink(path)));
-  }
-}
-
-/** A command took its owner's rights from a folder, or made a path that is too long. */
-function isInTheWay(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && /^(EACCES|EPERM|ENAMETOOLONG)$/.test(String(error.code))
-  );
 }
 
 function ignoreAbsent(error: NodeJS.ErrnoException): void {

@@ -8,18 +8,15 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
+import { type FileHandle, lstat, opendir, readlink } from 'node:fs/promises';
 import { WorkspaceUnsaved } from '../../../hands/workspace-archive.ts';
 import { BLOCK_BYTES } from '../disk-size.ts';
+import { FileChanged, FolderPath, openEvenIfClosed } from './folder-path.ts';
 import { sortedNames } from './sorted-names.ts';
 import { DEPTH_MAX, TIME_MS_MAX } from './workspace-manifest.ts';
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** Linux: names a file without opening it, which needs no right to it. Node does not list it. */
-const O_PATH = 0o10_000_000;
+const { O_RDONLY, O_NONBLOCK } = constants;
 const PERMISSIONS = 0o777;
-const MODE_BITS = 0o7777;
-const OWNER_READS = 0o500;
 /** Entries looked at together: one after the other would wait for the disk each time. */
 const LOOKED_AT_ONCE = 32;
 const NS_PER_MS = 1_000_000;
@@ -52,13 +49,6 @@ export interface FoundFile {
   open(): Promise<FileHandle>;
 }
 
-/** It was something else when it was opened than when it was looked at, or while it was read. */
-export class FileChanged extends WorkspaceUnsaved {
-  constructor() {
-    super('Something changes the files while they are saved.');
-  }
-}
-
 /** Whether `error` says that a file is not what it was when it was looked at. */
 export function isChange(error: unknown): boolean {
   return error instanceof FileChanged || /^(ENOENT|ENOTDIR|ELOOP|EINVAL|ENXIO)$/.test(String(codeOf(error)));
@@ -69,40 +59,39 @@ interface Looked {
   readonly stats: BigIntStats;
 }
 
-/** A folder that is being walked. */
+/** What is left to be told of a folder that is being walked. */
 interface Level {
-  readonly handle: FileHandle;
-  /** What it is closed to again. */
-  readonly closedMode: number | undefined;
   readonly names: Buffer[];
   looked: Looked[];
 }
 
 /** Throws WorkspaceUnsaved when there is more than `entriesMax`, or folders are deeper than DEPTH_MAX. */
 export async function* walk(root: string, rootName: string, entriesMax: number): AsyncGenerator<Found> {
-  const levels: Level[] = [];
+  const levels = new FolderPath<Level>();
   let entries = 0;
-  const enter = async (path: string | Buffer): Promise<Level> => {
-    if (levels.length >= DEPTH_MAX)
+  const enter = async (path: string | Buffer): Promise<void> => {
+    if (levels.depth >= DEPTH_MAX)
       throw new WorkspaceUnsaved(`More than ${DEPTH_MAX} folders in folders are not saved.`);
-    const level = await openFolder(path);
-    levels.push(level);
-    entries += level.names.length;
-    if (entries > entriesMax) throw new WorkspaceUnsaved(`More than ${entriesMax} files are not saved.`);
-    return level;
+    await levels.enter(path, async (handle) => {
+      const level = await levelOf(handle);
+      entries += level.names.length;
+      if (entries > entriesMax) throw new WorkspaceUnsaved(`More than ${entriesMax} files are not saved.`);
+      return level;
+    });
   };
   try {
     yield folder(Buffer.from(rootName), await lstat(root, { bigint: true }));
     await enter(root);
-    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      const next = await nextOf(level);
+    for (let level = levels.innermost; level !== undefined; level = levels.innermost) {
+      const { handle, state } = level;
+      const next = await nextOf(handle, state);
       if (next === undefined) {
-        await leave(levels.pop());
+        await levels.leave();
         yield { kind: 'up' };
         continue;
       }
       const { name, stats } = next;
-      const path = pathIn(level.handle, name);
+      const path = pathIn(handle, name);
       if (stats.isDirectory()) {
         yield folder(name, stats);
         const isThere = await enter(path).then(() => true, unlessChanged);
@@ -114,7 +103,7 @@ export async function* walk(root: string, rootName: string, entriesMax: number):
       } else yield { kind: 'other' };
     }
   } finally {
-    for (const level of levels.toReversed()) await leave(level);
+    await levels.close();
   }
 }
 
@@ -123,34 +112,18 @@ export function pathIn(folderHandle: FileHandle, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${folderHandle.fd}/`), name]);
 }
 
-async function* namesIn(path: string): AsyncGenerator<Buffer> {
+/** What is in an open folder. */
+export async function* namesIn(folderHandle: FileHandle): AsyncGenerator<Buffer> {
   // 'buffer' is not in the types of opendir, though it is in the documentation
   const encoding = { encoding: 'buffer' as BufferEncoding };
-  for await (const { name } of await opendir(path, encoding)) yield name as unknown as Buffer;
+  for await (const { name } of await opendir(`/proc/self/fd/${folderHandle.fd}`, encoding))
+    yield name as unknown as Buffer;
 }
 
-/** Does `act` to everything in a folder, what is in a folder before the folder, and to the folder itself last. */
-export async function visit(
-  path: string | Buffer,
-  act: (path: string | Buffer, isFolder: boolean) => Promise<void>,
-): Promise<void> {
-  const level = await openFolder(path);
-  try {
-    for (const name of level.names) {
-      const inner = pathIn(level.handle, name);
-      if ((await lstat(inner)).isDirectory()) await visit(inner, act);
-      else await act(inner, false);
-    }
-  } finally {
-    await leave(level);
-  }
-  await act(path, true);
-}
-
-async function nextOf(level: Level): Promise<Looked | undefined> {
+async function nextOf(handle: FileHandle, level: Level): Promise<Looked | undefined> {
   while (level.looked.length === 0 && level.names.length > 0) {
     const names = level.names.splice(-LOOKED_AT_ONCE).toReversed();
-    const looked = await Promise.all(names.map((name) => look(level.handle, name)));
+    const looked = await Promise.all(names.map((name) => look(handle, name)));
     level.looked = looked.filter((one) => one !== undefined).toReversed();
   }
   return level.looked.pop();
@@ -166,60 +139,16 @@ async function look(handle: FileHandle, name: Buffer): Promise<Looked | undefine
   }
 }
 
-async function openFolder(path: string | Buffer): Promise<Level> {
-  const { handle, closedMode } = await openEvenIfClosed(path, O_RDONLY | O_DIRECTORY);
-  try {
-    const found: Buffer[] = [];
-    for await (const name of namesIn(`/proc/self/fd/${handle.fd}`)) found.push(name);
-    const names = (await sortedNames(found)).toReversed(); // taken from the end
-    return { handle, closedMode, names, looked: [] };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+async function levelOf(handle: FileHandle): Promise<Level> {
+  const found: Buffer[] = [];
+  for await (const name of namesIn(handle)) found.push(name);
+  return { names: (await sortedNames(found)).toReversed(), looked: [] }; // taken from the end
 }
 
 async function openFile(path: Buffer): Promise<FileHandle> {
   const { handle, closedMode } = await openEvenIfClosed(path, O_RDONLY | O_NONBLOCK);
   if (closedMode !== undefined) await handle.chmod(closedMode); // it stays open to us
   return handle;
-}
-
-/** Follows no link, also not one that was put there since we looked. */
-async function openEvenIfClosed(
-  path: string | Buffer,
-  flags: number,
-): Promise<{ handle: FileHandle; closedMode: number | undefined }> {
-  const isFolder = (flags & O_DIRECTORY) !== 0;
-  const mode = isFolder ? (await lstat(path)).mode & MODE_BITS : OWNER_READS;
-  const isClosed = (mode & OWNER_READS) !== OWNER_READS; // readable alone is not enough to walk a folder
-  if (!isClosed) {
-    try {
-      return { handle: await open(path, flags | O_NOFOLLOW), closedMode: undefined };
-    } catch (error) {
-      if (codeOf(error) !== 'EACCES') throw error;
-    }
-  }
-  const named = await open(path, O_PATH | O_NOFOLLOW);
-  try {
-    const stats = await named.stat();
-    if (isFolder ? !stats.isDirectory() : !stats.isFile()) throw new FileChanged();
-    const itself = `/proc/self/fd/${named.fd}`;
-    const closedMode = stats.mode & MODE_BITS;
-    await chmod(itself, closedMode | OWNER_READS);
-    return { handle: await open(itself, flags), closedMode };
-  } finally {
-    await named.close();
-  }
-}
-
-async function leave(level: Level | undefined): Promise<void> {
-  if (level === undefined) return;
-  try {
-    if (level.closedMode !== undefined) await level.handle.chmod(level.closedMode);
-  } finally {
-    await level.handle.close();
-  }
 }
 
 function folder(name: Buffer, stats: BigIntStats): Found {
