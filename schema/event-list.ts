@@ -8,7 +8,7 @@ import { InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type SessionId, seqOfEventId } from '../src/kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../src/kernel/limit.ts';
 import { EventNotFound } from '../src/sessions/faults.ts';
-import { type BodyWeight, bytesOf } from './body-weight.ts';
+import { type BodyWeight, bytesOf, charsOf } from './body-weight.ts';
 import type { Page } from './connection.ts';
 import type { Context } from './context.ts';
 import { LogBudgetSpent } from './log-budget.ts';
@@ -80,7 +80,7 @@ export async function eventPage(
       filter,
       limit,
     });
-    reading.take(events.reduce((chars, { body }) => chars + body.length, 0)); // READING-1
+    reading.take(charsOf(events)); // READING-1
     for (const event of events) {
       if (nodes.length === first) return page(true);
       if (!budget.spend(bytesOf(event, weight)) && (nodes.length > 0 || !budget.spendAll())) return ended();

@@ -5,6 +5,8 @@
  *    looks through a log for what passes a filter at most SCANS_MAX times. A list ends where the budget does, with the cursor to go
  *    on from; one that could not even begin is refused (LogBudgetSpent).
  * BUDGET-2 Reads take turns (kernel/round-robin.ts), so the event loop goes round between any two of them.
+ * TURNS-1 What is large takes turns as well, apart from the reads of the same principal: each whole body that is read and parsed, and each
+ *    answer or frame of LARGE_BYTES or more that is made.
  */
 import type { Principal } from '../src/access/principal.ts';
 import { Fault } from '../src/kernel/fault.ts';
@@ -14,6 +16,9 @@ import type { RoundRobin } from '../src/kernel/round-robin.ts';
 export const LOG_BYTES_MAX = 16 * 1024 * 1024;
 /** Looks through a log for what passes a filter, SCAN_EVENTS_MAX events each: a hundred thousand events. */
 export const SCANS_MAX = 50;
+
+/** What was read for an answer or a frame from which on it is made in a turn: below it, making it takes a millisecond or two. */
+export const LARGE_BYTES = 256 * 1024;
 
 export class LogBudgetSpent extends Fault {
   readonly code = 'LOG_BUDGET_SPENT';
@@ -43,6 +48,16 @@ export class LogBudget {
   /** BUDGET-2. */
   turn(): Promise<void> {
     return this.#turns.turn(this.#owner);
+  }
+
+  /** TURNS-1. Before a whole body is read. */
+  largeTurn(): Promise<void> {
+    return this.#turns.turn(`${this.#owner} large`);
+  }
+
+  /** TURNS-1. Before something is made of so many bytes; undefined where it need not wait. */
+  turnToMake(bytes: number): Promise<void> | undefined {
+    return bytes < LARGE_BYTES ? undefined : this.largeTurn();
   }
 
   /** Before one look through a log for what passes a filter. False when none is left. */

@@ -5,9 +5,11 @@
  *
  * FOLLOWER-1 of one socket one page of history is read and made at a time, once there is room for it: subscriptions take turns.
  */
+import { charsOf } from '../../../schema/body-weight.ts';
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
 import { historyOf } from '../../journal/follow.ts';
+import type { LogBudget } from '../../../schema/log-budget.ts';
 import type { Live } from '../../journal/live.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
@@ -26,6 +28,7 @@ export interface FollowerOptions {
   readonly opened: Opened | Frame;
   readonly renderer: Renderer;
   readonly journal: SessionJournal;
+  readonly budget: LogBudget;
   readonly live: Pick<Live, 'scheduler'>;
   readonly fanout: Fanout;
   /** The kind of its principal. */
@@ -99,7 +102,7 @@ class Follower implements Member {
 
   /** FOLLOWER-1. True when there was one: there may be another. */
   async #page({ sessionId, filter }: Opened, sift: Sift, signal: AbortSignal): Promise<boolean> {
-    const { renderer, journal, live, outlet } = this.#options;
+    const { renderer, journal, budget, live, outlet } = this.#options;
     const release = await outlet.turn.acquire(signal);
     if (release === undefined) return false;
     try {
@@ -113,6 +116,7 @@ class Follower implements Member {
         filter,
       });
       if (seq === from) return false;
+      await budget.turnToMake(charsOf(events)); // TURNS-1
       const parts = renderer.cut.parts(events);
       for (const [at, part] of parts.entries()) {
         if (signal.aborted) return false;

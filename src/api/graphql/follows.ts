@@ -73,6 +73,7 @@ export class Follows {
         opened,
         renderer,
         journal: context.journal,
+        budget: context.budget,
         live: context.live,
         fanout: this.#fanout,
         sort,
