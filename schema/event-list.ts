@@ -71,7 +71,7 @@ export async function eventPage(
     return page(true);
   };
   while (seq < head) {
-    await budget.turn(); // BUDGET-2
+    await budget.turn(sessionId); // BUDGET-2
     if (!budget.hasBytes || (!isOpen(filter) && !budget.scan())) return ended();
     const limit = Math.min(PAGE_EVENTS_MAX, first - nodes.length + 1); // one more tells whether there is a next page
     const { events, seq: looked } = await historyOf(journal, sessionId, {
@@ -101,7 +101,7 @@ export async function findEvent(
   weight: BodyWeight,
 ): Promise<RecordedEvent> {
   const seq = seqOfEventId(parseId('event', id, 'id'), sessionId);
-  await budget.turn();
+  await budget.turn(sessionId);
   const [event] =
     seq === undefined || seq < 1 ? [] : await journal.read(sessionId, { after: seq - 1, limit: 1 });
   if (event === undefined || event.seq !== seq) throw new EventNotFound(id);

@@ -10,6 +10,7 @@
  */
 import type { Principal } from '../src/access/principal.ts';
 import { Fault } from '../src/kernel/fault.ts';
+import type { SessionId } from '../src/kernel/id.ts';
 import type { RoundRobin } from '../src/kernel/round-robin.ts';
 
 /** Bytes of events in the answer to one operation: a page of 500 events at their largest that are not spilled. */
@@ -45,14 +46,14 @@ export class LogBudget {
     return this.#bytes > 0;
   }
 
-  /** BUDGET-2. */
-  turn(): Promise<void> {
-    return this.#turns.turn(this.#owner);
+  /** BUDGET-2. Reads of one session stand in no other session's way. */
+  turn(sessionId?: SessionId): Promise<void> {
+    return this.#turns.turn(this.#owner, sessionId);
   }
 
   /** TURNS-1. Before a whole body is read. */
-  largeTurn(): Promise<void> {
-    return this.#turns.turn(`${this.#owner} large`);
+  largeTurn(sessionId?: SessionId): Promise<void> {
+    return this.#turns.turn(`${this.#owner} large`, sessionId);
   }
 
   /** TURNS-1. Before something is made of so many bytes; undefined where it need not wait. */

@@ -18,7 +18,7 @@ export class WholeBodies {
 }
 
 async function read({ sessionId, seq }: RecordedEvent, { journal, budget }: BodyContext): Promise<unknown> {
-  await budget.largeTurn(); // TURNS-1
+  await budget.largeTurn(sessionId); // TURNS-1
   const text = await journal.readBody(sessionId, seq);
   return text === undefined ? null : JSON.parse(text);
 }
