@@ -25,6 +25,11 @@ export function bytesOf(event: RecordedEvent, { inline, whole }: BodyWeight): nu
   return EVENT_BYTES + Math.max(1, inline) * read + (whole === 0 ? 0 : whole * bodyBytesOf(event));
 }
 
+/** About the bytes of what lies in the log of them. */
+export function charsOf(events: readonly RecordedEvent[]): number {
+  return events.reduce((chars, { body }) => chars + body.length, 0);
+}
+
 /** Of a field that answers events. Directives are not looked at: it is no less than what will be answered. */
 export function weightOf({ fieldNodes, fragments }: GraphQLResolveInfo): BodyWeight {
   /** The places in the answer at which a field of this name stands. */

@@ -8,7 +8,7 @@ import { InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type SessionId, seqOfEventId } from '../src/kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../src/kernel/limit.ts';
 import { EventNotFound } from '../src/sessions/faults.ts';
-import { type BodyWeight, bytesOf } from './body-weight.ts';
+import { type BodyWeight, bytesOf, charsOf } from './body-weight.ts';
 import type { Page } from './connection.ts';
 import type { Context } from './context.ts';
 import { LogBudgetSpent } from './log-budget.ts';
@@ -71,7 +71,7 @@ export async function eventPage(
     return page(true);
   };
   while (seq < head) {
-    await budget.turn(); // BUDGET-2
+    await budget.turn(sessionId); // BUDGET-2
     if (!budget.hasBytes || (!isOpen(filter) && !budget.scan())) return ended();
     const limit = Math.min(PAGE_EVENTS_MAX, first - nodes.length + 1); // one more tells whether there is a next page
     const { events, seq: looked } = await historyOf(journal, sessionId, {
@@ -80,7 +80,7 @@ export async function eventPage(
       filter,
       limit,
     });
-    reading.take(events.reduce((chars, { body }) => chars + body.length, 0)); // READING-1
+    reading.take(charsOf(events)); // READING-1
     for (const event of events) {
       if (nodes.length === first) return page(true);
       if (!budget.spend(bytesOf(event, weight)) && (nodes.length > 0 || !budget.spendAll())) return ended();
@@ -101,7 +101,7 @@ export async function findEvent(
   weight: BodyWeight,
 ): Promise<RecordedEvent> {
   const seq = seqOfEventId(parseId('event', id, 'id'), sessionId);
-  await budget.turn();
+  await budget.turn(sessionId);
   const [event] =
     seq === undefined || seq < 1 ? [] : await journal.read(sessionId, { after: seq - 1, limit: 1 });
   if (event === undefined || event.seq !== seq) throw new EventNotFound(id);

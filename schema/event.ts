@@ -106,9 +106,9 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
       type: 'JSON',
       ...costing({ points: FULL_BODY_POINTS, bytes: BODY_BYTES_MAX }),
       description: 'The whole body, read from where large ones are kept.',
-      resolve: (event, _args, { journal, reading }) => {
-        reading.takeWhole(bodyBytesOf(event)); // READING-1
-        return event.spilledBytes === undefined ? bodyOf(event) : wholeBodies.of(event, journal);
+      resolve: (event, _args, context) => {
+        context.reading.takeWhole(bodyBytesOf(event)); // READING-1
+        return event.spilledBytes === undefined ? bodyOf(event) : wholeBodies.of(event, context);
       },
     }),
   }),

@@ -3,7 +3,7 @@
  * become is known from the document: how often it names the body, the whole body and each typed field of that type. A piece
  * of a message is cut as well, since its text has no other bound than the message's.
  *
- * FRAME-1 a frame is at most FRAME_BYTES_MAX as rendered, unless it is of one event only; nothing is missed, and each frame's cursor
+ * FRAME-1 a frame is at most FRAME_CUT_BYTES as rendered, unless it is of one event only (FRAME_BYTES_MAX then); nothing is missed, and each frame's cursor
  *    is that of its last event.
  */
 import { type DefinitionNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
@@ -12,6 +12,8 @@ import type { RecordedEvent } from '../src/journal/event.ts';
 import { FRAME_BYTES_MAX } from '../src/kernel/limit.ts';
 import { bodyBytesOf, typeNameOf } from './event-value.ts';
 
+/** Of several events: making a frame holds up everybody else, and what is larger gains nothing. */
+export const FRAME_CUT_BYTES = 2 * 1024 * 1024;
 /** Of a field that is no body: its name (which the document has), a time, a cursor or an id. */
 const PLAIN_BYTES_MAX = 160;
 /** Of one character as JSON: \u0000. */
@@ -64,13 +66,13 @@ export function frameCutOf(schema: GraphQLSchema, definitions: readonly Definiti
     parts(events) {
       let most = 0;
       for (const event of events) most += mostBytesOf(event);
-      if (most <= FRAME_BYTES_MAX) return [events]; // nearly always, and counting exactly would cost more
+      if (most <= FRAME_CUT_BYTES) return [events]; // nearly always, and counting exactly would cost more
       const parts: RecordedEvent[][] = [];
-      let bytes = FRAME_BYTES_MAX;
+      let bytes = FRAME_CUT_BYTES;
       for (const event of events) {
         const more = bytesOf(event);
         bytes += more;
-        if (bytes > FRAME_BYTES_MAX) {
+        if (bytes > FRAME_CUT_BYTES) {
           parts.push([]);
           bytes = more;
         }

@@ -7,6 +7,7 @@ import { follow } from '../src/journal/follow.ts';
 import { InvalidInput } from '../src/kernel/fault.ts';
 import { isId, type SessionId } from '../src/kernel/id.ts';
 import { tail, type TailSource } from '../src/kernel/tail.ts';
+import { charsOf } from './body-weight.ts';
 import { type Context, permit } from './context.ts';
 import { type GivenFilter, parseFilter } from './event-list.ts';
 import type { FrameCut } from './frame-cut.ts';
@@ -82,6 +83,7 @@ export async function openFrames(
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {
+            await context.budget.turnToMake(charsOf(value.events)); // TURNS-1
             const parts = cut.parts(value.events);
             for (const [at, part] of parts.entries()) {
               const last = at === parts.length - 1 ? undefined : part.at(-1);

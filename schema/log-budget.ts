@@ -6,15 +6,21 @@
  *    on from; one that could not even begin is refused (LogBudgetSpent).
  * BUDGET-2 Reads take turns (kernel/round-robin.ts), those of followers that catch up too: the event loop goes round between any two
  *    of them, and whoever asks for much waits behind those who ask for little.
+ * TURNS-1 What is large takes turns as well, apart from the reads of the same principal: each whole body that is read and parsed, and each
+ *    answer or frame of LARGE_BYTES or more that is made.
  */
 import type { Principal } from '../src/access/principal.ts';
 import { Fault } from '../src/kernel/fault.ts';
+import type { SessionId } from '../src/kernel/id.ts';
 import type { RoundRobin } from '../src/kernel/round-robin.ts';
 
 /** Bytes of events in the answer to one operation: a page of 500 events at their largest that are not spilled. */
 export const OPERATION_LOG_BYTES_MAX = 16 * 1024 * 1024;
 /** Looks through a log for what passes a filter, SCAN_EVENTS_MAX events each: a hundred thousand events. */
 export const SCANS_MAX = 50;
+
+/** What was read for an answer or a frame from which on it is made in a turn: below it, making it takes a millisecond or two. */
+export const LARGE_BYTES = 256 * 1024;
 
 export class LogBudgetSpent extends Fault {
   readonly code = 'LOG_BUDGET_SPENT';
@@ -41,9 +47,19 @@ export class LogBudget {
     return this.#bytes > 0;
   }
 
-  /** BUDGET-2. */
-  turn(): Promise<void> {
-    return this.#turns.turn(this.#owner);
+  /** BUDGET-2. Reads of one session stand in no other session's way. */
+  turn(sessionId?: SessionId): Promise<void> {
+    return this.#turns.turn(this.#owner, sessionId);
+  }
+
+  /** TURNS-1. Before a whole body is read. */
+  largeTurn(sessionId?: SessionId): Promise<void> {
+    return this.#turns.turn(`${this.#owner} large`, sessionId);
+  }
+
+  /** TURNS-1. Before something is made of so many bytes; undefined where it need not wait. */
+  turnToMake(bytes: number): Promise<void> | undefined {
+    return bytes < LARGE_BYTES ? undefined : this.largeTurn();
   }
 
   /** Before one look through a log for what passes a filter. False when none is left. */

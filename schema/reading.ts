@@ -7,6 +7,8 @@
 import { Fault } from '../src/kernel/fault.ts';
 
 export interface Reading {
+  /** What was taken so far, for the answer or the frame that is being made. */
+  readonly bytes: number;
   /** Throws AnswerTooLarge, or an Outage when the process as a whole is making too much. */
   take(bytes: number): void;
   /** Whole bodies count by themselves too. */

@@ -2,23 +2,23 @@
 import type { RecordedEvent } from '../src/journal/event.ts';
 import type { Context } from './context.ts';
 
+type BodyContext = Pick<Context, 'budget'> & { readonly journal: Pick<Context['journal'], 'readBody'> };
+
 export class WholeBodies {
   /** Only while they are read: an event may be kept for others long after. */
   readonly #reading = new WeakMap<RecordedEvent, Promise<unknown>>();
 
-  of(event: RecordedEvent, journal: Pick<Context['journal'], 'readBody'>): Promise<unknown> {
+  of(event: RecordedEvent, context: BodyContext): Promise<unknown> {
     const known = this.#reading.get(event);
     if (known !== undefined) return known;
-    const reading = read(event, journal).finally(() => this.#reading.delete(event));
+    const reading = read(event, context).finally(() => this.#reading.delete(event));
     this.#reading.set(event, reading);
     return reading;
   }
 }
 
-async function read(
-  { sessionId, seq }: RecordedEvent,
-  journal: Pick<Context['journal'], 'readBody'>,
-): Promise<unknown> {
+async function read({ sessionId, seq }: RecordedEvent, { journal, budget }: BodyContext): Promise<unknown> {
+  await budget.largeTurn(sessionId); // TURNS-1
   const text = await journal.readBody(sessionId, seq);
   return text === undefined ? null : JSON.parse(text);
 }

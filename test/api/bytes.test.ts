@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'graphql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { frameCutOf } from '../../schema/frame-cut.ts';
+import { FRAME_CUT_BYTES, frameCutOf } from '../../schema/frame-cut.ts';
 import { schema } from '../../schema/schema.ts';
 import { ANSWER_BYTES_MAX } from '../../src/api/graphql/limits.ts';
 import { cursorOf } from '../../src/journal/cursor.ts';
@@ -106,19 +106,19 @@ describe('a frame (proves FRAME-1)', () => {
     ['of history', 0],
     ['live', 24],
   ])('%s ends where it is full, and the next one goes on: nothing is missed', async (_what, live) => {
-    const id = await sessionOf(24 - live, 500_000);
+    const id = await sessionOf(24 - live, 120_000);
     const client = await opened();
     client.send({ id: 's', type: 'subscribe', payload: { query: following(id, wholes(4)) } });
     await eventually('the end of history', () => frames(client).at(-1)?.__typename === 'CaughtUp');
     for (let seq = 6; seq <= 3 + live; seq += 3) {
-      await door.record(id, ...Array.from({ length: 3 }, () => said('x'.repeat(500_000))));
+      await door.record(id, ...Array.from({ length: 3 }, () => said('x'.repeat(120_000))));
       await eventually('all of them', () => seqs(frames(client)).at(-1) === seq); // it reads as fast as they come
     }
     const batches = frames(client).filter(({ __typename }) => __typename === 'EventBatch');
 
     expect(seqs(batches)).toEqual(upTo(27));
     expect(Math.max(...client.received.map(({ bytes }) => bytes))).toBeLessThanOrEqual(
-      FRAME_BYTES_MAX + 1024,
+      FRAME_CUT_BYTES + 1024,
     );
     expect(batches.map(({ cursor }) => cursor)).toEqual(
       batches.map(({ events }) => cursorOf(id, events.at(-1).seq)),
@@ -127,13 +127,13 @@ describe('a frame (proves FRAME-1)', () => {
   });
 
   it('of SSE too', async () => {
-    const id = await sessionOf(24, 500_000);
+    const id = await sessionOf(24, 120_000);
     const reader = overSse(following(id, wholes(4)));
     await eventually('the end of history', () => reader.has('CaughtUp'));
     const batches = reader.batches().map(({ data }) => data.sessionEvents);
 
     expect(seqs(batches)).toEqual(upTo(27));
-    expect(Math.max(...reader.lines.map(({ length }) => length))).toBeLessThan(FRAME_BYTES_MAX + 1024);
+    expect(Math.max(...reader.lines.map(({ length }) => length))).toBeLessThan(FRAME_CUT_BYTES + 1024);
   });
 
   it('that one event alone would make too large is an error that says what to ask for; others are served', async () => {
@@ -257,7 +257,7 @@ describe('what nobody reads', () => {
   });
 
   it('of all readers together is bounded: who has most unread is ended, others are served (proves OUTGOING-1)', async () => {
-    const bytesMax = 40 * MIB;
+    const bytesMax = 8 * MIB;
     const id = await sessionOf(24, 500_000, { outgoingBytesMax: bytesMax });
     const good = await opened();
     const slow = await Promise.all(Array.from({ length: 12 }, () => opened()));

@@ -8,8 +8,10 @@ import { WebSocket } from 'ws';
 import { GraphiqlConsole } from '../../src/api/graphql/console.ts';
 import type { ConsolePage } from '../../src/api/graphql/console-page.ts';
 import { Door } from '../support/door.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Kernels hold some megabytes for a connection; what we hold for all of them together is one page. */
+const MIB = 1024 * 1024;
 const READERS = 60;
 const READERS_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -82,7 +84,17 @@ describe('GraphiQL', () => {
     });
     const body = new Uint8Array(Buffer.from('page'));
     const sent: Buffer[] = [];
-    const res = { writeHead: () => res, end: (chunk: Buffer) => sent.push(chunk) };
+    const res = {
+      destroyed: false,
+      writeHead: () => res,
+      once: () => res,
+      off: () => res,
+      write(chunk: Buffer, taken: () => void) {
+        sent.push(chunk);
+        taken();
+      },
+      end: () => res,
+    };
     // As much of a request and a response as it looks at.
     const ask = () => console.send({ headers: {} } as never, res as never);
     await expect(ask()).rejects.toThrow('no memory');
@@ -93,6 +105,38 @@ describe('GraphiQL', () => {
     expect(made).toBe(2);
     expect(sent.length).toBe(3);
     for (const chunk of sent) expect(chunk.buffer).toBe(body.buffer); // the same memory
+  });
+
+  it('CONSOLE-1: is written slice by slice, each when the one before has been taken, until the reader has gone', async () => {
+    const identity = new Uint8Array(3 * MIB);
+    const page = { bodies: { identity, gzip: identity, br: identity }, digest: 'd', scriptHash: 'h' };
+    const console = new GraphiqlConsole({ sharedIn: () => undefined }, () => Promise.resolve(page));
+    const written: number[] = [];
+    let takes = (): void => undefined;
+    let closes = (): void => undefined;
+    const res = {
+      destroyed: false,
+      writeHead: () => res,
+      once: (_event: string, closed: () => void) => {
+        closes = closed;
+      },
+      off: () => res,
+      write(chunk: Buffer, taken: () => void) {
+        written.push(chunk.length);
+        takes = taken;
+      },
+      end: () => res,
+    };
+    const sent = console.send({ headers: {} } as never, res as never); // as much of them as it looks at
+    await eventually('the first slice', () => written.length === 1);
+    takes();
+    await eventually('the second', () => written.length === 2);
+    res.destroyed = true;
+    closes();
+    await sent;
+
+    expect(written.length).toBe(2);
+    expect(Math.max(...written)).toBeLessThanOrEqual(MIB / 4);
   });
 
   it('CONSOLE-1: costs the server one page when nobody reads it', async () => {

@@ -33,6 +33,27 @@ it.each(VALUES.map((value) => [JSON.stringify(value).slice(0, 40), value]))(
   },
 );
 
+it('of every character are exact, and one object under several names is counted each time', () => {
+  const all = String.fromCharCode(...Array.from({ length: 0x1_0000 }, (_, unit) => unit));
+  const texts = [
+    all,
+    [...all].toReversed().join(''),
+    '\u{10000}\u{10ffff}',
+    '\ud800x',
+    'x\udc00',
+    '\ud800\ud800\udc00',
+  ];
+  for (const text of texts) {
+    const bytes = Buffer.byteLength(JSON.stringify(text));
+    expect(jsonBytes(text, bytes)).toBe(bytes);
+    expect(jsonBytes(text, bytes - 1)).toBeUndefined();
+  }
+  const body = { text: 'x'.repeat(100_000) };
+  const bytes = Buffer.byteLength(JSON.stringify([body, body, body]));
+  expect(jsonBytes([body, body, body], bytes + 20)).toBeGreaterThanOrEqual(bytes);
+  expect(jsonBytes([body, body, body], bytes - 1)).toBeUndefined();
+});
+
 it('stops where it is too much, and never looks at the rest', () => {
   const looked: number[] = [];
   const item = (at: number): object => ({

@@ -1,6 +1,6 @@
-/** What one operation may read of logs, over all of its lists (BUDGET-1), and when (BUDGET-2). */
+/** What one operation may read of logs, over all of its lists (BUDGET-1), and when (BUDGET-2, TURNS-1). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OPERATION_LOG_BYTES_MAX, SCANS_MAX } from '../../schema/log-budget.ts';
+import { LARGE_BYTES, OPERATION_LOG_BYTES_MAX, SCANS_MAX } from '../../schema/log-budget.ts';
 import { eventIdOf, type SessionId } from '../../src/kernel/id.ts';
 import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, SCAN_EVENTS_MAX } from '../../src/kernel/limit.ts';
 import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
@@ -67,6 +67,37 @@ describe('lists of one operation', () => {
     expect(rounds.length).toBeGreaterThanOrEqual(75);
     const inOneRound = Map.groupBy(rounds, (of) => of);
     expect(Math.max(...[...inOneRound.values()].map(({ length }) => length))).toBeLessThanOrEqual(2); // the first came before
+  });
+
+  it('proves TURNS-1: of many operations one whole body is read, and one large answer made, in a round', async () => {
+    await fill(3, 'x'.repeat(LARGE_BYTES + 1));
+    const { journal } = door.store;
+    const { outgoing } = door.graphql;
+    const reads: number[] = [];
+    const answers: number[] = [];
+    let round = 0;
+    let going = true;
+    const count = (): void => {
+      round += 1;
+      if (going) setImmediate(count);
+    };
+    const readBody = journal.readBody.bind(journal);
+    const sent = outgoing.sent.bind(outgoing);
+    journal.readBody = (...args) => (reads.push(round), readBody(...args));
+    outgoing.sent = (bytes) => {
+      if (bytes >= LARGE_BYTES) answers.push(round); // it is measured and written in the same round
+      sent(bytes);
+    };
+    count();
+
+    const query = `{ session(id: "${id}") { ... on Session { events(first: 5) { nodes { fullBody again: fullBody } } } } }`;
+    await Promise.all(Array.from({ length: 8 }, () => asked(query)));
+    going = false;
+
+    expect([reads.length, answers.length]).toEqual([24, 8]);
+    const inOneRound = Map.groupBy([...reads, ...answers], (of) => of);
+    const crowded = [...inOneRound.values()].filter(({ length }) => length > 1);
+    expect(crowded.length).toBeLessThanOrEqual(2); // the first came before, and whenever nobody waits one does
   });
 
   it('share their looks through the log: lists end with the cursor to go on from (BUDGET-1)', async () => {

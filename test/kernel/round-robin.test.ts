@@ -42,6 +42,20 @@ it('gives one turn in a round, and the owners one after the other: whoever comes
   expect(rounds).toEqual(['greedy greedy', 'a', 'b', 'greedy', 'greedy', '', '']); // the first came before the first round
 });
 
+it('gives the parts of one owner their turns one after the other too', async () => {
+  const { scheduler, round } = loop();
+  const turns = new RoundRobin(scheduler);
+  const had: string[] = [];
+  const take = (owner: string, part: string): void =>
+    void turns.turn(owner, part).then(() => had.push(`${owner}${part}`));
+  for (const part of ['1', '1', '1', '1', '2']) take('a', part);
+  take('b', '1');
+
+  for (let count = 0; count < 6; count += 1) await round();
+
+  expect(had).toEqual(['a1', 'a1', 'b1', 'a2', 'a1', 'a1']); // the first came before the first round
+});
+
 it('is free again when nobody waits, and leaves nothing in the loop', async () => {
   const events = loop();
   const turns = new RoundRobin(events.scheduler);

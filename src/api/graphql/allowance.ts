@@ -19,6 +19,10 @@ export class Allowance implements Reading {
     this.#wholeMax = wholeMax;
   }
 
+  get bytes(): number {
+    return this.#read;
+  }
+
   take(bytes: number): void {
     this.#take(bytes, bytes);
   }

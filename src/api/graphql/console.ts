@@ -2,6 +2,7 @@
  * GraphiQL for a browser: one page, made when somebody first looks, and the same bytes for everybody who does.
  *
  * CONSOLE-1 The page is made once: who asks meanwhile waits for it, and an answer holds a reference to its bytes, never a copy.
+ *    It is written in slices, each when the one before has been taken: a crowd that asks at once holds nobody up.
  * CONSOLE-2 The page runs its own script and talks to this server, and nothing else: no other host, no frame around it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -14,6 +15,8 @@ type Coding = keyof ConsolePage['bodies'];
 
 /** Making the page takes a second; a worker that has not done it by then never will, and somebody waits. */
 const MAKING_MS_MAX = 60_000;
+/** What is written of the page at once: copying it takes a fraction of a millisecond. */
+const SLICE_BYTES = 256 * 1024;
 const WORKER = fileURLToPath(new URL('./console-page.ts', import.meta.url));
 /** The smaller, the earlier. */
 const CODINGS: readonly Coding[] = ['br', 'gzip', 'identity'];
@@ -54,7 +57,7 @@ export class GraphiqlConsole {
       ...(coding === 'identity' ? {} : { 'content-encoding': coding }),
     });
     this.#outgoing.sharedIn(res, body.length);
-    res.end(body);
+    await inSlices(res, body);
   }
 
   #made(): Promise<ConsolePage> {
@@ -64,6 +67,21 @@ export class GraphiqlConsole {
     });
     return page;
   }
+}
+
+/** Returns when all is written, or the reader has gone. */
+async function inSlices(res: ServerResponse, body: Buffer): Promise<void> {
+  for (let at = 0; at < body.length && !res.destroyed; at += SLICE_BYTES) {
+    const slice = body.subarray(at, at + SLICE_BYTES); // CONSOLE-1
+    await new Promise<void>((taken) => {
+      res.once('close', taken);
+      res.write(slice, () => {
+        res.off('close', taken);
+        taken();
+      });
+    });
+  }
+  res.end();
 }
 
 /** GraphiQL keeps its query in the address, so a reload and a shared link ask with `query=` too. */

@@ -5,9 +5,11 @@
  *
  * FOLLOWER-1 of one socket one page of history is read and made at a time, once there is room for it: subscriptions take turns.
  */
+import { charsOf } from '../../../schema/body-weight.ts';
 import { goneFrame, type Opened, Sift } from '../../../schema/frame-source.ts';
 import { type Frame } from '../../../schema/frame.ts';
 import { historyOf } from '../../journal/follow.ts';
+import type { LogBudget } from '../../../schema/log-budget.ts';
 import type { SessionJournal } from '../../sessions/session-store.ts';
 import { PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import { tail } from '../../kernel/tail.ts';
@@ -24,8 +26,7 @@ export interface FollowerOptions {
   readonly opened: Opened | Frame;
   readonly renderer: Renderer;
   readonly journal: SessionJournal;
-  /** Before each page of history (BUDGET-2). */
-  readonly turn: () => Promise<void>;
+  readonly budget: LogBudget;
   readonly fanout: Fanout;
   /** The kind of its principal. */
   readonly sort: string;
@@ -98,12 +99,12 @@ class Follower implements Member {
 
   /** FOLLOWER-1. True when there was one: there may be another. */
   async #page({ sessionId, filter }: Opened, sift: Sift, signal: AbortSignal): Promise<boolean> {
-    const { renderer, journal, turn, outlet } = this.#options;
+    const { renderer, journal, budget, outlet } = this.#options;
     const release = await outlet.turn.acquire(signal);
     if (release === undefined) return false;
     try {
       await outlet.room(signal);
-      await turn();
+      await budget.turn(); // BUDGET-2
       if (signal.aborted) return false;
       const from = this.seq;
       const { events, seq } = await historyOf(journal, sessionId, {
@@ -113,6 +114,7 @@ class Follower implements Member {
         filter,
       });
       if (seq === from) return false;
+      await budget.turnToMake(charsOf(events)); // TURNS-1
       const parts = renderer.cut.parts(events);
       for (const [at, part] of parts.entries()) {
         if (signal.aborted) return false;

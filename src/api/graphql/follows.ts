@@ -73,7 +73,7 @@ export class Follows {
         opened,
         renderer,
         journal: context.journal,
-        turn: () => context.budget.turn(),
+        budget: context.budget,
         fanout: this.#fanout,
         sort,
       });

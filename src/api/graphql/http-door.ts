@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
-import { execute, type ExecutionResult, subscribe } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
@@ -17,6 +17,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { type BoundedContext, useAnswerBounds } from './answer-bounds.ts';
 import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
+import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
 import { METHODS, refuseKeyless } from './keyless.ts';
 import type { Operations } from './operations.ts';
@@ -35,8 +36,8 @@ const CORS = { origin: '*', credentials: false, methods: METHODS };
  * is taken by nobody, which ends the process (@graphql-tools/executor 2.1, completeListValue).
  */
 const EXECUTION: Plugin = {
-  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+  onExecute: ({ setExecuteFn }) => setExecuteFn(executeInTurn),
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribeInTurns),
 };
 
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;

@@ -145,6 +145,7 @@ async function executed(
     operationName: operation.name?.value,
     variableValues: variables,
   });
+  await contextValue.budget.turnToMake(reading.bytes); // TURNS-1
   const tooLarge = result.errors?.find(({ cause }) => cause instanceof AnswerTooLarge);
   if (tooLarge !== undefined || jsonBytes(result.data, FRAME_BYTES_MAX) === undefined) {
     throw new EventTooLarge(frame, tooLarge);

@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionArgs, execute, type ExecutionResult, getOperationAST, subscribe } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
@@ -30,6 +30,7 @@ import {
   OPERATION_ID_BYTES_MAX,
   OPERATIONS_PER_SOCKET_MAX,
 } from './limits.ts';
+import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, maskedResult, refusal } from './masking.ts';
 import { type Operations, tooMany } from './operations.ts';
 import type { DoorPorts, GraphqlPorts } from './options.ts';
@@ -96,13 +97,13 @@ export function createSocketServer(
     },
     async execute(args) {
       await contextOf(args).line.outlet.room(NEVER); // a client that does not read what it asked for waits for the rest
-      return execute(args);
+      return executeInTurn(args);
     },
     async subscribe(args) {
       const context = contextOf(args);
       const opened = await follows.open(args, context, context.line);
       if (opened !== undefined) return opened;
-      const result = await subscribe(args);
+      const result = await subscribeInTurns(args);
       return Symbol.asyncIterator in result ? boundedStream(result) : result;
     },
     onNext(_connection, _id, _payload, args, given) {

@@ -20,7 +20,7 @@ const principal = await ports.access.authenticate(KEY);
 const server = createServer();
 const sockets = new WebSocketServer({ server, path: '/graphql' });
 const turns = new RoundRobin(ports.live.scheduler);
-const reading = { take: () => undefined, takeWhole: () => undefined, renew: () => undefined };
+const reading = { bytes: 0, take: () => undefined, takeWhole: () => undefined, renew: () => undefined };
 const context = (): Context => {
   return { ...ports, principal, budget: new LogBudget(turns, principal), requestId: 'bench', reading };
 };
