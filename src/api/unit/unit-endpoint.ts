@@ -31,6 +31,7 @@ import type { SessionEntry, SessionJournal } from '../../sessions/session-store.
 import type { Sessions } from '../../sessions/sessions.ts';
 import { type Assignment, type UnitAppended, type UnitCommand } from '../../sessions/unit-wire.ts';
 import { wakePlace } from '../../sessions/wake-place.ts';
+import { BodyRefused, RequestBody } from '../request-body.ts';
 import { journalledCall } from './journalled-call.ts';
 import { refuse, send, sendRefusal } from './unit-answer.ts';
 import { sendEvents } from './unit-events.ts';
@@ -187,22 +188,12 @@ async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
   return principal;
 }
 
-/** By events rather than as an async iterable, which costs more than all else that an append does here. */
-function readText(request: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= REQUEST_BYTES_MAX) return void chunks.push(chunk);
-      request.pause();
-      reject(new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`));
-    });
-    request.once('error', reject); // the brain has gone in the middle of its request
-    request.once('end', () =>
-      resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()),
-    );
-  });
+async function readText(request: IncomingMessage): Promise<string> {
+  try {
+    return (await new RequestBody(request, { bytesMax: REQUEST_BYTES_MAX }).read()).toString();
+  } catch (error) {
+    throw error instanceof BodyRefused ? new InvalidInput('body', error.message) : error;
+  }
 }
 
 function parseJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
