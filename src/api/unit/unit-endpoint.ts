@@ -16,7 +16,8 @@ import type { Principal } from '../../access/principal.ts';
 import type { ToolCall, ToolResult } from '../../hands/wire.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
-import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
+import { excessOf } from '../../kernel/json-bounds.ts';
+import { BODY_BYTES_MAX, REQUEST_DEPTH_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import type { TurnOutcome } from '../../journal/event-catalog.ts';
@@ -39,6 +40,8 @@ import { parseAppend, parseCallId, parseDelta, parseToolCall } from './unit-requ
 
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
 const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
+/** Values in it: some times what the longest answer of a model can write (128,000 tokens). Parsing them takes some hundred milliseconds. */
+const VALUES_MAX = 500_000;
 
 export interface UnitDoorPorts {
   readonly access: Access;
@@ -197,6 +200,12 @@ async function readText(request: IncomingMessage): Promise<string> {
 }
 
 function parseJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
+  const excess = excessOf(text, { depthMax: REQUEST_DEPTH_MAX, valuesMax: VALUES_MAX });
+  if (excess !== undefined)
+    throw new InvalidInput(
+      'body',
+      `expected less JSON: it has too many ${excess === 'depth' ? 'levels' : excess}.`,
+    );
   try {
     return parse(text);
   } catch (cause) {
