@@ -41,6 +41,10 @@ export const CONNECTION_FIRST_MAX = 500;
 export const CONNECTION_FIRST_DEFAULT = 50;
 /** Body of one GraphQL request: a message at its limit, escaped, and its envelope. */
 export const REQUEST_BYTES_MAX = 2 * MIB;
+/** Levels of JSON in a request or a message of a socket: what callers pass through us, in the fields of an input, in its variables. */
+export const REQUEST_DEPTH_MAX = JSON_DEPTH_MAX + 16;
+/** Values in them, lists and objects included: JSON.parse takes some milliseconds. Metadata of 16 KiB has at most 8,192. */
+export const REQUEST_VALUES_MAX = 20_000;
 /** Messages waiting for the next turn: beyond it the session is not being read. */
 export const PENDING_MESSAGES_MAX = 1_000;
 /** Longest turn whatever the agent asks for, in seconds (v3 contract). */

@@ -18,6 +18,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { GrowableBuffer } from '../kernel/growable-buffer.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -221,19 +222,17 @@ function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<st
 }
 
 async function readBody(stream: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const body = new GrowableBuffer();
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     // a request without an encoding yields buffers
-    bytes += chunk.length;
-    if (bytes > GATEWAY_REQUEST_BYTES_MAX) {
+    if (body.length + chunk.length > GATEWAY_REQUEST_BYTES_MAX) {
       throw new GatewayRefusal(
         413,
         'request_too_large',
         `A request has at most ${GATEWAY_REQUEST_BYTES_MAX} bytes.`,
       );
     }
-    chunks.push(chunk);
+    body.append(chunk);
   }
-  return Buffer.concat(chunks);
+  return body.take();
 }

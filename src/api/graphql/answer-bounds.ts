@@ -5,15 +5,16 @@
  * REPLY-1 no answer is larger than ANSWER_BYTES_MAX and no frame larger than FRAME_BYTES_MAX: the text of a larger one is never made.
  */
 import type { ServerResponse } from 'node:http';
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { AnswerTooLarge } from '../../../schema/reading.ts';
 import type { Principal } from '../../access/principal.ts';
+import { Unauthenticated } from '../../kernel/fault.ts';
 import { FRAME_BYTES_MAX } from '../../kernel/limit.ts';
 import { Allowance } from './allowance.ts';
 import { jsonBytes } from './json-size.ts';
 import { ANSWER_BYTES_MAX } from './limits.ts';
-import { formatted, refusal } from './masking.ts';
+import { refusal } from './masking.ts';
 import type { Operations } from './operations.ts';
 import type { Outgoing } from './outgoing.ts';
 
@@ -28,24 +29,13 @@ export interface BoundedContext {
 
 export function useAnswerBounds(operations: Operations, outgoing: Outgoing): Plugin<object, BoundedContext> {
   return {
-    onRequest({ serverContext, endResponse, fetchAPI }) {
-      const { principal, res } = serverContext;
-      if (principal === undefined) return; // a preflight
-      // It went while its key was looked up: nobody would say that its operation is over.
-      if (res?.closed === true) return endResponse(new fetchAPI.Response(null, { status: GONE_STATUS }));
-      try {
-        const end = operations.begin(principal);
-        const reading = new Allowance(outgoing);
-        serverContext.reading = reading;
-        res?.once('close', () => {
-          end();
-          reading.end();
-        });
-      } catch (error) {
-        if (!(error instanceof GraphQLError)) throw error;
-        const { http } = error.extensions;
-        endResponse(fetchAPI.Response.json({ errors: [formatted(error)] }, http)); // operations.ts made it
-      }
+    onRequestParse({ requestParser, setRequestParser, serverContext }) {
+      if (requestParser === undefined) return;
+      setRequestParser(async (request) => {
+        const asked = await requestParser(request); // a body that does not come is no operation (BODIES-2)
+        begin(operations, outgoing, serverContext);
+        return asked;
+      });
     },
     onResultProcess({ result, setResult, serverContext: { reading } }) {
       if (Array.isArray(result)) return;
@@ -56,6 +46,21 @@ export function useAnswerBounds(operations: Operations, outgoing: Outgoing): Plu
       }
     },
   };
+}
+
+/** Throws TOO_MANY_OPERATIONS. */
+function begin(operations: Operations, outgoing: Outgoing, context: BoundedContext): void {
+  const { principal, res } = context;
+  if (principal === undefined) throw new Unauthenticated();
+  // It went while its key was looked up or its body came: nobody would say that its operation is over.
+  if (res?.closed === true) throw refusal('BAD_REQUEST', 'The client has gone.', GONE_STATUS);
+  const over = operations.begin(principal);
+  const reading = new Allowance(outgoing);
+  context.reading = reading;
+  res?.once('close', () => {
+    over();
+    reading.end();
+  });
 }
 
 /** The result, or the error that says that it is too large. `outgoing` where nobody else tells it what is sent. */

@@ -12,19 +12,20 @@ import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
-import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { type BoundedContext, useAnswerBounds } from './answer-bounds.ts';
+import { Bodies } from './bodies.ts';
+import { type BodyContext, useBodies } from './body-parsing.ts';
 import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
 import { executeInTurn, subscribeInTurns } from './making.ts';
-import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import { formatted, masked, maskedResult } from './masking.ts';
 import { METHODS, refuseKeyless } from './keyless.ts';
 import type { Operations } from './operations.ts';
 import { type DoorPorts, type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 
-interface ServerContext extends BoundedContext {
+interface ServerContext extends BoundedContext, BodyContext {
   readonly requestId: string;
 }
 
@@ -50,6 +51,7 @@ export function createHttpDoor(
 ): HttpDoor {
   const { logger } = ports;
   const graphiql = new GraphiqlConsole(outgoing);
+  const bodies = new Bodies(operations, options.bodies);
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -60,14 +62,15 @@ export function createHttpDoor(
       useDocuments(documents),
       // A request with an Authorization header has been preflighted by any browser.
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
-      useRequestParsing(),
+      useBodies(bodies, ports.turns),
       useMasking(logger),
       useAnswerBounds(operations, outgoing),
       useVary(options),
+      useClosing(),
     ],
     maskedErrors: false, // useMasking does, and knows the request
     parserAndValidationCache: false, // `documents` is one
-    maxRequestBodySize: REQUEST_BYTES_MAX,
+    maxRequestBodySize: false, // useBodies reads it
     batching: false,
     multipart: false,
     landingPage: false,
@@ -122,19 +125,11 @@ function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, Ser
   };
 }
 
-/** What is no JSON is told so: the sentence of the engine's parser holds a piece of the request (ECHO-1). */
-function useRequestParsing(): Plugin {
+/** Of a request that is answered before its body has come nothing more is read; body by body it would be for free. */
+function useClosing(): Plugin<object, ServerContext> {
   return {
-    onRequestParse({ requestParser, setRequestParser }) {
-      if (requestParser === undefined) return;
-      setRequestParser(async (request) => {
-        try {
-          return await requestParser(request);
-        } catch (error) {
-          if (!(error instanceof SyntaxError)) throw error;
-          throw refusal('BAD_REQUEST', 'variables and extensions: expected JSON.', 400);
-        }
-      });
+    onResponse({ response, serverContext: { req } }) {
+      if (req?.complete === false && response.status !== 413) response.headers.set('connection', 'close');
     },
   };
 }

@@ -43,9 +43,14 @@ export class Operations {
     return this.#operations.total;
   }
 
+  /** How many of this principal may be under way at once. */
+  mostOf({ kind }: Principal): number {
+    return kind === 'key' ? this.#limits.key : this.#limits.client;
+  }
+
   /** Answers what ends it. Throws TOO_MANY_OPERATIONS. */
   begin(principal: Principal): () => void {
-    const most = principal.kind === 'key' ? this.#limits.key : this.#limits.client;
+    const most = this.mostOf(principal);
     const end = this.#operations.add(nameOf(principal), most);
     if (end === undefined) throw tooMany(`${most} operations at once are the most`); // OPERATIONS-1
     return end;
@@ -86,6 +91,7 @@ class Counts {
   }
 }
 
-function nameOf(principal: Principal): string {
+/** Those who share a limit: all that one key or one session's client tokens ask for. */
+export function nameOf(principal: Principal): string {
   return principal.kind === 'key' ? `key ${principal.keyId}` : `${principal.kind} ${principal.sessionId}`;
 }

@@ -2,6 +2,7 @@
 import type { SchemaPorts } from '../../../schema/context.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RoundRobin } from '../../kernel/round-robin.ts';
+import type { BodyLimits } from './bodies.ts';
 import type { OperationLimits } from './operations.ts';
 
 /** `*`: any page, since a token is needed anyway and no cookie is read. */
@@ -33,6 +34,8 @@ export interface GraphqlOptions {
   readonly stallMs?: number | undefined;
   /** For tests: the bounds of operations.ts. */
   readonly operations?: Partial<OperationLimits> | undefined;
+  /** For tests: the bounds of bodies.ts. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
 }
 
 /** Whether a request with this Origin header is let in. One without is of no page: of a program. */

@@ -9,6 +9,7 @@ import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
 import { rawAnswer } from '../response-headers.ts';
 import { type Crowd, FRAGMENTS_MAX, Inflow, READS_MAX } from './inflow.ts';
 import { PING_INTERVAL_MS, SEND_AHEAD_BYTES_MAX, SOCKETS_MAX } from './limits.ts';
+import { requestExcess } from './json-excess.ts';
 import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Outlet } from './outlet.ts';
@@ -108,7 +109,10 @@ export class Sockets {
               }
             }
             outlet.holdInput();
-            void take(textOf(data)).catch(failed);
+            const text = textOf(data);
+            const excess = requestExcess(text);
+            if (excess !== undefined) return outlet.close(CLOSE.badRequest, excess.message); // JSON-1
+            void take(text).catch(failed);
           }),
         onPing(payload) {
           if (extra.principal === undefined) return; // whoever has not said who it is gets no answers

@@ -16,7 +16,8 @@ import type { Principal } from '../../access/principal.ts';
 import type { ToolCall, ToolResult } from '../../hands/wire.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
 import type { SessionId } from '../../kernel/id.ts';
-import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
+import { excessOf } from '../../kernel/json-bounds.ts';
+import { BODY_BYTES_MAX, REQUEST_DEPTH_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { parseWellFormedJson } from '../../kernel/well-formed.ts';
 import type { TurnOutcome } from '../../journal/event-catalog.ts';
@@ -31,6 +32,7 @@ import type { SessionEntry, SessionJournal } from '../../sessions/session-store.
 import type { Sessions } from '../../sessions/sessions.ts';
 import { type Assignment, type UnitAppended, type UnitCommand } from '../../sessions/unit-wire.ts';
 import { wakePlace } from '../../sessions/wake-place.ts';
+import { BodyRefused, RequestBody } from '../request-body.ts';
 import { journalledCall } from './journalled-call.ts';
 import { refuse, send, sendRefusal } from './unit-answer.ts';
 import { sendEvents } from './unit-events.ts';
@@ -38,6 +40,8 @@ import { parseAppend, parseCallId, parseDelta, parseToolCall } from './unit-requ
 
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
 const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
+/** Values in it: some times what the longest answer of a model can write (128,000 tokens). Parsing them takes some hundred milliseconds. */
+const VALUES_MAX = 500_000;
 
 export interface UnitDoorPorts {
   readonly access: Access;
@@ -187,25 +191,21 @@ async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
   return principal;
 }
 
-/** By events rather than as an async iterable, which costs more than all else that an append does here. */
-function readText(request: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= REQUEST_BYTES_MAX) return void chunks.push(chunk);
-      request.pause();
-      reject(new InvalidInput('body', `expected at most ${REQUEST_BYTES_MAX} bytes.`));
-    });
-    request.once('error', reject); // the brain has gone in the middle of its request
-    request.once('end', () =>
-      resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()),
-    );
-  });
+async function readText(request: IncomingMessage): Promise<string> {
+  try {
+    return (await new RequestBody(request, { bytesMax: REQUEST_BYTES_MAX }).read()).toString();
+  } catch (error) {
+    throw error instanceof BodyRefused ? new InvalidInput('body', error.message) : error;
+  }
 }
 
 function parseJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
+  const excess = excessOf(text, { depthMax: REQUEST_DEPTH_MAX, valuesMax: VALUES_MAX });
+  if (excess !== undefined)
+    throw new InvalidInput(
+      'body',
+      `expected less JSON: it has too many ${excess === 'depth' ? 'levels' : excess}.`,
+    );
   try {
     return parse(text);
   } catch {
