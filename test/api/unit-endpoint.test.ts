@@ -271,8 +271,6 @@ describe('a delta', () => {
     }
 
     expect(statuses).toEqual([204, 204, 204, 400, 400]);
-    const deep = await ask('POST', '/unit/deltas', '['.repeat(200)); // refused before it is parsed
-    expect(deep.body.error?.message).toContain('too many levels');
     expect(live.draftsOf(sessionId).map(({ callId }) => callId)).toEqual(['c0', 'c1']);
     expect(live.draftsOf(sessionId, 'thinking').map(({ callId }) => callId)).toEqual(['c2']);
     end();
