@@ -134,20 +134,6 @@ const record = (...events: readonly unknown[]) => ({ key: 'k', command: { kind: 
 const turnId = async (): Promise<string | undefined> =>
   (await store.sessions.get(sessionId))?.session.turn?.id;
 
-describe('a body whose JSON is more than a brain has to say', () => {
-  it.each([
-    ['of levels', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'levels'],
-    ['of values', `[${'{},'.repeat(300_000)}1]`, 'values'],
-  ])('%s is refused before it is parsed', async (_what, body, named) => {
-    for (const path of ['/unit/append', '/unit/deltas']) {
-      const { status, body: answer } = await ask('POST', path, body);
-
-      expect([status, answer.error?.code]).toEqual([400, 'INVALID_INPUT']);
-      expect(answer.error?.message).toContain(`too many ${named}`);
-    }
-  });
-});
-
 describe('an assignment', () => {
   it('says how the model of the session is called', async () => {
     settings = { effort: 'high', maxOutputTokens: 5_000, contextWindow: 50_000, cacheTtl: '1h' };
