@@ -65,8 +65,8 @@ it.each(['application/json', 'text/event-stream'])(
 
 it('while others of its connection are answered first: neither operations nor readers are left', async () => {
   door.agents.list = gated(door.agents.list.bind(door.agents));
-  const socket = await asking('application/json', 20);
-  await eventually('all are under way', () => door.graphql.held.operations === 20);
+  const socket = await asking('application/json', 8); // the first has begun, the others wait in the row (PIPELINE-3)
+  await eventually('one is under way', () => door.graphql.held.operations === 1);
   socket.destroy();
   await eventually('none is left', () => door.graphql.held.operations === 0);
   await eventually('no reader is left', () => door.graphql.outgoing.readers === 0);

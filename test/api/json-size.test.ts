@@ -37,7 +37,7 @@ it('of every character are exact, and one object under several names is counted 
   const all = String.fromCharCode(...Array.from({ length: 0x1_0000 }, (_, unit) => unit));
   const texts = [
     all,
-    [...all].toReversed().join(''),
+    Array.from(all).toReversed().join(''),
     '\u{10000}\u{10ffff}',
     '\ud800x',
     'x\udc00',
