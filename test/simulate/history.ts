@@ -210,6 +210,7 @@ class Stage {
       if (wantsBrain(session)) return false;
       if (session.lease !== undefined) return false;
     }
+    if (this.#fleet.held.length > 0) return false; // what could not be saved is tried again after a while
     return this.#followers.every(({ isCaughtUp }) => isCaughtUp);
   }
 
