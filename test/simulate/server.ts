@@ -116,7 +116,7 @@ export class SimServer {
       wrote: ports.wrote,
     });
     const log = new WorkspaceLog({ sessions: this.sessions, journal: this.journal, owner });
-    this.#workbench = new Workbench({ launcher: this.launcher, log, clock, logger });
+    this.#workbench = new Workbench({ launcher: this.launcher, log, clock, logger, chance: world.chance });
     const access = this.#access();
     this.#door = createUnitDoor({
       access,
