@@ -33,7 +33,7 @@ const ESCAPES: Readonly<Record<string, { readonly whole: RegExp; readonly begun:
     whole: /\\{1,4}(?:u([0-9a-f]{4})|u\{([0-9a-f]{1,5})\}|x([0-9a-f]{2}))|\\\\()|\\([^\\])/iy,
     begun: /\\{1,4}(?:u(?:[0-9a-f]{0,3}|\{[0-9a-f]{0,5})|x[0-9a-f]?)?$/iy,
   },
-  '%': { whole: /%(?:25){0,2}([0-9a-f]{2})/iy, begun: /%(?:2|25|252|2525|25252)?[0-9a-f]?$/iy },
+  '%': { whole: /%(?:25){0,2}([0-9a-f]{2})/iy, begun: /%(?:25){0,2}[0-9a-f]?$/iy },
   '&': {
     whole: /&(?:amp;)?#(?:x([0-9a-f]{1,4})|([0-9]{1,5}));/iy,
     begun: /&(?:a|am|amp|amp;)?(?:#(?:x[0-9a-f]{0,4}|[0-9]{0,5}))?$/iy,
