@@ -1,4 +1,5 @@
 /** The one table: for the terminal in columns, and as markdown to paste. */
+import { columnsOf } from '../support/columns.ts';
 import type { Machine } from './machine.ts';
 import type { Figure, Goal } from './row.ts';
 import { median, spread } from './statistics.ts';
@@ -6,16 +7,7 @@ import { median, spread } from './statistics.ts';
 const HEAD = ['what', 'unit', 'ours', 'reference', 'ratio', 'goal', 'reached'] as const;
 
 export function columns(figures: readonly Figure[]): string {
-  const rows = [HEAD, ...figures.map(cells)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return columnsOf([HEAD, ...figures.map(cells)]);
 }
 
 export function markdown(figures: readonly Figure[]): string {

@@ -1,4 +1,5 @@
 /** What a siege says at its end: a table of kinds, and of each that failed the way to see it again. */
+import { columnsOf } from '../support/columns.ts';
 import type { Round, SiegeReport } from './siege.ts';
 import { type Figures, mib } from './verdict.ts';
 
@@ -28,15 +29,7 @@ export function tableOf({ quiet, rounds }: SiegeReport): string {
       verdictOf(round),
     ]),
   ];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return columnsOf(rows);
 }
 
 /** Refusals of each kind by their codes, the frequent ones first. */

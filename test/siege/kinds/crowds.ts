@@ -1,7 +1,6 @@
 /** Commands whose weapon is the processor: crowds in sessions of their own, bombs of forks, endless loops and endless output. */
-import type { Dice } from '../../simulate/dice.ts';
-import type { Ground } from '../ground.ts';
-import type { Action, Kind } from '../kind.ts';
+import { commandAction } from '../command-action.ts';
+import type { Kind } from '../kind.ts';
 
 const TIMEOUT_MS = 6_000;
 
@@ -21,21 +20,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'many files opened and closed': 'perl -e \'while (1) { open my $f, ">", "/tmp/x"; close $f }\'',
 };
 
+const ACTIONS = Object.fromEntries(Object.entries(COMMANDS).map(([name, command]) => [name, () => command]));
+
 export const crowds: Kind = {
   name: 'crowds',
   attacks: 'sixty processes with setsid, fork bombs, endless loops, endless output',
   atOnce: 1,
   few: 1,
   takesCpu: true,
-  action(dice: Dice, ground: Ground): Action {
-    const name = dice.pick(Object.keys(COMMANDS));
-    return {
-      told: `command: ${name}`,
-      async run() {
-        const end = await ground.command(COMMANDS[name] ?? '', TIMEOUT_MS);
-        if (end.outcome === 'GIVEN_UP')
-          ground.tally.found(`a turn did not end after its call's deadline: ${name}`);
-      },
-    };
-  },
+  action: (dice, ground) => commandAction({ dice, ground, timeoutMs: TIMEOUT_MS }, ACTIONS),
 };

@@ -1,7 +1,7 @@
 /** Commands that take the disk: reservations, holes, many small files, deep folders, links, files that are deleted and still open. */
-import type { Dice } from '../../simulate/dice.ts';
 import type { Ground } from '../ground.ts';
-import type { Action, Kind } from '../kind.ts';
+import { commandAction } from '../command-action.ts';
+import type { Kind } from '../kind.ts';
 
 const TIMEOUT_MS = 8_000;
 
@@ -24,8 +24,14 @@ const COMMANDS: Readonly<Record<string, (gib: number) => string>> = {
   'many links': () => 'touch one; mkdir -p many; for i in $(seq 20000); do ln one many/$i; done',
   'times and names that are odd': () =>
     'touch -d 1901-01-01 old; touch -d 2400-01-01 far; perl -e \'open my $f, ">", join "", map chr, 1 .. 46; mkfifo\' ; mkfifo pipe; ln -s / root; ln -s loop loop',
-  'results that fill the disk': () => 'head -c 5G /dev/zero > /run/holdfast/results/big; sleep 1',
 };
+
+const ACTIONS = Object.fromEntries(
+  Object.entries(COMMANDS).map(([name, command]) => [
+    name,
+    ({ hogMib }: Ground) => command(Math.ceil(hogMib / 1024)),
+  ]),
+);
 
 export const diskHogs: Kind = {
   name: 'disk hogs',
@@ -33,16 +39,6 @@ export const diskHogs: Kind = {
   atOnce: 1,
   few: 2,
   takesCpu: true,
-  action(dice: Dice, ground: Ground): Action {
-    const name = dice.pick(Object.keys(COMMANDS));
-    return {
-      told: `command: ${name}`,
-      async run() {
-        const end = await ground.command(COMMANDS[name]?.(Math.ceil(ground.hogMib / 1024)) ?? '', TIMEOUT_MS);
-        if (end.outcome === 'GIVEN_UP')
-          ground.tally.found(`a turn did not end after its call's deadline: ${name}`);
-        await ground.command('rm -rf /workspace/* /run/holdfast/results/big', TIMEOUT_MS);
-      },
-    };
-  },
+  action: (dice, ground) =>
+    commandAction({ dice, ground, timeoutMs: TIMEOUT_MS }, ACTIONS, 'rm -rf /workspace/*'),
 };

@@ -1,7 +1,7 @@
 /** Commands that take memory wherever it may be had: their own, shared, of a file without a name, of tmpfs, of sockets and pipes. */
-import type { Dice } from '../../simulate/dice.ts';
 import type { Ground } from '../ground.ts';
-import type { Action, Kind } from '../kind.ts';
+import { commandAction } from '../command-action.ts';
+import type { Kind } from '../kind.ts';
 
 const TIMEOUT_MS = 8_000;
 /** What is taken at a time. */
@@ -53,24 +53,18 @@ const COMMANDS: Readonly<Record<string, (chunks: number) => string>> = {
     `for p in /proc/[0-9]*; do echo -1000 > $p/oom_score_adj; echo 0 > $p/oom_score_adj; done 2>/dev/null; ${perl(`my @a; push @a, $x . $_ for 1 .. ${chunks}; sleep 3`)}`,
 };
 
+const ACTIONS = Object.fromEntries(
+  Object.entries(COMMANDS).map(([name, command]) => [
+    name,
+    ({ hogMib }: Ground) => command(Math.ceil(hogMib / CHUNK_MIB)),
+  ]),
+);
+
 export const memoryHogs: Kind = {
   name: 'memory hogs',
   attacks: 'commands that take gigabytes: own, shared, without a name, in tmpfs, in sockets and pipes',
   atOnce: 1,
   few: 2,
   takesCpu: true,
-  action(dice: Dice, ground: Ground): Action {
-    const name = dice.pick(Object.keys(COMMANDS));
-    return {
-      told: `command: ${name}`,
-      async run() {
-        const end = await ground.command(
-          COMMANDS[name]?.(Math.ceil(ground.hogMib / CHUNK_MIB)) ?? '',
-          TIMEOUT_MS,
-        );
-        if (end.outcome === 'GIVEN_UP')
-          ground.tally.found(`a turn did not end after its call's deadline: ${name}`);
-      },
-    };
-  },
+  action: (dice, ground) => commandAction({ dice, ground, timeoutMs: TIMEOUT_MS }, ACTIONS),
 };
