@@ -19,11 +19,8 @@ import { HandsLost } from '../../../src/hands/faults.ts';
 import { COMMAND_NICENESS, SHARED_MEMORY_ENTRIES_MAX, TMP_ENTRIES_MAX } from '../../../src/hands/limit.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { controlGroupTrees, type Tree } from '../../../src/platform/local/isolation/control-group-folders.ts';
-import {
-  ControlGroups,
-  findControlGroups,
-  removeDeadGroups,
-} from '../../../src/platform/local/isolation/control-groups.ts';
+import { removeDeadGroups } from '../../../src/platform/local/isolation/control-group-removal.ts';
+import { ControlGroups, findControlGroups } from '../../../src/platform/local/isolation/control-groups.ts';
 import { launchMark } from '../../../src/platform/local/isolation/orphans.ts';
 import type { Hands } from '../../../src/supervisor/launcher.ts';
 import { eventually } from '../../support/eventually.ts';

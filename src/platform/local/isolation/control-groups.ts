@@ -5,9 +5,8 @@
  *    no process (shared, of System V, of memfd, in tmpfs, in sockets and pipes), which the limits of a process do not count.
  * CGROUP-2 The hands of all sessions together stay under a part of the memory that this server may use: when theirs runs out, the kernel
  *    ends one of them, and the control plane is not asked.
- * CGROUP-3 What a dead server has left of groups is removed before its sessions go on, with what still runs in it.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -26,6 +25,7 @@ import {
   SERVER_LEAF,
   type Tree,
 } from './control-group-folders.ts';
+import { removed, removeGroups } from './control-group-removal.ts';
 
 export interface GroupLimits {
   /** Processes and threads, those of the set-up included. */
@@ -41,12 +41,6 @@ export interface ControlGroup {
   /** Once everything in it has ended; what has not is ended. */
   close(): Promise<void>;
 }
-
-/** Ends of processes are a matter of milliseconds; what the kernel holds longer is left to the next start. */
-const CLOSE_MS_MAX = 5_000;
-const CLOSE_LOOK_MS = 10;
-/** Groups looked at for those of a dead server: a machine with thousands of containers has that many. */
-const FOLDERS_MAX = 50_000;
 
 export class ControlGroups {
   readonly #trees: readonly Tree[];
@@ -156,37 +150,6 @@ export async function findControlGroups(
     : { kind: 'found', groups, missing };
 }
 
-/**
- * CGROUP-3. Removes the groups of servers whose mark begins with `prefix` and is not that of a process that lives, and ends what is in
- * them. Answers what was removed.
- */
-export async function removeDeadGroups(
-  prefix: string,
-  clock: Clock,
-  trees: readonly Tree[] = controlGroupTrees(),
-): Promise<readonly string[]> {
-  const dead: string[] = [];
-  for (const { top } of trees) {
-    let left = FOLDERS_MAX;
-    for (let level: readonly string[] = [top]; level.length > 0 && left > 0; ) {
-      left -= level.length;
-      const inner = level.flatMap((folder) => foldersIn(folder).map((name) => ({ folder, name })));
-      const ours = inner.filter(({ name }) => name.startsWith(prefix));
-      dead.push(
-        ...ours
-          .filter(({ name }) => !existsSync(`/proc/${name.slice(prefix.length)}`))
-          .map(({ folder, name }) => join(folder, name)),
-      );
-      level = inner
-        .filter(({ name }) => !name.startsWith(prefix))
-        .map(({ folder, name }) => join(folder, name));
-    }
-  }
-  const groups = dead.flatMap((folder) => [...foldersIn(folder).map((name) => join(folder, name)), folder]);
-  await removeGroups(groups, clock);
-  return dead;
-}
-
 function sessionMemoryBytesMax(): number {
   return Math.min(SESSION_MEMORY_BYTES_MAX, Math.floor(memoryBytes() * SESSION_MEMORY_SHARE));
 }
@@ -259,43 +222,4 @@ function ancestry(pid: number): readonly number[] {
   if (pid < 1) return [];
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return [pid, ...ancestry(Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0))];
-}
-
-/** Inner ones first. Ends what is in them; gives up after CLOSE_MS_MAX. */
-async function removeGroups(folders: readonly string[], clock: Clock): Promise<void> {
-  const giveUpAt = clock.monotonicNow() + CLOSE_MS_MAX;
-  for (let left = folders; ; await clock.sleep(CLOSE_LOOK_MS)) {
-    left = left.filter((folder) => !removed(folder));
-    if (left.length === 0 || clock.monotonicNow() > giveUpAt) return;
-    for (const folder of left) endProcessesIn(folder);
-  }
-}
-
-function endProcessesIn(folder: string): void {
-  try {
-    for (const pid of readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').map(Number))
-      if (pid > 1) process.kill(pid, 'SIGKILL');
-  } catch {
-    // the group is gone, or the process
-  }
-}
-
-/** False while something is in it. */
-function removed(folder: string): boolean {
-  try {
-    rmdirSync(folder);
-    return true;
-  } catch {
-    return !existsSync(folder);
-  }
-}
-
-function foldersIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-  } catch {
-    return []; // it is gone
-  }
 }

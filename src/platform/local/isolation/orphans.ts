@@ -10,7 +10,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
-import { removeDeadGroups } from './control-groups.ts';
+import { removeDeadGroups } from './control-group-removal.ts';
 import { isUserOfSandbox } from './user-slots.ts';
 
 /** Where a process in the open has the mark. */
