@@ -5,6 +5,7 @@
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import { type EventType, type RecordedEvent } from '../src/journal/event.ts';
 import type { Field } from '../src/journal/event-field.ts';
+import { JsonText } from '../src/kernel/json-text.ts';
 
 const UNKNOWN_EVENT = 'UnknownEvent';
 /** The Fault of the same name has it: a client that sends to a closed session meets that one more often. */
@@ -23,12 +24,17 @@ export function bodyFieldsOf(type: string): Readonly<Record<string, Field>> | un
   return Object.hasOwn(EVENTS, type) ? EVENTS[type as EventType].body : undefined; // as: hasOwn said so
 }
 
-export function bodyOf(event: RecordedEvent): Readonly<Record<string, unknown>> {
+function bodyOf(event: RecordedEvent): Readonly<Record<string, unknown>> {
   const known = parsed.get(event);
   if (known !== undefined) return known;
   const body = JSON.parse(event.body) as Readonly<Record<string, unknown>>; // the codec wrote an object
   parsed.set(event, body);
   return body;
+}
+
+/** The whole of it, to be shown as it is. */
+export function bodyTextOf({ body }: RecordedEvent): JsonText {
+  return new JsonText(body);
 }
 
 export function bodyBytesOf(event: RecordedEvent): number {

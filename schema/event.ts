@@ -20,7 +20,7 @@ import { permit } from './context.ts';
 import { costing } from './cost.ts';
 import { choiceEnum } from './event-choice.ts';
 import { findEvent } from './event-list.ts';
-import { bodyBytesOf, bodyOf, typeNameOf, valueOf } from './event-value.ts';
+import { bodyBytesOf, bodyTextOf, typeNameOf, valueOf } from './event-value.ts';
 import { WholeBodies } from './whole-body.ts';
 
 /** What a body counts as in the cost of a query, where other fields count 1: up to 32 KiB, and whole up to 4 MiB. */
@@ -91,7 +91,7 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
       type: 'JSON',
       ...costing({ points: BODY_POINTS }),
       description: 'All of its data. When bodyTruncated: a preview of the same shape with long strings cut.',
-      resolve: (event) => bodyOf(event),
+      resolve: bodyTextOf,
     }),
     bodyTruncated: t.boolean({
       description: 'True when body and the typed fields are a preview; fullBody has the whole.',
@@ -108,7 +108,7 @@ export const EventInterface = builder.interfaceRef<RecordedEvent>('Event').imple
       description: 'The whole body, read from where large ones are kept.',
       resolve: (event, _args, context) => {
         context.reading.takeWhole(bodyBytesOf(event)); // READING-1
-        return event.spilledBytes === undefined ? bodyOf(event) : wholeBodies.of(event, context);
+        return event.spilledBytes === undefined ? bodyTextOf(event) : wholeBodies.of(event, context);
       },
     }),
   }),

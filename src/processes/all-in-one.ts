@@ -10,9 +10,11 @@ import { ConfigRefused, EXIT_CONFIG, readConfig } from './config.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { checkNodeVersion } from './node-version.ts';
 import { greeting } from './greeting.ts';
+import { keepHeapSmall } from './heap.ts';
 
 async function main(): Promise<void> {
   checkNodeVersion();
+  keepHeapSmall(); // HEAP-1
   const config = readConfig(process.env);
   const logger = jsonLogger(config.logLevel, (line) => process.stderr.write(line));
   const controlPlane = await startControlPlane(config, { clock: systemClock, logger });

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { parse } from 'graphql';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { FRAME_CUT_BYTES, frameCutOf } from '../../schema/frame-cut.ts';
 import { schema } from '../../schema/schema.ts';
@@ -256,6 +256,25 @@ describe('what nobody reads', () => {
     await eventually('its end', () => unread.destroyed || unread.closed);
   });
 
+  it('of a large answer is not made yet: its pieces are, as they are taken (proves REPLY-2)', async () => {
+    const id = await sessionOf(20, 500_000);
+    const added = vi.spyOn(door.graphql.outgoing, 'addResponse');
+    const query = `{ session(id: "${id}") { ... on Session { events(first: 30) { nodes { seq body fullBody } } } } }`;
+    const unread = await unreadRequest(query);
+    await eventually('it waits', () => added.mock.lastCall?.[0].writableNeedDrain === true);
+    expect(added.mock.lastCall?.[0].writableLength).toBeLessThan(MIB);
+    expect(door.graphql.outgoing.held).toBeGreaterThan(9 * MIB);
+
+    let text = '';
+    unread.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    unread.resume();
+    await eventually('its end', () => text.endsWith('\r\n0\r\n\r\n'));
+    await eventually('nothing is held', () => door.graphql.outgoing.held === 0);
+    const whole = await door.post(query);
+    expect(whole.body.data.session.events.nodes.at(-1).fullBody.text).toHaveLength(500_000);
+    expect(text.replaceAll(/\r\n[0-9a-f]+\r\n/g, '')).toContain(JSON.stringify(whole.body));
+  });
+
   it('of all readers together is bounded: who has most unread is ended, others are served (proves OUTGOING-1)', async () => {
     const bytesMax = 8 * MIB;
     const id = await sessionOf(24, 500_000, { outgoingBytesMax: bytesMax });
@@ -324,8 +343,8 @@ describe('what nobody reads', () => {
   });
 
   it('refuses in the middle of a list, and nothing that is still being read of it ends the process', async () => {
-    // Each name holds 2 MB: the second one of the second event does not fit, nor the first one of the third.
-    const id = await sessionOf(6, 500_000, { outgoingBytesMax: 7 * MIB });
+    // Each name holds 0.5 MB: the second one of the second event does not fit, nor the first one of the third.
+    const id = await sessionOf(6, 500_000, { outgoingBytesMax: 1.75 * MIB });
     const query = `{ session(id: "${id}") { ... on Session { events(first: 20, types: ["agent.message"]) { nodes { a: fullBody b: fullBody } } } } }`;
     const unhandled: unknown[] = [];
     const note = (reason: unknown): unknown => unhandled.push(reason);

@@ -3,9 +3,6 @@ import { AnswerTooLarge, type Reading } from '../../../schema/reading.ts';
 import { READ_BYTES_MAX, WHOLE_BODIES_BYTES_MAX } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
 
-/** A whole body is parsed; what comes of it takes some times its text. */
-const PARSED_TIMES = 4;
-
 export class Allowance implements Reading {
   readonly #outgoing: Pick<Outgoing, 'make' | 'made'>;
   readonly #wholeMax: number;
@@ -23,32 +20,35 @@ export class Allowance implements Reading {
     return this.#read;
   }
 
+  /** READING-1 */
   take(bytes: number): void {
-    this.#take(bytes, bytes);
+    if (this.#read + bytes > READ_BYTES_MAX) throw new AnswerTooLarge('This operation reads', READ_BYTES_MAX);
+    if (!this.#isOver) {
+      this.#outgoing.make(bytes);
+      this.#told += bytes;
+    }
+    this.#read += bytes;
   }
 
   takeWhole(bytes: number): void {
     if (this.#whole + bytes > this.#wholeMax) {
       throw new AnswerTooLarge('This operation reads whole bodies of', this.#wholeMax);
     }
-    this.#take(bytes, bytes * PARSED_TIMES);
+    this.take(bytes);
     this.#whole += bytes;
   }
 
-  /** READING-1 */
-  #take(bytes: number, held: number): void {
-    if (this.#read + bytes > READ_BYTES_MAX) throw new AnswerTooLarge('This operation reads', READ_BYTES_MAX);
-    if (!this.#isOver) {
-      this.#outgoing.make(held);
-      this.#told += held;
-    }
-    this.#read += bytes;
+  /** What the process is told of: it is counted elsewhere from now on. */
+  handOver(): number {
+    const told = this.#told;
+    this.#outgoing.made(told);
+    this.#told = 0;
+    return told;
   }
 
   /** The answer, or the frame, is made: what follows is counted anew. */
   renew(): void {
-    this.#outgoing.made(this.#told);
-    this.#told = 0;
+    this.handOver();
     this.#read = 0;
     this.#whole = 0;
   }

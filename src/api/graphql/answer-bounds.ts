@@ -3,16 +3,21 @@
  * after the masking, so that it measures what is sent.
  *
  * REPLY-1 no answer is larger than ANSWER_BYTES_MAX and no frame larger than FRAME_BYTES_MAX: the text of a larger one is never made.
+ * REPLY-2 a stream of SSE makes its next frame when the one before has been taken, and a large answer its text piece by piece: what nobody
+ *    reads is held once, as it was read from the store.
  */
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { LARGE_BYTES } from '../../../schema/log-budget.ts';
 import { AnswerTooLarge } from '../../../schema/reading.ts';
 import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import { FRAME_BYTES_MAX } from '../../kernel/limit.ts';
 import { Allowance } from './allowance.ts';
 import { jsonBytes } from './json-size.ts';
+import { jsonPieces, jsonText } from './json-writer.ts';
 import { ANSWER_BYTES_MAX } from './limits.ts';
 import { refusal } from './masking.ts';
 import type { Operations } from './operations.ts';
@@ -37,15 +42,54 @@ export function useAnswerBounds(operations: Operations, outgoing: Outgoing): Plu
         return asked;
       });
     },
-    onResultProcess({ result, setResult, serverContext: { reading } }) {
+    onResultProcess({ request, result, setResult, serverContext }) {
       if (Array.isArray(result)) return;
-      if (Symbol.asyncIterator in result) setResult(boundedStream(result, outgoing));
-      else {
-        setResult(bounded(result, ANSWER_BYTES_MAX, outgoing));
+      if (Symbol.asyncIterator in result)
+        return setResult(boundedStream(result, outgoing, serverContext.res));
+      const { reading, res } = serverContext;
+      if (res !== undefined && reading !== undefined && isLarge(reading) && takesPieces(request)) {
+        setResult(inPieces(bounded(result, ANSWER_BYTES_MAX)));
+        outgoing.heldFor(res, reading.handOver());
+      } else {
+        setResult(asText(bounded(result, ANSWER_BYTES_MAX, outgoing)));
         reading?.end();
       }
     },
   };
+}
+
+/** Until what was written has been taken; yoga asks for a frame as soon as it has handed over the one before. */
+async function roomIn(res: ServerResponse | undefined): Promise<void> {
+  if (res === undefined || !res.writableNeedDrain || res.closed) return;
+  await new Promise<void>((resolve) => {
+    const taken = (): void => {
+      res.off('drain', taken);
+      res.off('close', taken);
+      resolve();
+    };
+    res.once('drain', taken);
+    res.once('close', taken);
+  });
+}
+
+function isLarge({ bytes }: Allowance): boolean {
+  return bytes >= LARGE_BYTES;
+}
+
+/** An answer that is a message of a stream is one text. */
+function takesPieces({ headers }: Request): boolean {
+  return !/event-stream|multipart/i.test(headers.get('accept') ?? '');
+}
+
+/** yoga writes a result by its `stringify` where it has one. */
+function asText(result: ExecutionResult): ExecutionResult {
+  return { ...result, stringify: jsonText } as ExecutionResult;
+}
+
+/** The text is made as it is read; a Response takes a Readable as well. */
+function inPieces(result: ExecutionResult): ExecutionResult {
+  const stringify = (given: unknown): Readable => Readable.from(jsonPieces(given), { objectMode: false });
+  return { ...result, stringify } as ExecutionResult;
 }
 
 /** Throws TOO_MANY_OPERATIONS. */
@@ -80,11 +124,13 @@ function tooLarge(bytesMax: number): ExecutionResult {
 export function boundedStream(
   source: AsyncIterable<ExecutionResult>,
   outgoing?: Outgoing,
+  res?: ServerResponse,
 ): AsyncIterableIterator<ExecutionResult> {
   const iterator = source[Symbol.asyncIterator]();
   let isOver = false;
   return {
     async next() {
+      await roomIn(res); // REPLY-2
       const { done, value } = isOver ? { done: true, value: undefined } : await iterator.next();
       if (done === true || value === undefined) return { done: true, value: undefined };
       const given = bounded(value, FRAME_BYTES_MAX, outgoing);
@@ -92,7 +138,7 @@ export function boundedStream(
         isOver = true;
         await iterator.return?.();
       }
-      return { done: false, value: given };
+      return { done: false, value: asText(given) };
     },
     async return() {
       await iterator.return?.();

@@ -18,6 +18,7 @@ import type { Group, Member, Wanted } from './group.ts';
 import type { Outlet } from './outlet.ts';
 import type { Renderer } from './renderer.ts';
 import type { Payload } from './payload.ts';
+import { nextHead } from './socket-answers.ts';
 
 export interface FollowerOptions {
   readonly outlet: Outlet;
@@ -50,7 +51,7 @@ class Follower implements Member {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.#head = `{"id":${JSON.stringify(options.id)},"type":"next","payload":`;
+    this.#head = nextHead(options.id);
   }
 
   get buffered(): number {

@@ -1,7 +1,10 @@
 /** How many bytes a value has as JSON, without making the text: what is too large is never made. */
+import { JsonText } from '../../kernel/json-text.ts';
 
 /** JSON may write a character as \u0000, so this is the most that a UTF-16 unit takes. */
 const UNIT_BYTES_MAX = 6;
+/** Of text that is JSON already. */
+const JSON_UNIT_BYTES_MAX = 3;
 /** The most that a number takes, and more than a boolean. */
 const SCALAR_BYTES_MAX = 25;
 
@@ -16,15 +19,18 @@ const ESCAPED_BYTES = Uint8Array.from(
 /** How much one leaf takes. */
 interface Measure {
   text(text: string): number;
+  json(text: string): number;
   scalar(value: unknown): number;
 }
 
 const MOST: Measure = {
   text: (text) => text.length * UNIT_BYTES_MAX + 2,
+  json: (text) => text.length * JSON_UNIT_BYTES_MAX,
   scalar: () => SCALAR_BYTES_MAX,
 };
 const EXACT: Measure = {
   text: textBytes,
+  json: Buffer.byteLength,
   scalar: (value) => JSON.stringify(value)?.length ?? 4,
 };
 
@@ -65,6 +71,7 @@ function sizeOf(value: unknown, bytesMax: number, measure: Measure): number | un
   const add = (part: unknown): boolean => {
     if (typeof part === 'string') bytes += measure.text(part);
     else if (typeof part !== 'object' || part === null) bytes += measure.scalar(part);
+    else if (part instanceof JsonText) bytes += measure.json(part.text);
     else if (known.has(part)) bytes += known.get(part) ?? 0;
     else if (Array.isArray(part)) {
       bytes += 2 + part.length;

@@ -38,7 +38,7 @@ export const SEND_AHEAD_BYTES_MAX = 1024 * 1024;
 export const ANSWER_BYTES_MAX = 20 * 1024 * 1024;
 /** Bodies and texts that one operation may read from the store, shown or not: several times what it can answer. */
 export const READ_BYTES_MAX = 64 * 1024 * 1024;
-/** Whole bodies that one operation may read: they are parsed, which takes many times their bytes. */
+/** Whole bodies that one operation may read: they are held until the answer is read. */
 export const WHOLE_BODIES_BYTES_MAX = 16 * 1024 * 1024;
 /** A live follower with so many bytes unread is told SlowConsumer: what it has not read must not fill our memory. */
 export const HIGH_WATER_BYTES = 8 * 1024 * 1024;

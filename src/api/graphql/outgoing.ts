@@ -12,7 +12,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { Outage } from '../../kernel/outage.ts';
 
 /** All that waits for readers, and all that is being made for them: a part of what a small machine has. */
-const OUTGOING_BYTES_MAX = 256 * 1024 * 1024;
+const OUTGOING_BYTES_MAX = 128 * 1024 * 1024;
 /** A reader that takes nothing for so long has gone, or wants to hold our memory: a slow line takes something. */
 const RESPONSE_STALL_MS = 30_000;
 /** Readers are looked at so often. */
@@ -105,6 +105,14 @@ export class Outgoing {
   sharedIn(response: ServerResponse, bytes: number): void {
     const flow = this.#responses.get(response);
     if (flow !== undefined) flow.sharedBytes = bytes;
+  }
+
+  /** This answer is made piece by piece, as it is read: until it is over it holds so many bytes beside what is written. */
+  heldFor(response: ServerResponse, bytes: number): void {
+    const flow = this.#responses.get(response);
+    if (flow === undefined) return;
+    flow.heldBytes = bytes;
+    this.sent(bytes);
   }
 
   /** Something of so many bytes is about to be written to a reader. */
@@ -214,13 +222,14 @@ export class Outgoing {
 class ResponseFlow implements Outflow {
   readonly #response: ServerResponse;
   sharedBytes = 0;
+  heldBytes = 0;
 
   constructor(response: ServerResponse) {
     this.#response = response;
   }
 
   get pending(): number {
-    return this.#response.writableLength;
+    return this.#response.writableLength + this.heldBytes;
   }
 
   get own(): number {

@@ -20,6 +20,7 @@ import { FRAME_BYTES_MAX } from '../../kernel/limit.ts';
 import { Semaphore } from '../../kernel/semaphore.ts';
 import { Allowance } from './allowance.ts';
 import { jsonBytes } from './json-size.ts';
+import { jsonText } from './json-writer.ts';
 import { formatted, type Masking, maskedResult } from './masking.ts';
 import { compileProjection } from './projection.ts';
 import { fragmentsOf, Unprojectable } from './selection.ts';
@@ -151,5 +152,5 @@ async function executed(
     throw new EventTooLarge(frame, tooLarge);
   }
   const { errors, ...rest } = maskedResult(result, masking);
-  return JSON.stringify({ ...rest, ...(errors === undefined ? {} : { errors: errors.map(formatted) }) });
+  return jsonText({ ...rest, ...(errors === undefined ? {} : { errors: errors.map(formatted) }) });
 }

@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
+import { type ExecutionArgs, getOperationAST } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
@@ -31,11 +31,12 @@ import {
   OPERATIONS_PER_SOCKET_MAX,
 } from './limits.ts';
 import { executeInTurn, subscribeInTurns } from './making.ts';
-import { formatted, masked, maskedResult, refusal } from './masking.ts';
+import { formatted, masked, refusal } from './masking.ts';
 import { type Operations, tooMany } from './operations.ts';
 import type { DoorPorts, GraphqlPorts } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
+import { sendingAll, senderOf, SENT } from './socket-answers.ts';
 
 export const CLOSE = {
   goingAway: 1001,
@@ -96,21 +97,21 @@ export function createSocketServer(
       }
     },
     async execute(args) {
-      await contextOf(args).line.outlet.room(NEVER); // a client that does not read what it asked for waits for the rest
-      return executeInTurn(args);
+      const { line, requestId } = contextOf(args);
+      await line.outlet.room(NEVER); // a client that does not read what it asked for waits for the rest
+      const send = senderOf(line, maskingOf(requestId));
+      send(bounded(await executeInTurn(args), ANSWER_BYTES_MAX));
+      return SENT;
     },
     async subscribe(args) {
       const context = contextOf(args);
       const opened = await follows.open(args, context, context.line);
       if (opened !== undefined) return opened;
       const result = await subscribeInTurns(args);
-      return Symbol.asyncIterator in result ? boundedStream(result) : result;
-    },
-    onNext(_connection, _id, _payload, args, given) {
-      const result = bounded(given as ExecutionResult, ANSWER_BYTES_MAX); // as: of no kind
-      if (result.errors === undefined) return undefined;
-      const { errors = [], ...rest } = maskedResult(result, maskingOf(contextOf(args).requestId));
-      return { ...rest, errors: errors.map(formatted) };
+      const send = senderOf(context.line, maskingOf(context.requestId));
+      if (Symbol.asyncIterator in result) return sendingAll(boundedStream(result), context.line, send);
+      send(result);
+      return SENT;
     },
     onError: (_connection, _id, _payload, errors) =>
       errors.map((error) => formatted(masked(error, maskingOf()))),
