@@ -1,5 +1,5 @@
 /**
- * Another tenant, who does nothing wrong: says something, follows the answer over a subscription, reads its session. How long a message
+ * Another tenant, who does nothing wrong: with a client token of a session that nobody else knows he says something, follows the answer over a subscription, reads its session. How long a message
  * takes until its turn is over, and how long a read takes, is what a siege must not double.
  */
 import { HttpConnection, post } from '../bench/http-connection.ts';
@@ -9,6 +9,8 @@ import { pause } from './probe.ts';
 
 const START = `mutation { startSession(input: { agent: "polite", input: "Hello." }) {
   ... on StartSessionPayload { session { id } turnId } ... on Fault { code message } } }`;
+const TOKEN = `mutation ($id: ID!) { createClientToken(sessionId: $id, scopes: [READ, STEER]) {
+  ... on CreateClientTokenPayload { clientToken { token } } ... on Fault { code message } } }`;
 const SEND = `mutation ($id: ID!) { sendMessage(input: { sessionId: $id, text: "And now?" }) {
   ... on SendMessagePayload { turnId } ... on Fault { code message } } }`;
 const READ = `query ($id: ID!) { session(id: $id) { ... on Session { id status events(first: 20) { nodes { id seq type body } } } } }`;
@@ -62,13 +64,14 @@ export class PoliteTenant {
     try {
       const { session, turnId } = (await this.#ask(connection, START)).startSession;
       const variables = { id: session.id };
-      socket = await ReadingSocket.openGraphql(this.#port, this.#key);
+      const { clientToken } = (await this.#ask(connection, TOKEN, variables)).createClientToken;
+      socket = await ReadingSocket.openGraphql(this.#port, clientToken.token);
       const first = socket.message((text) => text.includes(turnId));
       socket.send(JSON.stringify({ id: 'follow', type: 'subscribe', payload: { query: FOLLOW, variables } }));
       // Its brain starts: not measured.
       if (await isLaterThan(first, POLITE_MS_MAX)) this.waits.failed += 1;
       for (let turn = 0; turn < POLITE_TURNS_MAX && !signal.aborted; turn += 1) {
-        await this.#turn(connection, socket, variables);
+        await this.#turn(connection, socket, variables, clientToken.token);
         await pause(POLITE_PAUSE_MS);
       }
       if (!signal.aborted) await this.#ask(connection, ARCHIVE, variables);
@@ -79,7 +82,12 @@ export class PoliteTenant {
     }
   }
 
-  async #turn(connection: HttpConnection, socket: ReadingSocket, variables: { id: string }): Promise<void> {
+  async #turn(
+    connection: HttpConnection,
+    socket: ReadingSocket,
+    variables: { id: string },
+    token: string,
+  ): Promise<void> {
     const from = performance.now();
     this.#since = from;
     const over = new Set<string>();
@@ -89,19 +97,24 @@ export class PoliteTenant {
       return turn.id !== undefined && over.has(turn.id);
     });
     told.catch(() => undefined); // awaited below, or not needed any more
-    turn.id = String((await this.#ask(connection, SEND, variables)).sendMessage.turnId);
+    turn.id = String((await this.#ask(connection, SEND, variables, token)).sendMessage.turnId);
     const isLate = !over.has(turn.id) && (await isLaterThan(told, POLITE_MS_MAX));
     this.waits.turns.push(performance.now() - from);
     this.#since = undefined;
     if (isLate) this.waits.failed += 1;
     const read = performance.now();
-    await this.#ask(connection, READ, variables);
+    await this.#ask(connection, READ, variables, token);
     this.waits.reads.push(performance.now() - read);
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- it reads what it asked for
-  async #ask(connection: HttpConnection, query: string, variables: object = {}): Promise<any> {
-    const body = await connection.send(post('/graphql', this.#key, JSON.stringify({ query, variables })));
+  async #ask(
+    connection: HttpConnection,
+    query: string,
+    variables: object = {},
+    bearer = this.#key,
+    // oxlint-disable-next-line typescript/no-explicit-any -- it reads what it asked for
+  ): Promise<any> {
+    const body = await connection.send(post('/graphql', bearer, JSON.stringify({ query, variables })));
     const { data } = JSON.parse(body) as { data?: unknown };
     if (data === undefined || data === null || body.includes('"code"')) throw new Error(body.slice(0, 300));
     return data;

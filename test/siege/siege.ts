@@ -86,6 +86,8 @@ export class Siege {
       await this.#watcher.ask('begin', { takesCpu: false });
       await pause(this.#options.quietMs);
       this.#quiet = await this.#watcher.ask('figures');
+      if (this.#quiet.turns === 0)
+        throw new Error('Not a turn of the other tenant has ended before anything was tried.');
       for (const kind of this.#options.kinds) rounds.push(await this.#round(kind));
       rounds.push(...(await this.#atTheEnd()));
       return { quiet: this.#quiet, rounds };
