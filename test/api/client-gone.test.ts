@@ -133,3 +133,18 @@ it('while its frame waits to be made: it is not made', async () => {
   for (const socket of busy) socket.terminate();
   await eventually('none is left', () => door.graphql.held.operations === 0);
 });
+
+it('while its operations wait for their turn: none of a socket that has closed begins (proves TURNS-2)', async () => {
+  const socket = await opened();
+  const query = `subscription { sessionEvents(sessionId: "${await door.session()}") { __typename } }`;
+  for (let at = 0; at < 60; at += 1) {
+    socket.send(JSON.stringify({ id: `s${at}`, type: 'subscribe', payload: { query } }));
+  }
+  await eventually('some have begun', () => door.graphql.held.operations > 0);
+  socket.terminate();
+  await eventually('the socket has closed', () => door.graphql.held.sockets === 0);
+  await door.post('{ agents { nodes { id } } }'); // later than what waited
+
+  await eventually('none is left', () => door.graphql.held.operations === 0);
+  await eventually('nobody reads a log', () => door.graphql.held.groups === 0);
+});
