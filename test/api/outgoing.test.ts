@@ -125,6 +125,18 @@ describe('of one owner (proves OUTGOING-3)', () => {
     outgoing.of('other').make(MIB);
   });
 
+  it('is exact, also of who held nothing when all was full', () => {
+    outgoing.make(60 * MIB);
+    reader(25);
+    outgoing.of('late').make(20 * MIB); // ends the reader
+    outgoing.of('late').made(20 * MIB);
+    outgoing.made(60 * MIB);
+
+    expect(outgoing.held).toBe(0);
+    outgoing.of('late').make(40 * MIB);
+    expect(() => outgoing.of('late').make(4 * MIB)).toThrow(Outage);
+  });
+
   it('those that hold more than their share are ended first when all is full', () => {
     const [small, large] = [
       reader(30, 0, undefined, 'small'),

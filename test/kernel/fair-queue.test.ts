@@ -88,7 +88,7 @@ it('gives turns by the time that the turns before have taken', async () => {
   expect(had.join(' ')).toBe('first heavy light light light light light light heavy heavy');
 });
 
-it('gives permits to the owners one after the other, and hands on what an aborted wait would have had', async () => {
+it('gives permits to the owners one after the other, and hands on what an aborted wait would have had (proves RENDER-1)', async () => {
   const semaphore = new FairSemaphore(1);
   const had: string[] = [];
   const release = await semaphore.acquire('greedy', '', NEVER);

@@ -62,13 +62,15 @@ export interface OutgoingOptions {
   readonly stallMs?: number | undefined;
 }
 
+const FULL =
+  'This server holds as many unread answers as it may. Read what you have asked for, or try again.';
+const OVER_SHARE =
+  'Your answers that are not read yet are as much as one API key or one session may hold. Read what you have asked for, ask for less at once, or try again.';
+
 /** It is in the log already (TOLD_MS): who shows it need not write it there. */
 export class OutgoingFull extends Outage {
-  constructor() {
-    super(
-      'OUTGOING_FULL',
-      'This server holds as many unread answers as it may. Read what you have asked for, or try again.',
-    );
+  constructor(sentence: string = FULL) {
+    super('OUTGOING_FULL', sentence);
   }
 }
 
@@ -175,10 +177,11 @@ export class Outgoing {
 
   /** An operation has read so much for its answer. Throws Outage when that is too much for the process, or for its owner. */
   make(bytes: number, owner?: string): void {
-    const held = this.#heldBy(owner);
-    if (held !== undefined) this.#makeRoom(bytes, held, owner); // OUTGOING-3
+    const share = this.#heldBy(owner);
+    if (share !== undefined) this.#makeRoom(bytes, share, owner); // OUTGOING-3
     this.#makeRoom(bytes, this.#all, undefined); // OUTGOING-1
     this.#all.making += bytes;
+    const held = this.#heldBy(owner); // anew: counting forgets who holds nothing
     if (held !== undefined) held.making += bytes;
   }
 
@@ -212,7 +215,7 @@ export class Outgoing {
       held.fullAt = now;
     }
     this.#tellRefusal();
-    throw new OutgoingFull();
+    throw new OutgoingFull(owner === undefined ? FULL : OVER_SHARE);
   }
 
   #count(): void {
