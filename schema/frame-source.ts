@@ -67,7 +67,7 @@ export async function openFrames(
   if (opened.kind !== 'opened') return once(opened);
   const { sessionId, after, filter, deltas } = opened;
   const abort = new AbortController();
-  const turn = (): Promise<void> => context.budget.turn(); // BUDGET-2
+  const turn = (): Promise<void> => context.budget.turn(sessionId); // BUDGET-2
   const source = follow(context, { sessionId, after, deltas, filter, turn }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
   const waiting: Frame[] = []; // the rest of one page, cut: FRAME-1
@@ -83,7 +83,7 @@ export async function openFrames(
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {
-            await context.budget.turnToMake(charsOf(value.events)); // TURNS-1
+            await context.budget.turnToMake(charsOf(value.events), sessionId); // TURNS-1
             const parts = cut.parts(value.events);
             for (const [at, part] of parts.entries()) {
               const last = at === parts.length - 1 ? undefined : part.at(-1);

@@ -58,8 +58,8 @@ export class LogBudget {
   }
 
   /** TURNS-1. Before something is made of so many bytes; undefined where it need not wait. */
-  turnToMake(bytes: number): Promise<void> | undefined {
-    return bytes < LARGE_BYTES ? undefined : this.largeTurn();
+  turnToMake(bytes: number, sessionId?: SessionId): Promise<void> | undefined {
+    return bytes < LARGE_BYTES ? undefined : this.largeTurn(sessionId);
   }
 
   /** Before one look through a log for what passes a filter. False when none is left. */

@@ -53,7 +53,9 @@ export class RequestBody {
     const request = this.#request;
     return new Promise((resolve, reject) => {
       this.#fail = reject;
+      let hasCome = false;
       const gone = (): void => {
+        if (hasCome) return; // an error, with its stack, for each request that ends as it should costs more than reading its body
         clearTimeout(this.#stall);
         this.refuse(new BodyRefused('gone', 'The request ended before its body did.'));
       };
@@ -62,6 +64,7 @@ export class RequestBody {
       request.once('error', gone);
       request.once('close', gone); // after its end it says nothing new
       request.once('end', () => {
+        hasCome = true;
         clearTimeout(this.#stall);
         resolve(this.#buffer.take());
       });

@@ -10,7 +10,7 @@ it('makes the next frame of a stream when the one before was taken (proves REPLY
     [Symbol.asyncIterator]: () => source,
   };
   const res = Object.assign(new EventEmitter(), { writableNeedDrain: false, closed: false });
-  const stream = boundedStream(source, undefined, res as never); // as: what it looks at
+  const stream = boundedStream(source, { res: res as never }); // as: what it looks at
   await stream.next();
   res.writableNeedDrain = true;
   const second = stream.next();
@@ -24,4 +24,30 @@ it('makes the next frame of a stream when the one before was taken (proves REPLY
   res.emit('close');
   await third;
   expect(res.eventNames()).toEqual([]);
+});
+
+it('ends a stream with the frame of which something was refused (proves REPLY-3)', async () => {
+  let isRefused = false;
+  let returned = 0;
+  const source = {
+    next: () => Promise.resolve({ done: false as const, value: { data: {} } }),
+    return: () => {
+      returned += 1;
+      return Promise.resolve({ done: true as const, value: undefined });
+    },
+    [Symbol.asyncIterator]: () => source,
+  };
+  const reading = {
+    get isRefused() {
+      return isRefused;
+    },
+  };
+  const stream = boundedStream(source, { reading });
+  expect((await stream.next()).done).toBe(false);
+  isRefused = true;
+
+  expect((await stream.next()).done).toBe(false);
+  expect(returned).toBe(1);
+  isRefused = false;
+  expect((await stream.next()).done).toBe(true);
 });

@@ -342,6 +342,31 @@ describe('what nobody reads', () => {
     expect((await door.post(query.replace('first: 20', 'first: 1'))).body.errors).toBeUndefined();
   });
 
+  it('of one session is at most its share: its own readers are ended for its own operations, nobody else meets it (proves OUTGOING-3)', async () => {
+    const id = await sessionOf(24, 500_000, { outgoingBytesMax: 32 * MIB });
+    const { token } = door.access.mintClientToken(id);
+    const added = vi.spyOn(door.graphql.outgoing, 'addResponse');
+    const query = `{ session(id: "${id}") { ... on Session { events(first: 20) { nodes { fullBody } } } } }`;
+    const waiting = async (bearer: string): Promise<Socket> => {
+      const before = added.mock.calls.length;
+      const unread = await unreadRequest(query, bearer);
+      await eventually('its answer waits', () => added.mock.calls[before]?.[0].writableNeedDrain === true);
+      return unread;
+    };
+    const others = await waiting(ROOT_KEY);
+    const first = await waiting(token);
+    const second = await waiting(token);
+    expect(door.logs).toContain('a reader was ended');
+    first.resume(); // what was written is there still
+    await eventually('it was the first of the session', () => first.closed);
+    const { body } = await door.post(query.replace('20', '10'));
+
+    expect(body.errors).toBeUndefined();
+    expect(others.destroyed).toBe(false);
+    expect(second.destroyed).toBe(false);
+    expect(door.graphql.outgoing.held).toBeLessThan(32 * MIB);
+  });
+
   it('refuses in the middle of a list, and nothing that is still being read of it ends the process', async () => {
     // Each name holds 0.5 MB: the second one of the second event does not fit, nor the first one of the third.
     const id = await sessionOf(6, 500_000, { outgoingBytesMax: 1.75 * MIB });
@@ -363,7 +388,7 @@ describe('what nobody reads', () => {
 });
 
 /** Sends a request and never reads what comes. */
-async function unreadRequest(query: string): Promise<Socket> {
+async function unreadRequest(query: string, bearer = ROOT_KEY): Promise<Socket> {
   const body = JSON.stringify({ query });
   const socket = connect(door.port, '127.0.0.1');
   plain.push(socket);
@@ -371,7 +396,7 @@ async function unreadRequest(query: string): Promise<Socket> {
   socket.pause();
   await new Promise((resolve) => socket.once('connect', resolve));
   socket.write(
-    `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ROOT_KEY}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bearer}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
   return socket;
 }

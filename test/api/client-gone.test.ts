@@ -1,6 +1,6 @@
 /** Clients that go in the middle of a request: what was held for them is given back. */
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Door, ROOT_KEY, said } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
@@ -132,4 +132,26 @@ it('while its frame waits to be made: it is not made', async () => {
   expect(came).toBe(8);
   for (const socket of busy) socket.terminate();
   await eventually('none is left', () => door.graphql.held.operations === 0);
+});
+
+it('while its operations are let in: none of a socket that has closed begins (proves TURNS-2)', async () => {
+  const socket = await opened();
+  const query = `subscription { sessionEvents(sessionId: "${await door.session()}") { __typename } }`;
+  const begun = vi.spyOn(door.sessions, 'get');
+  const authenticate = door.access.authenticate.bind(door.access);
+  door.access.authenticate = gated(authenticate);
+  for (let at = 0; at < 60; at += 1) {
+    socket.send(JSON.stringify({ id: `s${at}`, type: 'subscribe', payload: { query } }));
+  }
+  await eventually('all have had their turn', () => came === 60);
+  socket.terminate();
+  await eventually('the socket has closed', () => door.graphql.held.sockets === 0);
+  gate.resolve();
+  await eventually('all were looked up', () => left === 60);
+  door.access.authenticate = authenticate;
+  await door.post('{ agents { nodes { id } } }'); // later than what comes of them
+
+  await eventually('none is left', () => door.graphql.held.operations === 0);
+  expect(begun).not.toHaveBeenCalled();
+  expect(door.graphql.held.groups).toBe(0);
 });

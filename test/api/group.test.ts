@@ -4,6 +4,7 @@ import type { Frame } from '../../schema/frame.ts';
 import { frameCutOf } from '../../schema/frame-cut.ts';
 import { schema } from '../../schema/schema.ts';
 import { Group, type Member } from '../../src/api/graphql/group.ts';
+import type { Payload } from '../../src/api/graphql/payload.ts';
 import { Live } from '../../src/journal/live.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
@@ -22,8 +23,9 @@ class Follower implements Member {
     this.seq = seq;
   }
 
-  send(payload: string): void {
-    this.frames.push(JSON.parse(payload) as Frame); // as the renderer below writes it
+  send(payload: Payload): void {
+    const text = typeof payload === 'string' ? payload : payload.bytes.toString();
+    this.frames.push(JSON.parse(text) as Frame); // as the renderer below writes it
   }
 
   leave(): void {
@@ -43,12 +45,17 @@ let id: SessionId;
 let closed: number;
 /** What the rendering of events waits for: until then the group has read them, and nobody was sent any. */
 let rendering: Promise<void>;
+/** What turns wait for, and whose they were. */
+let turning: Promise<void>;
+let turnsOf: string[];
 beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
   live = new Live({ journal: store.journal });
   id = (await store.sessions.create(originOf(), nothing)).session.id;
   closed = 0;
   rendering = Promise.resolve();
+  turning = Promise.resolve();
+  turnsOf = [];
 });
 afterEach(() => {
   live.close();
@@ -69,7 +76,13 @@ function groupAt(seq: number): Group {
       return JSON.stringify(frame);
     },
   };
-  const ports = { journal: store.journal, live, highWaterBytes: HIGH_WATER_BYTES };
+  const turns = {
+    turn: async (_owner: string, part?: string) => {
+      turnsOf.push(part ?? '');
+      await turning;
+    },
+  };
+  const ports = { journal: store.journal, live, highWaterBytes: HIGH_WATER_BYTES, turns };
   const wanted = { sessionId: id, filter: {}, deltas: false, renderer };
   return new Group(ports, wanted, seq, () => (closed += 1));
 }
@@ -136,4 +149,48 @@ it('reads the log as long as it has members (GROUP-3)', async () => {
   group.remove(two);
   await eventually('nobody reads', () => live.headOf(id) === undefined);
   expect(closed).toBeGreaterThan(0);
+});
+
+it('makes what is large in a turn of its session, and what is small at once (proves GROUP-4)', async () => {
+  const { promise, resolve: takesTurn } = Promise.withResolvers<void>();
+  const group = groupAt(0);
+  const member = new Follower(0);
+  expect(await group.join(member)).toBe(true);
+  await write(1);
+  await eventually('the small one is sent', () => member.seqs.length === 1);
+  expect(turnsOf).toEqual([]);
+
+  turning = promise;
+  const large = Array.from({ length: 10 }, () => spoken('x'.repeat(30_000)));
+  await store.journal.append(id, { decide: appending(...large) });
+  await eventually('it waits for its turn', () => turnsOf.length === 1);
+  expect(turnsOf).toEqual([id]);
+  expect(member.seqs.length).toBe(1);
+  takesTurn();
+  await eventually('it is sent', () => member.seqs.length === 11);
+  group.remove(member);
+});
+
+it('sends many members what there is in turns, and whoever joins or leaves in between misses and repeats nothing (proves GROUP-4)', async () => {
+  const { promise, resolve: goOn } = Promise.withResolvers<void>();
+  const group = groupAt(0);
+  const members = Array.from({ length: 1_001 }, () => new Follower(0));
+  for (const member of members) expect(await group.join(member)).toBe(true);
+  turning = promise;
+  await write(1);
+  await eventually('some have it', () => turnsOf.length === 1);
+  const had = members.filter(({ seqs }) => seqs.length === 1);
+  const [leaves, joins] = [members.at(-1), new Follower(1)];
+  if (leaves !== undefined) group.remove(leaves);
+  expect(await group.join(joins)).toBe(true);
+  goOn();
+  await write(1);
+  await eventually('all have both', () => members.slice(0, -1).every(({ seqs }) => seqs.length === 2));
+  await eventually('so has who joined', () => joins.seqs.length > 0);
+
+  expect(had.length).toBe(500);
+  expect(leaves?.seqs).toEqual([]);
+  expect(joins.seqs).toEqual([2]);
+  expect(members.slice(0, -1).every(({ seqs }) => seqs.join() === '1,2')).toBe(true);
+  for (const member of [...members, joins]) group.remove(member);
 });

@@ -1,5 +1,5 @@
 /** What waits for readers, counted without sockets. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Outgoing, type Outflow } from '../../src/api/graphql/outgoing.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { Outage } from '../../src/kernel/outage.ts';
@@ -19,18 +19,20 @@ function reader(
   own: number,
   shared = 0,
   release: () => void = () => undefined,
+  owner?: string,
 ): { readonly isEnded: boolean } {
   let isEnded = false;
   const flow: Outflow = {
     own: own * MIB,
     pending: (own + shared) * MIB,
     taken: 0,
+    owner,
     end() {
       isEnded = true;
       release();
     },
   };
-  outgoing.sent(flow.own);
+  outgoing.sent(flow.own, owner);
   outgoing.add(flow);
   return {
     get isEnded() {
@@ -52,7 +54,7 @@ it('who leaves most unread is ended before an operation of others is refused (pr
 
 it('nobody is ended for an operation that would be too much without them', () => {
   const slow = reader(30);
-  outgoing.make(60 * MIB);
+  outgoing.make(50 * MIB);
 
   expect(() => outgoing.make(50 * MIB)).toThrow(Outage);
   expect(slow.isEnded).toBe(false);
@@ -87,8 +89,62 @@ it('who shares what waits is ended after those who hold theirs alone, and only w
 });
 
 it('a refusal is told to the operator once in a while, not once for each', () => {
-  outgoing.make(90 * MIB);
+  outgoing.make(80 * MIB);
   for (let count = 0; count < 50; count += 1) expect(() => outgoing.make(20 * MIB)).toThrow(Outage);
 
   expect(lines.filter((line) => line.includes('refused')).length).toBe(1);
+});
+
+describe('of one owner (proves OUTGOING-3)', () => {
+  it('what it leaves unread and what it reads is at most its share, and nobody else is refused or ended for it', () => {
+    const greedy = outgoing.of('greedy');
+    const modest = reader(20, 0, undefined, 'modest');
+    const unread = Array.from({ length: 5 }, () => reader(6, 0, undefined, 'greedy'));
+    greedy.make(10 * MIB);
+    greedy.make(10 * MIB);
+
+    expect(unread.filter(({ isEnded }) => isEnded).length).toBeGreaterThan(0);
+    expect(modest.isEnded).toBe(false);
+    greedy.make(20 * MIB);
+    expect(() => greedy.make(20 * MIB)).toThrow(Outage);
+    expect(outgoing.held).toBeLessThanOrEqual((20 + 50) * MIB);
+    outgoing.of('modest').make(10 * MIB);
+    expect(modest.isEnded).toBe(false);
+
+    greedy.made(40 * MIB);
+    greedy.make(40 * MIB);
+  });
+
+  it('a page may still be read where whole bodies are refused, up to the whole share', () => {
+    const owner = outgoing.of('owner');
+    owner.make(43 * MIB);
+    expect(() => owner.make(MIB)).toThrow(Outage);
+    for (let pages = 0; pages < 28; pages += 1) owner.make(MIB / 4);
+
+    expect(() => owner.make(MIB / 4)).toThrow(Outage);
+    outgoing.of('other').make(MIB);
+  });
+
+  it('is exact, also of who held nothing when all was full', () => {
+    outgoing.make(60 * MIB);
+    reader(25);
+    outgoing.of('late').make(20 * MIB); // ends the reader
+    outgoing.of('late').made(20 * MIB);
+    outgoing.made(60 * MIB);
+
+    expect(outgoing.held).toBe(0);
+    outgoing.of('late').make(40 * MIB);
+    expect(() => outgoing.of('late').make(4 * MIB)).toThrow(Outage);
+  });
+
+  it('those that hold more than their share are ended first when all is full', () => {
+    const [small, large] = [
+      reader(30, 0, undefined, 'small'),
+      Array.from({ length: 60 }, () => reader(1, 0, undefined, 'large')),
+    ];
+    outgoing.sent(20 * MIB);
+
+    expect(small.isEnded).toBe(false);
+    expect(large.filter(({ isEnded }) => isEnded).length).toBeGreaterThan(20);
+  });
 });

@@ -3,6 +3,7 @@
  * after the masking, so that it measures what is sent.
  *
  * REPLY-1 no answer is larger than ANSWER_BYTES_MAX and no frame larger than FRAME_BYTES_MAX: the text of a larger one is never made.
+ * REPLY-3 a stream ends with the frame of which something was refused: what it could not show would be missing in what comes after it.
  * REPLY-2 a stream of SSE makes its next frame when the one before has been taken, and a large answer its text piece by piece: what nobody
  *    reads is held once, as it was read from the store.
  */
@@ -20,8 +21,8 @@ import { jsonBytes } from './json-size.ts';
 import { jsonPieces, jsonText } from './json-writer.ts';
 import { ANSWER_BYTES_MAX } from './limits.ts';
 import { refusal } from './masking.ts';
-import type { Operations } from './operations.ts';
-import type { Outgoing } from './outgoing.ts';
+import { nameOf, type Operations } from './operations.ts';
+import type { Outgoing, OutgoingAccount } from './outgoing.ts';
 
 /** Nobody reads it: 499 is what proxies write into their logs for a client that closed its request (ngx_http_request.h). */
 const GONE_STATUS = 499;
@@ -44,14 +45,15 @@ export function useAnswerBounds(operations: Operations, outgoing: Outgoing): Plu
     },
     onResultProcess({ request, result, setResult, serverContext }) {
       if (Array.isArray(result)) return;
+      const { reading, res, principal } = serverContext;
+      const account = outgoing.of(principal === undefined ? undefined : nameOf(principal));
       if (Symbol.asyncIterator in result)
-        return setResult(boundedStream(result, outgoing, serverContext.res));
-      const { reading, res } = serverContext;
+        return setResult(boundedStream(result, { outgoing: account, res, reading }));
       if (res !== undefined && reading !== undefined && isLarge(reading) && takesPieces(request)) {
         setResult(inPieces(bounded(result, ANSWER_BYTES_MAX)));
         outgoing.heldFor(res, reading.handOver());
       } else {
-        setResult(asText(bounded(result, ANSWER_BYTES_MAX, outgoing)));
+        setResult(asText(bounded(result, ANSWER_BYTES_MAX, account)));
         reading?.end();
       }
     },
@@ -99,7 +101,9 @@ function begin(operations: Operations, outgoing: Outgoing, context: BoundedConte
   // It went while its key was looked up or its body came: nobody would say that its operation is over.
   if (res?.closed === true) throw refusal('BAD_REQUEST', 'The client has gone.', GONE_STATUS);
   const over = operations.begin(principal);
-  const reading = new Allowance(outgoing);
+  const owner = nameOf(principal);
+  if (res !== undefined) outgoing.belongsTo(res, owner);
+  const reading = new Allowance(outgoing.of(owner));
   context.reading = reading;
   res?.once('close', () => {
     over();
@@ -108,7 +112,11 @@ function begin(operations: Operations, outgoing: Outgoing, context: BoundedConte
 }
 
 /** The result, or the error that says that it is too large. `outgoing` where nobody else tells it what is sent. */
-export function bounded(result: ExecutionResult, bytesMax: number, outgoing?: Outgoing): ExecutionResult {
+export function bounded(
+  result: ExecutionResult,
+  bytesMax: number,
+  outgoing?: Pick<OutgoingAccount, 'sent'>,
+): ExecutionResult {
   const bytes = jsonBytes(result, bytesMax);
   if (bytes === undefined) return tooLarge(bytesMax); // REPLY-1
   outgoing?.sent(bytes);
@@ -120,11 +128,17 @@ function tooLarge(bytesMax: number): ExecutionResult {
   return { errors: [refusal(code, message, 400)] };
 }
 
-/** Ends with the first frame that is too large: those after it would be out of order. */
+/** Who is told of frames that are sent, who has to have taken them, and what was read for them. */
+export interface StreamBounds {
+  readonly outgoing?: Pick<OutgoingAccount, 'sent'> | undefined;
+  readonly res?: ServerResponse | undefined;
+  readonly reading?: Pick<Allowance, 'isRefused'> | undefined;
+}
+
+/** Ends with the first frame that is too large, or could not be read: those after it would be out of order. */
 export function boundedStream(
   source: AsyncIterable<ExecutionResult>,
-  outgoing?: Outgoing,
-  res?: ServerResponse,
+  { outgoing, res, reading }: StreamBounds,
 ): AsyncIterableIterator<ExecutionResult> {
   const iterator = source[Symbol.asyncIterator]();
   let isOver = false;
@@ -134,7 +148,7 @@ export function boundedStream(
       const { done, value } = isOver ? { done: true, value: undefined } : await iterator.next();
       if (done === true || value === undefined) return { done: true, value: undefined };
       const given = bounded(value, FRAME_BYTES_MAX, outgoing);
-      if (given !== value) {
+      if (given !== value || reading?.isRefused === true) {
         isOver = true;
         await iterator.return?.();
       }

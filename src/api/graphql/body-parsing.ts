@@ -1,8 +1,12 @@
 /**
  * What a request over HTTP asks, read and parsed under bounds (bodies.ts, json-excess.ts), as a plugin of yoga. yoga keeps a body as the
  * list of the pieces that it came in, so it is given one that has come.
+ *
+ * TURNS-2 Operations begin in turns, those of one connection after those of others: a hundred that come at once, over however many
+ *    connections and sockets, are parsed, checked and begun some in each round of the event loop.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Plugin } from 'graphql-yoga';
 import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
@@ -12,8 +16,6 @@ import { requestExcess } from './json-excess.ts';
 import { refusal } from './masking.ts';
 import { nameOf } from './operations.ts';
 
-/** Larger ones are parsed in turns: decoding, looking through and parsing takes a millisecond and more. */
-const AT_ONCE_BYTES_MAX = 256 * 1024;
 /** Parameters in a form or an address: query, operationName, variables, extensions, and some of the client's own. */
 const PARAMETERS_MAX = 32;
 
@@ -22,19 +24,21 @@ export interface BodyContext {
   readonly req?: IncomingMessage;
 }
 
-export function useBodies(bodies: Bodies, turns: RoundRobin): Plugin<object, BodyContext> {
+export function useBodies(bodies: Bodies, admission: RoundRobin): Plugin<object, BodyContext> {
   return {
     onRequestParse({ requestParser, setRequestParser, serverContext: { req, principal }, fetchAPI }) {
       if (requestParser === undefined) return;
       setRequestParser(async (request) => {
         if (req === undefined || principal === undefined) throw new Unauthenticated();
+        const turn = (): Promise<void> => admission.turn(nameOf(principal), lineOf(req.socket)); // TURNS-2
         if (request.method === 'GET') {
+          await turn();
           checkParameters(request.url.slice(request.url.indexOf('?') + 1));
           return parsed(() => requestParser(request));
         }
         const { bytes, release } = await bodies.read(req, principal);
         try {
-          if (bytes.length > AT_ONCE_BYTES_MAX) await turns.turn(nameOf(principal));
+          await turn(); // what it holds is counted until then (BODIES-1)
           const { method, headers, url } = request;
           const body = bytes.toString();
           if (isForm(headers.get('content-type'))) checkParameters(body);
@@ -47,6 +51,11 @@ export function useBodies(bodies: Bodies, turns: RoundRobin): Plugin<object, Bod
       });
     },
   };
+}
+
+/** One connection, among those of one owner. */
+export function lineOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** What is no JSON is told so: the sentence of the engine's parser holds a piece of the request (ECHO-1). */

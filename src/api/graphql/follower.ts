@@ -105,7 +105,7 @@ class Follower implements Member {
     if (release === undefined) return false;
     try {
       await outlet.room(signal);
-      await budget.turn(); // BUDGET-2
+      await budget.turn(sessionId); // BUDGET-2
       if (signal.aborted) return false;
       const from = this.seq;
       const { events, seq } = await historyOf(journal, sessionId, {
@@ -115,7 +115,7 @@ class Follower implements Member {
         filter,
       });
       if (seq === from) return false;
-      await budget.turnToMake(charsOf(events)); // TURNS-1
+      await budget.turnToMake(charsOf(events), sessionId); // TURNS-1
       const parts = renderer.cut.parts(events);
       for (const [at, part] of parts.entries()) {
         if (signal.aborted) return false;

@@ -18,7 +18,7 @@ import { Fanout } from './fanout.ts';
 import { followerOf } from './follower.ts';
 import { HIGH_WATER_BYTES } from './limits.ts';
 import { masked } from './masking.ts';
-import type { GraphqlOptions, GraphqlPorts } from './options.ts';
+import type { DoorPorts, GraphqlOptions } from './options.ts';
 import type { Outlet } from './outlet.ts';
 import { plainRoot, Renderers } from './renderer.ts';
 
@@ -38,10 +38,15 @@ export class Follows {
   readonly #renderers = new Renderers();
   readonly #fanout: Fanout;
 
-  constructor(ports: GraphqlPorts, options: GraphqlOptions) {
-    const { journal, live, logger } = ports;
+  constructor(ports: DoorPorts, options: GraphqlOptions) {
+    const { journal, live, logger, turns } = ports;
     this.#logger = logger;
-    this.#fanout = new Fanout({ journal, live, highWaterBytes: options.highWaterBytes ?? HIGH_WATER_BYTES });
+    this.#fanout = new Fanout({
+      journal,
+      live,
+      turns,
+      highWaterBytes: options.highWaterBytes ?? HIGH_WATER_BYTES,
+    });
   }
 
   /** Groups that read a log now; none is left behind when the last follower has gone. */

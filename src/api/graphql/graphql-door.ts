@@ -12,6 +12,9 @@ import { Outgoing } from './outgoing.ts';
 import { createSocketServer } from './socket-door.ts';
 import { Sockets } from './sockets.ts';
 
+/** Operations that begin in one round of the event loop (TURNS-2): a burst of a hundred is over in some rounds, and none of them is long. */
+const ADMITTED_PER_ROUND = { turns: 32, ms: 20 };
+
 export interface GraphqlDoor {
   /** Answers one HTTP request; never rejects for what a client sent. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
@@ -30,8 +33,12 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
   const { outgoingBytesMax: bytesMax, stallMs } = options;
   const outgoing = new Outgoing({ logger, bytesMax, stallMs });
   const bounds = { outgoing, operations: new Operations(options.operations) };
-  const follows = new Follows(ports, options);
-  const shared: DoorPorts = { ...ports, turns: new RoundRobin(ports.live.scheduler) };
+  const { scheduler } = ports.live;
+  const now = (): number => performance.now();
+  const turns = new RoundRobin(scheduler, now);
+  const admission = new RoundRobin(scheduler, now, ADMITTED_PER_ROUND);
+  const shared: DoorPorts = { ...ports, turns, admission };
+  const follows = new Follows(shared, options);
   const handle = createHttpDoor(shared, options, documents, bounds);
   const sockets = new Sockets(
     createSocketServer(shared, documents, follows, bounds),

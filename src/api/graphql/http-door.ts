@@ -62,7 +62,7 @@ export function createHttpDoor(
       useDocuments(documents),
       // A request with an Authorization header has been preflighted by any browser.
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
-      useBodies(bodies, ports.turns),
+      useBodies(bodies, ports.admission),
       useMasking(logger),
       useAnswerBounds(operations, outgoing),
       useVary(options),

@@ -16,6 +16,8 @@ export interface GraphqlPorts extends SchemaPorts {
 export interface DoorPorts extends GraphqlPorts {
   /** Of those that read (BUDGET-2). */
   readonly turns: RoundRobin;
+  /** Of those that begin (TURNS-2). */
+  readonly admission: RoundRobin;
 }
 
 export interface GraphqlOptions {

@@ -11,12 +11,15 @@ import type { WebSocket } from 'ws';
 import { Semaphore } from '../../kernel/semaphore.ts';
 import { once } from '../../kernel/tail.ts';
 import { SEND_AHEAD_BYTES_MAX, SOCKET_BYTES_MAX } from './limits.ts';
-import { type Outflow, type Outgoing, takenFrom } from './outgoing.ts';
+import type { Outflow, Outgoing } from './outgoing.ts';
 import type { Payload, SharedText } from './payload.ts';
+import { takenFrom } from './response-flow.ts';
 
 const TAIL = Buffer.from('}');
 
 export class Outlet implements Outflow {
+  /** Whose it is: set when that is known. */
+  owner: string | undefined;
   /** Held by the one subscription of this socket that is making a frame of its history. */
   readonly turn = new Semaphore(1);
   readonly #ws: WebSocket;
@@ -30,6 +33,8 @@ export class Outlet implements Outflow {
   readonly #shares = new Set<() => void>();
   #corked = false;
   #held = false;
+  /** How many of its operations wait for their turn. */
+  #pauses = 0;
 
   constructor(ws: WebSocket, socket: Socket, outgoing: Outgoing) {
     this.#ws = ws;
@@ -103,6 +108,16 @@ export class Outlet implements Outflow {
     this.#ws.pause();
   }
 
+  /** Takes nothing more from the client until what this answers is called. */
+  pauseInput(): () => void {
+    this.#pauses += 1;
+    this.#ws.pause();
+    return () => {
+      this.#pauses -= 1;
+      this.#resume();
+    };
+  }
+
   close(code: number, reason: string): void {
     this.#ws.close(code, reason);
   }
@@ -114,7 +129,7 @@ export class Outlet implements Outflow {
       this.#ws.terminate();
       return false;
     }
-    this.#outgoing.sent(bytes);
+    this.#outgoing.sent(bytes, this.owner);
     if (!this.open) return false; // it was one of those who leave too much unread
     if (!this.#corked) {
       this.#corked = true;
@@ -140,9 +155,13 @@ export class Outlet implements Outflow {
   #wake(): void {
     if (this.#held) {
       this.#held = false;
-      this.#ws.resume();
+      this.#resume();
     }
     for (const wake of this.#waiting) wake();
+  }
+
+  #resume(): void {
+    if (!this.#held && this.#pauses === 0) this.#ws.resume();
   }
 
   readonly #uncork = (): void => {

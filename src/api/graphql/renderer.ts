@@ -1,6 +1,9 @@
 /**
  * From a frame to the payload text of a `next` message. One renderer per document and variables: by projection where the
  * document allows it, else by `execute`, which is also what a single frame falls back to.
+ *
+ * RENDER-1 EXECUTIONS_MAX frames are executed at a time; of those who wait the key or the session's client tokens that has had least is next, and
+ *    of that owner the session: one owner's followers do not keep the others' waiting. What a frame reads is bounded in time (BODYREAD-1).
  */
 import {
   type DocumentNode,
@@ -17,11 +20,13 @@ import type { Frame } from '../../../schema/frame.ts';
 import { AnswerTooLarge } from '../../../schema/reading.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { FRAME_BYTES_MAX } from '../../kernel/limit.ts';
-import { Semaphore } from '../../kernel/semaphore.ts';
+import { FairSemaphore } from '../../kernel/fair-semaphore.ts';
+import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
 import { jsonBytes } from './json-size.ts';
 import { jsonText } from './json-writer.ts';
 import { formatted, type Masking, maskedResult } from './masking.ts';
+import { nameOf } from './operations.ts';
 import { compileProjection } from './projection.ts';
 import { fragmentsOf, Unprojectable } from './selection.ts';
 
@@ -77,14 +82,15 @@ interface Projection {
 export class Renderers {
   readonly #projections = new WeakMap<OperationDefinitionNode, Projection>();
   /** So few at a time: what an execution holds is many times what is sent of it. */
-  readonly #executing = new Semaphore(EXECUTIONS_MAX);
+  readonly #executing = new FairSemaphore(EXECUTIONS_MAX);
   #made = 0;
 
   /** `context` is used where the document needs execution: whoever shares the renderer may read the same session. */
   rendererOf(follow: FollowOperation, context: Context, masking: Masking): Renderer {
     const { id, write, cut } = this.#projectionOf(follow);
     const byExecution = async (frame: Frame, signal: AbortSignal = NEVER): Promise<string> => {
-      const release = await this.#executing.acquire(signal);
+      const session = 'sessionId' in frame ? frame.sessionId : '';
+      const release = await this.#executing.acquire(nameOf(context.principal), session, signal); // RENDER-1
       if (release === undefined) throw new Error('Nobody waits for this frame any more.');
       try {
         return await executed(follow, frame, context, masking);
@@ -147,6 +153,8 @@ async function executed(
     variableValues: variables,
   });
   await contextValue.budget.turnToMake(reading.bytes); // TURNS-1
+  const outage = result.errors?.find(({ cause }) => cause instanceof Outage);
+  if (outage !== undefined) throw outage.cause; // what this frame could not show would be missing (REPLY-3)
   const tooLarge = result.errors?.find(({ cause }) => cause instanceof AnswerTooLarge);
   if (tooLarge !== undefined || jsonBytes(result.data, FRAME_BYTES_MAX) === undefined) {
     throw new EventTooLarge(frame, tooLarge);

@@ -13,7 +13,6 @@ import { type ExecutionArgs, getOperationAST } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Context } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
-import type { Reading } from '../../../schema/reading.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Principal } from '../../access/principal.ts';
@@ -21,6 +20,7 @@ import { Fault, Unauthenticated } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
 import { bounded, boundedStream } from './answer-bounds.ts';
+import { lineOf } from './body-parsing.ts';
 import type { Documents } from './documents.ts';
 import type { Follows, Line } from './follows.ts';
 import type { Inflow } from './inflow.ts';
@@ -32,7 +32,7 @@ import {
 } from './limits.ts';
 import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, refusal } from './masking.ts';
-import { type Operations, tooMany } from './operations.ts';
+import { nameOf, type Operations, tooMany } from './operations.ts';
 import type { DoorPorts, GraphqlPorts } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
@@ -65,7 +65,7 @@ export interface Extra {
 
 interface SocketContext extends Context {
   readonly line: Line;
-  reading: Reading;
+  reading: Allowance;
 }
 
 type SocketArgs = ExecutionArgs & { readonly contextValue: SocketContext };
@@ -88,8 +88,11 @@ export function createSocketServer(
     onConnect: (connection) => admit(ports, operations, connection),
     async onSubscribe(connection, id, payload) {
       try {
-        const args = argsOf(ports, documents, connection, id, payload); // counts operations, so before anything else happens
+        checkCount(connection, id); // before anything else happens
+        await turnOf(ports, connection);
+        const args = argsOf(ports, documents, connection, id, payload);
         await readmit(ports, connection);
+        if (!connection.extra.outlet.open) throw refusal('BAD_REQUEST', 'The client has gone.', 499); // nobody would end it
         begin(connection, payload, args);
         return args;
       } catch (error) {
@@ -109,7 +112,10 @@ export function createSocketServer(
       if (opened !== undefined) return opened;
       const result = await subscribeInTurns(args);
       const send = senderOf(context.line, maskingOf(context.requestId));
-      if (Symbol.asyncIterator in result) return sendingAll(boundedStream(result), context.line, send);
+      if (Symbol.asyncIterator in result) {
+        const { reading } = context;
+        return sendingAll(boundedStream(result, { reading }), context.line, send);
+      }
       send(result);
       return SENT;
     },
@@ -129,7 +135,7 @@ export function createSocketServer(
     const { document, operationName, contextValue } = args;
     if (!getOperationAST(document, operationName) || extra.principal === undefined) return; // graphql-ws refuses it
     const over = operations.begin(extra.principal);
-    const reading = new Allowance(outgoing);
+    const reading = new Allowance(outgoing.of(nameOf(extra.principal)));
     contextValue.reading = reading;
     const end = (): void => {
       over();
@@ -170,6 +176,7 @@ async function admit(
     }
     extra.ends.add(end);
     extra.principal = principal;
+    outlet.owner = nameOf(principal);
     extra.inflow.known();
     if (principal.kind === 'client') {
       const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
@@ -201,14 +208,20 @@ async function readmit({ access }: GraphqlPorts, { extra }: SocketConnection): P
   }
 }
 
-/** Throws what is wrong with the operation: one error, or an AggregateError of several. */
-function argsOf(
-  ports: DoorPorts,
-  documents: Documents,
-  { extra, subscriptions }: SocketConnection,
-  operationId: string,
-  { query, operationName, variables }: SubscribePayload,
-): SocketArgs {
+/** TURNS-2. Meanwhile nothing more is taken from this client: what it sends would have to be kept. */
+async function turnOf({ admission }: DoorPorts, { extra }: SocketConnection): Promise<void> {
+  const { principal, outlet, request } = extra;
+  if (principal === undefined || admission.takeFree()) return;
+  const resume = outlet.pauseInput();
+  try {
+    await admission.turn(nameOf(principal), lineOf(request.socket));
+  } finally {
+    resume();
+  }
+}
+
+/** Throws when the id is too long, or there are too many. */
+function checkCount({ extra, subscriptions }: SocketConnection, operationId: string): void {
   if (Buffer.byteLength(operationId) > OPERATION_ID_BYTES_MAX) {
     // closed, since an answer would have to name it
     const message = `The id of an operation has at most ${OPERATION_ID_BYTES_MAX} bytes.`;
@@ -218,6 +231,16 @@ function argsOf(
   if (Object.keys(subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
     throw tooMany(`${OPERATIONS_PER_SOCKET_MAX} operations at once are the most on one socket`);
   }
+}
+
+/** Throws what is wrong with the operation: one error, or an AggregateError of several. */
+function argsOf(
+  ports: DoorPorts,
+  documents: Documents,
+  { extra }: SocketConnection,
+  operationId: string,
+  { query, operationName, variables }: SubscribePayload,
+): SocketArgs {
   const checked = documents.check(query);
   if (checked.kind === 'invalid') throw new AggregateError(checked.errors);
   const { document } = checked;
