@@ -6,6 +6,7 @@ import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
 import { RoundRobin } from '../../kernel/round-robin.ts';
+import { TimeSlices } from '../../kernel/time-slices.ts';
 import { Operations } from './operations.ts';
 import type { DoorPorts, GraphqlOptions, GraphqlPorts } from './options.ts';
 import { Outgoing } from './outgoing.ts';
@@ -22,6 +23,8 @@ export interface GraphqlDoor {
   readonly held: { readonly sockets: number; readonly groups: number; readonly operations: number };
   /** What waits for readers: each answer of the HTTP server is added to it. */
   readonly outgoing: Outgoing;
+  /** In which requests, upgrades and messages of sockets are begun. */
+  readonly slices: TimeSlices;
 }
 
 export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions = {}): GraphqlDoor {
@@ -32,13 +35,15 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
   const bounds = { outgoing, operations: new Operations(options.operations) };
   const follows = new Follows(ports, options);
   const shared: DoorPorts = { ...ports, turns: new RoundRobin(ports.live.scheduler) };
+  const slices = new TimeSlices({
+    scheduler: ports.live.scheduler,
+    monotonicNow: () => performance.now(),
+  });
   const handle = createHttpDoor(shared, options, documents, bounds);
-  const sockets = new Sockets(
-    createSocketServer(shared, documents, follows, bounds),
-    ports,
-    options,
+  const sockets = new Sockets(createSocketServer(shared, documents, follows, bounds), ports, options, {
     outgoing,
-  );
+    slices,
+  });
   return {
     handle,
     upgrade: (req, socket, head) => sockets.upgrade(req, socket, head),
@@ -47,6 +52,7 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
       outgoing.close();
     },
     outgoing,
+    slices,
     get held() {
       return { sockets: sockets.count, groups: follows.groups, operations: bounds.operations.size };
     },

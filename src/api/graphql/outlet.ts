@@ -14,6 +14,9 @@ import { SEND_AHEAD_BYTES_MAX, SOCKET_BYTES_MAX } from './limits.ts';
 import { type Outflow, type Outgoing, takenFrom } from './outgoing.ts';
 import type { Payload, SharedText } from './payload.ts';
 
+/** Why nothing is taken from a socket: it does not take what it is sent, or what it has sent waits for its turn. */
+type Hold = 'unread' | 'turn';
+
 const TAIL = Buffer.from('}');
 
 export class Outlet implements Outflow {
@@ -29,7 +32,7 @@ export class Outlet implements Outflow {
   /** Of what it shares and has not taken: what gives up its part. */
   readonly #shares = new Set<() => void>();
   #corked = false;
-  #held = false;
+  readonly #holds = new Set<Hold>();
 
   constructor(ws: WebSocket, socket: Socket, outgoing: Outgoing) {
     this.#ws = ws;
@@ -97,10 +100,18 @@ export class Outlet implements Outflow {
   }
 
   /** Takes nothing more from a client that does not take what it is sent, until it has. */
-  holdInput(): void {
-    if (this.#held || this.buffered < SEND_AHEAD_BYTES_MAX || !this.open) return;
-    this.#held = true;
-    this.#ws.pause();
+  holdUnread(): void {
+    if (this.buffered >= SEND_AHEAD_BYTES_MAX && this.open) this.holdInput('unread');
+  }
+
+  /** Takes nothing more from it until what holds it is released. */
+  holdInput(why: Hold): void {
+    if (this.#holds.size === 0) this.#ws.pause();
+    this.#holds.add(why);
+  }
+
+  releaseInput(why: Hold): void {
+    if (this.#holds.delete(why) && this.#holds.size === 0) this.#ws.resume();
   }
 
   close(code: number, reason: string): void {
@@ -138,10 +149,7 @@ export class Outlet implements Outflow {
   }
 
   #wake(): void {
-    if (this.#held) {
-      this.#held = false;
-      this.#ws.resume();
-    }
+    this.releaseInput('unread');
     for (const wake of this.#waiting) wake();
   }
 
