@@ -31,10 +31,7 @@ const CONNECTIONS_DEFAULT = 10_000;
 const CLOSE_GRACE_MS = 2_000;
 /** Balancers do not wait longer for an answer; a store that takes longer does not serve. */
 const READY_MS_MAX = 1_500;
-/**
- * Connections that the kernel holds until they are accepted: as many as Linux allows (somaxconn, since 5.4). Node asks for 511, and
- * whoever comes when it is full knocks again after a whole second.
- */
+/** Connections that the kernel holds until they are accepted, as Linux allows (somaxconn): whoever finds no place knocks again after a second. */
 const BACKLOG = 4_096;
 
 export interface HttpServerPorts {
