@@ -1,7 +1,8 @@
 /** Connections: how many, how long they may say nothing, and what a socket may do before it has said who it is. */
 import { connect, type Socket } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { PING_INTERVAL_MS } from '../../src/api/graphql/limits.ts';
 import { Door, ROOT_KEY, textOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -179,4 +180,23 @@ it('pings of a client that does not read their answers fill nothing', async () =
     most = Math.max(most, door.graphql.outgoing.held);
   }
   expect(most).toBeLessThan(3 * MIB);
+});
+
+it('sockets are pinged one after the other, in slices: thousands of them are no one piece of work (proves SLICE-1)', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  try {
+    door = await Door.open();
+    const { socket } = await socketOf(INIT);
+    const { socket: other } = await socketOf(INIT);
+    await eventually('both are open', () => door.graphql.held.sockets === 2);
+    const pinged = [socket, other].map((one) => new Promise((resolve) => one.once('ping', resolve)));
+    const run = vi.spyOn(door.graphql.slices, 'run');
+    vi.advanceTimersByTime(PING_INTERVAL_MS);
+    const begun = run.mock.calls.length;
+    await Promise.all(pinged);
+
+    expect(begun).toBe(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -32,13 +32,13 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
   const { logger } = ports;
   const { outgoingBytesMax: bytesMax, stallMs } = options;
   const outgoing = new Outgoing({ logger, bytesMax, stallMs });
-  const bounds = { outgoing, operations: new Operations(options.operations) };
-  const follows = new Follows(ports, options);
-  const shared: DoorPorts = { ...ports, turns: new RoundRobin(ports.live.scheduler) };
   const slices = new TimeSlices({
     scheduler: ports.live.scheduler,
     monotonicNow: () => performance.now(),
   });
+  const bounds = { outgoing, operations: new Operations(options.operations), slices };
+  const follows = new Follows(ports, options);
+  const shared: DoorPorts = { ...ports, turns: new RoundRobin(ports.live.scheduler) };
   const handle = createHttpDoor(shared, options, documents, bounds);
   const sockets = new Sockets(createSocketServer(shared, documents, follows, bounds), ports, options, {
     outgoing,

@@ -35,6 +35,11 @@ export interface SocketBounds {
   readonly slices: TimeSlices;
 }
 
+interface OpenSocket {
+  readonly outlet: Outlet;
+  readonly inflow: Inflow;
+}
+
 export class Sockets {
   readonly #server: SocketServer;
   readonly #logger: GraphqlPorts['logger'];
@@ -48,7 +53,7 @@ export class Sockets {
     clientTracking: false,
     autoPong: false, // an answer is bytes that somebody has to read: #answerPings
   });
-  readonly #open = new Map<WebSocket, { readonly outlet: Outlet; readonly inflow: Inflow }>();
+  readonly #open = new Map<WebSocket, OpenSocket>();
   readonly #crowd: Crowd = { bytes: 0 };
   readonly #bounds: SocketBounds;
   readonly #socketsMax: number;
@@ -147,14 +152,18 @@ export class Sockets {
     });
   }
 
+  /** In slices, since each is a write: to all of thousands of sockets at once would take seconds. */
   #ping(): void {
-    this.#pingMark = randomBytes(PING_MARK_BYTES);
-    for (const [ws, { outlet, inflow }] of this.#open) {
-      const isStuck = inflow.isStuck();
-      // One that has something to read gets to the ping later: whether it reads at all, outgoing.ts sees.
-      if (isStuck || (!this.#answered.delete(ws) && outlet.buffered === 0)) ws.terminate();
-      else ws.ping(this.#pingMark);
-    }
+    const mark = randomBytes(PING_MARK_BYTES);
+    this.#pingMark = mark;
+    for (const [ws, held] of this.#open) this.#bounds.slices.run(ws, () => this.#pingOne(ws, held, mark));
+  }
+
+  #pingOne(ws: WebSocket, { outlet, inflow }: OpenSocket, mark: Buffer): void {
+    const isStuck = inflow.isStuck();
+    // One that has something to read gets to the ping later: whether it reads at all, outgoing.ts sees.
+    if (isStuck || (!this.#answered.delete(ws) && outlet.buffered === 0)) ws.terminate();
+    else ws.ping(mark);
   }
 }
 
