@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { Mailbox, WAITING_MAX } from '../../src/api/graphql/mailbox.ts';
 import type { Outlet } from '../../src/api/graphql/outlet.ts';
 import { TimeSlices } from '../../src/kernel/time-slices.ts';
-import { Door, ROOT_KEY } from '../support/door.ts';
+import { Door, ROOT_KEY, textOf } from '../support/door.ts';
 
 const SLICE_MS = 3;
 
@@ -44,7 +44,7 @@ function world() {
       socket: new PassThrough(),
       slices,
       take: (data) => {
-        begun.push(`${name}${String(data as Buffer)}`); // as: it was sent as one
+        begun.push(`${name}${textOf(data)}`);
         now += 1;
       },
     });
