@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { bearerOf } from '../access/bearer.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
@@ -30,6 +31,8 @@ const CONNECTIONS_DEFAULT = 10_000;
 const CLOSE_GRACE_MS = 2_000;
 /** Balancers do not wait longer for an answer; a store that takes longer does not serve. */
 const READY_MS_MAX = 1_500;
+/** Connections that the kernel holds until they are accepted, as Linux allows (somaxconn): whoever finds no place knocks again after a second. */
+const BACKLOG = 4_096;
 
 export interface HttpServerPorts {
   readonly graphql: GraphqlDoor;
@@ -76,6 +79,15 @@ export async function listen(
 ): Promise<HttpServer> {
   const pipeline = new Pipeline();
   const incoming = new Incoming({ logger: ports.logger, bytesMax: incomingBytesMax });
+  const { slices } = ports.graphql;
+  const admit = (req: IncomingRequest, res: ServerResponse): void => {
+    const { socket } = req;
+    const begin = (): void =>
+      slices.run(socket, () => {
+        if (!socket.destroyed) answer(ports, req, res);
+      });
+    if (pipeline.admits(req, res, begin)) incoming.add(req, res);
+  };
   const server = createServer(
     {
       IncomingMessage: IncomingRequest,
@@ -84,21 +96,31 @@ export async function listen(
       headersTimeout: greetingMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, greetingMs),
     },
-    (req, res) => {
-      if (pipeline.admits(req, res, () => answer(ports, req, res))) incoming.add(req, res);
-    },
+    admit,
   );
-  server.on('clientError', answerBroken); // HEADER-1
+  server.on('checkContinue', (req: IncomingRequest, res) => {
+    req.expectsContinue = true;
+    server.emit('request', req, res);
+  });
+  server.on('connection', () => slices.arrived());
+  const broken = new WeakSet<Duplex>();
+  server.on('clientError', (error, socket: Duplex) => {
+    if (broken.has(socket)) return; // it goes on sending
+    broken.add(socket);
+    slices.run(socket, () => answerBroken(error, socket as Socket)); // HEADER-1; as: of a server of ours
+  });
   boundConnections(server, { connectionsMax, logger: ports.logger, door: 'outer door' });
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // a client that goes away in the middle of its upgrade
-    // as: of a server of ours that listens, not of another source
-    if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket as Socket, head);
-    else refuse(socket, '404 Not Found');
+    slices.run(socket, () => {
+      // as: of a server of ours that listens, not of another source
+      if (pathOf(req) === '/graphql') ports.graphql.upgrade(req, socket as Socket, head);
+      else refuse(socket, '404 Not Found');
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(wanted, host, () => {
+    server.listen({ port: wanted, host, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
@@ -117,8 +139,9 @@ export async function listen(
   };
 }
 
-function answer(ports: HttpServerPorts, req: IncomingMessage, res: ServerResponse): void {
+function answer(ports: HttpServerPorts, req: IncomingRequest, res: ServerResponse): void {
   setResponseHeaders(res); // HEADER-1
+  if (req.expectsContinue) continueOrClose(req, res);
   ports.graphql.outgoing.addResponse(res);
   route(ports, req, res).catch((error: unknown) => {
     ports.logger.error('a request failed', { path: pathOf(req), error });
@@ -128,6 +151,12 @@ function answer(ports: HttpServerPorts, req: IncomingMessage, res: ServerRespons
       sendJson(res, 503, { error: { code: error.code, message: error.message } });
     } else sendJson(res, 500, { error: { code: 'INTERNAL', message: 'Something failed on our side.' } });
   });
+}
+
+/** Whoever is refused by the head alone is not asked for the body: then nothing can follow it on its connection (RFC 9110 10.1.1). */
+function continueOrClose(req: IncomingMessage, res: ServerResponse): void {
+  if (bearerOf(req.headers.authorization) === undefined) res.setHeader('connection', 'close');
+  else res.writeContinue();
 }
 
 async function route(

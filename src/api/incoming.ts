@@ -17,6 +17,8 @@ const ENDED_LOG_MS = 60_000;
 
 /** A request that says what comes of its body, whoever reads it and when. */
 export class IncomingRequest extends IncomingMessage {
+  /** Its client waits with the body until it is told to send it. */
+  expectsContinue = false;
   /** Called before the bytes can be read. */
   onArrival: ((bytes: number) => void) | undefined;
 

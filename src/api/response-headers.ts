@@ -37,5 +37,5 @@ const BROKEN: Readonly<Record<string, string>> = {
 /** Ends a connection whose request cannot be read; with an answer where none has begun on it. */
 export function answerBroken({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || socket.bytesWritten > 0) socket.destroy();
-  else socket.end(rawAnswer(BROKEN[code] ?? '400 Bad Request'), () => socket.destroy());
+  else socket.end(rawAnswer(BROKEN[code] ?? '400 Bad Request'), 'latin1', () => socket.destroy());
 }

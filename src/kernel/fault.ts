@@ -1,4 +1,7 @@
 /**
+ * FAULT-1 A Fault has no stack: where it came from is its code and its sentence, and the stack of each would be most of what it costs to
+ *    refuse whoever asks for nothing but refusals.
+ *
  * A Fault is an expected refusal: part of the contract of one operation, safe to show to a stranger.
  *
  * Each situation is one subclass with a literal `code` (UPPER_SNAKE_CASE, equal on every door), its data in
@@ -10,7 +13,10 @@ export abstract class Fault extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0; // FAULT-1
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.retryAfterMs = options.retryAfterMs;
     this.name = new.target.name;
   }

@@ -15,6 +15,9 @@ export interface TailSource<T> {
   release?(): void;
 }
 
+/** One for all: by itself each abort makes an error with a stack, for nobody, and clients end what they follow all the time. */
+const ENDED = new Error('What read this has ended.');
+
 export function tail<T>(source: TailSource<T>, outer?: AbortSignal): AsyncIterableIterator<T, undefined> {
   const abort = new AbortController();
   let turn: Promise<unknown> = Promise.resolve();
@@ -24,7 +27,7 @@ export function tail<T>(source: TailSource<T>, outer?: AbortSignal): AsyncIterab
     if (ended) return;
     ended = true;
     outer?.removeEventListener('abort', end);
-    abort.abort();
+    abort.abort(ENDED);
     source.release?.(); // TAIL-3
   };
   if (outer?.aborted === true) end();

@@ -197,11 +197,11 @@ describe('over a socket', () => {
     // The two faces of one socket, as far as an Outlet looks at them.
     const outlet = new Outlet(ws as unknown as WebSocket, socket as unknown as Socket, outgoing);
 
-    outlet.holdInput();
+    outlet.holdUnread();
     expect(calls).toEqual([]);
     ws.bufferedAmount = SEND_AHEAD_BYTES_MAX;
-    outlet.holdInput();
-    outlet.holdInput();
+    outlet.holdUnread();
+    outlet.holdUnread();
     expect(calls).toEqual(['pause']);
     socket.emit('drain');
     expect(calls).toEqual(['pause', 'resume']);

@@ -1,7 +1,8 @@
 /** Connections: how many, how long they may say nothing, and what a socket may do before it has said who it is. */
 import { connect, type Socket } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { PING_INTERVAL_MS } from '../../src/api/graphql/limits.ts';
 import { Door, ROOT_KEY, textOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -65,22 +66,32 @@ it('more than there may be are closed at once, which is logged once, until there
   await eventually('others are served', isServed);
 });
 
-it('those that wait for a next request are closed first when few are left (proves CONNECTIONS-1)', async () => {
-  door = await Door.open({ connectionsMax: 10 });
+async function asked(one: Connection): Promise<void> {
+  one.state.text = '';
+  one.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  await eventually('an answer', () => one.state.text.includes('ok'));
+}
+
+it('those that have waited longest for a next request make room when few are left, and none in use (proves CONNECTIONS-1)', async () => {
+  door = await Door.open({ connectionsMax: 10, greetingMs: 60_000 });
+  const inUse = await connection();
   const idle: Connection[] = [];
-  for (let at = 0; at < 8; at += 1) {
+  for (let at = 0; at < 7; at += 1) {
     const one = await connection();
-    one.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
-    await eventually('an answer', () => one.state.text.includes('ok'));
+    await asked(one);
     idle.push(one);
   }
-  expect(idle.some(({ state }) => state.ended)).toBe(false);
-  for (let at = 0; at < 3; at += 1) {
-    await connection();
-  }
+  const crowd: Connection[] = [];
+  await eventually('the crowd has its place', async () => {
+    await asked(inUse);
+    const one = await connection();
+    if (!one.state.ended) crowd.push(one);
+    return idle.every(({ state }) => state.ended);
+  });
 
-  await eventually('the idle ones are closed', () => idle.every(({ state }) => state.ended));
-  for (const { socket } of idle) socket.destroy();
+  expect(inUse.state.ended).toBe(false);
+  await asked(inUse);
+  for (const { socket } of crowd) socket.destroy();
   await eventually('others are served', isServed);
 });
 
@@ -169,4 +180,23 @@ it('pings of a client that does not read their answers fill nothing', async () =
     most = Math.max(most, door.graphql.outgoing.held);
   }
   expect(most).toBeLessThan(3 * MIB);
+});
+
+it('sockets are pinged one after the other, in slices: thousands of them are no one piece of work (proves SLICE-1)', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  try {
+    door = await Door.open();
+    const { socket } = await socketOf(INIT);
+    const { socket: other } = await socketOf(INIT);
+    await eventually('both are open', () => door.graphql.held.sockets === 2);
+    const pinged = [socket, other].map((one) => new Promise((resolve) => one.once('ping', resolve)));
+    const run = vi.spyOn(door.graphql.slices, 'run');
+    vi.advanceTimersByTime(PING_INTERVAL_MS);
+    const begun = run.mock.calls.length;
+    await Promise.all(pinged);
+
+    expect(begun).toBe(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });

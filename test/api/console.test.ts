@@ -9,6 +9,8 @@ import { GraphiqlConsole } from '../../src/api/graphql/console.ts';
 import type { ConsolePage } from '../../src/api/graphql/console-page.ts';
 import { Door } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
+import { systemScheduler } from '../../src/kernel/scheduler.ts';
+import { TimeSlices } from '../../src/kernel/time-slices.ts';
 
 /** Kernels hold some megabytes for a connection; what we hold for all of them together is one page. */
 const MIB = 1024 * 1024;
@@ -40,6 +42,10 @@ function get(headers: Record<string, string>, path = '/graphql', method = 'GET')
     asking.on('error', reject);
     asking.end();
   });
+}
+
+function slices(): TimeSlices {
+  return new TimeSlices({ scheduler: systemScheduler, monotonicNow: () => performance.now() });
 }
 
 describe('GraphiQL', () => {
@@ -78,7 +84,7 @@ describe('GraphiQL', () => {
   it('CONSOLE-1: is made once, however many ask meanwhile, and again after it could not be made', async () => {
     let made = 0;
     const page = Promise.withResolvers<ConsolePage>();
-    const console = new GraphiqlConsole({ sharedIn: () => undefined }, () => {
+    const console = new GraphiqlConsole({ outgoing: { sharedIn: () => undefined }, slices: slices() }, () => {
       made += 1;
       return made === 1 ? Promise.reject(new Error('no memory')) : page.promise;
     });
@@ -110,7 +116,9 @@ describe('GraphiQL', () => {
   it('CONSOLE-1: is written slice by slice, each when the one before has been taken, until the reader has gone', async () => {
     const identity = new Uint8Array(3 * MIB);
     const page = { bodies: { identity, gzip: identity, br: identity }, digest: 'd', scriptHash: 'h' };
-    const console = new GraphiqlConsole({ sharedIn: () => undefined }, () => Promise.resolve(page));
+    const console = new GraphiqlConsole({ outgoing: { sharedIn: () => undefined }, slices: slices() }, () =>
+      Promise.resolve(page),
+    );
     const written: number[] = [];
     let takes = (): void => undefined;
     let closes = (): void => undefined;

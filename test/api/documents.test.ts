@@ -41,3 +41,18 @@ it('of many large documents the last are kept, as far as their tokens go', () =>
   expect(fresh.check(texts[last] ?? '') === first[last]).toBe(true);
   expect(fresh.check(texts[0] ?? '') === first[0]).toBe(false);
 });
+
+it('an operation is counted for the variables of each time, and one without any is counted once', () => {
+  const sized = documents.check(
+    'query ($n: Int!) { sessions(first: $n) { nodes { events(first: 100) { nodes { id seq type body } } } } }',
+  );
+  const plain = documents.check(QUERY);
+  if (sized.kind === 'invalid' || plain.kind === 'invalid') throw new Error('both are valid');
+
+  documents.checkCost(sized.document, undefined, { n: 1 });
+  documents.checkCost(plain.document, undefined, undefined);
+  documents.checkCost(plain.document, undefined, { n: 1 });
+
+  expect(() => documents.checkCost(sized.document, undefined, { n: 500 })).toThrow(/can answer/);
+  expect(() => documents.checkCost(sized.document, undefined, { n: 'x' })).toThrow(AggregateError);
+});

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, Door } from '../support/door.ts';
+import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
 
 let door: Door;
 let listed: Door;
@@ -45,5 +45,32 @@ describe('a request without a key', () => {
     client.destroy();
 
     expect(String(head)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  const EXPECTING =
+    'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n';
+
+  it('is not asked for its body, and its connection ends', async () => {
+    const client = connect(door.port, '127.0.0.1');
+    let text = '';
+    client.on('data', (data) => (text += String(data)));
+    client.write(`${EXPECTING}Content-Length: 2000000\r\n\r\n`);
+    await once(client, 'close');
+
+    expect(text).toMatch(/^HTTP\/1\.1 401 [^]*connection: close/i);
+  });
+
+  it('as one with a key is', async () => {
+    const client = connect(door.port, '127.0.0.1');
+    const body = '{"query":"{ __typename }"}';
+    const length = Buffer.byteLength(body);
+    client.write(`${EXPECTING}Authorization: Bearer ${ROOT_KEY}\r\nContent-Length: ${length}\r\n\r\n`);
+    const [asked] = await once(client, 'data');
+    client.write(body);
+    const [answer] = await once(client, 'data');
+    client.destroy();
+
+    expect(String(asked)).toMatch(/^HTTP\/1\.1 100 Continue/);
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 200 [^]*"__typename":"Query"/);
   });
 });

@@ -2,12 +2,13 @@
  * GraphiQL for a browser: one page, made when somebody first looks, and the same bytes for everybody who does.
  *
  * CONSOLE-1 The page is made once: who asks meanwhile waits for it, and an answer holds a reference to its bytes, never a copy.
- *    It is written in slices, each when the one before has been taken: a crowd that asks at once holds nobody up.
+ *    It is written in parts, each when the one before has been taken and in a time slice: a crowd that asks at once holds nobody up.
  * CONSOLE-2 The page runs its own script and talks to this server, and nothing else: no other host, no frame around it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { TimeSlices } from '../../kernel/time-slices.ts';
 import type { ConsolePage } from './console-page.ts';
 import type { Outgoing } from './outgoing.ts';
 
@@ -15,7 +16,7 @@ type Coding = keyof ConsolePage['bodies'];
 
 /** Making the page takes a second; a worker that has not done it by then never will, and somebody waits. */
 const MAKING_MS_MAX = 60_000;
-/** What is written of the page at once: copying it takes a fraction of a millisecond. */
+/** What is written of the page at once: copying it, into the kernel and on the loopback out of it, takes a fraction of a millisecond. */
 const SLICE_BYTES = 256 * 1024;
 const WORKER = fileURLToPath(new URL('./console-page.ts', import.meta.url));
 /** The smaller, the earlier. */
@@ -23,12 +24,17 @@ const CODINGS: readonly Coding[] = ['br', 'gzip', 'identity'];
 
 export class GraphiqlConsole {
   readonly #outgoing: Pick<Outgoing, 'sharedIn'>;
+  readonly #slices: TimeSlices;
   readonly #make: () => Promise<ConsolePage>;
   #page: Promise<ConsolePage> | undefined;
 
   /** `make` is for tests. */
-  constructor(outgoing: Pick<Outgoing, 'sharedIn'>, make: () => Promise<ConsolePage> = madePage) {
+  constructor(
+    { outgoing, slices }: { readonly outgoing: Pick<Outgoing, 'sharedIn'>; readonly slices: TimeSlices },
+    make: () => Promise<ConsolePage> = madePage,
+  ) {
     this.#outgoing = outgoing;
+    this.#slices = slices;
     this.#make = make;
   }
 
@@ -57,7 +63,7 @@ export class GraphiqlConsole {
       ...(coding === 'identity' ? {} : { 'content-encoding': coding }),
     });
     this.#outgoing.sharedIn(res, body.length);
-    await inSlices(res, body);
+    await inSlices(res, body, this.#slices);
   }
 
   #made(): Promise<ConsolePage> {
@@ -70,14 +76,17 @@ export class GraphiqlConsole {
 }
 
 /** Returns when all is written, or the reader has gone. */
-async function inSlices(res: ServerResponse, body: Buffer): Promise<void> {
+async function inSlices(res: ServerResponse, body: Buffer, slices: TimeSlices): Promise<void> {
   for (let at = 0; at < body.length && !res.destroyed; at += SLICE_BYTES) {
     const slice = body.subarray(at, at + SLICE_BYTES); // CONSOLE-1
     await new Promise<void>((taken) => {
       res.once('close', taken);
-      res.write(slice, () => {
-        res.off('close', taken);
-        taken();
+      slices.run(res, () => {
+        if (res.destroyed) return; // it has closed, or is about to
+        res.write(slice, () => {
+          res.off('close', taken);
+          taken();
+        });
       });
     });
   }

@@ -3,9 +3,11 @@
  */
 import {
   type DocumentNode,
+  getOperationAST,
   GraphQLError,
   type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
+  type OperationDefinitionNode,
   parse,
   specifiedRules,
   validate,
@@ -33,6 +35,8 @@ export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #rules: readonly (typeof specifiedRules)[number][];
   readonly #valid = new Map<string, Valid>();
+  /** Operations that cost the same each time, and not too much. */
+  readonly #counted = new WeakSet<OperationDefinitionNode>();
   /** Of all in #valid. */
   #tokens = 0;
 
@@ -53,13 +57,16 @@ export class Documents {
     return checked;
   }
 
-  /** Throws when this operation of the document, with these variables, asks for too much. */
+  /** Throws when this operation of the document, with these variables, asks for too much. One without variables is counted once. */
   checkCost(
     document: DocumentNode,
     operationName: string | undefined,
     variables: Readonly<Record<string, unknown>> | undefined,
   ): void {
+    const operation = getOperationAST(document, operationName);
+    if (operation && this.#counted.has(operation)) return;
     checkCost(this.#schema, document, operationName, variables);
+    if (operation && (operation.variableDefinitions ?? []).length === 0) this.#counted.add(operation);
   }
 
   /** The oldest are forgotten for it; their positions are kept too, since errors of execution say where they were. */

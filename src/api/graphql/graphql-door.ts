@@ -6,6 +6,7 @@ import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
 import { RoundRobin } from '../../kernel/round-robin.ts';
+import { TimeSlices } from '../../kernel/time-slices.ts';
 import { Operations } from './operations.ts';
 import type { DoorPorts, GraphqlOptions, GraphqlPorts } from './options.ts';
 import { Outgoing } from './outgoing.ts';
@@ -25,6 +26,8 @@ export interface GraphqlDoor {
   readonly held: { readonly sockets: number; readonly groups: number; readonly operations: number };
   /** What waits for readers: each answer of the HTTP server is added to it. */
   readonly outgoing: Outgoing;
+  /** In which requests, upgrades and messages of sockets are begun. */
+  readonly slices: TimeSlices;
 }
 
 export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions = {}): GraphqlDoor {
@@ -32,20 +35,19 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
   const { logger } = ports;
   const { outgoingBytesMax: bytesMax, stallMs } = options;
   const outgoing = new Outgoing({ logger, bytesMax, stallMs });
-  const bounds = { outgoing, operations: new Operations(options.operations) };
   const { scheduler } = ports.live;
-  const now = (): number => performance.now();
-  const turns = new RoundRobin(scheduler, now);
-  const admission = new RoundRobin(scheduler, now, ADMITTED_PER_ROUND);
+  const monotonicNow = (): number => performance.now();
+  const slices = new TimeSlices({ scheduler, monotonicNow });
+  const bounds = { outgoing, operations: new Operations(options.operations), slices };
+  const turns = new RoundRobin(scheduler, monotonicNow);
+  const admission = new RoundRobin(scheduler, monotonicNow, ADMITTED_PER_ROUND);
   const shared: DoorPorts = { ...ports, turns, admission };
   const follows = new Follows(shared, options);
   const handle = createHttpDoor(shared, options, documents, bounds);
-  const sockets = new Sockets(
-    createSocketServer(shared, documents, follows, bounds),
-    ports,
-    options,
+  const sockets = new Sockets(createSocketServer(shared, documents, follows, bounds), ports, options, {
     outgoing,
-  );
+    slices,
+  });
   return {
     handle,
     upgrade: (req, socket, head) => sockets.upgrade(req, socket, head),
@@ -54,6 +56,7 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
       outgoing.close();
     },
     outgoing,
+    slices,
     get held() {
       return { sockets: sockets.count, groups: follows.groups, operations: bounds.operations.size };
     },

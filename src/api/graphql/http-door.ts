@@ -13,6 +13,7 @@ import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { TimeSlices } from '../../kernel/time-slices.ts';
 import { type BoundedContext, useAnswerBounds } from './answer-bounds.ts';
 import { Bodies } from './bodies.ts';
 import { type BodyContext, useBodies } from './body-parsing.ts';
@@ -41,16 +42,23 @@ const EXECUTION: Plugin = {
   onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribeInTurns),
 };
 
+/** What requests share with sockets. */
+export interface HttpBounds {
+  readonly operations: Operations;
+  readonly outgoing: Outgoing;
+  readonly slices: TimeSlices;
+}
+
 export type HttpDoor = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
 export function createHttpDoor(
   ports: DoorPorts,
   options: GraphqlOptions,
   documents: Documents,
-  { operations, outgoing }: { readonly operations: Operations; readonly outgoing: Outgoing },
+  { operations, outgoing, slices }: HttpBounds,
 ): HttpDoor {
   const { logger } = ports;
-  const graphiql = new GraphiqlConsole(outgoing);
+  const graphiql = new GraphiqlConsole({ outgoing, slices });
   const bodies = new Bodies(operations, options.bodies);
   const yoga = createYoga<ServerContext>({
     schema,

@@ -12,6 +12,9 @@ import { type GraphqlOptions, isWelcome } from './options.ts';
 /** As a browser is told for an origin that is welcome. */
 export const METHODS = ['GET', 'POST', 'OPTIONS'];
 
+/** The same for all: a Fault of their own, with its stack, would be a third of what it costs to refuse them. */
+const REFUSAL = refusalOf(new Unauthenticated());
+
 /** Whether it was one, which has been answered. A preflight carries no key. */
 export function refuseKeyless(req: IncomingMessage, res: ServerResponse, options: GraphqlOptions): boolean {
   const { authorization, origin } = req.headers;
@@ -22,8 +25,11 @@ export function refuseKeyless(req: IncomingMessage, res: ServerResponse, options
     res.setHeader('access-control-allow-methods', METHODS.join(', '));
     res.setHeader('vary', 'Origin');
   }
-  const { message, code } = new Unauthenticated();
   res.writeHead(401, { 'content-type': 'application/json; charset=utf-8', 'www-authenticate': 'Bearer' }); // KEYLESS-1
-  res.end(JSON.stringify({ errors: [{ message, extensions: { code } }] }));
+  res.end(REFUSAL);
   return true;
+}
+
+function refusalOf({ message, code }: Unauthenticated): string {
+  return JSON.stringify({ errors: [{ message, extensions: { code } }] });
 }

@@ -2,7 +2,12 @@
  * What of an error may be seen outside. Errors in the document are shown without what was sent (wording.ts); a Fault is shown with its
  * code, an Outage also with when to try again; anything else is a defect: INTERNAL and a request id outside, the cause in the log.
  */
-import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import {
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLErrorExtensions,
+  type GraphQLFormattedError,
+} from 'graphql';
 import { Fault } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { retryAfterSeconds, statusOf } from '../fault-table.ts';
@@ -58,9 +63,18 @@ export function maskedResult<R extends ExecutionResult>(result: R, masking: Mask
 
 /** A refusal of the whole request: over HTTP it decides the status. */
 export function refusal(code: string, message: string, status: number, retryAfterMs?: number): GraphQLError {
-  if (retryAfterMs === undefined) return new Shown(message, { extensions: { code, http: { status } } });
+  if (retryAfterMs === undefined) return shown(message, { code, http: { status } });
   const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
-  return new Shown(message, { extensions: { code, retryAfterMs, http: { status, headers } } });
+  return shown(message, { code, retryAfterMs, http: { status, headers } });
+}
+
+/** Without a stack, as a Fault (FAULT-1). */
+function shown(message: string, extensions: GraphQLErrorExtensions): Shown {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const error = new Shown(message, { extensions });
+  Error.stackTraceLimit = stackTraceLimit;
+  return error;
 }
 
 /** As it goes over a wire that has no status. */

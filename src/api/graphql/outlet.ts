@@ -15,6 +15,9 @@ import type { Outflow, Outgoing } from './outgoing.ts';
 import type { Payload, SharedText } from './payload.ts';
 import { takenFrom } from './response-flow.ts';
 
+/** Why nothing is taken from a socket: it does not take what it is sent, messages of it wait for their turn, or operations wait to begin. */
+type Hold = 'unread' | 'turn' | 'operations';
+
 const TAIL = Buffer.from('}');
 
 export class Outlet implements Outflow {
@@ -32,8 +35,8 @@ export class Outlet implements Outflow {
   /** Of what it shares and has not taken: what gives up its part. */
   readonly #shares = new Set<() => void>();
   #corked = false;
-  #held = false;
-  /** How many of its operations wait for their turn. */
+  readonly #holds = new Set<Hold>();
+  /** How many of its operations wait to begin. */
   #pauses = 0;
 
   constructor(ws: WebSocket, socket: Socket, outgoing: Outgoing) {
@@ -102,19 +105,27 @@ export class Outlet implements Outflow {
   }
 
   /** Takes nothing more from a client that does not take what it is sent, until it has. */
-  holdInput(): void {
-    if (this.#held || this.buffered < SEND_AHEAD_BYTES_MAX || !this.open) return;
-    this.#held = true;
-    this.#ws.pause();
+  holdUnread(): void {
+    if (this.buffered >= SEND_AHEAD_BYTES_MAX && this.open) this.holdInput('unread');
+  }
+
+  /** Takes nothing more from it until what holds it is released. */
+  holdInput(why: Hold): void {
+    if (this.#holds.size === 0) this.#ws.pause();
+    this.#holds.add(why);
+  }
+
+  releaseInput(why: Hold): void {
+    if (this.#holds.delete(why) && this.#holds.size === 0) this.#ws.resume();
   }
 
   /** Takes nothing more from the client until what this answers is called. */
   pauseInput(): () => void {
     this.#pauses += 1;
-    this.#ws.pause();
+    this.holdInput('operations');
     return () => {
       this.#pauses -= 1;
-      this.#resume();
+      if (this.#pauses === 0) this.releaseInput('operations');
     };
   }
 
@@ -153,15 +164,8 @@ export class Outlet implements Outflow {
   }
 
   #wake(): void {
-    if (this.#held) {
-      this.#held = false;
-      this.#resume();
-    }
+    this.releaseInput('unread');
     for (const wake of this.#waiting) wake();
-  }
-
-  #resume(): void {
-    if (!this.#held && this.#pauses === 0) this.#ws.resume();
   }
 
   readonly #uncork = (): void => {

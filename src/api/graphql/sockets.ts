@@ -6,10 +6,12 @@ import type { Duplex } from 'node:stream';
 import { CloseCode, handleProtocols } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
+import type { TimeSlices } from '../../kernel/time-slices.ts';
 import { rawAnswer } from '../response-headers.ts';
 import { type Crowd, FRAGMENTS_MAX, Inflow, READS_MAX } from './inflow.ts';
-import { PING_INTERVAL_MS, SEND_AHEAD_BYTES_MAX, SOCKETS_MAX } from './limits.ts';
+import { PING_INTERVAL_MS, SOCKETS_MAX } from './limits.ts';
 import { requestExcess } from './json-excess.ts';
+import { Mailbox } from './mailbox.ts';
 import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Outlet } from './outlet.ts';
@@ -27,6 +29,17 @@ const PING_MARK_BYTES = 8;
 /** Options of ws 8.21 that its types do not know yet. By itself it gives half a minute to whoever does not say goodbye. */
 const UNTYPED = { maxFragments: FRAGMENTS_MAX, maxBufferedChunks: READS_MAX, closeTimeout: CLOSE_GRACE_MS };
 
+/** What sockets share with requests. */
+export interface SocketBounds {
+  readonly outgoing: Outgoing;
+  readonly slices: TimeSlices;
+}
+
+interface OpenSocket {
+  readonly outlet: Outlet;
+  readonly inflow: Inflow;
+}
+
 export class Sockets {
   readonly #server: SocketServer;
   readonly #logger: GraphqlPorts['logger'];
@@ -40,18 +53,18 @@ export class Sockets {
     clientTracking: false,
     autoPong: false, // an answer is bytes that somebody has to read: #answerPings
   });
-  readonly #open = new Map<WebSocket, { readonly outlet: Outlet; readonly inflow: Inflow }>();
+  readonly #open = new Map<WebSocket, OpenSocket>();
   readonly #crowd: Crowd = { bytes: 0 };
-  readonly #outgoing: Outgoing;
+  readonly #bounds: SocketBounds;
   readonly #socketsMax: number;
   #pingMark = randomBytes(PING_MARK_BYTES);
   /** Those that have answered since the last ping. */
   readonly #answered = new WeakSet<WebSocket>();
   readonly #pinging: NodeJS.Timeout;
 
-  constructor(server: SocketServer, ports: GraphqlPorts, options: GraphqlOptions, outgoing: Outgoing) {
+  constructor(server: SocketServer, ports: GraphqlPorts, options: GraphqlOptions, bounds: SocketBounds) {
     this.#server = server;
-    this.#outgoing = outgoing;
+    this.#bounds = bounds;
     this.#socketsMax = Math.min(options.socketsMax ?? SOCKETS_MAX, SOCKETS_MAX);
     this.#logger = ports.logger;
     this.#options = options;
@@ -83,7 +96,8 @@ export class Sockets {
   }
 
   #opened(ws: WebSocket, socket: Socket, request: IncomingMessage): void {
-    const outlet = new Outlet(ws, socket, this.#outgoing);
+    const { outgoing, slices } = this.#bounds;
+    const outlet = new Outlet(ws, socket, outgoing);
     const close = (code: number, reason: string): void => outlet.close(code, reason);
     const inflow = new Inflow({ ws, socket, crowd: this.#crowd, close, now: () => performance.now() });
     const extra: Extra = { request, outlet, inflow, ends: new Set() };
@@ -94,26 +108,21 @@ export class Sockets {
       this.#logger.error('a socket failed', { error });
       outlet.close(CLOSE.defect, 'Internal error');
     };
+    let taken: (text: string) => Promise<void> = () => Promise.resolve(); // until the protocol's server has said how
+    const take = (data: RawData): void => {
+      outlet.holdUnread();
+      const text = textOf(data);
+      const excess = requestExcess(text);
+      if (excess !== undefined) return outlet.close(CLOSE.badRequest, excess.message); // JSON-1
+      void taken(text).catch(failed);
+    };
+    const mailbox = new Mailbox({ ws, socket, outlet, slices, take });
     const closed = this.#server.opened(
       {
         protocol: ws.protocol,
         send: (text) => outlet.send(text),
         close: (code, reason) => ws.close(code, reasonOf(code, reason)),
-        onMessage: (take) =>
-          ws.on('message', (data) => {
-            if (!outlet.open) return; // we have closed it
-            if (extra.principal === undefined) {
-              unknown += 1;
-              if (unknown > UNKNOWN_MESSAGES_MAX) {
-                return outlet.close(CLOSE.unauthenticated, 'Send connection_init first, and little else.');
-              }
-            }
-            outlet.holdInput();
-            const text = textOf(data);
-            const excess = requestExcess(text);
-            if (excess !== undefined) return outlet.close(CLOSE.badRequest, excess.message); // JSON-1
-            void take(text).catch(failed);
-          }),
+        onMessage: (begin) => (taken = begin),
         onPing(payload) {
           if (extra.principal === undefined) return; // whoever has not said who it is gets no answers
           const text = JSON.stringify(payload);
@@ -123,9 +132,15 @@ export class Sockets {
       },
       extra,
     );
+    ws.on('message', (data) => {
+      if (!outlet.open) return; // we have closed it
+      if (extra.principal === undefined) unknown += 1;
+      if (unknown <= UNKNOWN_MESSAGES_MAX || extra.principal !== undefined) return mailbox.message(data);
+      outlet.close(CLOSE.unauthenticated, 'Send connection_init first, and little else.');
+    });
     ws.on('ping', (data) => {
-      outlet.holdInput();
-      if (extra.principal !== undefined && outlet.buffered < SEND_AHEAD_BYTES_MAX) ws.pong(data);
+      outlet.holdUnread();
+      if (extra.principal !== undefined) mailbox.ping(data);
     });
     ws.on('pong', (data) => {
       if (data.equals(this.#pingMark)) this.#answered.add(ws);
@@ -137,14 +152,18 @@ export class Sockets {
     });
   }
 
+  /** In slices, since each is a write: to all of thousands of sockets at once would take seconds. */
   #ping(): void {
-    this.#pingMark = randomBytes(PING_MARK_BYTES);
-    for (const [ws, { outlet, inflow }] of this.#open) {
-      const isStuck = inflow.isStuck();
-      // One that has something to read gets to the ping later: whether it reads at all, outgoing.ts sees.
-      if (isStuck || (!this.#answered.delete(ws) && outlet.buffered === 0)) ws.terminate();
-      else ws.ping(this.#pingMark);
-    }
+    const mark = randomBytes(PING_MARK_BYTES);
+    this.#pingMark = mark;
+    for (const [ws, held] of this.#open) this.#bounds.slices.run(ws, () => this.#pingOne(ws, held, mark));
+  }
+
+  #pingOne(ws: WebSocket, { outlet, inflow }: OpenSocket, mark: Buffer): void {
+    const isStuck = inflow.isStuck();
+    // One that has something to read gets to the ping later: whether it reads at all, outgoing.ts sees.
+    if (isStuck || (!this.#answered.delete(ws) && outlet.buffered === 0)) ws.terminate();
+    else ws.ping(mark);
   }
 }
 
