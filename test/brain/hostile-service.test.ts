@@ -131,7 +131,13 @@ test.each([
       end('end_turn'),
   ],
   ['a stop reason that is a number', 'MODEL_ANSWER_INVALID', text('a') + end(5)],
-  ['a stop reason of megabytes', 'MODEL_ANSWER_INVALID', text('a') + end('x'.repeat(5_000_000))],
+  ['a stop reason of megabytes', 'MODEL_ANSWER_INVALID', text('a') + end('x'.repeat(1_000_000))],
+  ['a line of megabytes', 'MODEL_ANSWER_TOO_LARGE', text('a') + end('x'.repeat(5_000_000))],
+  [
+    'more JSON than can be parsed at once',
+    'MODEL_ANSWER_TOO_LARGE',
+    text('a') + frame('message_delta', { more: Array(300_000).fill(0) }),
+  ],
   [
     'a text that is no text',
     'MODEL_ANSWER_INVALID',
