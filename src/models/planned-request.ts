@@ -18,6 +18,8 @@ import { GatewayRefusal } from './refusal.ts';
 const MESSAGES = 'messages';
 /** Values in one message: what an append may have (api/unit/unit-endpoint.ts), so that what a model has written can be sent again. */
 const PART_VALUES_MAX = 500_000;
+/** Messages, and items of other lists, all together: what the Messages API takes (platform.claude.com/docs, "Create a Message", messages). */
+const ITEMS_MAX = 100_000;
 
 type Check = (value: unknown, path: string) => void;
 type Fields = Readonly<Record<string, unknown>>;
@@ -52,23 +54,30 @@ export function* plannedRequest(text: string, plans: readonly ModelPlan[]): Step
   if (request['max_tokens'] === undefined) throw refused('max_tokens', 'expected a number');
   asPlanned(request, 'thinking', thinkingParam(plan)); // PLAN-3
   asPlanned(request, 'output_config', plan.effort === undefined ? undefined : { effort: plan.effort });
-  const fields = Object.entries(request).map(([name, value]) => {
-    return `${JSON.stringify(name)}:${name === MESSAGES ? `[${messages.join(',')}]` : JSON.stringify(value)}`;
-  });
+  const parts: Buffer[] = [];
+  for (const [name, value] of Object.entries(request)) {
+    parts.push(Buffer.from(`${parts.length === 0 ? '{' : ','}${JSON.stringify(name)}:`));
+    const whole =
+      name === MESSAGES
+        ? Buffer.concat([Buffer.from('['), ...messages, Buffer.from(']')])
+        : Buffer.from(JSON.stringify(value));
+    parts.push(whole);
+  }
   yield;
-  return { model: plan.name, body: Buffer.from(`{${fields.join(',')}}`) }; // PLAN-2
+  return { model: plan.name, body: Buffer.concat([...parts, Buffer.from('}')]) }; // PLAN-2
 }
 
 interface ReadRequest {
   /** Its messages are left out of their list. */
   readonly request: Fields;
-  /** Each as JSON. */
-  readonly messages: readonly string[];
+  /** Each as JSON, with a comma before it where it is not the first. */
+  readonly messages: readonly Buffer[];
 }
 
 function* readRequest(text: string): Steps<ReadRequest> {
   const fields = new Map<string, unknown>();
-  let messages: string[] = [];
+  let messages: Buffer[] = [];
+  let items = 0;
   try {
     for (const part of jsonParts(text, { depthMax: REQUEST_DEPTH_MAX, valuesMax: PART_VALUES_MAX })) {
       const { kind, name } = part;
@@ -78,9 +87,11 @@ function* readRequest(text: string): Steps<ReadRequest> {
       if (kind !== 'item') fields.set(name, value); // PLAN-2: the last one counts
       if (kind !== 'item' && name === MESSAGES) messages = [];
       if (kind !== 'item') continue;
+      items += 1;
+      if (items > ITEMS_MAX) throw refused('the request', `expected up to ${ITEMS_MAX} items in its lists`);
       if (name === MESSAGES) {
         message(value, `${MESSAGES}[${messages.length}]`);
-        messages.push(JSON.stringify(value));
+        messages.push(Buffer.from(`${messages.length === 0 ? '' : ','}${JSON.stringify(value)}`));
         yield;
       } else (fields.get(name) as unknown[]).push(value); // its list came before it
     }

@@ -151,6 +151,19 @@ test.each([
   expect(unit.session.turn?.outcome).toBe('error');
 });
 
+test('a whole answer that is larger than one may be ends the turn with an error after one call', async () => {
+  const { unit, calls } = await turn((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ type: 'message', content: [{ type: 'text', text: 'x'.repeat(9_000_000) }] }),
+    );
+  });
+
+  expect(calls).toBe(1);
+  expect(unit.bodies('error.model')).toMatchObject([{ code: 'MODEL_ANSWER_TOO_LARGE', retriable: false }]);
+  expect(stage?.metered).toMatchObject([{ unmetered: true }]);
+});
+
 test('a tool input of endless depth is answered with what is wrong', async () => {
   const deep = `{"command":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
   const { unit, calls } = await turn((response, number) => {

@@ -110,6 +110,16 @@ describe('a request', () => {
     }
   });
 
+  it('has bounds in its items, its levels and the values of each', () => {
+    const deep = `${'['.repeat(100)}${']'.repeat(100)}`;
+    for (const [messages, why] of [
+      ['{},'.repeat(100_001), 'up to 100000 items'],
+      [`{"content":[${'{},'.repeat(500_000)}{}]},`, 'too many values'],
+      [`{"content":[{"type":"tool_use","input":${deep}}]},`, 'too many levels'],
+    ] as const)
+      expect(() => planned(`{"messages":[${messages}{}]}`, PLANS)).toThrow(why);
+  });
+
   it('that says a thing twice goes as it was read (proves PLAN-2)', () => {
     const plain = planOf('meta/llama-3');
     const twice = `{"model":"claude-fable-5","model":"${plain.name}","max_tokens":9000000,"max_tokens":9,"messages":[]}`;
