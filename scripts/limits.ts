@@ -14,7 +14,7 @@ const FIRST: readonly (readonly [title: string, files: readonly string[]])[] = [
   ],
   ['Documents, answers and connections', ['src/api/graphql/limits.ts', 'src/api/http-server.ts']],
   ['Commands, files and results of tools', ['src/hands/limit.ts', 'src/brain/toolbox.ts']],
-  ['Model calls', ['src/brain/model-call.ts', 'src/brain/resume.ts']],
+  ['Model calls', ['src/brain/model-call.ts', 'src/brain/resume.ts', 'src/models/answer-limit.ts']],
   ['Running and resting', ['src/supervisor/limit.ts']],
 ];
 

@@ -1,6 +1,13 @@
 /** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models,promises}.md, and a table of rehearsal.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { EVENTS } from '../src/journal/event-catalog.ts';
+import {
+  ANSWER_ERROR_BYTES_MAX,
+  ANSWER_LINE_BYTES_MAX,
+  ANSWER_STREAM_BYTES_MAX,
+  ANSWER_VALUES_MAX,
+  ANSWER_WHOLE_BYTES_MAX,
+} from '../src/models/answer-limit.ts';
 import { MODELS } from '../src/models/model-table.ts';
 import { variables } from '../src/processes/config.ts';
 import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
@@ -112,8 +119,18 @@ function models(): string {
       '| model | context window | longest answer | shortest cached prompt | thinking | by itself | effort |',
       '|---|---|---|---|---|---|---|',
       ...rows,
+      '',
+      '## How much a model service may send',
+      '',
+      `Of an answer at most ${mib(ANSWER_STREAM_BYTES_MAX)} MiB are read as a stream and ${mib(ANSWER_WHOLE_BYTES_MAX)} MiB whole, packed or unpacked, with lines of ${mib(ANSWER_LINE_BYTES_MAX)} MiB and ${ANSWER_VALUES_MAX.toLocaleString('en')} values of JSON in one event. More ends the turn as \`MODEL_ANSWER_TOO_LARGE\`, without another attempt, and the call is \`unmetered\` where the service had not said what it used. An error of a service that is larger than ${mib(ANSWER_ERROR_BYTES_MAX)} MiB keeps its status and loses its words.`,
+      '',
+      "What the server does with answers and requests of one session has a share of its time: a service that floods is read slowly, and other sessions' turns go on.",
     ],
   );
+}
+
+function mib(bytes: number): number {
+  return bytes / 1024 ** 2;
 }
 
 const RULES_BEGIN = '<!-- The rules, printed by `npm run docs`; edit src/rehearsal/rules. -->';

@@ -66,11 +66,10 @@ export class EventStreamDecoder {
         continue;
       }
       this.#afterCr = false;
-      if (byte !== LF && byte !== CR) {
-        this.#next += 1;
-        continue;
-      }
-      const ends = this.#endLine(byte);
+      this.#next = endOfLine(this.#bytes, this.#next, this.#end);
+      const by = this.#bytes[this.#next];
+      if (by === undefined || this.#next === this.#end) break;
+      const ends = this.#endLine(by);
       if (ends) yield this.#take();
     }
     this.#check();
@@ -153,4 +152,11 @@ export class EventStreamDecoder {
     if (to - this.#line > this.#lineBytesMax) throw tooLong('line', this.#lineBytesMax);
     if (to - this.#frame > this.#frameBytesMax) throw tooLong('frame', this.#frameBytesMax);
   }
+}
+
+/** Where the next CR or LF is; `end` when there is none before. */
+function endOfLine(bytes: Buffer, from: number, end: number): number {
+  let at = from;
+  while (at < end && bytes[at] !== LF && bytes[at] !== CR) at += 1;
+  return at;
 }

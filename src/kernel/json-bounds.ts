@@ -51,7 +51,7 @@ export function excessOf(text: string, { depthMax, valuesMax }: JsonBounds): Jso
 }
 
 /** Where the quote is that ends a string; the length of the text where none does. Most strings have nothing escaped. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   const quote = text.indexOf('"', start);
   if (quote < 0) return text.length;
   if (text.charCodeAt(quote - 1) !== BACKSLASH) return quote;

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { ANSWER_STREAM_BYTES_MAX, AnswerTooLarge, bounded } from './answer-limit.ts';
 import { UpstreamFailure } from './upstream.ts';
 
 /** Blanks and a BOM before the first character that tells; after that many the content-type has the word. */
@@ -47,10 +48,12 @@ const DECODERS: Readonly<Record<string, () => Duplex>> = {
 function decoded(answer: IncomingMessage): Readable {
   const decoder = DECODERS[answer.headers['content-encoding']?.trim().toLowerCase() ?? ''];
   // Errors of either side end the reading of the last one.
-  return decoder === undefined ? answer : pipeline(answer, decoder(), () => undefined);
+  return decoder === undefined
+    ? answer
+    : pipeline(answer, bounded(ANSWER_STREAM_BYTES_MAX), decoder(), () => undefined); // what is packed may be nothing when it is unpacked
 }
 
-/** The bytes as they come, plain; throws UpstreamFailure when the answer is cut. */
+/** The bytes as they come, plain; throws UpstreamFailure when the answer is cut, and AnswerTooLarge. */
 export function chunksOf(answer: IncomingMessage): AsyncIterable<Buffer, undefined> {
   const source: AsyncIterator<Buffer, undefined> = decoded(answer)[Symbol.asyncIterator](); // no encoding is set, so these are buffers
   return {
@@ -59,7 +62,7 @@ export function chunksOf(answer: IncomingMessage): AsyncIterable<Buffer, undefin
         try {
           return await source.next();
         } catch (error) {
-          if (error instanceof UpstreamFailure) throw error;
+          if (error instanceof UpstreamFailure || error instanceof AnswerTooLarge) throw error;
           throw new UpstreamFailure(502, 'api_error', 'The model service cut its answer.', error);
         }
       },

@@ -15,22 +15,29 @@
  * GATEWAY-7 Of the session's models only, and as the plan has it (planned-request.ts), for a call whose id has its form; no feature of the
  *    API is asked for but what the key needs.
  * GATEWAY-8 A call that was cut before the service said what it used is said to be unmetered: nobody knows what it cost.
+ * GATEWAY-9 An answer has at most so many bytes and values (answer-limit.ts), packed and unpacked. One that has more ends there as
+ *    answer_too_large, which is final: it is metered as a call that was cut. An error that has more keeps its status.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GrowableBuffer } from '../kernel/growable-buffer.ts';
+import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
+import { systemScheduler } from '../kernel/scheduler.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import { type ProviderEntry, providerEntry } from '../secrets/provider-table.ts';
 import { MODEL_CALL_ID } from '../sessions/call-turn.ts';
 import type { ModelPlan } from '../sessions/model-plan.ts';
 import { NO_USAGE } from '../sessions/session.ts';
+import { ANSWER_TOO_LARGE, AnswerTooLarge } from './answer-limit.ts';
 import { CallGate } from './call-gate.ts';
 import { KeyScrubber } from './key-scrubber.ts';
+import { LoopShare } from './loop-share.ts';
 import { type Call, pass } from './pass.ts';
+import type { Passage } from './passage.ts';
 import { type PlannedRequest, plannedRequest } from './planned-request.ts';
 import { Upstream, UpstreamFailure, type UpstreamRequest } from './upstream.ts';
 import { GatewayRefusal, sendDoorRefusal, sendRefusal } from './refusal.ts';
@@ -56,6 +63,8 @@ export interface GatewayOptions {
   readonly upstream: URL;
   /** The headers that a key is sent in. Default: Anthropic's. */
   readonly auth?: ProviderEntry['auth'] | undefined;
+  /** Of all gateways of the process. Default: one of its own. */
+  readonly loop?: LoopShare | undefined;
   /** Silence of the service for this long ends the call. */
   readonly idleTimeoutMs?: number | undefined;
 }
@@ -95,10 +104,12 @@ export class Gateway {
   readonly #ports: GatewayPorts;
   readonly #upstream: Upstream;
   readonly #auth: ProviderEntry['auth'];
+  readonly #loop: LoopShare;
   readonly #gate = new CallGate();
 
   constructor(ports: GatewayPorts, options: GatewayOptions) {
     this.#ports = ports;
+    this.#loop = options.loop ?? new LoopShare({ clock: systemClock, scheduler: systemScheduler });
     this.#auth = options.auth ?? providerEntry('anthropic').auth;
     this.#upstream = new Upstream(options.upstream, options.idleTimeoutMs ?? GATEWAY_IDLE_TIMEOUT_MS);
   }
@@ -110,17 +121,19 @@ export class Gateway {
     response.once('close', onClose);
     let isSent = false;
     let leave: (() => void) | undefined;
+    const worker = { session: request.sessionId, signal: departed.signal };
+    const work: Passage['work'] = (steps) => this.#loop.work(steps, worker);
     try {
       checkForm(request);
       leave = await this.#gate.enter(request.sessionId, departed.signal); // GATEWAY-6
-      const { model, body } = await this.#admit(request);
+      const { model, body } = await this.#admit(request, work);
       const key = await this.#keyOf(request.sessionId);
       const headers = { ...only(request.headers, REQUEST_HEADERS), ...this.#auth(key.open()) }; // GATEWAY-1
       isSent = true;
       const { sessionId, callId } = request;
       const call = { sessionId, callId, model };
       const answer = await this.#answerTo(call, { path: PATH, headers, body }, departed.signal);
-      await pass(call, answer, response, this.#ports, KeyScrubber.of(key)); // GATEWAY-1
+      await pass(call, answer, response, this.#ports, { scrubber: KeyScrubber.of(key), work }); // GATEWAY-1
     } catch (error) {
       if (!departed.signal.aborted) this.#refuse(error, request, response, isSent);
     } finally {
@@ -157,9 +170,9 @@ export class Gateway {
     }
   }
 
-  async #admit({ body, sessionId }: GatewayRequest): Promise<PlannedRequest> {
+  async #admit({ body, sessionId }: GatewayRequest, work: Passage['work']): Promise<PlannedRequest> {
     const text = (await readBody(body)).toString('utf8');
-    const planned = plannedRequest(text, await this.#ports.plansFor(sessionId)); // GATEWAY-7
+    const planned = await work(plannedRequest(text, await this.#ports.plansFor(sessionId))); // GATEWAY-7
     const budget = await this.#ports.budget(sessionId);
     if (budget.kind === 'refused') throw new GatewayRefusal(402, 'budget_exceeded', budget.message);
     return planned;
@@ -179,6 +192,9 @@ export class Gateway {
       else sendDoorRefusal(response, 503, error); // the brain tries again
     } else if (error instanceof Fault) {
       sendDoorRefusal(response, 409, error);
+    } else if (error instanceof AnswerTooLarge) {
+      this.#ports.logger.warn('model answer too large', { sessionId, callId, error });
+      sendRefusal(response, new GatewayRefusal(502, ANSWER_TOO_LARGE, error.message)); // GATEWAY-9
     } else if (error instanceof UpstreamFailure) {
       this.#ports.logger.warn('model service unreachable', { sessionId, callId, error });
       sendRefusal(response, new GatewayRefusal(error.status, error.type, error.message));

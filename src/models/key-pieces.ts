@@ -12,6 +12,9 @@ import { RunFinder } from './run-finder.ts';
 import { packedAt, PART_CHARS } from './key-parts.ts';
 import { nextNotAsWritten, writtenCharAt } from './written-char.ts';
 
+/** Less than PART_CHARS characters of a key have fewer, each an escape of JSON within JSON. */
+const BEGUN_CHARS_MAX = 64;
+
 /** From one place of the text up to another. */
 interface Span {
   readonly from: number;
@@ -52,22 +55,28 @@ export class Pieces {
 
   /** What can be given out by now. */
   push(piece: string): string {
-    this.read(piece);
-    const { openFrom: asWritten = Infinity } = this.#asWritten;
-    const { openFrom: asMeant = Infinity } = this.#asMeant;
-    return this.#give(Math.max(this.#given, Math.min(asWritten, asMeant, this.#read))); // PIECES-2
-  }
-
-  /** For who gives nothing out before the end. */
-  read(piece: string): void {
     this.#text += piece;
     this.#look();
+    return this.#giveUpTo(this.#read); // PIECES-2
+  }
+
+  /** For who has more at hand, and need not give out what may be the beginning of a run, however short. */
+  pushMore(piece: string): string {
+    this.#text += piece;
+    this.#look();
+    return this.#giveUpTo(this.#read - BEGUN_CHARS_MAX);
   }
 
   /** All that is left, when nothing is to be held back any longer; the text may go on. */
   flush(): string {
     this.#stepAsWritten(this.#text.slice(this.#read - this.#base), this.#read, this.#end);
     return this.#give(this.#end);
+  }
+
+  /** What comes next is another text, which follows the one that was flushed: the same as follow(), where the one before is over. */
+  next(): void {
+    this.#sealing = false;
+    this.found = false;
   }
 
   /** A text that follows this one. */
@@ -138,6 +147,12 @@ export class Pieces {
       this.#runs.pop();
     }
     this.#runs.push(run);
+  }
+
+  #giveUpTo(to: number): string {
+    const { openFrom: asWritten = Infinity } = this.#asWritten;
+    const { openFrom: asMeant = Infinity } = this.#asMeant;
+    return this.#give(Math.max(this.#given, Math.min(asWritten, asMeant, to)));
   }
 
   /** PIECES-1 */

@@ -10,7 +10,12 @@ import type { Sealed } from '../kernel/sealed.ts';
 import { isSecret } from '../secrets/secret-key.ts';
 import { formsOf, type KeyForms } from './key-forms.ts';
 import { Pieces } from './key-pieces.ts';
-import { scrubbedTexts } from './json-texts.ts';
+import { packedAt, PART_CHARS } from './key-parts.ts';
+import type { Steps } from './loop-share.ts';
+import { nextNotAsWritten } from './written-char.ts';
+
+/** Looked at in one step: about a millisecond of the slowest. */
+const STEP_BYTES = 16 * 1024;
 
 export class KeyScrubber {
   readonly #forms: KeyForms;
@@ -33,21 +38,43 @@ export class KeyScrubber {
 
   /** A whole text, whether it is JSON or not; the same one when the key is not in it (SCRUB-1). */
   text(text: string): string {
+    if (!this.#mayHold(text)) return text;
     const pieces = this.pieces();
     const clean = pieces.push(text) + pieces.flush();
     return pieces.found ? clean : text;
   }
 
   /** The same buffer when the key is not in it. What is not text stays as it is: keys are ASCII. */
-  bytes(bytes: Buffer): Buffer {
+  *bytes(bytes: Buffer): Steps<Buffer> {
+    if (bytes.length < this.#forms.runMin) return bytes;
+    if (bytes.length > STEP_BYTES) return yield* this.#large(bytes);
     const text = bytes.toString('latin1');
     const clean = this.text(text);
     return clean === text ? bytes : Buffer.from(clean, 'latin1');
   }
 
-  /** A body in which the key is not, for all that is written: one that is JSON, without a key that is spread over several of its texts. */
-  spread(bytes: Buffer): Buffer {
-    const texts = scrubbedTexts(bytes.toString('utf8'), () => this.pieces());
-    return texts === undefined ? bytes : Buffer.from(texts);
+  *#large(bytes: Buffer): Steps<Buffer> {
+    const pieces = this.pieces();
+    const clean: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+      clean.push(Buffer.from(pieces.pushMore(bytes.toString('latin1', at, at + STEP_BYTES)), 'latin1'));
+      yield;
+    }
+    clean.push(Buffer.from(pieces.flush(), 'latin1'));
+    return pieces.found ? Buffer.concat(clean) : bytes;
+  }
+
+  /**
+   * False of nearly all that is written. A run holds a part at each place from its first to its last, so one of so many places in a row is
+   * enough to look at; and what may mean something else than is written is looked at closely.
+   */
+  #mayHold(text: string): boolean {
+    const { parts, runMin } = this.#forms;
+    if (text.length < runMin) return false;
+    if (nextNotAsWritten(text, 0) < text.length) return true;
+    const places = runMin - PART_CHARS + 1;
+    for (let at = places - 1; at + PART_CHARS <= text.length; at += places)
+      if (parts.has(packedAt(text, at))) return true;
+    return false;
   }
 }

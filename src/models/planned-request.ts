@@ -8,9 +8,18 @@
  * PLAN-3 Thinking and effort are those of the plan, no more and no less; an answer is at most as long as the plan has it.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { jsonParts, JsonPartTooLarge } from '../kernel/json-parts.ts';
+import { REQUEST_DEPTH_MAX } from '../kernel/limit.ts';
 import type { ModelPlan } from '../sessions/model-plan.ts';
 import { thinkingParam } from '../sessions/thinking-param.ts';
+import type { Steps } from './loop-share.ts';
 import { GatewayRefusal } from './refusal.ts';
+
+const MESSAGES = 'messages';
+/** Values in one message: what an append may have (api/unit/unit-endpoint.ts), so that what a model has written can be sent again. */
+const PART_VALUES_MAX = 500_000;
+/** Messages, and items of other lists, all together: what the Messages API takes (platform.claude.com/docs, "Create a Message", messages). */
+const ITEMS_MAX = 100_000;
 
 type Check = (value: unknown, path: string) => void;
 type Fields = Readonly<Record<string, unknown>>;
@@ -20,9 +29,9 @@ export interface PlannedRequest {
   readonly body: Buffer;
 }
 
-/** Throws GatewayRefusal. */
-export function plannedRequest(text: string, plans: readonly ModelPlan[]): PlannedRequest {
-  const request = fieldsOf(parsed(text), 'the request');
+/** Throws GatewayRefusal. A request may be a context of a million tokens: it is read message by message. */
+export function* plannedRequest(text: string, plans: readonly ModelPlan[]): Steps<PlannedRequest> {
+  const { request, messages } = yield* readRequest(text);
   const plan = plans.find(({ name }) => name === request['model']);
   if (plan === undefined)
     throw refused('model', `expected one of the session's: ${plans.map(({ name }) => name).join(', ')}`);
@@ -40,12 +49,58 @@ export function plannedRequest(text: string, plans: readonly ModelPlan[]): Plann
     tools: list(tool),
     tool_choice: object({ type: word, name: word, disable_parallel_tool_use: boolean }),
     system: orText(list(text_)),
-    messages: list(object({ role: word, content: orText(list(block)) })),
+    messages: list(anything), // they were looked at one by one
   })(request, '');
   if (request['max_tokens'] === undefined) throw refused('max_tokens', 'expected a number');
   asPlanned(request, 'thinking', thinkingParam(plan)); // PLAN-3
   asPlanned(request, 'output_config', plan.effort === undefined ? undefined : { effort: plan.effort });
-  return { model: plan.name, body: Buffer.from(JSON.stringify(request)) }; // PLAN-2
+  const parts: Buffer[] = [];
+  for (const [name, value] of Object.entries(request)) {
+    parts.push(Buffer.from(`${parts.length === 0 ? '{' : ','}${JSON.stringify(name)}:`));
+    const whole =
+      name === MESSAGES
+        ? Buffer.concat([Buffer.from('['), ...messages, Buffer.from(']')])
+        : Buffer.from(JSON.stringify(value));
+    parts.push(whole);
+  }
+  yield;
+  return { model: plan.name, body: Buffer.concat([...parts, Buffer.from('}')]) }; // PLAN-2
+}
+
+interface ReadRequest {
+  /** Its messages are left out of their list. */
+  readonly request: Fields;
+  /** Each as JSON, with a comma before it where it is not the first. */
+  readonly messages: readonly Buffer[];
+}
+
+function* readRequest(text: string): Steps<ReadRequest> {
+  const fields = new Map<string, unknown>();
+  let messages: Buffer[] = [];
+  let items = 0;
+  try {
+    for (const part of jsonParts(text, { depthMax: REQUEST_DEPTH_MAX, valuesMax: PART_VALUES_MAX })) {
+      const { kind, name } = part;
+      if (name === undefined) throw refused('the request', 'expected an object');
+      const value: unknown = kind === 'list' ? [] : JSON.parse(part.text);
+      yield;
+      if (kind !== 'item') fields.set(name, value); // PLAN-2: the last one counts
+      if (kind !== 'item' && name === MESSAGES) messages = [];
+      if (kind !== 'item') continue;
+      items += 1;
+      if (items > ITEMS_MAX) throw refused('the request', `expected up to ${ITEMS_MAX} items in its lists`);
+      if (name === MESSAGES) {
+        message(value, `${MESSAGES}[${messages.length}]`);
+        messages.push(Buffer.from(`${messages.length === 0 ? '' : ','}${JSON.stringify(value)}`));
+        yield;
+      } else (fields.get(name) as unknown[]).push(value); // its list came before it
+    }
+  } catch (error) {
+    if (error instanceof JsonPartTooLarge) throw refused('the request', error.message);
+    if (error instanceof SyntaxError) throw refused('the request', 'expected JSON');
+    throw error;
+  }
+  return { request: Object.fromEntries(fields), messages };
 }
 
 /** Leaving it out is no less: then the service does as it likes. */
@@ -75,6 +130,8 @@ const BLOCKS: Readonly<Record<string, Check>> = {
   thinking: object({ type: word, thinking: word, signature: word }),
   redacted_thinking: object({ type: word, data: word }),
 };
+
+const message = object({ role: word, content: orText(list(block)) });
 
 function block(value: unknown, path: string): void {
   const type = String(fieldsOf(value, path)['type']);
@@ -121,14 +178,6 @@ function fieldsOf(value: unknown, path: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw refused(path, 'expected an object');
   return value as Fields; // just checked
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw refused('the request', 'expected JSON');
-  }
 }
 
 /** Of a path, names of fields that somebody else has chosen: enough to see which is meant. */

@@ -4,15 +4,20 @@
  *
  * STREAM-1 Frames without the key go out as they came, byte for byte, in their order.
  * STREAM-2 Frames wait only while the texts in them may end in the middle of the key (key-pieces.ts PIECES-2): until the next piece of
- *    that text, the end of its block or of the stream, and no more than HELD_BYTES_MAX of them.
+ *    that text, the end of its block or of the stream, and no more than HELD_BYTES_MAX and HELD_FRAMES_MAX of them.
  * STREAM-3 A text goes on where the last one of its name ended: a key that is spread over blocks is one key.
  */
 import type { Frame } from '../kernel/event-stream.ts';
 import type { Pieces } from './key-pieces.ts';
 import type { KeyScrubber } from './key-scrubber.ts';
+import type { Steps } from './loop-share.ts';
 
 /** Frames that wait: a key in pieces of one character is a few hundred bytes for each; a service that sends more is not waited for. */
 const HELD_BYTES_MAX = 1024 * 1024;
+/** And so many: an empty one takes some hundred bytes of memory. A key in pieces, with pings in between, is in some hundred. */
+const HELD_FRAMES_MAX = 4_096;
+/** Of a text that are looked at in one step. */
+const STEP_CHARS = 16 * 1024;
 /** Texts that are open at the same time: services write one block after the other. The oldest is taken for ended. */
 const OPEN_TEXTS_MAX = 64;
 /** Names of texts that are told apart; the API has five. */
@@ -56,7 +61,7 @@ export class StreamScrubber {
   }
 
   /** What can go out by now. */
-  push(frame: Frame): readonly Buffer[] {
+  *push(frame: Frame): Steps<readonly Buffer[]> {
     const said = frame.data === undefined ? undefined : parsed(frame.data);
     const type = said?.['type'];
     const block = String(said?.['index']);
@@ -64,23 +69,30 @@ export class StreamScrubber {
     const texts = textsOf(said);
     const fields: Fields | undefined = texts.length > 0 ? {} : undefined;
     if (fields !== undefined)
-      for (const [name, text] of texts) fields[name] = this.#piece(block, name, text, fields);
+      for (const [name, text] of texts) fields[name] = yield* this.#piece(block, name, text, fields);
     this.#held.push({ frame, said, fields });
     this.#heldBytes += frame.bytes.length;
-    if (this.#heldBytes > HELD_BYTES_MAX) for (const text of this.#open.values()) this.#flush(text); // STREAM-2
+    if (this.#heldBytes > HELD_BYTES_MAX || this.#held.length > HELD_FRAMES_MAX)
+      for (const text of this.#open.values()) this.#flush(text); // STREAM-2
     for (const { pieces } of this.#open.values()) if (pieces.holds) return [];
-    return this.#release();
+    return yield* this.#release();
   }
 
   /** What is left when the stream has ended. */
-  end(): readonly Buffer[] {
+  *end(): Steps<readonly Buffer[]> {
     this.#endAll();
-    return this.#release();
+    return yield* this.#release();
   }
 
-  #piece(block: string, name: string, text: string, fields: Fields): string {
+  *#piece(block: string, name: string, text: string, fields: Fields): Steps<string> {
     const { pieces } = this.#opened(block, name, fields);
-    const out = pieces.push(text);
+    let out = '';
+    let at = 0;
+    for (; at + STEP_CHARS < text.length; at += STEP_CHARS) {
+      out += pieces.pushMore(text.slice(at, at + STEP_CHARS));
+      yield;
+    }
+    out += pieces.push(text.slice(at));
     this.#noteFound(pieces);
     return out;
   }
@@ -123,10 +135,13 @@ export class StreamScrubber {
     pieces.found = false;
   }
 
-  #release(): readonly Buffer[] {
+  *#release(): Steps<readonly Buffer[]> {
     const anew = this.#found;
-    // STREAM-1
-    const out = this.#held.map((held) => this.#scrubber.bytes(anew ? written(held) : held.frame.bytes));
+    const out: Buffer[] = [];
+    for (const held of this.#held) {
+      out.push(yield* this.#scrubber.bytes(anew ? written(held) : held.frame.bytes)); // STREAM-1
+      if (this.#held.length > 1) yield;
+    }
     this.#held = [];
     this.#heldBytes = 0;
     this.#found = false;

@@ -47,8 +47,7 @@ export class UsageReader {
   #usage: Usage = NO_USAGE;
 
   /** Usage of an answer that was not streamed; undefined when it is no message. */
-  static ofMessage(text: string): KnownUsage | undefined {
-    const message = record(parse(text));
+  static ofMessage(message: Readonly<Record<string, unknown>> | undefined): KnownUsage | undefined {
     const usage = record(message?.['usage']);
     if (message === undefined || (message['type'] !== 'message' && usage === undefined)) return undefined;
     return { model: modelIn(message), usage: merge(NO_USAGE, usage) };

@@ -40,13 +40,16 @@ const ESCAPES: Readonly<Record<string, { readonly whole: RegExp; readonly begun:
   },
 };
 
+/** An escape of which one character is missing has fewer: `\\\\\\\\u{10fff`. */
+const BEGUN_CHARS_MAX = 16;
+
 /** The character at that place. */
 export function writtenCharAt(text: string, at: number): WrittenChar {
   const char = text.charAt(at);
   if (isAsWritten(text.charCodeAt(at))) return { written: char, means: char };
   const escape = ESCAPES[char];
   if (escape === undefined) return { written: char, means: '' };
-  const begun = matchAt(escape.begun, text, at)?.[0];
+  const begun = text.length - at < BEGUN_CHARS_MAX ? matchAt(escape.begun, text, at)?.[0] : undefined;
   if (begun !== undefined) return { written: begun, means: undefined };
   const whole = matchAt(escape.whole, text, at);
   if (whole === undefined) return { written: char, means: char };

@@ -1,11 +1,14 @@
 /** Which model service a session's calls go to: its provider's with the session's key, or the built-in rehearsal without one. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { must } from '../kernel/assert.ts';
+import { systemClock } from '../kernel/clock.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { SessionId } from '../kernel/id.ts';
+import { systemScheduler } from '../kernel/scheduler.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { type AccountPorts, sessionAccount } from '../models/account.ts';
 import { Gateway, type GatewayPorts } from '../models/gateway.ts';
+import { LoopShare } from '../models/loop-share.ts';
 import { startRehearsal } from '../rehearsal/rehearsal.ts';
 import { loadScripts, OWN_SCRIPTS } from '../rehearsal/script-folder.ts';
 import { ScriptInvalid } from '../rehearsal/script-field.ts';
@@ -36,8 +39,12 @@ export async function createModelDoor(
     await startRehearsal({ port: 0, host: '127.0.0.1', scripts, strict: config.rehearsalStrict }),
     (it) => it.close(),
   );
-  const gateways = new Map<ModelProvider, Gateway>([['rehearsal', rehearsalGateway(account, rehearsal.url)]]);
-  for (const provider of providers()) gateways.set(provider, providerGateway(provider, config, account));
+  const loop = new LoopShare({ clock: systemClock, scheduler: systemScheduler });
+  const gateways = new Map<ModelProvider, Gateway>([
+    ['rehearsal', rehearsalGateway(account, rehearsal.url, loop)],
+  ]);
+  for (const provider of providers())
+    gateways.set(provider, providerGateway(provider, config, { account, loop }));
   for (const [name, gateway] of gateways) scope.add(`gateway ${name}`, gateway, (it) => it.close());
   return async (request, response, sessionId) => {
     const { session } = await ports.sessions.get(sessionId);
@@ -49,18 +56,22 @@ export async function createModelDoor(
   };
 }
 
-function providerGateway(provider: Provider, config: Config, account: GatewayPorts): Gateway {
+function providerGateway(
+  provider: Provider,
+  config: Config,
+  { account, loop }: { readonly account: GatewayPorts; readonly loop: LoopShare },
+): Gateway {
   const { protocol, auth } = providerEntry(provider);
   const upstream = new URL(config.providers[provider].baseUrl);
   switch (protocol) {
     case 'anthropic-messages':
-      return new Gateway(account, { upstream, auth });
+      return new Gateway(account, { upstream, auth, loop });
   }
 }
 
-function rehearsalGateway(account: GatewayPorts, url: string): Gateway {
+function rehearsalGateway(account: GatewayPorts, url: string, loop: LoopShare): Gateway {
   const keyFor = async (): Promise<Sealed> => new Sealed('rehearsal');
-  return new Gateway({ ...account, keyFor }, { upstream: new URL(url) });
+  return new Gateway({ ...account, keyFor }, { upstream: new URL(url), loop });
 }
 
 /** A later script of the same name replaces an earlier one, so users can play their own `echo`. Throws StartRefused. */

@@ -131,7 +131,13 @@ test.each([
       end('end_turn'),
   ],
   ['a stop reason that is a number', 'MODEL_ANSWER_INVALID', text('a') + end(5)],
-  ['a stop reason of megabytes', 'MODEL_ANSWER_INVALID', text('a') + end('x'.repeat(5_000_000))],
+  ['a stop reason of megabytes', 'MODEL_ANSWER_INVALID', text('a') + end('x'.repeat(1_000_000))],
+  ['a line of megabytes', 'MODEL_ANSWER_TOO_LARGE', text('a') + end('x'.repeat(5_000_000))],
+  [
+    'more JSON than can be parsed at once',
+    'MODEL_ANSWER_TOO_LARGE',
+    text('a') + frame('message_delta', { more: Array(300_000).fill(0) }),
+  ],
   [
     'a text that is no text',
     'MODEL_ANSWER_INVALID',
@@ -143,6 +149,19 @@ test.each([
   expect(calls).toBe(1);
   expect(unit.bodies('error.model')).toMatchObject([{ code, retriable: false }]);
   expect(unit.session.turn?.outcome).toBe('error');
+});
+
+test('a whole answer that is larger than one may be ends the turn with an error after one call', async () => {
+  const { unit, calls } = await turn((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ type: 'message', content: [{ type: 'text', text: 'x'.repeat(9_000_000) }] }),
+    );
+  });
+
+  expect(calls).toBe(1);
+  expect(unit.bodies('error.model')).toMatchObject([{ code: 'MODEL_ANSWER_TOO_LARGE', retriable: false }]);
+  expect(stage?.metered).toMatchObject([{ unmetered: true }]);
 });
 
 test('a tool input of endless depth is answered with what is wrong', async () => {

@@ -5,6 +5,7 @@ import { EventStreamDecoder } from '../../src/kernel/event-stream.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { KeyScrubber } from '../../src/models/key-scrubber.ts';
 import { StreamScrubber } from '../../src/models/stream-scrubber.ts';
+import { finished } from '../support/finished.ts';
 import { type Random, randomOf } from '../support/random.ts';
 
 const RUN = 16;
@@ -83,9 +84,9 @@ function sent(key: string, events: readonly string[]): string {
   const decoder = new EventStreamDecoder();
   const scrubber = new StreamScrubber(must(KeyScrubber.of(new Sealed(key)), 'the key is a secret'));
   const out = events.flatMap((event) =>
-    [...decoder.read(Buffer.from(event))].flatMap((one) => scrubber.push(one)),
+    [...decoder.read(Buffer.from(event))].flatMap((one) => finished(scrubber.push(one))),
   );
-  return Buffer.concat([...out, ...scrubber.end()]).toString();
+  return Buffer.concat([...out, ...finished(scrubber.end())]).toString();
 }
 
 /** All that the deltas say, one after the other. */

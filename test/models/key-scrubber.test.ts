@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { must } from '../../src/kernel/assert.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { KeyScrubber } from '../../src/models/key-scrubber.ts';
+import { readAnswer } from '../../src/models/json-texts.ts';
 import { isSecret } from '../../src/secrets/secret-key.ts';
+import { finished } from '../support/finished.ts';
 import { randomOf } from '../support/random.ts';
 
 const KEY = 'sk-ant-api03-Qx7pLm2ZtR9vK4sW-Jd8';
@@ -69,8 +71,8 @@ describe('a text', () => {
 
     expect(scrubberOf(KEY).text(text)).toBe(text);
     const bytes = Buffer.concat([Buffer.from(text), Buffer.from([0xff, 0x00, 0xc3])]);
-    expect(scrubberOf(KEY).bytes(bytes)).toBe(bytes);
-    expect(scrubberOf(KEY).spread(bytes)).toBe(bytes);
+    expect(finished(scrubberOf(KEY).bytes(bytes))).toBe(bytes);
+    expect(finished(readAnswer(text, () => scrubberOf(KEY).pieces())).clean).toBeUndefined();
   });
 
   it('loses the key, however often, escaped or in part (SCRUB-2)', () => {
@@ -136,9 +138,7 @@ describe('a text', () => {
     const whole = { content: parts.map((text) => ({ type: 'text', text })), more: [KEY.slice(0, 9)] };
 
     const clean = JSON.parse(
-      scrubberOf(KEY)
-        .spread(Buffer.from(JSON.stringify(whole)))
-        .toString(),
+      String(finished(readAnswer(JSON.stringify(whole), () => scrubberOf(KEY).pieces())).clean),
     );
 
     expect(clean.content.map(({ text }: { text: string }) => text)).toEqual([

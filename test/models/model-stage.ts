@@ -9,6 +9,7 @@ import { newId } from '../../src/kernel/id.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { Gateway, type GatewayPorts } from '../../src/models/gateway.ts';
+import type { LoopShare } from '../../src/models/loop-share.ts';
 import { planOf } from '../../src/models/model-table.ts';
 import type { Metered } from '../../src/models/usage-reader.ts';
 import { type Rehearsal, startRehearsal } from '../../src/rehearsal/rehearsal.ts';
@@ -37,6 +38,7 @@ export async function openStage(
     readonly idleTimeoutMs?: number;
     /** The model service, in place of the rehearsal. */
     readonly upstream?: URL;
+    readonly loop?: LoopShare;
   } = {},
 ): Promise<ModelStage> {
   const scripts = Object.entries(options.scripts ?? {}).map(([name, script]) =>
@@ -55,6 +57,7 @@ export async function openStage(
   const gateway = new Gateway(ports, {
     upstream: options.upstream ?? new URL(rehearsal.url),
     idleTimeoutMs: options.idleTimeoutMs,
+    loop: options.loop,
   });
   const { server, seen } = door(gateway);
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-'));

@@ -5,6 +5,7 @@ import { plannedRequest } from '../../src/models/planned-request.ts';
 import { paramsOf } from '../../src/platform/anthropic/params.ts';
 import { TOOLBOX } from '../../src/brain/toolbox.ts';
 import type { ModelRequest } from '../../src/brain/model.ts';
+import { finished } from '../support/finished.ts';
 
 const PLAN = planOf('claude-opus-4-8', { effort: 'high', thinking: { mode: 'adaptive' }, cacheTtl: '1h' });
 const FALLBACK = planOf('claude-sonnet-4-5', { thinking: { mode: 'budget', budgetTokens: 2_000 } });
@@ -28,8 +29,9 @@ const REQUEST: ModelRequest = {
     { role: 'user', blocks: [{ kind: 'result', toolUseId: 'toolu_1', output: 'a', failed: true }] },
   ],
 };
+const planned = (...given: Parameters<typeof plannedRequest>) => finished(plannedRequest(...given));
 const asked = (more: object, params: object = paramsOf(REQUEST)) =>
-  plannedRequest(JSON.stringify({ ...params, ...more }), PLANS);
+  planned(JSON.stringify({ ...params, ...more }), PLANS);
 
 describe('a request', () => {
   it('of a brain passes as it is, to each of its models', () => {
@@ -102,20 +104,30 @@ describe('a request', () => {
       [plain, 'none'],
     ] as const) {
       const params = paramsOf({ ...REQUEST, plan });
-      expect(plannedRequest(JSON.stringify(params), [plan]).model).toBe(plan.name);
+      expect(planned(JSON.stringify(params), [plan]).model).toBe(plan.name);
       const more = JSON.stringify({ ...params, thinking: { type: 'adaptive' } });
-      expect(() => plannedRequest(more, [plan])).toThrow(`(thinking: expected ${expected}, as planned)`);
+      expect(() => planned(more, [plan])).toThrow(`(thinking: expected ${expected}, as planned)`);
     }
+  });
+
+  it('has bounds in its items, its levels and the values of each', () => {
+    const deep = `${'['.repeat(100)}${']'.repeat(100)}`;
+    for (const [messages, why] of [
+      ['{},'.repeat(100_001), 'up to 100000 items'],
+      [`{"content":[${'{},'.repeat(500_000)}{}]},`, 'too many values'],
+      [`{"content":[{"type":"tool_use","input":${deep}}]},`, 'too many levels'],
+    ] as const)
+      expect(() => planned(`{"messages":[${messages}{}]}`, PLANS)).toThrow(why);
   });
 
   it('that says a thing twice goes as it was read (proves PLAN-2)', () => {
     const plain = planOf('meta/llama-3');
     const twice = `{"model":"claude-fable-5","model":"${plain.name}","max_tokens":9000000,"max_tokens":9,"messages":[]}`;
 
-    expect(plannedRequest(twice, [plain]).body.toString()).toBe(
+    expect(planned(twice, [plain]).body.toString()).toBe(
       `{"model":"${plain.name}","max_tokens":9,"messages":[]}`,
     );
     for (const text of ['', '[]', 'null', '{} {}', '{"model"'])
-      expect(() => plannedRequest(text, PLANS)).toThrow('expected');
+      expect(() => planned(text, PLANS)).toThrow('expected');
   });
 });

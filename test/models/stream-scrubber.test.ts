@@ -4,6 +4,7 @@ import { EventStreamDecoder } from '../../src/kernel/event-stream.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { KeyScrubber } from '../../src/models/key-scrubber.ts';
 import { StreamScrubber } from '../../src/models/stream-scrubber.ts';
+import { finished } from '../support/finished.ts';
 import { randomOf } from '../support/random.ts';
 
 const KEY = 'sk-ant-api03-Qx7pLm2ZtR9vK4sW-Jd8';
@@ -24,12 +25,17 @@ function sent(...writings: readonly string[]): readonly string[] {
   const decoder = new EventStreamDecoder();
   const scrubber = new StreamScrubber(must(KeyScrubber.of(new Sealed(KEY)), 'the key is a secret'));
   const out = writings.map((writing) =>
-    Buffer.concat([...decoder.read(Buffer.from(writing))].flatMap((one) => scrubber.push(one))).toString(),
+    Buffer.concat(
+      [...decoder.read(Buffer.from(writing))].flatMap((one) => finished(scrubber.push(one))),
+    ).toString(),
   );
   const left = decoder.end();
   return [
     ...out,
-    Buffer.concat([...(left === undefined ? [] : scrubber.push(left)), ...scrubber.end()]).toString(),
+    Buffer.concat([
+      ...(left === undefined ? [] : finished(scrubber.push(left))),
+      ...finished(scrubber.end()),
+    ]).toString(),
   ];
 }
 

@@ -79,11 +79,20 @@ const BLOCKED: Kind = {
   say: (reason) => `The model service blocked the answer (${open(reason)}). Ask in another way.`,
 };
 
+/** The gateway's word (GATEWAY-9): of an answer that has begun, it can say so in the stream alone. */
+const TOO_LARGE: Kind = {
+  code: 'MODEL_ANSWER_TOO_LARGE',
+  retriable: 'never',
+  say: (reason) =>
+    `The answer of the model service is larger than an answer may be (${open(reason)}). Ask for less at once, or give the agent another model.`,
+};
+
 /** Of the gateway: its own types, which a service's proxies may use as well (LiteLLM has budget_exceeded). */
 const OWN: Readonly<Record<string, Kind>> = {
   budget_exceeded: { code: 'BUDGET_EXCEEDED', retriable: 'never', say: (reason) => reason },
   not_planned: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
   too_many_calls: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
+  answer_too_large: TOO_LARGE,
   no_credential: { code: 'NO_CREDENTIAL', retriable: 'never', say: (reason) => reason },
 };
 
@@ -97,6 +106,7 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
   rate_limit_error: RATE_LIMITED,
   api_error: UNAVAILABLE,
   timeout_error: UNAVAILABLE,
+  answer_too_large: TOO_LARGE,
   [PROMPT_TOO_LONG]: CONTEXT_FULL,
 };
 /** Where the type is none of these, as most services' are. */
@@ -133,7 +143,13 @@ const FILTERED = /blocked by content filter|content[_ ]filter(ing)? policy|\bcon
 const MODELLESS =
   /model identifier is invalid|\bmodel\b.{0,100} (does not exist|not found)|(unknown|invalid) model\b/i;
 /** What is said about a key, a model or the load is about that, whatever its words resemble. */
-const NEVER_TOO_LONG: ReadonlySet<Kind | undefined> = new Set([KEY_REFUSED, NO_CREDIT, UNKNOWN, OVERLOADED]);
+const NEVER_TOO_LONG: ReadonlySet<Kind | undefined> = new Set([
+  KEY_REFUSED,
+  NO_CREDIT,
+  UNKNOWN,
+  OVERLOADED,
+  TOO_LARGE,
+]);
 
 /** Of a refusal of the gateway; undefined where it speaks as the service would. */
 export function kindOfGateway({ type = '' }: Said): Kind | undefined {
