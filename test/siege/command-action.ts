@@ -13,7 +13,7 @@ export function commandAction(
   return {
     told: `command: ${name}`,
     async run() {
-      const ms = Math.min(timeoutMs, ground.commandMsMax);
+      const ms = Math.min(timeoutMs, ground.callMsMax);
       const end = await ground.command(commands[name]?.(ground) ?? '', ms);
       if (end.outcome === 'GIVEN_UP')
         ground.tally.found(`a turn did not end after its call's deadline: ${name}`);

@@ -18,7 +18,7 @@ import { Siege } from './siege.ts';
 const EXIT_USAGE = 64;
 const QUIET_MS = 8_000;
 const SEEDS = 1_000_000;
-const SIZE = { longLog: 900, largeBodies: 110, hogMib: 9 * 1024, commandMsMax: 60_000 };
+const SIZE = { longLog: 900, largeBodies: 110, hogMib: 9 * 1024, callMsMax: 60_000 };
 
 const { values } = parseArgs({
   options: {

@@ -10,7 +10,7 @@ import { RULES_OF_TIME } from './verdict.ts';
 
 const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 20_261);
 /** The smallest at which the limits that end or refuse something are met. */
-const SIZE = { longLog: 60, largeBodies: 24, hogMib: 512, commandMsMax: 3_000 };
+const SIZE = { longLog: 60, largeBodies: 24, hogMib: 512, callMsMax: 3_000 };
 const QUIET_MS = 1_000;
 /** No new action of a kind after that: on a machine that does much else there are fewer. */
 const KIND_MS_MAX = 15_000;

@@ -13,7 +13,7 @@ import { Besieged } from './besieged.ts';
 import { Ground, type GroundSize } from './ground.ts';
 import { KeyWatch } from './key-watch.ts';
 import type { Action, Kind } from './kind.ts';
-import { ACTION_MS_MAX, END_MS_MAX } from './limit.ts';
+import { ACTION_MS_MAX, END_MS_MAX, GROWTH_BYTES, GROWTH_LOOK_MS, GROWTH_MS_MAX } from './limit.ts';
 import type { ModelServiceCommands } from './model-service.ts';
 import { pause } from './probe.ts';
 import type { ReferenceCommands } from './reference-server.ts';
@@ -140,6 +140,7 @@ export class Siege {
     this.#tally = ground.tally;
     await this.#watcher.ask('begin', { takesCpu: kind.takesCpu === true });
     await this.#act(kind, ground);
+    await this.#growth();
     this.#server.look();
     if (this.#server.isAlive) await this.#calmDown(ground);
     if (this.#isOver) throw new Error('The siege was given up.');
@@ -180,6 +181,17 @@ export class Siege {
       }
     };
     await Promise.all(Array.from({ length: kind.atOnce }, worker));
+  }
+
+  /** Resolves when what was asked for has cost what it costs. */
+  async #growth(): Promise<void> {
+    const endAt = performance.now() + GROWTH_MS_MAX;
+    for (let bytes = -Infinity; this.#server.isAlive && performance.now() < endAt; ) {
+      const { rssPeakBytes } = await this.#watcher.ask('figures');
+      if (rssPeakBytes < bytes + GROWTH_BYTES) return;
+      bytes = rssPeakBytes;
+      await pause(GROWTH_LOOK_MS);
+    }
   }
 
   /** Lets go of what the kind holds. A server that cannot do that any more has failed, and is started anew. */
