@@ -8,7 +8,8 @@ import { artifactOf, refusalsOf, tableOf } from './report.ts';
 import { Siege } from './siege.ts';
 import { RULES_OF_TIME } from './verdict.ts';
 
-const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 20_261);
+/** One whose few actions are various: a planted result, a crowd of sixty, reservations, an endless line, keys in six forms. */
+const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 4_761);
 /** The smallest at which the limits that end or refuse something are met. */
 const SIZE = { longLog: 60, largeBodies: 24, hogMib: 512, callMsMax: 3_000 };
 const QUIET_MS = 1_000;
