@@ -15,7 +15,7 @@ const SIZE = { longLog: 60, largeBodies: 24, hogMib: 512, callMsMax: 3_000 };
 const QUIET_MS = 1_000;
 /** No new action of a kind after that: on a machine that does much else there are fewer. */
 const KIND_MS_MAX = 15_000;
-/** All together take some forty seconds on a quiet machine. */
+/** All together take about a minute on a quiet machine; with ten others on two cores, two. */
 const SIEGE_MS_MAX = 540_000;
 /** What was started still has to be ended. */
 const TEST_MS_MAX = SIEGE_MS_MAX + 120_000;
