@@ -6,10 +6,11 @@
  * FRAME-1 a frame is at most FRAME_CUT_BYTES as rendered, unless it is of one event only (FRAME_BYTES_MAX then); nothing is missed, and each frame's cursor
  *    is that of its last event.
  */
-import { type DefinitionNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import type { DefinitionNode, GraphQLSchema } from 'graphql';
 import type { DeltaFrame } from '../src/journal/draft.ts';
 import type { RecordedEvent } from '../src/journal/event.ts';
 import { FRAME_BYTES_MAX } from '../src/kernel/limit.ts';
+import { weightsIn } from './body-weight.ts';
 import { bodyBytesOf, typeNameOf } from './event-value.ts';
 
 /** Of several events: making a frame holds up everybody else, and what is larger gains nothing. */
@@ -28,38 +29,21 @@ export interface FrameCut {
   pieces(frame: DeltaFrame): readonly DeltaFrame[];
 }
 
-/** How often an object of one type is asked for its body, and for the whole of it. */
-interface Names {
-  bodies: number;
-  wholes: number;
-  /** Typed fields are pieces of the body: by name, since only the same one under several names takes more than the body does. */
-  readonly typed: Map<string, number>;
-}
-
-/** `definitions`: the operation and its fragments. A field that is written twice counts twice. */
+/** `definitions`: the operation and its fragments. */
 export function frameCutOf(schema: GraphQLSchema, definitions: readonly DefinitionNode[]): FrameCut {
-  const { byType, plainBytes, texts } = namesIn(schema, definitions);
-  const ofAll = namesOf(byType, 'Event');
-  const weights = new Map<string, { bodies: number; wholes: number }>();
-  const weightOf = (type: string): { bodies: number; wholes: number } => {
-    const name = typeNameOf(type);
-    const known = weights.get(name);
-    if (known !== undefined) return known;
-    const own = namesOf(byType, name);
-    const bodies = ofAll.bodies + own.bodies + Math.max(0, ...own.typed.values());
-    const weight = { bodies, wholes: ofAll.wholes + own.wholes };
-    weights.set(name, weight);
-    return weight;
-  };
-  const mostBytesOf = (event: RecordedEvent): number => {
-    const { bodies, wholes } = weightOf(event.type);
-    return (
-      plainBytes + (bodies + wholes) * event.body.length * UNIT_BYTES_MAX + wholes * (event.spilledBytes ?? 0)
-    );
+  let plainBytes = PLAIN_BYTES_MAX;
+  let texts = 0;
+  const weightOf = weightsIn(schema, definitions, ({ name: { value: name }, alias }, parent) => {
+    plainBytes += PLAIN_BYTES_MAX + (alias?.value ?? name).length;
+    if (name === 'text' && parent.endsWith('Delta')) texts += 1;
+  });
+  const mostBytesOf = ({ type, body, spilledBytes = 0 }: RecordedEvent): number => {
+    const { inline, whole } = weightOf(typeNameOf(type));
+    return plainBytes + (inline + whole) * body.length * UNIT_BYTES_MAX + whole * spilledBytes;
   };
   const bytesOf = (event: RecordedEvent): number => {
-    const { bodies, wholes } = weightOf(event.type);
-    return plainBytes + bodies * Buffer.byteLength(event.body) + wholes * bodyBytesOf(event);
+    const { inline, whole } = weightOf(typeNameOf(event.type));
+    return plainBytes + inline * Buffer.byteLength(event.body) + whole * bodyBytesOf(event);
   };
 
   return {
@@ -98,37 +82,4 @@ export function frameCutOf(schema: GraphQLSchema, definitions: readonly Definiti
 function endOf(text: string, end: number): number {
   const unit = text.charCodeAt(end - 1);
   return end < text.length && unit >= 0xd800 && unit <= 0xdbff ? end - 1 : end;
-}
-
-function namesOf(byType: Map<string, Names>, type: string): Names {
-  const known = byType.get(type);
-  if (known !== undefined) return known;
-  const names: Names = { bodies: 0, wholes: 0, typed: new Map() };
-  byType.set(type, names);
-  return names;
-}
-
-function namesIn(
-  schema: GraphQLSchema,
-  definitions: readonly DefinitionNode[],
-): { readonly byType: Map<string, Names>; readonly plainBytes: number; readonly texts: number } {
-  const byType = new Map<string, Names>();
-  let plainBytes = PLAIN_BYTES_MAX;
-  let texts = 0;
-  const typeInfo = new TypeInfo(schema);
-  visit(
-    { kind: Kind.DOCUMENT, definitions },
-    visitWithTypeInfo(typeInfo, {
-      Field({ name: { value: name }, alias }) {
-        const parent = typeInfo.getParentType()?.name ?? '';
-        plainBytes += PLAIN_BYTES_MAX + (alias?.value ?? name).length;
-        if (name === 'text' && parent.endsWith('Delta')) texts += 1;
-        const names = namesOf(byType, parent);
-        if (name === 'body') names.bodies += 1;
-        else if (name === 'fullBody') names.wholes += 1;
-        else names.typed.set(name, (names.typed.get(name) ?? 0) + 1);
-      },
-    }),
-  );
-  return { byType, plainBytes, texts };
 }

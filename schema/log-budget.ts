@@ -1,6 +1,9 @@
 /**
  * What one operation may read of logs, over all of its lists, however many it names; and its turns to do so.
  *
+ * It is spent with the names that the document gives, and a list that meets its end is shorter; the allowance (reading.ts) counts what is taken out
+ * of the store, whatever is made of it, and refuses.
+ *
  * BUDGET-1 An operation takes at most OPERATION_LOG_BYTES_MAX of events (as often as it names their bodies, whole ones with all their bytes) and
  *    looks through a log for what passes a filter at most SCANS_MAX times. A list ends where the budget does, with the cursor to go
  *    on from; one that could not even begin is refused (LogBudgetSpent).

@@ -1,6 +1,7 @@
 /**
  * What one operation takes out of the store, in bytes. It is counted where it is read, before it is parsed or shown: what an
- * operation holds is bounded whatever its document makes of it.
+ * operation holds is bounded whatever its document makes of it. What is over it is refused; the budget of logs (log-budget.ts) counts what lists
+ * will take in the answer, and ends them early.
  *
  * READING-1 an operation reads no more than its allowance; what would be over it is refused before it is loaded, if its size is known.
  */

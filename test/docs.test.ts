@@ -23,6 +23,15 @@ describe('docs/limits.md', () => {
     expect(first).toContain(`| \`${name}\` | ${amount} |`);
   });
 
+  it('has each name of kernel/limit.ts once: elsewhere it would mean another thing', () => {
+    const names = [...text.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map(([, name = '']) => name);
+    const shared = readFileSync(new URL('../src/kernel/limit.ts', import.meta.url), 'utf8');
+    const taken = [...shared.matchAll(/^export const ([A-Z0-9_]+)/gm)].map(([, name = '']) => name);
+
+    expect(taken.length).toBeGreaterThan(10);
+    expect(taken.filter((name) => names.filter((one) => one === name).length > 1)).toEqual([]);
+  });
+
   it('has a table with something in it for every file and folder', () => {
     expect(text).not.toMatch(/\|---\|\n(?!\|)/);
     expect(rest).toContain('### src/platform/mongo/journal');

@@ -21,14 +21,14 @@ const KEY_PREFIX = 'hf_';
 const ROOT = 'root';
 const KEY_BYTES = 24;
 /** A given root key at all: shorter ones are typing mistakes. */
-const KEY_CHARS_MIN = 4;
-const KEY_CHARS_MAX = 256;
+const API_KEY_CHARS_MIN = 4;
+const API_KEY_CHARS_MAX = 256;
 /** Below this a given root key can be guessed: good enough to try things on one's own machine, and warned about. */
-const KEY_CHARS_SAFE = 16;
+const API_KEY_CHARS_SAFE = 16;
 /** What a header can carry: printable ASCII without spaces. */
-const GIVEN_KEY = new RegExp(`^[\\x21-\\x7e]{${KEY_CHARS_MIN},${KEY_CHARS_MAX}}$`);
+const GIVEN_KEY = new RegExp(`^[\\x21-\\x7e]{${API_KEY_CHARS_MIN},${API_KEY_CHARS_MAX}}$`);
 /** What a given root key must be, in words. */
-export const GIVEN_KEY_EXPECTED = `${KEY_CHARS_MIN} to ${KEY_CHARS_MAX} printable ASCII characters without spaces, ${KEY_CHARS_SAFE} or more so that nobody can guess it, not starting with hct_ or hut_`;
+export const GIVEN_KEY_EXPECTED = `${API_KEY_CHARS_MIN} to ${API_KEY_CHARS_MAX} printable ASCII characters without spaces, ${API_KEY_CHARS_SAFE} or more so that nobody can guess it, not starting with hct_ or hut_`;
 /** Tokens that were checked: what they say is signed and does not change. One per running brain is usual. */
 const KNOWN_MAX = 4_096;
 
@@ -114,7 +114,7 @@ export class Access {
   }
 
   async #keyHolder(key: string): Promise<Principal | undefined> {
-    if (key.length > KEY_CHARS_MAX) return undefined;
+    if (key.length > API_KEY_CHARS_MAX) return undefined;
     const found = await this.#keys.byHash(hashOf(key));
     return found === undefined ? undefined : { kind: 'key', keyId: found.id };
   }
@@ -126,7 +126,7 @@ export class Access {
 
 /** Whether a given root key is long enough not to be guessed. */
 export function isSafeKey(text: string): boolean {
-  return text.length >= KEY_CHARS_SAFE;
+  return text.length >= API_KEY_CHARS_SAFE;
 }
 
 /** Whether a given text can be the root key: usable as a bearer, not too short, and not taken for a token. */

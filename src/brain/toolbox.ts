@@ -11,7 +11,7 @@ export const TOOL_TIMEOUT_MS = 120_000;
 export const BASH_TIMEOUT_MS_MAX = 600_000;
 
 /** Of the name of a tool that there is not, as it is told to the model. */
-const NAME_CHARS_MAX = 64;
+const UNKNOWN_TOOL_CHARS_MAX = 64;
 
 export const ASK = 'ask';
 
@@ -38,7 +38,7 @@ export const TOOLBOX: readonly ToolSpec[] = [...HANDS_TOOLS, ASK_TOOL].map(
 export function defectOf(tool: string, input: unknown): string | undefined {
   const spec = TOOLBOX.find((candidate) => candidate.name === tool);
   if (spec !== undefined) return defectOfInput(spec, input);
-  return `There is no tool "${tool.slice(0, NAME_CHARS_MAX)}". The tools are: ${TOOLBOX.map((known) => known.name).join(', ')}.`;
+  return `There is no tool "${tool.slice(0, UNKNOWN_TOOL_CHARS_MAX)}". The tools are: ${TOOLBOX.map((known) => known.name).join(', ')}.`;
 }
 
 /** How long a call may take. */

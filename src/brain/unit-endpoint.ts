@@ -5,7 +5,7 @@
 import { Backoff } from '../kernel/backoff.ts';
 import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { LINE_BYTES_MAX, type ToolResult } from '../hands/wire.ts';
+import { WIRE_LINE_BYTES_MAX, type ToolResult } from '../hands/wire.ts';
 import type { Assignment, UnitAppended, UnitEvents } from '../sessions/unit-wire.ts';
 import { type Unit, UnitRefusal, UnitUnreachable, UnitWireBroken } from './unit.ts';
 import { type Http, type HttpRequest, type HttpResponse, textOf } from './unix-http.ts';
@@ -40,7 +40,7 @@ export function unitEndpoint(
     return response;
   };
   const ask = async (request: HttpRequest): Promise<string> =>
-    withRetries(request.signal, async () => textOf(await once(request), LINE_BYTES_MAX));
+    withRetries(request.signal, async () => textOf(await once(request), WIRE_LINE_BYTES_MAX));
   const post = (path: string, body: unknown, signal: AbortSignal): Promise<string> =>
     ask({ method: 'POST', path, body: JSON.stringify(body), signal });
   const tool = (callId: string): string => `/unit/tools/${encodeURIComponent(callId)}`;
@@ -86,7 +86,7 @@ export function unitEndpoint(
         body: JSON.stringify(delta),
         signal,
       });
-      await textOf(response, LINE_BYTES_MAX);
+      await textOf(response, WIRE_LINE_BYTES_MAX);
     },
 
     async runTool(callId, call, signal) {
@@ -145,7 +145,7 @@ function isOutage(error: unknown): boolean {
 
 /** A refusal as the wire says it, or a failure of the door. */
 export async function refusalOf(response: HttpResponse): Promise<UnitRefusal | EndpointFailure> {
-  const text = await textOf(response, LINE_BYTES_MAX);
+  const text = await textOf(response, WIRE_LINE_BYTES_MAX);
   const refusal = parseRefusal(text);
   if (response.status >= 500)
     return new EndpointFailure(refusal?.message ?? `The unit endpoint answered ${response.status}.`);

@@ -9,7 +9,7 @@ const NAMES_MAX = 3;
 const EDITS_MAX = 2;
 const SHORT_NAME_CHARS = 4;
 /** The comparison costs the product of two lengths. */
-const NAME_CHARS_MAX = 255;
+const NEAR_NAME_CHARS_MAX = 255;
 
 /** The same for names that look alike: macOS puts a narrow space before PM, Unicode has letters in two forms, quotes are typographic. */
 export function looksOf(name: string): string {
@@ -54,7 +54,7 @@ function foldOf(name: string): string {
 function distance(a: string, b: string): number {
   const stem = (name: string): string => name.replace(/(?<=.)\.[^.]*$/, '');
   if (stem(a) === stem(b)) return a === b ? 0 : 1;
-  if (Math.abs(a.length - b.length) > EDITS_MAX || b.length > NAME_CHARS_MAX) return EDITS_MAX + 1;
+  if (Math.abs(a.length - b.length) > EDITS_MAX || b.length > NEAR_NAME_CHARS_MAX) return EDITS_MAX + 1;
   let row = Array.from({ length: b.length + 1 }, (_, n) => n);
   for (let at = 0; at < a.length; at += 1) {
     const next = [at + 1];

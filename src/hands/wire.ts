@@ -42,7 +42,7 @@ export type FromHands =
   | { readonly kind: 'background'; readonly count: number };
 
 /** A line to the hands: the input of a call, escaped. A longer line ends the connection: it is not a message of this wire. */
-export const LINE_BYTES_MAX = 8 * 1024 * 1024;
+export const WIRE_LINE_BYTES_MAX = 8 * 1024 * 1024;
 /** A line from the hands: a result at TOOL_OUTPUT_BYTES_MAX, each byte escaped as six, and its envelope. A longer one ends the hands. */
 export const RESULT_LINE_BYTES_MAX = 256 * 1024;
 

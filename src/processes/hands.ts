@@ -9,7 +9,7 @@ import { Lines } from '../hands/lines.ts';
 import { WORKSPACE_ENTRIES_MAX } from '../hands/limit.ts';
 import { HandsServer } from '../hands/server.ts';
 import { HANDS_TOOLS } from '../hands/tool-table.ts';
-import { LINE_BYTES_MAX } from '../hands/wire.ts';
+import { WIRE_LINE_BYTES_MAX } from '../hands/wire.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { HostSandbox } from '../platform/host/sandbox.ts';
 
@@ -42,7 +42,7 @@ const server = new HandsServer({
   send: (message) => process.stdout.write(`${JSON.stringify(message)}\n`),
   complain: (message, error) => process.stderr.write(`${message}: ${String(error)}\n`),
 });
-const lines = new Lines(LINE_BYTES_MAX, (line) => server.receive(line));
+const lines = new Lines(WIRE_LINE_BYTES_MAX, (line) => server.receive(line));
 process.stdin.on('data', (chunk: Buffer) => {
   if (!lines.add(chunk)) void end(EXIT_PROTOCOL);
 });

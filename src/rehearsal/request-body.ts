@@ -4,7 +4,7 @@ import { GrowableBuffer } from '../kernel/growable-buffer.ts';
 import { parseLoosely, type Parsed, parseStrictly } from './strict-json.ts';
 
 /** platform.claude.com, "Errors": the request size limit of the Messages API. */
-export const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
+export const REHEARSAL_REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 
 export type Body = { readonly bytes: number } & (Parsed | { readonly kind: 'too_large' });
 
@@ -15,10 +15,10 @@ export async function readBody(request: IncomingMessage, strict: boolean): Promi
   for await (const chunk of request as AsyncIterable<Buffer>) {
     // no encoding is set, so these are buffers
     bytes += chunk.length;
-    if (bytes <= REQUEST_BYTES_MAX) kept.append(chunk);
+    if (bytes <= REHEARSAL_REQUEST_BYTES_MAX) kept.append(chunk);
     else kept.take();
   }
-  if (bytes > REQUEST_BYTES_MAX) return { kind: 'too_large', bytes };
+  if (bytes > REHEARSAL_REQUEST_BYTES_MAX) return { kind: 'too_large', bytes };
   const body = kept.take();
   return { bytes, ...(strict ? parseStrictly(body) : parseLoosely(body.toString('utf8'))) };
 }

@@ -56,7 +56,7 @@ export class Client {
     this.#agent.destroy();
   }
 
-  /** One request, read to its end; undefined when there was no answer. */
+  /** One request, read to its end, or to the beginning of a stream; undefined when there was no answer. */
   async post(
     query: string,
     variables: object | undefined,
@@ -98,7 +98,16 @@ export class Client {
             if (text.length < ANSWER_CHARS_KEPT) text += piece.slice(0, ANSWER_CHARS_KEPT - text.length);
             if (bytes > ANSWER_BYTES_READ_MAX) answer.destroy();
           });
-          answer.on('close', () => resolve({ status: answer.statusCode ?? 0, text, bytes }));
+          const resolveNow = (): void => resolve({ status: answer.statusCode ?? 0, text, bytes });
+          answer.on('close', resolveNow);
+          if (/event-stream/.test(answer.headers['content-type'] ?? '')) {
+            // It has no end: it is read on until the kind is over.
+            answer.once(
+              'close',
+              this.#options.held.add(() => answer.destroy()),
+            );
+            answer.once('data', resolveNow);
+          }
           answer.on('error', reject);
         },
       );

@@ -13,7 +13,8 @@ export function commandAction(
   return {
     told: `command: ${name}`,
     async run() {
-      const end = await ground.command(commands[name]?.(ground) ?? '', timeoutMs);
+      const ms = Math.min(timeoutMs, ground.callMsMax);
+      const end = await ground.command(commands[name]?.(ground) ?? '', ms);
       if (end.outcome === 'GIVEN_UP')
         ground.tally.found(`a turn did not end after its call's deadline: ${name}`);
       if (after !== undefined) await ground.command(after, timeoutMs);

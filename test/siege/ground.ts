@@ -23,6 +23,8 @@ export interface GroundSize {
   readonly largeBodies: number;
   /** What commands try to take of memory and disk. */
   readonly hogMib: number;
+  /** How long a command, or a call of a model that misbehaves, may go on where its kind would have it longer. */
+  readonly callMsMax: number;
 }
 
 export class Ground {
@@ -34,6 +36,7 @@ export class Ground {
   readonly #echoes = new Set<string>();
   /** See GroundSize. */
   hogMib = 0;
+  callMsMax = Infinity;
   longLog = '';
   largeBodies = '';
   /** Of the long log. */
@@ -74,6 +77,7 @@ export class Ground {
 
   async prepare(size: GroundSize): Promise<void> {
     this.hogMib = size.hogMib;
+    this.callMsMax = size.callMsMax;
     await this.owner.ask(CREATE_KEY, { input: { provider: 'anthropic', key: this.canary } });
     for (const [name, model] of [
       ['attacked', 'anthropic/claude-siege'],

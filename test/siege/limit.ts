@@ -52,6 +52,12 @@ export const LAST_ACTIONS_KEPT = 3_000;
 /** Findings of one kind that are told; more of them say the same. */
 export const FOUND_MAX = 8;
 
+/** What a kind holds is held on while the server's memory grows: it may have been asked faster than it could answer. Looked at so often … */
+export const GROWTH_LOOK_MS = 400;
+/** … this is growth … */
+export const GROWTH_BYTES = 8 * MIB;
+/** … and this is enough of it. */
+export const GROWTH_MS_MAX = 4_000;
 /** The control plane ends a call so long after its own deadline (docs/limits.md), and a new start of hands takes a while. */
 export const CALL_GRACE_MS = 10_000;
 /** On a machine that does much else. */

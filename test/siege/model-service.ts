@@ -8,7 +8,7 @@ import { repeatKey } from './repeated-key.ts';
 import { stream, textBlock, toolBlock } from './model-stream.ts';
 
 /** What a brain may send. */
-const REQUEST_BYTES_MAX = 64 * 1024 * 1024;
+const MODEL_REQUEST_BYTES_MAX = 64 * 1024 * 1024;
 
 export type ModelServiceCommands = { readonly port: () => Promise<number> };
 
@@ -53,7 +53,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > REQUEST_BYTES_MAX) throw new Error('The request is too large.');
+    if (bytes > MODEL_REQUEST_BYTES_MAX) throw new Error('The request is too large.');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

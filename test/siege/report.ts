@@ -5,6 +5,7 @@ import { type Figures, mib } from './verdict.ts';
 
 const HEAD = [
   'kind',
+  'seconds',
   'actions',
   'answered',
   'refused',
@@ -19,9 +20,10 @@ const CODES_SHOWN = 6;
 export function tableOf({ quiet, rounds }: SiegeReport): string {
   const rows = [
     HEAD,
-    ['in quiet', '', '', '', ...figuresOf(quiet), ''],
+    ['in quiet', '', '', '', '', ...figuresOf(quiet), ''],
     ...rounds.map((round) => [
       round.kind.name,
+      (round.figures.forMs / 1000).toFixed(1),
       String(round.tally.actions),
       String(round.tally.answered),
       String([...round.tally.refusals.values()].reduce((sum, count) => sum + count, 0)),

@@ -18,7 +18,7 @@ import { Siege } from './siege.ts';
 const EXIT_USAGE = 64;
 const QUIET_MS = 8_000;
 const SEEDS = 1_000_000;
-const SIZE = { longLog: 900, largeBodies: 110, hogMib: 9 * 1024 };
+const SIZE = { longLog: 900, largeBodies: 110, hogMib: 9 * 1024, callMsMax: 60_000 };
 
 const { values } = parseArgs({
   options: {
@@ -57,6 +57,7 @@ const report = await new Siege({
   actionsMax: () => actions ?? Infinity,
   from,
   freshAfterFailure: true,
+  givesWay: true,
   say,
 }).run();
 say(`\n${tableOf(report)}\n\n${refusalsOf(report)}`);

@@ -1,6 +1,6 @@
 /**
  * The conductor: a server, its watcher, a reference and a model service, each a process of its own; then one kind after the other, and all of
- * them at once. A kind is judged when what it did has ended: verdict.ts.
+ * them at once. A kind is judged when what it did has ended: verdict.ts. Every step has a bound, and so has the whole.
  */
 import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -8,22 +8,24 @@ import { join } from 'node:path';
 import { Child } from '../bench/child.ts';
 import { diceOf } from '../simulate/dice.ts';
 import { eventually } from '../support/eventually.ts';
+import { within } from '../support/within.ts';
 import { Besieged } from './besieged.ts';
 import { Ground, type GroundSize } from './ground.ts';
 import { KeyWatch } from './key-watch.ts';
 import type { Action, Kind } from './kind.ts';
-import { ACTION_MS_MAX, END_MS_MAX } from './limit.ts';
+import { ACTION_MS_MAX, END_MS_MAX, GROWTH_BYTES, GROWTH_LOOK_MS, GROWTH_MS_MAX } from './limit.ts';
 import type { ModelServiceCommands } from './model-service.ts';
 import { pause } from './probe.ts';
 import type { ReferenceCommands } from './reference-server.ts';
-import type { Tally } from './tally.ts';
+import { Tally } from './tally.ts';
 import { type Figures, type Violation, violationsOf } from './verdict.ts';
 import type { WatcherCommands } from './watcher.ts';
 
 export const CANARY = 'sk-ant-CanaryOfTheSiege7xZ9mP4vL2nR8tB5wJ3kQ';
 const ROOT_KEY = 'root-key-of-the-siege-0123456789';
-/** The attackers give way, so that what is measured is the server and not the machine. */
 const ATTACKER_NICENESS = 10;
+/** Of what was begun last, when a siege hangs. */
+const LAST_TOLD = 5;
 /** Of the log of a server that died: why it did. */
 const CRASH_CHARS = 600;
 /** Between kinds: what the one before has left behind is not the next one's. */
@@ -41,6 +43,10 @@ export interface SiegeOptions {
   readonly from?: number | undefined;
   /** Whether a kind that failed leaves a server that the next one must not have. A dead one is replaced anyway. */
   readonly freshAfterFailure: boolean;
+  /** Whether the attackers give way, so that what is measured is the server and not the machine. */
+  readonly givesWay: boolean;
+  /** All of it: what takes longer hangs, and is told with what it was doing. */
+  readonly msMax?: number | undefined;
   say(line: string): void;
 }
 
@@ -66,7 +72,10 @@ export class Siege {
   #model!: Child<ModelServiceCommands>; // set by run()
   #server!: Besieged; // set by run()
   #ground!: Ground; // set by #open()
+  #tally = new Tally();
   #quiet!: Figures; // set by run()
+  #step = 'its start';
+  #isOver = false;
 
   constructor(options: SiegeOptions) {
     this.#options = options;
@@ -74,32 +83,53 @@ export class Siege {
 
   async run(): Promise<SiegeReport> {
     const script = (name: string): string => join(import.meta.dirname, name);
-    const rounds: Round[] = [];
     this.#watcher = await Child.start<WatcherCommands>(script('watcher.ts'));
     this.#reference = await Child.start<ReferenceCommands>(script('reference-server.ts'));
     this.#model = await Child.start<ModelServiceCommands>(script('model-service.ts'));
     this.#server = new Besieged(ROOT_KEY, `http://127.0.0.1:${await this.#model.ask('port')}`);
     try {
-      await this.#open();
-      setPriority(ATTACKER_NICENESS);
-      await pause(this.#options.quietMs / 2); // its first turns start what later ones find started
-      await this.#watcher.ask('begin', { takesCpu: false });
-      await pause(this.#options.quietMs);
-      this.#quiet = await this.#watcher.ask('figures');
-      if (this.#quiet.turns === 0)
-        throw new Error('Not a turn of the other tenant has ended before anything was tried.');
-      for (const kind of this.#options.kinds) rounds.push(await this.#round(kind));
-      rounds.push(...(await this.#atTheEnd()));
-      return { quiet: this.#quiet, rounds };
+      const { msMax } = this.#options;
+      return await (msMax === undefined
+        ? this.#siege()
+        : within(msMax, this.#siege(), () => this.#whatHangs()));
     } finally {
+      this.#isOver = true;
       await this.#server.close();
       for (const child of [this.#watcher, this.#model, this.#reference]) await child.stop();
     }
   }
 
+  async #siege(): Promise<SiegeReport> {
+    const { quietMs, kinds } = this.#options;
+    const rounds: Round[] = [];
+    await this.#open();
+    this.#step = 'the time of quiet';
+    await pause(quietMs / 2); // its first turns start what later ones find started
+    await this.#watcher.ask('begin', { takesCpu: false });
+    await pause(quietMs);
+    await eventually('a turn of the other tenant ends before anything is tried', async () => {
+      this.#quiet = await this.#watcher.ask('figures');
+      return this.#quiet.turns > 0;
+    });
+    for (const kind of kinds) {
+      this.#step = kind.name;
+      rounds.push(await this.#round(kind));
+    }
+    this.#step = 'its end';
+    rounds.push(...(await this.#atTheEnd()));
+    return { quiet: this.#quiet, rounds };
+  }
+
+  #whatHangs(): string {
+    const last = this.#tally.lastActions.slice(-LAST_TOLD);
+    return [`The siege hangs in: ${this.#step}`, ...last, this.#server.logTail].join('\n');
+  }
+
   /** Starts the server, or starts it again, and makes what is attacked. */
   async #open(): Promise<void> {
+    giveWay(0); // what we start would give way as we do
     await this.#server.start();
+    if (this.#options.givesWay) giveWay(ATTACKER_NICENESS);
     const { port, pid, key, folder } = this.#server;
     this.#ground = new Ground(port, key, CANARY, this.#keys);
     await this.#ground.prepare(this.#options.size);
@@ -110,10 +140,13 @@ export class Siege {
   async #round(kind: Kind): Promise<Round> {
     const ground = this.#ground;
     ground.begin();
+    this.#tally = ground.tally;
     await this.#watcher.ask('begin', { takesCpu: kind.takesCpu === true });
     await this.#act(kind, ground);
+    await this.#growth();
     this.#server.look();
     if (this.#server.isAlive) await this.#calmDown(ground);
+    if (this.#isOver) throw new Error('The siege was given up.');
     // It may also have died of what it was left with.
     const crashed = this.#server.isAlive ? undefined : this.#server.logTail.slice(-CRASH_CHARS);
     const figures = await this.#watcher.ask('figures');
@@ -153,6 +186,17 @@ export class Siege {
     await Promise.all(Array.from({ length: kind.atOnce }, worker));
   }
 
+  /** Resolves when what was asked for has cost what it costs. */
+  async #growth(): Promise<void> {
+    const endAt = performance.now() + GROWTH_MS_MAX;
+    for (let bytes = -Infinity; this.#server.isAlive && performance.now() < endAt; ) {
+      const { rssPeakBytes } = await this.#watcher.ask('figures');
+      if (rssPeakBytes < bytes + GROWTH_BYTES) return;
+      bytes = rssPeakBytes;
+      await pause(GROWTH_LOOK_MS);
+    }
+  }
+
   /** Lets go of what the kind holds. A server that cannot do that any more has failed, and is started anew. */
   async #calmDown(ground: Ground): Promise<void> {
     ground.held.releaseAll();
@@ -173,6 +217,7 @@ export class Siege {
   }
 
   async #openAgain(): Promise<void> {
+    if (this.#isOver) return;
     await this.#server.crash(); // it may be past stopping
     await this.#watcher.ask('unwatch');
     await this.#server.close();
@@ -207,6 +252,14 @@ export class Siege {
 }
 
 const NOTHING: Action = { told: 'nothing', run: () => Promise.resolve() };
+
+function giveWay(niceness: number): void {
+  try {
+    setPriority(niceness);
+  } catch {
+    // only root takes back what it gave: the next server then gives way as well
+  }
+}
 
 /** An action that hangs must not keep the others from their turn; what it holds is let go of with the rest. */
 function late(): Promise<void> {

@@ -45,8 +45,10 @@ export interface Seen {
   readonly deafAfter?: readonly string[] | undefined;
 }
 
-/** `deaf` and `others` depend on the machine; the rest holds on any. */
 export type Rule = 'crash' | 'memory' | 'disk' | 'leak' | 'key' | 'finding' | 'deaf' | 'others';
+
+/** What is said of these is only as good as the machine is quiet; the rest holds on any. */
+export const RULES_OF_TIME: ReadonlySet<Rule> = new Set(['deaf', 'others']);
 
 export interface Violation {
   readonly rule: Rule;

@@ -39,7 +39,7 @@ import { sendEvents } from './unit-events.ts';
 import { parseAppend, parseCallId, parseDelta, parseToolCall } from './unit-request.ts';
 
 /** One append at its limit: a body of BODY_BYTES_MAX and its neighbours. */
-const REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
+const UNIT_REQUEST_BYTES_MAX = 2 * BODY_BYTES_MAX;
 /** Values in it: some times what the longest answer of a model can write (128,000 tokens). Parsing them takes some hundred milliseconds. */
 const VALUES_MAX = 500_000;
 
@@ -193,7 +193,7 @@ async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
 
 async function readText(request: IncomingMessage): Promise<string> {
   try {
-    return (await new RequestBody(request, { bytesMax: REQUEST_BYTES_MAX }).read()).toString();
+    return (await new RequestBody(request, { bytesMax: UNIT_REQUEST_BYTES_MAX }).read()).toString();
   } catch (error) {
     throw error instanceof BodyRefused ? new InvalidInput('body', error.message) : error;
   }

@@ -13,7 +13,7 @@ import { requestIdOf, saidIn } from './said.ts';
 import { failureOfSaid } from './translate-error.ts';
 
 /** A whole Message: ANSWER_CHARS_MAX characters, escaped. */
-const BODY_BYTES_MAX = 8 * 1024 * 1024;
+const WHOLE_MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /**
  * Milliseconds to wait for the end of the body after message_stop, so that the connection can be used again; some proxies
  * keep it open for minutes.
@@ -86,7 +86,8 @@ class Whole {
       this.#head += Buffer.from(chunk.subarray(0, SAMPLE_CHARS_MAX)).toString();
     if (this.#kind !== 'whole') return false;
     this.#bytes += chunk.length;
-    if (this.#bytes > BODY_BYTES_MAX) throw notAnAnswer(`more than ${BODY_BYTES_MAX} bytes of it`, {});
+    if (this.#bytes > WHOLE_MESSAGE_BYTES_MAX)
+      throw notAnAnswer(`more than ${WHOLE_MESSAGE_BYTES_MAX} bytes of it`, {});
     this.#chunks.push(chunk);
     return true;
   }

@@ -7,7 +7,7 @@ import { RESULT_BLOCKS } from './block-fields.ts';
 type CallRule = RequestRule<ServiceRequest>;
 
 const ID = /^[a-zA-Z0-9_-]+$/;
-const NAME_CHARS_MAX = 200;
+const TOOL_NAME_CHARS_MAX = 200;
 
 export const CALL_RULES: readonly CallRule[] = [
   ofBlocks('tool_use', {
@@ -26,10 +26,10 @@ export const CALL_RULES: readonly CallRule[] = [
   }),
   ofBlocks('tool_use', {
     id: 'tool_use.name.long',
-    refuses: `a name of more than ${NAME_CHARS_MAX} characters`,
-    message: `{path}.tool_use.name: String should have at most ${NAME_CHARS_MAX} characters`,
+    refuses: `a name of more than ${TOOL_NAME_CHARS_MAX} characters`,
+    message: `{path}.tool_use.name: String should have at most ${TOOL_NAME_CHARS_MAX} characters`,
     source: 'openclaw 13134',
-    breaks: ({ fields: { name } }) => typeof name === 'string' && name.length > NAME_CHARS_MAX,
+    breaks: ({ fields: { name } }) => typeof name === 'string' && name.length > TOOL_NAME_CHARS_MAX,
   }),
   ofBlocks('tool_use', {
     id: 'tool_use.input',

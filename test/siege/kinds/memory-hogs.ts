@@ -64,7 +64,7 @@ export const memoryHogs: Kind = {
   name: 'memory hogs',
   attacks: 'commands that take gigabytes: own, shared, without a name, in tmpfs, in sockets and pipes',
   atOnce: 1,
-  few: 2,
+  few: 1,
   takesCpu: true,
   action: (dice, ground) => commandAction({ dice, ground, timeoutMs: TIMEOUT_MS }, ACTIONS),
 };

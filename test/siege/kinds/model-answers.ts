@@ -18,7 +18,10 @@ export const modelAnswers: Kind = {
     return {
       told: JSON.stringify(script),
       async run() {
-        const { outcome, sessionId, turnId } = await ground.turn(script, TURN_MS_MAX);
+        const { outcome, sessionId, turnId } = await ground.turn(
+          script,
+          Math.min(TURN_MS_MAX, ground.callMsMax),
+        );
         ground.tally.heard(200, `"code":"TURN_${outcome}"`);
         if (outcome !== 'GIVEN_UP') return;
         if (!(await ground.isOver(sessionId, turnId, CANCELED_MS_MAX)))

@@ -12,7 +12,7 @@ export const slowReaders: Kind = {
   name: 'slow readers',
   attacks: 'pages, streams and sockets that are read by drops or not at all',
   atOnce: 10,
-  few: 40,
+  few: 25,
   action(dice: Dice, ground: Ground): Action {
     const id = ground.longLog;
     const page = `{ session(id: "${id}") { ... on Session { events(first: 100) { nodes { seq body } } } } }`;

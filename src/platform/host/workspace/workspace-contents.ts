@@ -7,7 +7,7 @@ import {
   type Entry,
   HEADER,
   HEADER_2,
-  LINE_BYTES_MAX,
+  MANIFEST_LINE_BYTES_MAX,
   PACK_BYTES_MAX,
 } from './workspace-manifest.ts';
 
@@ -39,7 +39,7 @@ export async function packOf(claim: WorkspaceClaim, content: ContentId): Promise
 export async function* entriesOf(claim: WorkspaceClaim, root: ContentId): AsyncGenerator<Entry> {
   let lines: string[] = [];
   let isFirst = true;
-  const splitter = new Lines(LINE_BYTES_MAX, (line) => line !== '' && lines.push(line));
+  const splitter = new Lines(MANIFEST_LINE_BYTES_MAX, (line) => line !== '' && lines.push(line));
   for await (const part of checked(claim, root, Infinity)) {
     if (!splitter.add(Buffer.from(part.buffer, part.byteOffset, part.byteLength)))
       throw new CheckpointDamaged('a line of it is too long');

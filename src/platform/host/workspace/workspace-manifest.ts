@@ -14,7 +14,7 @@ export const HEADER_2 = '["holdfast workspace",2]';
 /** The folders of a workspace, which are its roots. */
 export const ROOTS = ['files', 'results'] as const;
 /** A name of 255 bytes or a link of 4,095, each byte escaped, with what stands around them. */
-export const LINE_BYTES_MAX = 32 * 1024;
+export const MANIFEST_LINE_BYTES_MAX = 32 * 1024;
 /** Folders in folders, of what is saved. sizeOf gives up at the same depth. */
 export const DEPTH_MAX = 1_000;
 

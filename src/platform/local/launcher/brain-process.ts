@@ -9,7 +9,7 @@ import { whenReady } from './launch.ts';
 /** A brain that is told to stop finishes the request that it has open; then it is killed, and the log has the rest. */
 const STOP_GRACE_MS = 2_000;
 /** The only lines that a brain says are short ones. */
-const LINE_BYTES_MAX = 64 * 1024;
+const BRAIN_LINE_BYTES_MAX = 64 * 1024;
 /** A brain that has its session is asked so often whether it lives. */
 const PING_MS = 10_000;
 /** Questions without an answer, after which it is frozen: nothing that a brain computes takes half a minute at a time. */
@@ -48,7 +48,7 @@ export class BrainProcess implements Brain {
       if (kind === 'ready') this.#onReady();
       if (kind === 'pong') this.#unanswered = 0;
     };
-    this.#child = new Child(process, { lineBytesMax: LINE_BYTES_MAX, onLine, onComplaint });
+    this.#child = new Child(process, { lineBytesMax: BRAIN_LINE_BYTES_MAX, onLine, onComplaint });
     this.pid = this.#child.pid;
     this.ended = this.#child.ended;
   }

@@ -13,7 +13,7 @@ import { END_GRACE_MS } from '../../../hands/limit.ts';
 import { resultOf } from '../../../hands/tool-result.ts';
 import {
   RESULT_LINE_BYTES_MAX,
-  LINE_BYTES_MAX,
+  WIRE_LINE_BYTES_MAX,
   type ToHands,
   type ToolCall,
   type ToolResult,
@@ -28,7 +28,7 @@ const STOP_GRACE_MS = END_GRACE_MS + 3_000;
 /** Hands that do not answer for so long count as hands with nothing in the background: a command may have frozen them. */
 const ANSWER_MS_MAX = 2_000;
 /** Lines that hands have not read yet, all together: those that live read at once, and for frozen ones no more is kept. */
-const UNREAD_BYTES_MAX = 4 * LINE_BYTES_MAX;
+const UNREAD_BYTES_MAX = 4 * WIRE_LINE_BYTES_MAX;
 /** Hands complain when something breaks, a line each time; what floods their stderr is a command. */
 const STDERR_BYTES_MAX = 1024 * 1024;
 
@@ -90,7 +90,7 @@ export class HandsProcess implements Hands {
     if (this.#child.hasEnded) return Promise.reject(new HandsLost('they had ended before the call'));
     const { callId, tool, input, timeoutMs } = call;
     const line = JSON.stringify({ kind: 'call', callId, tool, input, timeoutMs } satisfies ToHands);
-    if (Buffer.byteLength(line) > LINE_BYTES_MAX) return Promise.resolve(TOO_LONG);
+    if (Buffer.byteLength(line) > WIRE_LINE_BYTES_MAX) return Promise.resolve(TOO_LONG);
     return this.#calls.run(call, () => this.#ask(callId, line)).finally(() => this.#canceled.delete(callId));
   }
 
