@@ -17,6 +17,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export interface PlannedRequest {
   readonly model: string;
+  readonly cacheTtl: ModelPlan['cacheTtl'];
   readonly body: Buffer;
 }
 
@@ -45,7 +46,7 @@ export function plannedRequest(text: string, plans: readonly ModelPlan[]): Plann
   if (request['max_tokens'] === undefined) throw refused('max_tokens', 'expected a number');
   asPlanned(request, 'thinking', thinkingParam(plan)); // PLAN-3
   asPlanned(request, 'output_config', plan.effort === undefined ? undefined : { effort: plan.effort });
-  return { model: plan.name, body: Buffer.from(JSON.stringify(request)) }; // PLAN-2
+  return { model: plan.name, cacheTtl: plan.cacheTtl, body: Buffer.from(JSON.stringify(request)) }; // PLAN-2
 }
 
 /** Leaving it out is no less: then the service does as it likes. */

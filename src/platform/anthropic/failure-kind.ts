@@ -84,6 +84,7 @@ const OWN: Readonly<Record<string, Kind>> = {
   budget_exceeded: { code: 'BUDGET_EXCEEDED', retriable: 'never', say: (reason) => reason },
   not_planned: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
   too_many_calls: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
+  no_price: { code: 'NO_PRICE', retriable: 'never', say: (reason) => reason },
   no_credential: { code: 'NO_CREDENTIAL', retriable: 'never', say: (reason) => reason },
 };
 
