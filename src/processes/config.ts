@@ -137,7 +137,8 @@ export const VARIABLES = {
   HOLDFAST_PRICES: {
     name: 'HOLDFAST_PRICES',
     fallback: undefined,
-    prose: 'A JSON file of prices, before the list prices: [models.md](models.md#prices). Read at the start.',
+    prose:
+      'A JSON file of prices, before the list prices: [models.md](models.md#prices). Read at the start; servers on one database have the same.',
     expected: 'a file',
     parse: (text) => resolve(text),
   },
