@@ -9,6 +9,7 @@ const ENUM: Readonly<Record<string, string>> = {
   ToolOutcome: 'How a tool call ended.',
   LogLimit: 'Which cap of a log was reached.',
   SummaryMaker: 'Who wrote a summary of the conversation.',
+  Budget: 'A limit that is used up by and by.',
   Repair: 'What was done about something in the conversation that the model service refuses.',
 };
 
@@ -19,7 +20,7 @@ const VALUE: Readonly<Record<string, string>> = {
   'TurnOutcome.completed': 'The agent answered.',
   'TurnOutcome.needs_input': 'The agent asked something; the next message is the answer.',
   'TurnOutcome.error': 'The model service or the runtime failed for good; the code and message say how.',
-  'TurnOutcome.budget_exceeded': 'The session used up its tokens.',
+  'TurnOutcome.budget_exceeded': 'The session used up its tokens or its money.',
   'TurnOutcome.deadline_exceeded': 'The turn took longer than it may.',
   'TurnOutcome.max_turns': 'The session had all the turns that it may have.',
   'TurnOutcome.canceled': 'Somebody canceled it.',
@@ -33,6 +34,8 @@ const VALUE: Readonly<Record<string, string>> = {
   'LogLimit.bytes': 'The bytes of all bodies.',
   'SummaryMaker.model': 'The model.',
   'SummaryMaker.runtime': 'The runtime, from the log, since the model wrote none.',
+  'Budget.tokens': 'Tokens of the whole session.',
+  'Budget.cost': 'Money for the model calls of the whole session, in micro-dollars.',
   'Repair.replaced': 'One block goes on in a form that can be sent.',
   'Repair.dropped': 'One block is left out.',
   'Repair.condensed': 'The conversation is condensed without it.',

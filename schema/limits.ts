@@ -1,6 +1,10 @@
 /** Limits of agents and sessions, in and out. */
+import type { GivenLimits } from '../src/sessions/limits.ts';
 import type { Limits } from '../src/sessions/session.ts';
 import { builder } from './builder.ts';
+
+const COST_LIMIT =
+  'Money for the model calls of the whole session, in micro-dollars: 1000000 is one US dollar.';
 
 export const LimitsType = builder.objectRef<Limits>('Limits').implement({
   description: 'What a session may use. null: no limit of that kind.',
@@ -23,6 +27,12 @@ export const LimitsType = builder.objectRef<Limits>('Limits').implement({
       description: 'Turns of the whole session.',
       resolve: ({ turns }) => turns ?? null,
     }),
+    costMicroUsd: t.field({
+      type: 'SafeInt',
+      nullable: true,
+      description: COST_LIMIT,
+      resolve: ({ costMicroUsd }) => costMicroUsd ?? null,
+    }),
   }),
 });
 
@@ -40,16 +50,24 @@ export const LimitsInput = builder.inputType('LimitsInput', {
       description: 'Seconds that one turn may take: 1 to 1800.',
     }),
     turns: t.field({ type: 'SafeInt', required: false, description: 'Turns of the whole session.' }),
+    costMicroUsd: t.field({
+      type: 'SafeInt',
+      required: false,
+      description: `${COST_LIMIT} Only for models whose price is known.`,
+    }),
   }),
 });
-
-type GivenLimits = { readonly [Name in keyof Limits]?: number | null | undefined };
 
 /** GraphQL's null is a limit left out. */
 export function limitsOf(given: GivenLimits | null | undefined): Limits | undefined {
   if (given === undefined || given === null) return undefined;
-  const { tokens, turnSeconds, turns } = given;
-  return { tokens: tokens ?? undefined, turnSeconds: turnSeconds ?? undefined, turns: turns ?? undefined };
+  const { tokens, turnSeconds, turns, costMicroUsd } = given;
+  return {
+    tokens: tokens ?? undefined,
+    turnSeconds: turnSeconds ?? undefined,
+    turns: turns ?? undefined,
+    costMicroUsd: costMicroUsd ?? undefined,
+  };
 }
 
 /** The argument that every mutation takes. */

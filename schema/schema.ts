@@ -9,6 +9,7 @@ import './turn.ts';
 import './client-token.ts';
 import './session.ts';
 import './session-command.ts';
+import './session-update.ts';
 import './message.ts';
 import './session-frame.ts';
 import { builder } from './builder.ts';

@@ -8,6 +8,7 @@ import { SessionNotFound } from '../src/journal/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
+import { limitsInForce } from '../src/sessions/session.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { AGENT_POINTS, AgentType } from './agent.ts';
 import { agentsOf } from './agent-reads.ts';
@@ -81,11 +82,11 @@ SessionType.implement({
     limits: t.field({
       type: LimitsType,
       description: 'What it may use.',
-      resolve: ({ session }) => session.limits,
+      resolve: ({ session }) => limitsInForce(session),
     }),
     usage: t.field({
       type: UsageType,
-      description: 'Tokens used so far, by all turns.',
+      description: 'Tokens used so far, by all turns, and their cost.',
       resolve: ({ session }) => session.usage,
     }),
     metadata: t.field({

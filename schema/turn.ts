@@ -3,6 +3,7 @@ import { TURN_OUTCOMES } from '../src/journal/event-catalog.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type TurnId } from '../src/kernel/id.ts';
+import { costOf } from '../src/sessions/cost.ts';
 import type { Failure, Session, Turn, Usage } from '../src/sessions/session.ts';
 import { tokensOf } from '../src/sessions/session.ts';
 import { TurnNotFound } from '../src/sessions/faults.ts';
@@ -12,7 +13,7 @@ import { type Context, permit } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
 
 export const UsageType = builder.objectRef<Usage>('Usage').implement({
-  description: 'Tokens, as the model service counts them.',
+  description: 'Tokens, as the model service counts them, and what they cost.',
   fields: (t) => ({
     inputTokens: t.field({
       type: 'SafeInt',
@@ -38,6 +39,20 @@ export const UsageType = builder.objectRef<Usage>('Usage').implement({
       type: 'SafeInt',
       description: 'All four added up: what limits count.',
       resolve: tokensOf,
+    }),
+    costMicroUsd: t.field({
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'What these tokens cost in micro-dollars (1000000 is one US dollar), each call at the price of its day; null: the price of a call is not known.',
+      resolve: (usage) => costOf(usage) ?? null,
+    }),
+    pricedCostMicroUsd: t.field({
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'What the calls cost whose price is known, in micro-dollars: the least that all of them cost, and what the limit counts. null: no price is known of any.',
+      resolve: (usage) => usage.costMicroUsd ?? costOf(usage) ?? null,
     }),
     complete: t.exposeBoolean('complete', {
       description: 'False when a stream was cut: the counts are lower bounds.',
@@ -96,7 +111,11 @@ export const TurnType = builder.objectRef<Turn>('Turn').implement({
       resolve: ({ resultEventId }) => resultEventId ?? null,
     }),
     modelCalls: t.exposeInt('modelCalls', { description: 'Model calls so far.' }),
-    usage: t.field({ type: UsageType, description: 'Tokens so far.', resolve: ({ usage }) => usage }),
+    usage: t.field({
+      type: UsageType,
+      description: 'Tokens so far, and their cost.',
+      resolve: ({ usage }) => usage,
+    }),
   }),
 });
 

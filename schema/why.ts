@@ -1,5 +1,6 @@
 /** Why a session stands where it stands, in words for a person: `Session.why`. Pure; programs read the fields instead. */
-import type { Session } from '../src/sessions/session.ts';
+import { usedUp, usedUpMessage } from '../src/sessions/budget.ts';
+import { limitsInForce, type Session } from '../src/sessions/session.ts';
 import { isoOf } from './scalar.ts';
 
 export function whyOf(session: Session): string {
@@ -18,9 +19,10 @@ export function whyOf(session: Session): string {
     case 'idle':
       if (turn === undefined) return 'Nothing has been asked yet.';
       if (turn.outcome === 'max_turns')
-        return `All its turns (${session.limits.turns ?? 0}) are used. Start a new session.`;
+        return `All its turns (${limitsInForce(session).turns ?? 0}) are used. Raise the limit with updateSession, or start a new session.`;
       if (turn.outcome === 'budget_exceeded') {
-        return `It has used up its tokens (limit ${session.limits.tokens ?? 0}). Start a new session.`;
+        const spent = usedUp(session);
+        return spent === undefined ? 'Its limits were raised; a message goes on.' : usedUpMessage(spent);
       }
       return `Turn ${turn.number} ended: ${turn.outcome ?? 'completed'}. ${session.hibernated ? 'Asleep; a' : 'A'} message goes on.`;
     case 'failed':

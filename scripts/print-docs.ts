@@ -9,6 +9,8 @@ import {
   ANSWER_WHOLE_BYTES_MAX,
 } from '../src/models/answer-limit.ts';
 import { MODELS } from '../src/models/model-table.ts';
+import { RATES, type Rates } from '../src/models/price.ts';
+import { PRICES } from '../src/models/price-table.ts';
 import { variables } from '../src/processes/config.ts';
 import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
 import { REQUEST_RULES } from '../src/rehearsal/rules/table.ts';
@@ -120,6 +122,7 @@ function models(): string {
       '|---|---|---|---|---|---|---|',
       ...rows,
       '',
+      ...priceLines(),
       '## How much a model service may send',
       '',
       `Of an answer at most ${mib(ANSWER_STREAM_BYTES_MAX)} MiB are read as a stream and ${mib(ANSWER_WHOLE_BYTES_MAX)} MiB whole, packed or unpacked, with lines of ${mib(ANSWER_LINE_BYTES_MAX)} MiB and ${ANSWER_VALUES_MAX.toLocaleString('en')} values of JSON in one event. More ends the turn as \`MODEL_ANSWER_TOO_LARGE\`, without another attempt, and the call is \`unmetered\` where the service had not said what it used. An error of a service that is larger than ${mib(ANSWER_ERROR_BYTES_MAX)} MiB keeps its status and loses its words.`,
@@ -131,6 +134,42 @@ function models(): string {
 
 function mib(bytes: number): number {
   return bytes / 1024 ** 2;
+}
+
+const OWN_PRICES = `{
+  "anthropic/claude-sonnet-5": [
+    { "from": "2026-11-01", "input": 1.8, "output": 9, "cacheWrite5m": 2.25, "cacheWrite1h": 3.6, "cacheRead": 0.18 }
+  ]
+}`;
+
+function priceLines(): readonly string[] {
+  const rows = Object.entries(PRICES).flatMap(([model, prices]) =>
+    prices.flatMap(({ from, longPrompt, ...price }) => [
+      priceRow(model, from, price),
+      ...(longPrompt === undefined
+        ? []
+        : [priceRow(model, `${from}, prompts of more than ${longPrompt.overTokens} tokens`, longPrompt)]),
+    ]),
+  );
+  return [
+    '## Prices',
+    '',
+    'List prices in US dollars per million tokens, from the day on that is given (UTC), as of 2026-11-27 (`src/models/price-table.ts`): of the services themselves, not of others that serve the same models. Each call is journalled with its cost (`ModelUsage.costMicroUsd`, micro-dollars, rounded up) and the price that it was worked out with, that of the model that answered on the day of the call, so no later table changes what a call has cost. `Usage.costMicroUsd` of a turn and of a session is the sum, and null where the price of a call is not known; versions before journalled no costs.',
+    '',
+    '`HOLDFAST_PRICES` names a file of your own prices, which come before these: what you have agreed on, models that are not listed, and rehearsals. A model is named as agents name it, and has a list of prices, each with the day from which on it holds; `longPrompt: { overTokens, … }` has other prices for calls with longer prompts. All five prices have to be there; 0 is a price.',
+    '',
+    '```json',
+    OWN_PRICES,
+    '```',
+    '',
+    '| model | from | input | output | cache write, 5 minutes | cache write, 1 hour | cache read |',
+    '|---|---|---|---|---|---|---|',
+    ...rows,
+  ];
+}
+
+function priceRow(model: string, from: string, price: Rates): string {
+  return `| \`${model}\` | ${from} | ${RATES.map((name) => price[name]).join(' | ')} |`;
 }
 
 const RULES_BEGIN = '<!-- The rules, printed by `npm run docs`; edit src/rehearsal/rules. -->';

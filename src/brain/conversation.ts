@@ -198,9 +198,9 @@ export class Conversation {
         this.#complete(event);
         return;
       case 'tool.result': {
-        const { callId, outcome, output } = event.body;
-        this.#transcript.resulted(callId, { outcome, output, seq: event.seq });
-        this.#throughSeq = event.seq;
+        const { body, seq } = event;
+        this.#transcript.resulted(body.callId, { outcome: body.outcome, output: body.output, seq });
+        this.#throughSeq = seq;
         return;
       }
       case 'error.model': {
@@ -222,11 +222,12 @@ export class Conversation {
         return;
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)
       case 'turn.cancel_ignored':
+      case 'session.limits_changed':
+      case 'budget.threshold_reached':
       case 'error.runtime':
       case 'brain.lost':
       case 'session.archived':
       case 'log.limit_reached':
-        return;
     }
   }
 

@@ -107,6 +107,7 @@ export type ModelFailureCode =
   | 'MODEL_ANSWER_INVALID'
   | 'MODEL_ANSWER_TOO_LARGE'
   | 'NO_CREDENTIAL'
+  | 'NO_PRICE'
   | 'BUDGET_EXCEEDED';
 
 /** Indices into ModelRequest.messages and the blocks of that message. */

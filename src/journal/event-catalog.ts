@@ -7,6 +7,7 @@
  * an additive change; a reader that does not know a type keeps it (UnknownEvent).
  */
 import { choice, count, type Field, flag, json, optional, text } from './event-field.ts';
+import { callId, METERED, requestId } from './metered-events.ts';
 
 export type Level = 'user' | 'progress' | 'internal';
 /** Levels are cumulative: a reader at `progress` also sees `user`. */
@@ -28,8 +29,6 @@ export type TurnOutcome = (typeof TURN_OUTCOMES)[number];
 export const TOOL_OUTCOMES = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'] as const;
 export type ToolOutcome = (typeof TOOL_OUTCOMES)[number];
 
-const callId = text('The model call that this belongs to, unique in the session.');
-const requestId = optional(text("The model service's own id of the request: what its support asks for."));
 /** What was done about a request that the service refuses for what stands in the conversation. */
 export const REPAIRS = ['replaced', 'dropped', 'condensed'] as const;
 export type Repair = (typeof REPAIRS)[number];
@@ -111,21 +110,7 @@ export const EVENTS = {
       requestId,
     },
   },
-  'model.usage': {
-    level: 'internal',
-    description: 'What a model call used, metered by the gateway, also when the call was cut.',
-    body: {
-      callId,
-      model: text('The model that answered.'),
-      inputTokens: count('Input tokens that were not cached.'),
-      outputTokens: count('Tokens that the model wrote, its thinking included.'),
-      cacheCreationInputTokens: count('Input tokens written to the prompt cache.'),
-      cacheReadInputTokens: count('Input tokens read from the prompt cache.'),
-      complete: flag('False when the stream was cut: the counts are lower bounds.'),
-      unmetered: optional(flag('True when the call was cut before its usage was known: it may be charged.')),
-      requestId,
-    },
-  },
+  'model.usage': METERED['model.usage'],
   'model.completed': {
     level: 'internal',
     description:
@@ -286,6 +271,8 @@ export const EVENTS = {
       reason: text('Why: one sentence.'),
     },
   },
+  'session.limits_changed': METERED['session.limits_changed'],
+  'budget.threshold_reached': METERED['budget.threshold_reached'],
   'session.archived': {
     level: 'progress',
     description: 'The session is closed and can only be read.',

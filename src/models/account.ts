@@ -1,17 +1,23 @@
 /** What the gateway asks of a session: its key, how its models are called, whether it may use more, and to write down what it used. */
 import { NoCredential } from '../sessions/faults.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Sealed } from '../kernel/sealed.ts';
+import type { BodyOf } from '../journal/event.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
-import { parseModel } from '../sessions/model-name.ts';
-import { tokensOf } from '../sessions/session.ts';
+import { type ModelProvider, parseModel } from '../sessions/model-name.ts';
+import { usedUp, usedUpMessage } from '../sessions/budget.ts';
+import { limitsInForce } from '../sessions/session.ts';
 import type { Agents } from '../sessions/agents.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { GatewayPorts } from './gateway.ts';
 import type { ContextWindows } from './model-table.ts';
+import { costMicroUsd, ratesOf } from './price.ts';
+import { type Prices, wholeName } from './prices.ts';
 import { plansOf } from './session-plans.ts';
+import type { Metered } from './usage-reader.ts';
 
 export type ServerKeys = Readonly<Partial<Record<Provider, Sealed | undefined>>>;
 
@@ -23,13 +29,16 @@ export interface AccountPorts {
   readonly contextWindows?: ContextWindows | undefined;
   /** The server's own keys, for sessions to which no credential is left. */
   readonly serverKeys: ServerKeys;
+  readonly prices: Prices;
+  readonly clock: Pick<Clock, 'now'>;
   readonly logger: Logger;
 }
 
 /** The gateway's ports over the use cases. */
 export function sessionAccount(ports: AccountPorts): GatewayPorts {
-  const { sessions, agents, credentials, serverKeys, logger } = ports;
+  const { sessions, agents, credentials, serverKeys, clock, prices, logger } = ports;
   return {
+    clock,
     logger,
     // Looked up at each call, so that a session whose key was deleted goes on as soon as there is another (NoCredential's advice)
     async keyFor(sessionId: SessionId) {
@@ -49,20 +58,49 @@ export function sessionAccount(ports: AccountPorts): GatewayPorts {
       const { plan, fallback } = plansOf(session.model, settings, ports.contextWindows);
       return fallback === undefined ? [plan] : [plan, fallback];
     },
-    async budget(sessionId) {
+    // SPEND-1
+    async budget(sessionId, model) {
       const { session } = await sessions.get(sessionId);
-      const used = tokensOf(session.usage);
-      const { tokens } = session.limits;
-      if (tokens === undefined || used < tokens) return { kind: 'allowed' };
-      const message = `The session has used ${used} of its ${tokens} tokens. Start a new session, or one with a higher limit.`;
-      return { kind: 'refused', message };
+      const spent = usedUp(session);
+      if (spent !== undefined)
+        return { kind: 'refused', type: 'budget_exceeded', message: usedUpMessage(spent) };
+      if (limitsInForce(session).costMicroUsd === undefined) return { kind: 'allowed' };
+      const name = wholeName(parseModel(session.model).provider, model);
+      return prices.find([name], clock.now()) === undefined
+        ? { kind: 'refused', type: 'no_price', message: noPrice(name) }
+        : { kind: 'allowed' };
     },
-    async meter({ sessionId, callId, requestKey, model, usage, requestId, unmetered }) {
+    async meter(metered) {
+      const { sessionId, callId, requestKey, model, usage, requestId, unmetered } = metered;
+      const { cacheCreation1hInputTokens } = metered;
+      const { session } = await sessions.get(sessionId);
       const of = {
         ...(requestId === undefined ? {} : { requestId }),
-        ...(unmetered === true ? { unmetered } : {}),
+        ...(cacheCreation1hInputTokens === undefined ? {} : { cacheCreation1hInputTokens }),
+        ...(unmetered === true
+          ? { unmetered }
+          : pricedAs(metered, parseModel(session.model).provider, prices)),
       };
       await sessions.meter(sessionId, requestKey, { callId, model, ...usage, ...of });
     },
   };
+}
+
+/** PRICE-1: of the model that answered, or else of the one that was asked for; nothing where neither has one (PRICE-2). */
+function pricedAs(
+  { asked, model: answered, usage, cacheCreation1hInputTokens }: Metered,
+  provider: ModelProvider,
+  prices: Prices,
+): Pick<BodyOf<'model.usage'>, 'costMicroUsd' | 'price'> {
+  const found = prices.find([wholeName(provider, answered), wholeName(provider, asked.model)], asked.at);
+  if (found === undefined) return {};
+  const inAnHour = asked.cacheTtl === '1h' ? usage.cacheCreationInputTokens : 0;
+  const tokens = { ...usage, cacheCreation1hInputTokens: cacheCreation1hInputTokens ?? inAnHour };
+  const rates = ratesOf(found.price, tokens);
+  const price = { model: found.model, from: found.price.from, ...rates };
+  return { costMicroUsd: costMicroUsd(rates, tokens), price };
+}
+
+function noPrice(model: string): string {
+  return `The price of ${model} is not known, so the session's cost limit could not be kept: give the server its price (HOLDFAST_PRICES), or take the limit away with updateSession.`;
 }

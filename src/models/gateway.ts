@@ -17,11 +17,12 @@
  * GATEWAY-8 A call that was cut before the service said what it used is said to be unmetered: nobody knows what it cost.
  * GATEWAY-9 An answer has at most so many bytes and values (answer-limit.ts), packed and unpacked. One that has more ends there as
  *    answer_too_large, which is final: it is metered as a call that was cut. An error that has more keeps its status.
+ * GATEWAY-10 A call whose price is not known is not made under a limit of money (account.ts): the limit could not be kept.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GrowableBuffer } from '../kernel/growable-buffer.ts';
-import { systemClock } from '../kernel/clock.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -49,14 +50,21 @@ export interface GatewayPorts {
   keyFor(sessionId: SessionId): Promise<Sealed>;
   /** How the session's models are called. */
   plansFor(sessionId: SessionId): Promise<readonly ModelPlan[]>;
-  /** Whether the session may use more; `message` says what to do. */
-  budget(
-    sessionId: SessionId,
-  ): Promise<{ readonly kind: 'allowed' } | { readonly kind: 'refused'; readonly message: string }>;
+  /** Whether the session may use more, by a call of this model; `message` says what to do. */
+  budget(sessionId: SessionId, model: string): Promise<BudgetAnswer>;
   /** Resolves when it is durable. */
   meter(metered: Metered): Promise<void>;
+  readonly clock: Pick<Clock, 'now'>;
   readonly logger: Logger;
 }
+
+export type BudgetAnswer =
+  | { readonly kind: 'allowed' }
+  | {
+      readonly kind: 'refused';
+      readonly type: 'budget_exceeded' | 'no_price';
+      readonly message: string;
+    };
 
 export interface GatewayOptions {
   /** Where the model service is, for example https://api.anthropic.com. */
@@ -126,12 +134,12 @@ export class Gateway {
     try {
       checkForm(request);
       leave = await this.#gate.enter(request.sessionId, departed.signal); // GATEWAY-6
-      const { model, body } = await this.#admit(request, work);
+      const { model, cacheTtl, body } = await this.#admit(request, work);
       const key = await this.#keyOf(request.sessionId);
       const headers = { ...only(request.headers, REQUEST_HEADERS), ...this.#auth(key.open()) }; // GATEWAY-1
       isSent = true;
       const { sessionId, callId } = request;
-      const call = { sessionId, callId, model };
+      const call = { sessionId, callId, asked: { model, cacheTtl, at: this.#ports.clock.now() } };
       const answer = await this.#answerTo(call, { path: PATH, headers, body }, departed.signal);
       await pass(call, answer, response, this.#ports, { scrubber: KeyScrubber.of(key), work }); // GATEWAY-1
     } catch (error) {
@@ -164,7 +172,8 @@ export class Gateway {
     } catch (error) {
       if (error instanceof UpstreamFailure && error.isSent) {
         const usage = { ...NO_USAGE, complete: false };
-        await this.#ports.meter({ ...call, requestKey: randomUUID(), usage, unmetered: true }); // GATEWAY-8
+        const { model } = call.asked;
+        await this.#ports.meter({ ...call, model, requestKey: randomUUID(), usage, unmetered: true }); // GATEWAY-8
       }
       throw error;
     }
@@ -173,8 +182,8 @@ export class Gateway {
   async #admit({ body, sessionId }: GatewayRequest, work: Passage['work']): Promise<PlannedRequest> {
     const text = (await readBody(body)).toString('utf8');
     const planned = await work(plannedRequest(text, await this.#ports.plansFor(sessionId))); // GATEWAY-7
-    const budget = await this.#ports.budget(sessionId);
-    if (budget.kind === 'refused') throw new GatewayRefusal(402, 'budget_exceeded', budget.message);
+    const budget = await this.#ports.budget(sessionId, planned.model);
+    if (budget.kind === 'refused') throw new GatewayRefusal(402, budget.type, budget.message); // GATEWAY-10
     return planned;
   }
 

@@ -11,7 +11,7 @@ import { passError, passWhole } from './pass-whole.ts';
 import { passStream } from './pass-stream.ts';
 import type { Meter, Passage } from './passage.ts';
 import { NO_USAGE } from '../sessions/session.ts';
-import type { Metered } from './usage-reader.ts';
+import type { Asked, Metered } from './usage-reader.ts';
 
 const ANSWER_HEADERS = ['content-type', 'retry-after', 'retry-after-ms', 'x-should-retry'];
 /** Where services say the id of a request, the first that is there: of the protocol, of proxies, of Amazon. */
@@ -27,8 +27,8 @@ interface Ports {
 export interface Call {
   readonly sessionId: SessionId;
   readonly callId: string;
-  /** As the request named it: for services that do not say which model answered. */
-  readonly model: string;
+  /** Its model is also for services that do not say which one answered. */
+  readonly asked: Asked;
 }
 
 /**
@@ -74,22 +74,23 @@ export async function pass(
 
 /** One request is metered at most once, whatever happens to its answer. */
 function onceMetered(
-  { sessionId, callId, model }: Call,
+  { sessionId, callId, asked }: Call,
   requestId: string | undefined,
   { ports, clean }: { readonly ports: Ports; readonly clean: (value: string) => string },
 ): Meter {
   let done = false;
+  const call = { sessionId, callId, asked, requestId };
   return async (known, isCut = false) => {
     if (done) return;
     done = true;
     if (known === undefined && isCut) {
       const unknown = { usage: { ...NO_USAGE, complete: false }, unmetered: true }; // GATEWAY-8
-      return ports.meter({ sessionId, callId, requestKey: randomUUID(), model, requestId, ...unknown });
+      return ports.meter({ ...call, requestKey: randomUUID(), model: asked.model, ...unknown });
     }
     if (known === undefined) return ports.logger.warn('model answer without usage', { sessionId, callId });
-    const { usage, model: said = model } = known;
+    const { model: said = asked.model, ...used } = known;
     const answered = clean(said); // GATEWAY-1
-    await ports.meter({ sessionId, callId, requestKey: randomUUID(), model: answered, usage, requestId });
+    await ports.meter({ ...call, requestKey: randomUUID(), model: answered, ...used });
   };
 }
 

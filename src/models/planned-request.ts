@@ -26,6 +26,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export interface PlannedRequest {
   readonly model: string;
+  readonly cacheTtl: ModelPlan['cacheTtl'];
   readonly body: Buffer;
 }
 
@@ -64,7 +65,7 @@ export function* plannedRequest(text: string, plans: readonly ModelPlan[]): Step
     parts.push(whole);
   }
   yield;
-  return { model: plan.name, body: Buffer.concat([...parts, Buffer.from('}')]) }; // PLAN-2
+  return { model: plan.name, cacheTtl: plan.cacheTtl, body: Buffer.concat([...parts, Buffer.from('}')]) }; // PLAN-2
 }
 
 interface ReadRequest {

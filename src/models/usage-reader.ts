@@ -1,11 +1,23 @@
 /** Reads what a call used from the events of its stream, or from a whole answer. Pure; what it cannot read is passed over. */
 import type { SessionId } from '../kernel/id.ts';
+import type { CacheTtl } from '../sessions/model-plan.ts';
 import { NO_USAGE, type Usage } from '../sessions/session.ts';
 
 export interface KnownUsage {
   /** As the service says it; undefined when it does not. */
   readonly model: string | undefined;
   readonly usage: Usage;
+  /** Of its cacheCreationInputTokens, those that are kept for an hour; undefined when the service does not say. */
+  readonly cacheCreation1hInputTokens?: number | undefined;
+}
+
+/** A call as it was asked for. */
+export interface Asked {
+  readonly model: string;
+  /** How long the conversation is cached: where the service does not say how long it keeps what. */
+  readonly cacheTtl: CacheTtl;
+  /** When the request was made, ms since the epoch. */
+  readonly at: number;
 }
 
 /** What one request to the model service used. A call that is made again is metered again. */
@@ -15,7 +27,9 @@ export interface Metered {
   /** Unique per request: the key under which to journal it once. */
   readonly requestKey: string;
   readonly model: string;
+  readonly asked: Asked;
   readonly usage: Usage;
+  readonly cacheCreation1hInputTokens?: number | undefined;
   /** Nothing is known of what it used, which may have been charged: the counts are 0 because none was said. */
   readonly unmetered?: boolean | undefined;
   /** The service's own id of the request. */
@@ -45,12 +59,14 @@ export class UsageReader {
   #begun = false;
   #model: string | undefined;
   #usage: Usage = NO_USAGE;
+  #anHour: number | undefined;
 
   /** Usage of an answer that was not streamed; undefined when it is no message. */
   static ofMessage(message: Readonly<Record<string, unknown>> | undefined): KnownUsage | undefined {
     const usage = record(message?.['usage']);
     if (message === undefined || (message['type'] !== 'message' && usage === undefined)) return undefined;
-    return { model: modelIn(message), usage: merge(NO_USAGE, usage) };
+    const known = { model: modelIn(message), usage: merge(NO_USAGE, usage) };
+    return withHour(known, keptAnHour(undefined, usage));
   }
 
   /** Answers true for message_stop. */
@@ -66,17 +82,23 @@ export class UsageReader {
       const message = record(said?.['message']);
       this.#begun = true;
       this.#model = modelIn(message) ?? this.#model;
-      this.#usage = merge(this.#usage, message?.['usage']);
+      this.#take(message?.['usage']);
     } else if (type === 'message_delta') {
       this.#begun = true;
-      this.#usage = merge(this.#usage, said?.['usage']); // cumulative, says the service
+      this.#take(said?.['usage']); // cumulative, says the service
     }
     return false;
   }
 
   /** Undefined when the answer had not begun. */
   known(complete: boolean): KnownUsage | undefined {
-    return this.#begun ? { model: this.#model, usage: { ...this.#usage, complete } } : undefined;
+    if (!this.#begun) return undefined;
+    return withHour({ model: this.#model, usage: { ...this.#usage, complete } }, this.#anHour);
+  }
+
+  #take(reported: unknown): void {
+    this.#usage = merge(this.#usage, reported);
+    this.#anHour = keptAnHour(this.#anHour, reported);
   }
 }
 
@@ -108,6 +130,17 @@ function byLifetime(counts: Readonly<Record<string, unknown>> | undefined): numb
   const parts = record(counts?.['cache_creation']);
   if (parts === undefined) return undefined;
   return Object.values(parts).reduce<number>((sum, part) => sum + (typeof part === 'number' ? part : 0), 0);
+}
+
+function withHour(known: KnownUsage, cacheCreation1hInputTokens: number | undefined): KnownUsage {
+  return cacheCreation1hInputTokens === undefined ? known : { ...known, cacheCreation1hInputTokens };
+}
+
+/** Messages API: usage.cache_creation.ephemeral_1h_input_tokens. Counts grow. */
+function keptAnHour(before: number | undefined, reported: unknown): number | undefined {
+  const value = record(record(reported)?.['cache_creation'])?.['ephemeral_1h_input_tokens'];
+  if (typeof value !== 'number' || !Number.isInteger(value)) return before;
+  return Math.min(Math.max(value, before ?? 0), USAGE_COUNT_MAX);
 }
 
 function parse(text: string): unknown {

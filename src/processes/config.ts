@@ -20,6 +20,7 @@ import {
   CONTEXT_WINDOW_MAX,
   CONTEXT_WINDOW_MIN,
   type DatabaseChoice,
+  type Variable,
   contextWindowsOf,
   databaseOf,
   isLoopback,
@@ -40,6 +41,8 @@ export interface Config {
   readonly providers: Readonly<Record<Provider, ProviderAccess>>;
   /** Of models, by their own names: where the model table does not know them, or knows them wrong. */
   readonly contextWindows: ContextWindows;
+  /** Absolute path of the deployment's own prices. */
+  readonly pricesFile: string | undefined;
   readonly rehearsalFolder: string | undefined;
   readonly rehearsalStrict: boolean;
   readonly isolation: 'bubblewrap' | 'none';
@@ -74,15 +77,6 @@ export class ConfigRefused extends Error {
     super(problems.join('\n'));
     this.problems = problems;
   }
-}
-
-interface Variable<T> {
-  readonly name: string;
-  readonly fallback: string | undefined;
-  readonly prose: string;
-  readonly expected: string;
-  /** undefined: not what was expected. */
-  parse(text: string): T | undefined;
 }
 
 export const VARIABLES = {
@@ -139,6 +133,14 @@ export const VARIABLES = {
       "Context windows of models, where [models.md](models.md) does not know them or knows them wrong: the model's name without the provider, and tokens. An agent's own `contextWindow` comes first.",
     expected: `name=tokens, several with commas between them, each from ${CONTEXT_WINDOW_MIN} to ${CONTEXT_WINDOW_MAX}`,
     parse: contextWindowsOf,
+  },
+  HOLDFAST_PRICES: {
+    name: 'HOLDFAST_PRICES',
+    fallback: undefined,
+    prose:
+      'A JSON file of prices, before the list prices: [models.md](models.md#prices). Read at the start; servers on one database have the same.',
+    expected: 'a file',
+    parse: (text) => resolve(text),
   },
   HOLDFAST_REHEARSAL: {
     name: 'HOLDFAST_REHEARSAL',
@@ -283,6 +285,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       }),
     ),
     contextWindows: read(V.HOLDFAST_CONTEXT_WINDOWS) ?? new Map(),
+    pricesFile: read(V.HOLDFAST_PRICES),
     rehearsalFolder: read(V.HOLDFAST_REHEARSAL),
     rehearsalStrict: read(V.HOLDFAST_REHEARSAL_STRICT) === 'on',
     isolation: read(V.HOLDFAST_ISOLATION),

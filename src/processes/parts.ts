@@ -9,6 +9,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { Sealed } from '../kernel/sealed.ts';
+import type { Prices } from '../models/prices.ts';
 import { openSecretFiles } from '../platform/local/secret-store.ts';
 import { Credentials } from '../secrets/credentials.ts';
 import { providers } from '../secrets/provider-table.ts';
@@ -18,6 +19,7 @@ import type { SessionStore } from '../sessions/session-store.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { Owners } from '../supervisor/owners.ts';
 import type { Config } from './config.ts';
+import { readPrices } from './own-prices.ts';
 import { StartRefused } from './start-refused.ts';
 import { openStore, type SharedStore } from './store.ts';
 
@@ -25,6 +27,7 @@ export interface Parts extends GraphqlPorts {
   readonly clock: Clock;
   readonly store: SessionStore;
   readonly owners: Owners;
+  readonly prices: Prices;
   readonly shared: SharedStore | undefined;
   /** Throws Outage when nothing can be written. */
   ready(): Promise<void>;
@@ -59,7 +62,9 @@ export async function openParts(
   const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
   const agents = new Agents({ agents: store.agents, credentials, clock });
   const serverKeys = new Set(providers().filter((provider) => config.providers[provider].key !== undefined));
+  const prices = await readPrices(config.pricesFile);
   const sessions = new Sessions({
+    isPriced: (model) => prices.find([model], clock.now()) !== undefined,
     journal,
     sessions: store.sessions,
     agents,
@@ -79,6 +84,7 @@ export async function openParts(
     live,
     store: store.sessions,
     owners,
+    prices,
     shared,
     ready: () => store.ready(),
     place: store.place,

@@ -35,7 +35,8 @@ export async function startUnits(
   { unitConnectionsMax: connectionsMax }: OpenFileShares,
   scope: Scope,
 ): Promise<Units> {
-  const { clock, logger, access, owners, sessions, agents, journal, live, credentials, shared } = parts;
+  const { clock, logger, access, owners, sessions, agents, journal, live, credentials, prices, shared } =
+    parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive()) await owners.retire(dead);
@@ -59,7 +60,11 @@ export async function startUnits(
   const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
     it.close(),
   );
-  const model = await createModelDoor(config, { sessions, agents, credentials, logger }, scope);
+  const model = await createModelDoor(
+    config,
+    { sessions, agents, credentials, prices, clock, logger },
+    scope,
+  );
   const unitEndpoint = createUnitDoor({
     ...parts,
     tools: workbench,

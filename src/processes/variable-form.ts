@@ -4,6 +4,16 @@ import type { Origins } from '../api/graphql/options.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { ContextWindows } from '../models/model-table.ts';
 
+/** A variable of the environment, and its row in docs/configuration.md. */
+export interface Variable<T> {
+  readonly name: string;
+  readonly fallback: string | undefined;
+  readonly prose: string;
+  readonly expected: string;
+  /** undefined: not what was expected. */
+  parse(text: string): T | undefined;
+}
+
 /** The URI is sealed: it may hold a password. */
 export type DatabaseChoice =
   | { readonly kind: 'sqlite'; readonly path: string }

@@ -4,11 +4,12 @@
  */
 import { InvalidInput } from '../kernel/fault.ts';
 import type { CredentialId } from '../kernel/id.ts';
-import { NAME_CHARS_MAX, PROMPT_BYTES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
-import { parseChoice, parseCount, parseName, parseText } from '../kernel/parse.ts';
+import { NAME_CHARS_MAX, PROMPT_BYTES_MAX } from '../kernel/limit.ts';
+import { parseChoice, parseName, parseText } from '../kernel/parse.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import { type Agent, RUNTIMES, type Runtime } from './agent.ts';
+import { parseLimits } from './limits.ts';
 import { parseModel } from './model-name.ts';
 import type { ModelSettings } from './model-plan.ts';
 import { type GivenSettings, settingsAfter } from './model-settings.ts';
@@ -134,18 +135,6 @@ function hashesOfLists(request: NewAgent): readonly string[] {
     if (error instanceof InvalidInput) return []; // settings that no version took, or that this one takes no longer
     throw error;
   }
-}
-
-/** Throws InvalidInput; answers only the limits that are set. */
-export function parseLimits(limits: Limits | undefined): Limits {
-  const tokens = parseCount('limits.tokens', limits?.tokens, 1, Number.MAX_SAFE_INTEGER);
-  const turnSeconds = parseCount('limits.turnSeconds', limits?.turnSeconds, 1, TURN_SECONDS_MAX);
-  const turns = parseCount('limits.turns', limits?.turns, 1, Number.MAX_SAFE_INTEGER);
-  return {
-    ...(tokens === undefined ? {} : { tokens }),
-    ...(turnSeconds === undefined ? {} : { turnSeconds }),
-    ...(turns === undefined ? {} : { turns }),
-  };
 }
 
 /** Nothing set is no settings: a revision is then as it was before there were any. */

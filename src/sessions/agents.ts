@@ -19,12 +19,12 @@ import {
   isDefinedAs,
   type NewAgent,
   parseDefinition,
-  parseLimits,
   type RequestHashes,
   someOf,
 } from './agent-request.ts';
 import type { AgentStore } from './agent-store.ts';
 import { AgentNameTaken, AgentNotFound } from './faults.ts';
+import { parseLimits } from './limits.ts';
 import { parseModel } from './model-name.ts';
 import { settingsAfter } from './model-settings.ts';
 

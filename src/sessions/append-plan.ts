@@ -15,6 +15,7 @@ import { bodyText, previewText } from '../journal/codec.ts';
 import { EVENTS } from '../journal/event-catalog.ts';
 import { type NewEvent, type RecordedEvent } from '../journal/event.ts';
 import type { TurnId } from '../kernel/id.ts';
+import { usageOf } from './cost.ts';
 import { fold, type FoldEvent, isLateUsage } from './fold.ts';
 import type { Session, Turn, Usage } from './session.ts';
 
@@ -150,9 +151,7 @@ function planned(
 function lateUsageIn(session: Session, event: FoldEvent): LateUsage | undefined {
   if (event.type !== 'model.usage' || event.turnId === undefined) return undefined;
   if (!isLateUsage(session, event)) return undefined;
-  const { inputTokens, outputTokens, cacheCreationInputTokens, cacheReadInputTokens, complete } = event.body;
-  const usage = { inputTokens, outputTokens, cacheCreationInputTokens, cacheReadInputTokens, complete };
-  return { turnId: event.turnId, usage };
+  return { turnId: event.turnId, usage: usageOf(event.body) };
 }
 
 function print(event: NewEvent): Printed {

@@ -4,7 +4,8 @@
  * writes the record only when there is something to write.
  */
 import type { Event, EventType } from '../journal/event.ts';
-import { ASK, NO_USAGE, type Session, type SessionStatus, type Turn, type Usage } from './session.ts';
+import { addUsage, usageOf } from './cost.ts';
+import { ASK, NO_USAGE, type Session, type SessionStatus, type Turn } from './session.ts';
 
 type Typed<T extends EventType> = Extract<Event, { type: T }>;
 /** What the fold needs of an event: an adapter has no more at hand before the write. */
@@ -44,10 +45,11 @@ export function fold(session: Session, event: FoldEvent): Session {
       return { ...session, retry: { attempt, attemptMax, at: event.at + waitMs, code } };
     }
     case 'model.usage': {
-      const usage = addUsage(session.usage, event.body);
+      const used = usageOf(event.body);
+      const usage = addUsage(session.usage, used);
       if (isLateUsage(session, event)) return { ...session, usage };
       return {
-        ...withTurn(session, { usage: addUsage(session.turn?.usage ?? NO_USAGE, event.body) }),
+        ...withTurn(session, { usage: addUsage(session.turn?.usage ?? NO_USAGE, used) }),
         usage,
       };
     }
@@ -85,6 +87,10 @@ export function fold(session: Session, event: FoldEvent): Session {
       };
     case 'session.hibernated':
       return hibernated(session);
+    case 'session.limits_changed': {
+      const { given: _asked, ...limits } = event.body;
+      return { ...session, newLimits: limits };
+    }
     case 'session.archived':
       return closed(session, event.at);
     case 'log.limit_reached':
@@ -95,6 +101,7 @@ export function fold(session: Session, event: FoldEvent): Session {
     case 'conversation.repaired':
     case 'workspace.reverted':
     case 'turn.cancel_ignored':
+    case 'budget.threshold_reached':
       return session;
   }
 }
@@ -216,14 +223,4 @@ function moved(session: Session, status: SessionStatus, at: number): Session {
 /** Whether it belongs to a turn that is not the last one any more: the record of that turn is the store's (append-plan.ts). */
 export function isLateUsage(session: Session, event: Pick<FoldEvent, 'type' | 'turnId'>): boolean {
   return event.type === 'model.usage' && event.turnId !== undefined && event.turnId !== session.turn?.id;
-}
-
-export function addUsage(sum: Usage, more: Usage): Usage {
-  return {
-    inputTokens: sum.inputTokens + more.inputTokens,
-    outputTokens: sum.outputTokens + more.outputTokens,
-    cacheCreationInputTokens: sum.cacheCreationInputTokens + more.cacheCreationInputTokens,
-    cacheReadInputTokens: sum.cacheReadInputTokens + more.cacheReadInputTokens,
-    complete: sum.complete && more.complete,
-  };
 }

@@ -16,10 +16,14 @@ import type { Concern, Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
+import { requestHash } from '../kernel/request-hash.ts';
 import { type EndTurn, endTurn, type LoseBrain, loseBrain } from './brain-end.ts';
+import { usedUp, warningsOf } from './budget.ts';
 import { turnOfCall } from './call-turn.ts';
+import { addUsage, usageOf } from './cost.ts';
+import { type GivenLimits, limitsAfter } from './limits.ts';
 import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
-import { type Failure, type Session, type SessionStatus, tokensOf } from './session.ts';
+import { type Failure, limitsInForce, type Session, type SessionStatus } from './session.ts';
 import {
   abortedEvents,
   completedEvent,
@@ -56,6 +60,13 @@ export type Command =
     }
   /** The gateway counts what a model call used, also of a call whose turn is over by now. */
   | { readonly kind: 'meter'; readonly usage: BodyOf<'model.usage'> }
+  /** Somebody changes what the session may use; `isKeyed` as for a cancel. */
+  | {
+      readonly kind: 'changeLimits';
+      readonly given: GivenLimits;
+      readonly actor: Actor;
+      readonly isKeyed?: boolean | undefined;
+    }
   | { readonly kind: 'takeLease'; readonly owner: string }
   /** The supervisor, once the brain has ended: brain-end.ts. */
   | EndTurn
@@ -78,6 +89,7 @@ export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionSt
   record:       { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
   completeTurn: { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
   meter:        { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
+  changeLimits: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'refuse' },
   takeLease:    { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
   endTurn:      { idle: 'yes',     queued: 'nothing', running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
   loseBrain:    { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
@@ -108,12 +120,9 @@ export function decide(session: Session, command: Command): Decision {
     case 'completeTurn':
       return completeTurn(session, command);
     case 'meter':
-      return append({
-        type: 'model.usage',
-        actor: SYSTEM,
-        turnId: turnOfCall(session, command.usage.callId),
-        body: command.usage,
-      });
+      return meter(session, command.usage);
+    case 'changeLimits':
+      return changeLimits(session, command);
     case 'takeLease':
       return append({
         type: 'brain.started',
@@ -145,8 +154,8 @@ export function decideToTheEnd(session: Session, command: Command, isFull: boole
 }
 
 /** Milliseconds that a turn may run, by the clock of whoever watches it. */
-export function turnMsMax({ limits }: Session): number {
-  return Math.min(limits.turnSeconds ?? TURN_SECONDS_MAX, TURN_SECONDS_MAX) * 1000;
+export function turnMsMax(session: Session): number {
+  return Math.min(limitsInForce(session).turnSeconds ?? TURN_SECONDS_MAX, TURN_SECONDS_MAX) * 1000;
 }
 
 /** Whether a brain should be running for this session. */
@@ -208,15 +217,40 @@ function archivedEvent(actor: Actor): NewEvent {
 }
 
 function beginTurn(session: Session): Decision {
-  const { tokens, turns } = session.limits;
+  const { turns } = limitsInForce(session);
   const started = startedEvent(session);
   if (turns !== undefined && session.turnCount >= turns) {
     return append(started, completedEvent(session, 'max_turns', nextTurn(session)));
   }
-  if (tokens !== undefined && tokensOf(session.usage) >= tokens) {
+  if (usedUp(session) !== undefined) {
     return append(started, completedEvent(session, 'budget_exceeded', nextTurn(session)));
   }
   return append(started);
+}
+
+/** SPEND-2: the warning lands with the usage. */
+function meter(session: Session, body: BodyOf<'model.usage'>): Decision {
+  const turnId = turnOfCall(session, body.callId);
+  const limits = limitsInForce(session);
+  const { usage } = session;
+  const after = { limits, usage: addUsage(usage, usageOf(body)) };
+  return append(
+    { type: 'model.usage', actor: SYSTEM, turnId, body },
+    ...warningsOf({ limits, usage }, after, turnId),
+  );
+}
+
+/** What differs in nothing is written for its key only (REPLAY-1). */
+function changeLimits(session: Session, command: Extract<Command, { kind: 'changeLimits' }>): Decision {
+  const { given, actor, isKeyed } = command;
+  const before = limitsInForce(session);
+  const limits = limitsAfter(before, given);
+  if (isKeyed !== true && requestHash(limits) === requestHash(before)) return NOTHING;
+  const { usage } = session;
+  return append(
+    { type: 'session.limits_changed', actor, body: { ...limits, given } },
+    ...warningsOf({ limits: before, usage }, { limits, usage }, undefined),
+  );
 }
 
 function record(session: Session, events: readonly NewEvent[]): Decision {

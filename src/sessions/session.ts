@@ -23,6 +23,8 @@ export interface Limits {
   readonly turnSeconds?: number | undefined;
   /** Turns of the whole session. */
   readonly turns?: number | undefined;
+  /** Micro-dollars (millionths of a US dollar) of the whole session. */
+  readonly costMicroUsd?: number | undefined;
 }
 
 /** Token counts as the model service reports them. */
@@ -33,6 +35,10 @@ export interface Usage {
   readonly cacheReadInputTokens: number;
   /** False when a stream was cut: the counts are lower bounds. */
   readonly complete: boolean;
+  /** Micro-dollars of the calls whose price was known; absent: of none. What all cost is for cost.ts to say. */
+  readonly costMicroUsd?: number | undefined;
+  /** Tokens of those calls. */
+  readonly pricedTokens?: number | undefined;
 }
 
 export const NO_USAGE: Usage = {
@@ -126,6 +132,8 @@ export interface SessionState {
   /** Messages that wait for the next turn. */
   readonly pending?: { readonly count: number; readonly fromSeq: number; readonly toSeq: number } | undefined;
   readonly usage: Usage;
+  /** Those of the start were replaced by these. */
+  readonly newLimits?: Limits | undefined;
   /** Brains lost since the last progress, and when the next may start. */
   readonly losses: number;
   readonly retryAt?: number | undefined;
@@ -138,6 +146,11 @@ export interface SessionState {
 }
 
 export type Session = SessionOrigin & SessionState;
+
+/** What the session may use now. */
+export function limitsInForce({ limits, newLimits }: Pick<Session, 'limits' | 'newLimits'>): Limits {
+  return newLimits ?? limits;
+}
 
 export function newSession(origin: SessionOrigin): Session {
   return {

@@ -27,13 +27,14 @@ import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
-import { parseLimits } from './agent-request.ts';
 import type { Agents } from './agents.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
 import { type Command, decide, decideToTheEnd } from './lifecycle.ts';
+import { type ChangeLimits, changeLimits, checkPriced } from './limit-change.ts';
+import { parseLimits } from './limits.ts';
 import { isSameMessage, parseMessage, type SendMessage } from './message-request.ts';
 import { parseModel } from './model-name.ts';
-import type { Limits, Session, SessionOrigin, Turn } from './session.ts';
+import type { Session, SessionOrigin, Turn } from './session.ts';
 import type {
   SessionEntry,
   SessionFilter,
@@ -41,23 +42,8 @@ import type {
   SessionPage,
   SessionStore,
 } from './session-store.ts';
-import { isSameStart, parseMetadata, startHash } from './start-request.ts';
+import { isSameStart, parseMetadata, startHash, type StartSession } from './start-request.ts';
 import type { UnitCommand } from './unit-wire.ts';
-
-export interface StartSession {
-  /** Id or name. */
-  readonly agent: string;
-  readonly input: string;
-  /** Another model of the same provider than the agent's. */
-  readonly model?: string | undefined;
-  /** Each overrides the agent's. */
-  readonly limits?: Limits | undefined;
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** One session per key: the same request again answers the same session. */
-  readonly key?: string | undefined;
-  readonly idempotencyKey?: string | undefined;
-  readonly actor: Actor;
-}
 
 export interface Started extends SessionEntry {
   readonly turnId: TurnId;
@@ -81,6 +67,8 @@ export interface SessionPorts {
   readonly chance?: Chance | undefined;
   /** The providers for which the server holds a key of its own (ANTHROPIC_API_KEY …), for sessions without a credential. */
   readonly serverKeys: ReadonlySet<Provider>;
+  /** Whether the price of a model is known now (limit-change.ts). */
+  readonly isPriced?: ((model: string) => boolean) | undefined;
 }
 
 export class Sessions {
@@ -101,6 +89,8 @@ export class Sessions {
     const metadata = parseMetadata(request.metadata);
     const agent = await agents.find(request.agent);
     const model = request.model ?? agent.revision.model;
+    const limits = { ...agent.limits, ...parseLimits(request.limits) };
+    checkPriced(model, limits, this.#ports);
     const credentialId = await this.#credentialFor(agent, model);
     const origin: SessionOrigin = {
       id: idempotencyKey === undefined ? newId('session', chance) : derivedId('session', idempotencyKey),
@@ -109,7 +99,7 @@ export class Sessions {
       agentRevision: agent.revision.number,
       model,
       credentialId,
-      limits: { ...agent.limits, ...parseLimits(request.limits) },
+      limits,
       metadata,
       key,
       requestHash: startHash(request, agent.id),
@@ -162,6 +152,10 @@ export class Sessions {
     idempotencyKey?: string,
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
     return this.#once(sessionId, { kind: 'archive', actor }, idempotencyKey);
+  }
+
+  changeLimits(change: ChangeLimits): Promise<SessionEntry & { readonly replayed: boolean }> {
+    return changeLimits(this.#ports, change);
   }
 
   /** What a brain writes, fenced by its epoch and keyed by its step. Throws EpochStale and the lifecycle's faults. */

@@ -8,7 +8,23 @@ import type { AgentId } from '../kernel/id.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import { wellFormedJson } from '../kernel/well-formed.ts';
 import { isJson, whyNotJson } from '../journal/codec.ts';
+import type { Actor } from '../journal/event.ts';
 import type { Limits, Session } from './session.ts';
+
+export interface StartSession {
+  /** Id or name. */
+  readonly agent: string;
+  readonly input: string;
+  /** Another model of the same provider than the agent's. */
+  readonly model?: string | undefined;
+  /** Each overrides the agent's. */
+  readonly limits?: Limits | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** One session per key: the same request again answers the same session. */
+  readonly key?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+  readonly actor: Actor;
+}
 
 export interface StartFields {
   readonly input: string;

@@ -95,7 +95,7 @@ test('an invalid request ends the turn with an error', async () => {
 });
 
 test('a used-up budget ends the turn as budget_exceeded', async () => {
-  const refused = { kind: 'refused', message: 'The budget is used up.' } as const;
+  const refused = { kind: 'refused', type: 'budget_exceeded', message: 'The budget is used up.' } as const;
   const unit = await turn('echo', 'hello', { ports: { budget: () => Promise.resolve(refused) } });
 
   expect(unit.session.turn).toMatchObject({

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { UnitRefusal } from '../../src/brain/unit.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { Scope } from '../../src/kernel/scope.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
@@ -107,6 +108,7 @@ async function openDoor(unit: UnitDouble): Promise<string> {
     plansFor: () => Promise.resolve([planOf('tools'), planOf('echo')]),
     budget: () => Promise.resolve({ kind: 'allowed' } as const),
     meter: () => Promise.resolve(),
+    clock: systemClock,
     logger: silentLogger,
   };
   const gateway = scope.add('gateway', new Gateway(ports, { upstream: new URL(rehearsal.url) }), (it) =>

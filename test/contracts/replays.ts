@@ -10,7 +10,7 @@ import { requestHash } from '../../src/kernel/request-hash.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { Agents } from '../../src/sessions/agents.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
-import type { SessionOrigin } from '../../src/sessions/session.ts';
+import { limitsInForce, type SessionOrigin } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { nothing, originOf } from '../support/session-log.ts';
 import { definitionReplays } from './definition-replays.ts';
@@ -244,6 +244,62 @@ export function replayContract(platform: ReplayPlatform): void {
 
         expect(await sessions.cancel(id, ME, 'k')).toMatchObject({ head, session: { status: 'idle' } });
         expect(await store.journal.head(id)).toBe(head);
+      });
+    });
+
+    describe('updateSession', () => {
+      const change = { limits: { turns: 5, tokens: null }, actor: ME, idempotencyKey: 'once' };
+
+      it('proves REPLAY-1: with a key it does not undo what was changed since, on an archived session too', async () => {
+        const { sessions, agents } = await begin();
+        const sessionId = await running(sessions, agents);
+        const first = await sessions.changeLimits({ sessionId, ...change });
+        await sessions.changeLimits({ sessionId, limits: { turns: 7 }, actor: ME });
+        const again = await sessions.changeLimits({ sessionId, ...change });
+        await sessions.archive(sessionId, ME);
+        const last = await sessions.changeLimits({ sessionId, ...change });
+
+        expect([first, again, last].map(({ replayed }) => replayed)).toEqual([false, true, true]);
+        expect([first, again, last].map(({ session }) => limitsInForce(session))).toEqual([
+          { turns: 5 },
+          { turns: 7 },
+          { turns: 7 },
+        ]);
+        for (const limits of [{ turns: 6, tokens: null }, { turns: 5 }, { turns: 0 }, {}])
+          await expect(sessions.changeLimits({ sessionId, ...change, limits })).rejects.toMatchObject({
+            code: 'IDEMPOTENCY_CONFLICT',
+          });
+        await expect(
+          sessions.changeLimits({ sessionId, limits: { turns: 9 }, actor: ME }),
+        ).rejects.toMatchObject({ code: 'SESSION_ARCHIVED' });
+      });
+
+      it('remembers a key also when nothing differed, and writes nothing of the kind without one', async () => {
+        const { store, sessions, agents } = await begin();
+        const sessionId = await running(sessions, agents);
+        const none = { limits: { tokens: null }, actor: ME };
+        const head = await store.journal.head(sessionId);
+
+        expect(await sessions.changeLimits({ sessionId, ...none })).toMatchObject({ head, replayed: false });
+        expect(await sessions.changeLimits({ sessionId, ...none, idempotencyKey: 'k' })).toMatchObject({
+          head: head + 1,
+          replayed: false,
+        });
+        await sessions.changeLimits({ sessionId, limits: { tokens: 9 }, actor: ME });
+        const again = await sessions.changeLimits({ sessionId, ...none, idempotencyKey: 'k' });
+        expect([limitsInForce(again.session), again.replayed]).toEqual([{ tokens: 9 }, true]);
+      });
+
+      it('refuses what is no limit, and changes nothing', async () => {
+        const { store, sessions, agents } = await begin();
+        const sessionId = await running(sessions, agents);
+        const head = await store.journal.head(sessionId);
+
+        for (const costMicroUsd of [0, -1, 1.5])
+          await expect(
+            sessions.changeLimits({ sessionId, ...change, limits: { costMicroUsd } }),
+          ).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'limits.costMicroUsd' });
+        expect(await store.journal.head(sessionId)).toBe(head);
       });
     });
 

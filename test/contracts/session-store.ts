@@ -6,9 +6,10 @@ import { isEventType } from '../../src/journal/codec.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
 import { TurnOver } from '../../src/sessions/faults.ts';
+import { costOf } from '../../src/sessions/cost.ts';
 import { fold } from '../../src/sessions/fold.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
-import { newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
+import { limitsInForce, newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
 import type { JournalPlatform, OpenJournal } from './journal.ts';
 
@@ -251,6 +252,54 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       expect(turns.map((turn) => turn.usage.outputTokens)).toEqual([0, 4]);
     });
 
+    it('keeps what calls cost beside their tokens, of turns that are long over too', async () => {
+      const { sessions, create, command, store } = await begin();
+      const { id } = (await create({ limits: { costMicroUsd: 1_000 } })).session;
+      const used = (callId: string, costMicroUsd?: number): Command => ({
+        kind: 'meter',
+        usage: {
+          callId,
+          model: 'm',
+          inputTokens: 1,
+          outputTokens: 1,
+          cacheCreationInputTokens: 0,
+          cacheReadInputTokens: 0,
+          complete: true,
+          ...(costMicroUsd === undefined
+            ? {}
+            : { costMicroUsd, price: { model: 'm', 'input.x': 0.000_001 } }),
+        },
+      });
+      const turn: readonly Command[] = [
+        HELLO,
+        { kind: 'beginTurn' },
+        { kind: 'completeTurn', outcome: 'canceled' },
+      ];
+      const most = Number.MAX_SAFE_INTEGER - 900;
+
+      await command(id, ...turn, used('t1m1', 300), ...turn, used('t2m1', 500), used('t1m2'));
+      await command(id, { kind: 'changeLimits', given: { costMicroUsd: most, turns: null }, actor: HUMAN });
+      // more than a store keeps at hand, so that the turns lie where they stay
+      for (let count = 0; count < 40; count += 1) await command(id, HELLO, { kind: 'cancel', actor: HUMAN });
+      await command(id, used('t2m2', most));
+      const check = async (from: typeof sessions) => {
+        const first = (await from.turn(id, turnIdOf(id, 1)))?.usage;
+        const second = (await from.turn(id, turnIdOf(id, 2)))?.usage;
+        const session = must((await from.get(id))?.session, 'it was created');
+        expect([first?.costMicroUsd, second?.costMicroUsd]).toEqual([300, most + 500]);
+        expect([first, second].map((usage) => usage && costOf(usage))).toEqual([undefined, most + 500]);
+        expect(session.usage).toMatchObject({ costMicroUsd: most + 800, pricedTokens: 6, inputTokens: 4 });
+        expect(limitsInForce(session)).toEqual({ costMicroUsd: most });
+        expect(session.limits).toEqual({ costMicroUsd: 1_000 });
+      };
+
+      await check(sessions);
+      if (!platform.lasting) return;
+      const again = must(await store.reopen?.(), 'a lasting platform can be opened again');
+      open.splice(open.indexOf(store), 1, again);
+      await check(again.sessions);
+    });
+
     it('knows which sessions want a brain, the longest waiting first', async () => {
       const { sessions, create, command } = await begin();
       const start = clock.now();
@@ -315,6 +364,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
         cacheCreationInputTokens: 1,
         cacheReadInputTokens: 2,
         complete: true,
+        costMicroUsd: 11,
       };
       const events: readonly NewEvent[] = [
         { type: 'model.started', actor: AGENT, turnId, body: { callId: 'm1', inputToSeq: 1 } },
@@ -355,6 +405,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       await command(
         id,
         { kind: 'record', events },
+        { kind: 'changeLimits', given: { costMicroUsd: 12, turns: 9 }, actor: HUMAN },
         { kind: 'loseBrain', reason: 'killed', attemptMax: 3, retryInMs: 10 },
       );
       await command(id, { kind: 'takeLease', owner: 'p' }, HELLO, {

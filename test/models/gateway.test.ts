@@ -156,7 +156,10 @@ test('a service that falls silent is given up, and the caller sees a cut', async
 
 test('a session over its budget is refused before the service is asked', async () => {
   stage = await openStage({
-    ports: { budget: () => Promise.resolve({ kind: 'refused', message: 'The budget is used up.' }) },
+    ports: {
+      budget: () =>
+        Promise.resolve({ kind: 'refused', type: 'budget_exceeded', message: 'The budget is used up.' }),
+    },
   });
 
   const response = await ask(HELLO);
@@ -168,6 +171,38 @@ test('a session over its budget is refused before the service is asked', async (
     error: { type: 'budget_exceeded', message: 'The budget is used up.' },
   });
   expect(stage.rehearsal.requests).toEqual([]);
+});
+
+test('the budget is asked with the model of the call, and a call without a price is refused in words of its own (proves GATEWAY-10)', async () => {
+  const asked: string[] = [];
+  stage = await openStage({
+    ports: {
+      budget(_sessionId, model) {
+        asked.push(model);
+        return Promise.resolve({ kind: 'refused', type: 'no_price', message: 'It has no price.' });
+      },
+    },
+  });
+
+  const response = await ask(HELLO);
+
+  expect(asked).toEqual(['echo']);
+  expect(response.status).toBe(402);
+  expect(JSON.parse(await textOf(response, 1_000)).error).toEqual({
+    type: 'no_price',
+    message: 'It has no price.',
+  });
+  expect(stage.rehearsal.requests).toEqual([]);
+});
+
+test('a call is metered with what was asked for, and when', async () => {
+  stage = await openStage({ ports: { clock: { now: () => 1_790_000_000_000 } } });
+
+  await textOf(await ask(HELLO), 100_000);
+
+  expect(stage.metered).toMatchObject([
+    { model: 'echo', asked: { model: 'echo', cacheTtl: '5m', at: 1_790_000_000_000 } },
+  ]);
 });
 
 test('a session without a key is told what to do', async () => {
@@ -311,7 +346,9 @@ test('a session makes one call at a time, the next sees what it used, and a thir
   stage = await openStage({
     ports: {
       async budget() {
-        return used === 0 ? { kind: 'allowed' } : { kind: 'refused', message: 'It is used up.' };
+        return used === 0
+          ? { kind: 'allowed' }
+          : { kind: 'refused', type: 'budget_exceeded', message: 'It is used up.' };
       },
       async meter({ usage }) {
         asked.resolve();

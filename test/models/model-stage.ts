@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unixHttp, type Http } from '../../src/brain/unix-http.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
@@ -51,6 +52,7 @@ export async function openStage(
     plansFor: () => Promise.resolve(STAGE_MODELS.map((name) => planOf(name))),
     budget: () => Promise.resolve({ kind: 'allowed' }),
     meter: (usage) => Promise.resolve(void metered.push(usage)),
+    clock: systemClock,
     logger: silentLogger,
     ...options.ports,
   };

@@ -134,3 +134,19 @@ test('a count that no answer can have is bounded, so that sums of it stay exact'
     cacheReadInputTokens: 0,
   });
 });
+
+it('what is kept for an hour is told apart, where the service says so', () => {
+  const written = (usage: object) => readAll(started(usage, 'm')).known?.cacheCreation1hInputTokens;
+  const parts = { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 };
+
+  expect(written({ cache_creation_input_tokens: 7 })).toBeUndefined();
+  expect(written({ cache_creation_input_tokens: 7, cache_creation: parts })).toBe(4);
+  expect(written({ cache_creation: { ephemeral_1h_input_tokens: 'many' } })).toBeUndefined();
+  expect(written({ cache_creation: { ephemeral_1h_input_tokens: 1e12 } })).toBe(USAGE_COUNT_MAX);
+  const grows =
+    started({ cache_creation: parts }, 'm') +
+    event('message_delta', { usage: { cache_creation: { ephemeral_1h_input_tokens: 0 } } });
+  expect(readAll(grows).known?.cacheCreation1hInputTokens).toBe(4);
+  const whole = { type: 'message', model: 'm', usage: { cache_creation: parts } };
+  expect(UsageReader.ofMessage(whole)?.cacheCreation1hInputTokens).toBe(4);
+});

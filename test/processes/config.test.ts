@@ -70,6 +70,11 @@ describe('configuration', () => {
       );
   });
 
+  it('takes a file of prices, from where it is started', () => {
+    expect(readConfig({ HOLDFAST_PRICES: 'prices.json' }).pricesFile).toBe(`${process.cwd()}/prices.json`);
+    expect(readConfig({}).pricesFile).toBeUndefined();
+  });
+
   it('shows GraphiQL where only this machine can see it, unless it is told', () => {
     const shown = (env: Record<string, string>) => readConfig(env).graphiql;
 

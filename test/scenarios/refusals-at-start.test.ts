@@ -48,6 +48,19 @@ it('a port in use', async () => {
   oneSentence(said, `port ${port} is in use`, 'PORT');
 });
 
+it.each([
+  ['is not there', undefined, 'cannot be read'],
+  ['is not JSON', 'prices', 'expected JSON'],
+  ['has a slip', '{"anthropic/claude-x":[{"from":"2026-11-01","inptu":1}]}', 'got "inptu"'],
+])('a file of prices that %s', async (_, text, said) => {
+  const file = join(folder, 'prices.json');
+  if (text !== undefined) await writeFile(file, text);
+  const { code, said: told } = await start({ HOLDFAST_PRICES: file });
+
+  expect(code).toBe(1);
+  oneSentence(told, `HOLDFAST_PRICES=${file}`, said, 'docs/models.md');
+});
+
 it('a first start that fails shows no API key; the next one does', async () => {
   const other: Server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));

@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { printedDocs } from '../../scripts/print-docs.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { Scope } from '../../src/kernel/scope.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
+import { Prices } from '../../src/models/prices.ts';
 import { readConfig } from '../../src/processes/config.ts';
 import { createModelDoor } from '../../src/processes/model-door.ts';
 import { isSecret } from '../../src/secrets/secret-key.ts';
@@ -72,7 +74,14 @@ it('gets the calls of its sessions, with their own key in its own header', async
   const config = readConfig({ ACME_BASE_URL: `http://127.0.0.1:${port}` });
   const model = await createModelDoor(
     config,
-    { sessions, agents: door.agents, credentials, logger: silentLogger },
+    {
+      sessions,
+      agents: door.agents,
+      credentials,
+      prices: new Prices(),
+      clock: systemClock,
+      logger: silentLogger,
+    },
     scope,
   );
   const front = createServer((request, response) => void model(request, response, session.id));

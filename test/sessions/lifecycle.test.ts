@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
       complete: true,
     },
   },
+  changeLimits: { kind: 'changeLimits', given: { turns: 5 }, actor: HUMAN },
   takeLease: { kind: 'takeLease', owner: 'me' },
   endTurn: { kind: 'endTurn', number: 1, outcome: 'canceled' },
   loseBrain: { kind: 'loseBrain', reason: 'test', attemptMax: 5, retryInMs: 1 },

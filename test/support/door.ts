@@ -17,6 +17,7 @@ import { Live } from '../../src/journal/live.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { type Logger, jsonLogger } from '../../src/kernel/logger.ts';
+import { Prices } from '../../src/models/prices.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
 import { openSqlite, type SqliteOptions, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { Credentials } from '../../src/secrets/credentials.ts';
@@ -88,6 +89,7 @@ export class Door {
       agents,
       credentials,
       clock: systemClock,
+      isPriced: (model) => new Prices().find([model], systemClock.now()) !== undefined,
       serverKeys: new Set(options.serverKey === false ? [] : (['anthropic'] as const)),
     });
   }

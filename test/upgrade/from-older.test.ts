@@ -16,6 +16,7 @@ import {
   readFixture,
   SCRIPTS,
 } from '../support/upgrade.ts';
+import { PRICES } from '../support/prices.ts';
 import { ROOT_KEY, World } from '../support/world.ts';
 
 await onEachStore((store: Store) => {
@@ -39,6 +40,7 @@ function upgrades(store: Store, older: Older): void {
       {
         HOLDFAST_DATA: data.folder,
         HOLDFAST_REHEARSAL: SCRIPTS,
+        HOLDFAST_PRICES: PRICES,
         HOLDFAST_ROOT_KEY: '', // the key that is in the database
         ...(uri === undefined ? {} : { DATABASE_URL: uri }),
       },
@@ -118,6 +120,32 @@ function upgrades(store: Store, older: Older): void {
       await expect(world.graphql('{ agents { nodes { id } } }', {}, `${ROOT_KEY}x`)).rejects.toThrow(
         'UNAUTHENTICATED',
       );
+    });
+  });
+
+  describe('what was used then', () => {
+    const COSTS = 'usage { totalTokens costMicroUsd pricedCostMicroUsd } limits { costMicroUsd }';
+
+    it('has no known cost, and what is used from now on has one (proves PRICE-2)', async () => {
+      const id = idOf('idle');
+      const before = await world.session(id, `${COSTS} turn { number usage { costMicroUsd } }`);
+      expect(before).toMatchObject({
+        usage: { costMicroUsd: null, pricedCostMicroUsd: null },
+        limits: { costMicroUsd: null },
+        turn: { usage: { costMicroUsd: null } },
+      });
+      expect(before.usage.totalTokens).toBeGreaterThan(0);
+
+      await world.send(id, 'hello now');
+      await world.status(id, 'IDLE');
+
+      const after = await world.session(id, `${COSTS} turn { number usage { costMicroUsd } }`);
+      expect(after.turn.number).toBeGreaterThan(before.turn.number);
+      expect(after.turn.usage.costMicroUsd).toBeGreaterThan(0);
+      expect(after.usage).toMatchObject({
+        costMicroUsd: null,
+        pricedCostMicroUsd: after.turn.usage.costMicroUsd,
+      });
     });
   });
 

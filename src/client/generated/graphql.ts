@@ -82,6 +82,8 @@ export type EventLevel =
 
 /** What a session may use; leave out what is not to be limited. */
 export type LimitsInput = {
+  /** Money for the model calls of the whole session, in micro-dollars: 1000000 is one US dollar. Only for models whose price is known. */
+  costMicroUsd?: number | null | undefined;
   /** Tokens of the whole session, cached ones included. */
   tokens?: number | null | undefined;
   /** Seconds that one turn may take: 1 to 1800. */
@@ -183,7 +185,7 @@ export type ToolOutcome =
 
 /** How a turn ended. */
 export type TurnOutcome =
-  /** The session used up its tokens. */
+  /** The session used up its tokens or its money. */
   | 'BUDGET_EXCEEDED'
   /** Somebody canceled it. */
   | 'CANCELED'
@@ -280,6 +282,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'AgentThinking', id: string }
         | { __typename: 'BrainLost', id: string }
         | { __typename: 'BrainStarted', id: string }
+        | { __typename: 'BudgetThresholdReached', id: string }
         | { __typename: 'ConversationCompacted', id: string }
         | { __typename: 'ConversationRepaired', id: string }
         | { __typename: 'ErrorModel', id: string }
@@ -291,6 +294,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'ModelUsage', id: string }
         | { __typename: 'SessionArchivedEvent', id: string }
         | { __typename: 'SessionHibernated', id: string }
+        | { __typename: 'SessionLimitsChanged', id: string }
         | { __typename: 'ToolCall', id: string }
         | { __typename: 'ToolResult', id: string }
         | { __typename: 'TurnCancelIgnored', id: string }
@@ -328,6 +332,7 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'AgentThinking', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'BrainLost', epoch: number, reason: string, attempt: number, attemptMax: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'BrainStarted', epoch: number, owner: string, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'BudgetThresholdReached', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ConversationCompacted', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ConversationRepaired', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ErrorModel', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
@@ -339,6 +344,7 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'ModelUsage', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionArchivedEvent', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionHibernated', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'SessionLimitsChanged', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolCall', callId: string, tool: string, input: unknown, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolResult', callId: string, tool: string, output: string, exitCode: number | null, durationMs: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, toolOutcome: ToolOutcome }
         | { __typename: 'TurnCancelIgnored', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }

@@ -93,6 +93,7 @@ const OWN: Readonly<Record<string, Kind>> = {
   not_planned: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
   too_many_calls: { code: 'MODEL_REQUEST_INVALID', retriable: 'never', say: (reason) => reason },
   answer_too_large: TOO_LARGE,
+  no_price: { code: 'NO_PRICE', retriable: 'never', say: (reason) => reason },
   no_credential: { code: 'NO_CREDENTIAL', retriable: 'never', say: (reason) => reason },
 };
 

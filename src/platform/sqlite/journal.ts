@@ -30,7 +30,7 @@ import type {
   SupervisorWish,
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
-import { addUsage } from '../../sessions/fold.ts';
+import { addUsage } from '../../sessions/cost.ts';
 import { concernOf } from '../../sessions/lifecycle.ts';
 import { AppendKeys } from './append-keys.ts';
 import type { Database } from './database.ts';

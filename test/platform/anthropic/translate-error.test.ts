@@ -382,6 +382,7 @@ test('the types of the gateway are its own only where the gateway says so', () =
 
   expect(said('budget_exceeded')).toMatchObject({ code: 'BUDGET_EXCEEDED', retriable: false });
   expect(said('no_credential')).toMatchObject({ code: 'NO_CREDENTIAL', retriable: false });
+  expect(said('no_price')).toMatchObject({ code: 'NO_PRICE', retriable: false });
   expect(said('api_error')).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
 });
 

@@ -8,7 +8,7 @@ import { APPEND_EVENTS_MAX } from '../../../kernel/limit.ts';
 import { type EventFilter, isOpen, levelsOf } from '../../../journal/event-filter.ts';
 import type { RecordedEvent } from '../../../journal/event.ts';
 import type { LateUsage } from '../../../sessions/append-plan.ts';
-import { addUsage } from '../../../sessions/fold.ts';
+import { addUsage } from '../../../sessions/cost.ts';
 import type { Turn } from '../../../sessions/session.ts';
 import { Batch } from '../batch.ts';
 import { withRetries } from '../retry-budget.ts';
