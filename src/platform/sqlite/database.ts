@@ -1,10 +1,11 @@
 /**
  * One open data file, or a database in memory. Everything on it runs synchronously on this thread, so a transaction is never
- * interleaved with anything else.
+ * interleaved with anything else; only the disk is waited for beside it (flusher.ts).
  *
  * SQLITE-1 One server per file: a lock on `<path>.lock` is held as long as the database is open. The kernel drops it when the
  *    process ends, however it ends, so a crashed server leaves nothing to clean up.
- * SQLITE-2 A committed transaction survives loss of power (write-ahead log, synchronous = FULL).
+ * SQLITE-2 A transaction that somebody has heard of survives loss of power (write-ahead log, flushed before anybody hears of it;
+ *    synchronous = NORMAL flushes it before pages are copied home, so what is not there yet at the end of power is its last transactions).
  * SQLITE-4 Nobody waits for the lock of another program on this thread: a writer that does not get it tries again a little later.
  * SQLITE-3 A file of a newer version is refused untouched; an older one is brought forward before anyone reads it.
  */
@@ -16,6 +17,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { DatabaseInUse, DatabaseUnusable } from './faults.ts';
+import { Flusher } from './flusher.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { isBusy, translated, translateError, translateOpenError } from './translate-error.ts';
 
@@ -44,31 +46,34 @@ export class Database {
   readonly path: string;
   readonly #sqlite: DatabaseSync;
   readonly #unlock: () => void;
+  /** Undefined in memory. */
+  readonly #flusher: Flusher | undefined;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   /** One at a time, however many ask: anybody may. */
   #probe: Promise<void> | undefined;
 
-  private constructor(path: string, sqlite: DatabaseSync, unlock: () => void) {
+  private constructor(path: string, sqlite: DatabaseSync, unlock: () => void, flusher: Flusher | undefined) {
     this.path = path;
     this.#sqlite = sqlite;
     this.#unlock = unlock;
+    this.#flusher = flusher;
     this.#begin = sqlite.prepare('BEGIN IMMEDIATE');
     this.#commit = sqlite.prepare('COMMIT');
   }
 
   /** Throws DatabaseInUse or DatabaseUnusable. */
-  static open(path: string): Database {
+  static open(path: string, flusher = path === IN_MEMORY ? undefined : new Flusher(`${path}-wal`)): Database {
     const unlock = path === IN_MEMORY ? () => undefined : lock(path); // SQLITE-1
     let sqlite: DatabaseSync | undefined;
     try {
       sqlite = new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: false });
       refuseForeign(path, sqlite);
-      sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
+      sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};
         PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY`); // SQLITE-2
       migrate(sqlite);
       sqlite.exec('PRAGMA busy_timeout = 0'); // SQLITE-4
-      return new Database(path, sqlite, unlock);
+      return new Database(path, sqlite, unlock, flusher);
     } catch (error) {
       sqlite?.close();
       unlock();
@@ -85,12 +90,29 @@ export class Database {
     });
   }
 
-  /** All of `work` or nothing of it, once the lock is free; throws Outage when that takes longer than LOCK_WAIT_MS (SQLITE-4). */
+  /** Whether what is committed has to be flushed before anybody hears of it: `flush`. */
+  get isOnDisk(): boolean {
+    return this.#flusher !== undefined;
+  }
+
+  /** Resolves when all that was committed until now survives loss of power (SQLITE-2). Throws Outage. */
+  flush(): Promise<void> {
+    return this.#flusher?.flush() ?? Promise.resolve();
+  }
+
+  /** The same, on this thread: at the end. */
+  flushNow(): void {
+    this.#flusher?.flushNow();
+  }
+
+  /** All of `work` or nothing of it, on the disk, once the lock is free; throws Outage when that takes longer than LOCK_WAIT_MS (SQLITE-4). */
   async write<T>(work: () => T): Promise<T> {
     const until = performance.now() + LOCK_WAIT_MS;
     for (;;) {
       try {
-        return this.transaction(work);
+        const result = this.transaction(work);
+        await this.flush();
+        return result;
       } catch (error) {
         if (!isBusy(error) || performance.now() >= until) throw error;
         await systemClock.sleep(LOCK_RETRY_MS);
@@ -120,6 +142,7 @@ export class Database {
 
   /** All of `work` or nothing of it, now. What it throws is thrown on, translated; with isBusy, `work` has not run. */
   transaction<T>(work: () => T): T {
+    this.#flusher?.check();
     try {
       this.#begin.run();
       const result = work();
@@ -135,6 +158,7 @@ export class Database {
     try {
       this.#sqlite.close();
     } finally {
+      this.#flusher?.close();
       this.#unlock();
     }
   }

@@ -5,6 +5,8 @@
  * COMMIT-1 Nobody hears of the outcome before the commit has succeeded; if it fails, everyone in it hears of the failure.
  * COMMIT-2 A refusal inside one work is that work's own: it must not have written anything, and the others go on.
  * COMMIT-3 Work runs in the order of its arrival.
+ * COMMIT-5 While the disk is waited for, nothing more is committed and readers wait (`durable`): what they see between two commits is on
+ *    the disk. The event loop goes on.
  * COMMIT-4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  */
 import { type Database, LOCK_RETRY_MS, LOCK_WAIT_MS } from './database.ts';
@@ -43,6 +45,8 @@ export class GroupCommit {
   #cancelScheduled: (() => void) | undefined;
   /** COMMIT-4: set while the lock is held by another program. */
   #heldUp: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
+  /** COMMIT-5: those of the commit that the disk is waited for, and who waits for it. */
+  #flushing: { readonly group: readonly Work[]; readonly over: PromiseWithResolvers<void> } | undefined;
   #closed = false;
 
   constructor(database: Database, hooks: CommitHooks, scheduler: Scheduler = systemScheduler) {
@@ -69,9 +73,15 @@ export class GroupCommit {
     this.#schedule();
   }
 
+  /** Undefined when all that is committed is on the disk; else resolves when it is, before anything else is committed. */
+  durable(): Promise<void> | undefined {
+    return this.#flushing?.over.promise;
+  }
+
   /** Commits what waits, then takes no more; what another program's lock keeps out is told so. */
   close(): void {
     this.#closed = true;
+    if (this.#flushing !== undefined) this.#settleNow(this.#flushing.group);
     while (this.#waiting.length > 0 && this.#heldUp === undefined) this.#commit();
     if (this.#heldUp !== undefined)
       this.#failAll(
@@ -83,9 +93,10 @@ export class GroupCommit {
 
   #schedule(): void {
     if (this.#heldUp !== undefined) return; // its timer looks again
+    if (this.#flushing !== undefined) return; // COMMIT-5
     this.#cancelScheduled ??= this.#scheduler.immediate(() => {
       this.#cancelScheduled = undefined;
-      if (this.#waiting.length > 0) this.#commit();
+      if (this.#waiting.length > 0 && this.#flushing === undefined) this.#commit(); // COMMIT-5
     });
   }
 
@@ -111,8 +122,52 @@ export class GroupCommit {
       return;
     }
     this.#letGo();
-    for (const work of this.#take(taken)) work.settle(); // COMMIT-1
+    const group = this.#take(taken);
+    if (!this.#database.isOnDisk) this.#settle(group);
+    else if (this.#closed) this.#settleNow(group);
+    else void this.#settleFlushed(group); // owned: it never rejects
+  }
+
+  /** COMMIT-5 */
+  async #settleFlushed(group: readonly Work[]): Promise<void> {
+    const flushing = { group, over: Promise.withResolvers<void>() };
+    this.#flushing = flushing;
+    try {
+      await this.#database.flush();
+    } catch (error) {
+      if (this.#flushing === flushing) this.#failFlushed(group, error);
+      return;
+    }
+    if (this.#flushing === flushing) this.#settle(group); // else it was closed meanwhile
+  }
+
+  #settleNow(group: readonly Work[]): void {
+    try {
+      this.#database.flushNow();
+    } catch (error) {
+      this.#failFlushed(group, error);
+      return;
+    }
+    this.#settle(group);
+  }
+
+  #settle(group: readonly Work[]): void {
+    for (const work of group) work.settle(); // COMMIT-1
     this.#hooks.committed();
+    this.#goOn();
+  }
+
+  /** It is committed, and nobody knows whether it stays: until the next start nothing more is (FLUSH-2). */
+  #failFlushed(group: readonly Work[], error: unknown): void {
+    this.#hooks.rolledBack();
+    for (const work of group) work.fail(error); // COMMIT-1
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    this.#flushing?.over.resolve();
+    this.#flushing = undefined;
+    if (this.#waiting.length > 0) this.#schedule();
   }
 
   /** COMMIT-4 */

@@ -3,7 +3,7 @@
  *
  * An append waits for the group that is next to commit (group-commit.ts) and is decided inside its transaction, on the
  * record as the appends before it left it; so its refusal writes nothing (JOURNAL-3, JOURNAL-4), and seqs are dense without a lock (JOURNAL-1).
- * Readers and hints see memory and rows only between commits (JOURNAL-2).
+ * Readers and hints see memory and rows only between commits, and when the disk has them (JOURNAL-2, COMMIT-5).
  */
 import type { Clock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
@@ -97,6 +97,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
+    await this.#commits.durable();
     return translated(() => {
       const { key, head } = this.#found(sessionId);
       const last = Math.min(head, after + Math.min(limit, PAGE_EVENTS_MAX));
@@ -105,6 +106,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async scan(sessionId: SessionId, range: ScanRange): Promise<Scanned> {
+    await this.#commits.durable();
     return translated(() => {
       const { key, head } = this.#found(sessionId);
       return this.#events.scan(key, sessionId, { ...range, to: Math.min(head, range.to) });
@@ -112,6 +114,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
+    await this.#commits.durable();
     return translated(() => {
       const loaded = this.#find(sessionId);
       return loaded === undefined ? undefined : this.#events.body(loaded.key, seq);
@@ -119,6 +122,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async head(sessionId: SessionId): Promise<number> {
+    await this.#commits.durable();
     return translated(() => this.#found(sessionId).head);
   }
 
@@ -129,6 +133,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async get(id: SessionId): Promise<SessionEntry | undefined> {
+    await this.#commits.durable();
     return translated(() => {
       const loaded = this.#find(id);
       return loaded === undefined ? undefined : { session: loaded.session, head: loaded.head };
@@ -136,6 +141,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
+    await this.#commits.durable();
     return translated(() => this.#sessions.list(filter, page));
   }
 
@@ -143,6 +149,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     id: SessionId,
     page: { readonly limit: number; readonly before?: number | undefined },
   ): Promise<readonly Turn[]> {
+    await this.#commits.durable();
     return translated(() => {
       const key = this.#find(id)?.key;
       return key === undefined
@@ -152,6 +159,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined> {
+    await this.#commits.durable();
     return translated(() => {
       const key = this.#find(id)?.key;
       return key === undefined ? undefined : this.#sessions.turn(key, turnId);
@@ -159,6 +167,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   async wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
+    await this.#commits.durable();
     return translated(() => this.#sessions.wanted(wish));
   }
 
