@@ -379,8 +379,8 @@ async function unreadRequest(query: string): Promise<Socket> {
 describe('operations at once (proves OPERATIONS-1)', () => {
   it('of one session by client tokens are bounded over its sockets and requests; of others they are not', async () => {
     const id = await sessionOf(0, 0, { operations: { client: 3 } });
-    const { token } = door.access.mintClientToken(id);
-    const again = door.access.mintClientToken(id).token;
+    const { token } = door.access.mintClientToken(door, id);
+    const again = door.access.mintClientToken(door, id).token;
     const [one, two] = [await opened(token), await opened(again)];
     for (const at of [1, 2])
       one.send({ id: `${at}`, type: 'subscribe', payload: { query: following(id, '') } });
@@ -428,7 +428,7 @@ describe('operations at once (proves OPERATIONS-1)', () => {
 
   it('a session has so many sockets by client tokens, and no more', async () => {
     const id = await sessionOf(0, 0, { operations: { clientSockets: 2 } });
-    const { token } = door.access.mintClientToken(id);
+    const { token } = door.access.mintClientToken(door, id);
     await opened(token);
     const second = await opened(token);
     const closed = await new Promise<number>((resolve) => {

@@ -16,9 +16,9 @@ afterEach(() => door.close());
 
 /** The key in the clear, as the gateway would send it. */
 async function keyOf(sessionId: SessionId, serverKey?: string): Promise<string> {
-  const { sessions, agents, credentials } = door;
+  const { runs: sessions, useCasesOf } = door;
   const serverKeys = { anthropic: serverKey === undefined ? undefined : new Sealed(serverKey) };
-  const account = sessionAccount({ sessions, agents, credentials, serverKeys, logger: silentLogger });
+  const account = sessionAccount({ sessions, useCasesOf, serverKeys, logger: silentLogger });
   return (await account.keyFor(sessionId)).open();
 }
 const create = async (key: string) =>
@@ -61,11 +61,11 @@ it("a session that started on the server's key goes on by a credential when the 
 });
 
 it("what a request used is journalled once, with the service's id of it", async () => {
-  const { sessions, agents, credentials } = door;
+  const { runs: sessions, useCasesOf } = door;
   await create('sk-default-0');
   await door.agents.create({ name: 'a', model: MODEL, prompt: 'x' });
   const sessionId = await start('a');
-  const account = sessionAccount({ sessions, agents, credentials, serverKeys: {}, logger: silentLogger });
+  const account = sessionAccount({ sessions, useCasesOf, serverKeys: {}, logger: silentLogger });
   const metered = {
     sessionId,
     callId: 't1m1',
@@ -100,11 +100,11 @@ it('a session of an agent whose credential was deleted starts with the default',
 });
 
 it('a session that has used the tokens of its limit may use no more', async () => {
-  const { sessions, agents, credentials } = door;
+  const { runs: sessions, useCasesOf } = door;
   await create('sk-default-0');
   await door.agents.create({ name: 'a', model: MODEL, prompt: 'x', limits: { tokens: 10 } });
   const sessionId = await start('a');
-  const account = sessionAccount({ sessions, agents, credentials, serverKeys: {}, logger: silentLogger });
+  const account = sessionAccount({ sessions, useCasesOf, serverKeys: {}, logger: silentLogger });
   const use = (requestKey: string, outputTokens: number) =>
     account.meter({
       sessionId,
@@ -125,13 +125,13 @@ it('a session that has used the tokens of its limit may use no more', async () =
 });
 
 it('the models of a session are its own and its fallback, as its revision of the agent has them', async () => {
-  const { sessions, agents, credentials } = door;
+  const { runs: sessions, useCasesOf, agents } = door;
   await create('sk-default-0');
   const settings = { maxOutputTokens: 5_000, fallbackModel: 'anthropic/claude-haiku-4-5' };
   const { agent } = await agents.create({ name: 'a', model: MODEL, prompt: 'x', settings });
   const sessionId = await start('a');
   await agents.update(agent.id, { settings: { maxOutputTokens: 9_000 } });
-  const account = sessionAccount({ sessions, agents, credentials, serverKeys: {}, logger: silentLogger });
+  const account = sessionAccount({ sessions, useCasesOf, serverKeys: {}, logger: silentLogger });
 
   expect(await account.plansFor(sessionId)).toMatchObject([
     { name: MODEL.slice(MODEL.indexOf('/') + 1), outputTokensMax: 5_000 },

@@ -72,7 +72,7 @@ it('gets the calls of its sessions, with their own key in its own header', async
   const config = readConfig({ ACME_BASE_URL: `http://127.0.0.1:${port}` });
   const model = await createModelDoor(
     config,
-    { sessions, agents: door.agents, credentials, logger: silentLogger },
+    { sessions: door.runs, useCasesOf: door.useCasesOf, logger: silentLogger },
     scope,
   );
   const front = createServer((request, response) => void model(request, response, session.id));

@@ -6,7 +6,7 @@ import type { SessionId } from '../../src/kernel/id.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import type { ToolEnd } from '../../src/sessions/turn-events.ts';
 import { LOSSES_MAX } from '../../src/supervisor/limit.ts';
 import { Settlement } from '../../src/supervisor/settlement.ts';
@@ -29,7 +29,6 @@ beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
   id = await queuedSession(store);
   [asked, ended, processes, appends] = [[], [], 0, 0];
-  const unused = undefined as never; // agents and credentials are only for starting sessions
   const journal = new Proxy(store.journal, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name);
@@ -37,14 +36,7 @@ beforeEach(async () => {
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  const sessions = new Sessions({
-    journal,
-    sessions: store.sessions,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(['anthropic'] as const),
-  });
+  const sessions = new SessionRuns({ journal, sessions: store.sessions });
   const workbench: Pick<Workbench, 'cancelAll' | 'checkpoint' | 'background'> = {
     cancelAll: async () => {
       asked.push('cancel');
