@@ -5,7 +5,7 @@ import { bearerOf } from '../../src/access/bearer.ts';
 import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
 import { authorize } from '../../src/access/policy.ts';
 import { newId } from '../../src/kernel/id.ts';
-import { OURS } from '../support/organisation.ts';
+import { OURS, OWNED } from '../support/organisation.ts';
 
 let now: number;
 let keys: ApiKey[];
@@ -109,7 +109,7 @@ describe('the bearer of a header', () => {
 describe('client tokens', () => {
   it('open one session until they expire', async () => {
     const sessionId = newId('session');
-    const { token, expiresAt } = access.mintClientToken({ organisationId: OURS.id }, sessionId, {
+    const { token, expiresAt } = access.mintClientToken(OWNED, sessionId, {
       ttlSeconds: 60,
     });
     const principal = await access.authenticate(token);
@@ -124,7 +124,7 @@ describe('client tokens', () => {
   });
 
   it('are refused after any single character was changed', async () => {
-    const { token } = access.mintClientToken({ organisationId: OURS.id }, newId('session'));
+    const { token } = access.mintClientToken(OWNED, newId('session'));
     for (let at = 0; at < token.length; at += 1) {
       const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
       await expect(access.authenticate(changed)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
@@ -134,26 +134,20 @@ describe('client tokens', () => {
   it('with fewer scopes may do less; unknown scopes and ttls are refused', async () => {
     const sessionId = newId('session');
     const reader = await access.authenticate(
-      access.mintClientToken({ organisationId: OURS.id }, sessionId, { scopes: ['read'] }).token,
+      access.mintClientToken(OWNED, sessionId, { scopes: ['read'] }).token,
     );
 
     expect(() => authorize(reader, 'steer', sessionId)).toThrow(/scope "steer"/);
-    expect(() =>
-      access.mintClientToken({ organisationId: OURS.id }, sessionId, { scopes: ['admin'] }),
-    ).toThrow(/scopes/);
-    expect(() => access.mintClientToken({ organisationId: OURS.id }, sessionId, { ttlSeconds: 59 })).toThrow(
-      /ttlSeconds/,
-    );
-    expect(() =>
-      access.mintClientToken({ organisationId: OURS.id }, sessionId, { ttlSeconds: 86_401 }),
-    ).toThrow(/ttlSeconds/);
+    expect(() => access.mintClientToken(OWNED, sessionId, { scopes: ['admin'] })).toThrow(/scopes/);
+    expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 59 })).toThrow(/ttlSeconds/);
+    expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 86_401 })).toThrow(/ttlSeconds/);
   });
 });
 
 describe('unit tokens', () => {
   it('name session and epoch, and open only the unit endpoint', async () => {
     const sessionId = newId('session');
-    const unit = await access.authenticate(access.mintUnitToken({ organisationId: OURS.id }, sessionId, 7));
+    const unit = await access.authenticate(access.mintUnitToken(OWNED, sessionId, 7));
 
     expect(unit).toEqual({ kind: 'unit', organisationId: OURS.id, sessionId, epoch: 7 });
     expect(() => authorize(unit, 'work', sessionId)).not.toThrow();
@@ -163,7 +157,7 @@ describe('unit tokens', () => {
 
 describe('a signed token', () => {
   it('has one form: padding, other alphabets and unused bits are refused', async () => {
-    const { token } = access.mintClientToken({ organisationId: OURS.id }, newId('session'));
+    const { token } = access.mintClientToken(OWNED, newId('session'));
     for (const changed of [
       `${token}=`,
       `${token} `,

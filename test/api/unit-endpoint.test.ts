@@ -22,7 +22,7 @@ import type { Assignment } from '../../src/sessions/unit-wire.ts';
 import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
-import { OURS } from '../support/organisation.ts';
+import { OURS, OWNED } from '../support/organisation.ts';
 
 let store: SqliteStore;
 let live: Live;
@@ -63,10 +63,8 @@ beforeEach(async () => {
     response.end();
   };
   const agents = { revision: async () => ({ prompt: 'Be brief.', settings }) } as unknown as Agents; // all that the door asks
-  server = createUnitDoor({
-    ...{ access, sessions, journal, live, logger, tools, model },
-    useCasesOf: () => ({ agents }),
-  });
+  const useCasesOf = () => ({ agents });
+  server = createUnitDoor({ access, sessions, useCasesOf, journal, live, logger, tools, model });
   folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
   await new Promise<void>((resolve) => server.listen(join(folder, 'unit.sock'), resolve));
   sessionId = await started();
@@ -100,7 +98,7 @@ function ask(
   method: string,
   path: string,
   body?: unknown,
-  token = access.mintUnitToken({ organisationId: OURS.id }, sessionId, 1),
+  token = access.mintUnitToken(OWNED, sessionId, 1),
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}` };
@@ -170,7 +168,7 @@ describe('an append', () => {
     const headThen = (): Promise<number> => store.journal.head(sessionId);
     let head: Promise<number> | undefined;
     onCheckpoint = () => void (head = headThen());
-    await ask('POST', '/unit/append', end, access.mintUnitToken({ organisationId: OURS.id }, sessionId, 7)); // of no brain here
+    await ask('POST', '/unit/append', end, access.mintUnitToken(OWNED, sessionId, 7)); // of no brain here
     expect(called).toEqual([]);
     await ask('POST', '/unit/append', end);
 
@@ -294,7 +292,7 @@ describe('a brain that was replaced', () => {
 
 describe('a token', () => {
   it('that is no unit token, or none at all, opens nothing', async () => {
-    const client = access.mintClientToken({ organisationId: OURS.id }, sessionId).token;
+    const client = access.mintClientToken(OWNED, sessionId).token;
     const statuses = [];
     for (const token of ['', 'hut_x.y', 'hf_nobody', client]) {
       statuses.push((await ask('GET', '/unit/assignment', undefined, token)).status);
@@ -327,7 +325,7 @@ describe('tools and paths', () => {
     toolsEnd = end.promise;
     await journalled('t1m1.0', {});
     const headers = {
-      authorization: `Bearer ${access.mintUnitToken({ organisationId: OURS.id }, sessionId, 1)}`,
+      authorization: `Bearer ${access.mintUnitToken(OWNED, sessionId, 1)}`,
     };
     const path = '/unit/tools/t1m1.0';
     const request = httpRequest({ socketPath: join(folder, 'unit.sock'), method: 'POST', path, headers });
@@ -456,7 +454,7 @@ interface Line {
 
 async function linesUntilEnd(query: string): Promise<readonly Line[]> {
   const headers = {
-    authorization: `Bearer ${access.mintUnitToken({ organisationId: OURS.id }, sessionId, 1)}`,
+    authorization: `Bearer ${access.mintUnitToken(OWNED, sessionId, 1)}`,
   };
   const path = `/unit/events?${query}`;
   const text = await new Promise<string>((resolve, reject) => {
@@ -476,7 +474,7 @@ async function linesUntilEnd(query: string): Promise<readonly Line[]> {
 function firstLines(head: number): Promise<readonly Line[]> {
   return new Promise((resolve, reject) => {
     const headers = {
-      authorization: `Bearer ${access.mintUnitToken({ organisationId: OURS.id }, sessionId, 1)}`,
+      authorization: `Bearer ${access.mintUnitToken(OWNED, sessionId, 1)}`,
     };
     const path = '/unit/events?after=0';
     const request = httpRequest(

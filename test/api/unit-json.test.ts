@@ -11,7 +11,7 @@ import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite } from '../../src/platform/sqlite/store.ts';
-import { OURS } from '../support/organisation.ts';
+import { OURS, OWNED } from '../support/organisation.ts';
 
 it.each([
   ['levels', '['.repeat(200)],
@@ -30,7 +30,7 @@ it.each([
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
 
   const headers = {
-    authorization: `Bearer ${access.mintUnitToken({ organisationId: OURS.id }, newId('session'), 1)}`,
+    authorization: `Bearer ${access.mintUnitToken(OWNED, newId('session'), 1)}`,
   };
   const answer = await new Promise<string>((resolve, reject) => {
     const options = { socketPath, method: 'POST', path: '/unit/append', headers, agent: false };

@@ -1,7 +1,6 @@
 /** What a slot writes once its brain has ended, over a real store: each end is one append, or nothing. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EpochStale } from '../../src/journal/faults.ts';
-import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ToolOutcome } from '../../src/journal/event-catalog.ts';
 import { EpochStale } from '../../src/journal/faults.ts';
 import type { FilesAsOf } from '../../src/hands/workspace-archive.ts';
-import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';

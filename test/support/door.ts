@@ -179,13 +179,13 @@ export class Door {
   /** As its brain: begins the turn. */
   async beginTurn(sessionId: SessionId): Promise<void> {
     await this.runs.supervise(sessionId, { kind: 'takeLease', owner: 'test' });
-    const { session } = await this.sessions.get(sessionId);
+    const { session } = await this.runs.get(sessionId);
     await this.runs.write(sessionId, session.epoch, undefined, { kind: 'beginTurn' });
   }
 
   /** As its brain: writes events in the running turn. */
   async record(sessionId: SessionId, ...events: readonly NewEvent[]): Promise<void> {
-    const { session } = await this.sessions.get(sessionId);
+    const { session } = await this.runs.get(sessionId);
     const turnId = session.turn?.id;
     const own = events.map((event): NewEvent => ({ ...event, turnId }));
     await this.runs.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
@@ -193,7 +193,7 @@ export class Door {
 
   /** As its brain: ends the turn with an answer, having seen all messages. */
   async complete(sessionId: SessionId, resultEventId?: string): Promise<void> {
-    const { session } = await this.sessions.get(sessionId);
+    const { session } = await this.runs.get(sessionId);
     const body = { callId: 'call-2', inputToSeq: session.turn?.inputToSeq ?? 0 };
     await this.record(sessionId, { type: 'model.started', actor: { kind: 'agent' }, body });
     await this.runs.write(sessionId, session.epoch, undefined, {
