@@ -215,7 +215,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       // The crash: the floor is raised to the claim of the newer one, which is still there.
       await database.db
         .collection<{ _id: string }>('credential_default')
-        .updateOne({ _id: 'anthropic' }, { $max: { floor: 2 } }, { upsert: true });
+        .updateOne({ _id: `${OURS.id}/anthropic` }, { $max: { floor: 2 } }, { upsert: true });
 
       expect(await store.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
       expect(await store.get(OURS.id, newer.id)).toEqual({ ...newer, isDefault: false });
