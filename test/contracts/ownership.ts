@@ -56,17 +56,17 @@ export function ownershipContract(platform: OwnershipPlatform): void {
       const { agent } = await own.agents.create({ name: 'a', model: 'rehearsal/echo', prompt: 'one' });
       await own.agents.update(agent.id, { prompt: 'two' });
 
-      for (const asked of [
-        other.agents.get(agent.id),
-        other.agents.find(agent.id),
-        other.agents.find('a'),
-        other.agents.revision(agent.id, 1),
-        other.agents.revision(agent.id, 2),
-        other.agents.update(agent.id, { prompt: 'three' }),
-        other.sessions.start({ agent: agent.id, input: 'hi', actor: ME }),
-        other.sessions.start({ agent: 'a', input: 'hi', actor: ME }),
+      for (const ask of [
+        () => other.agents.get(agent.id),
+        () => other.agents.find(agent.id),
+        () => other.agents.find('a'),
+        () => other.agents.revision(agent.id, 1),
+        () => other.agents.revision(agent.id, 2),
+        () => other.agents.update(agent.id, { prompt: 'three' }),
+        () => other.sessions.start({ agent: agent.id, input: 'hi', actor: ME }),
+        () => other.sessions.start({ agent: 'a', input: 'hi', actor: ME }),
       ])
-        await expect(asked).rejects.toMatchObject({ code: 'AGENT_NOT_FOUND' });
+        await expect(ask()).rejects.toMatchObject({ code: 'AGENT_NOT_FOUND' });
       expect(await other.agents.list({ limit: 9 })).toEqual([]);
       expect((await own.agents.get(agent.id)).revision).toMatchObject({ number: 2, prompt: 'two' });
       expect((await own.agents.revision(agent.id, 1)).prompt).toBe('one');
@@ -81,13 +81,13 @@ export function ownershipContract(platform: OwnershipPlatform): void {
       expect(await other.credentials.defaultOf('anthropic')).toBeUndefined();
       const theirs = await create(other, 'sk-theirs-00');
 
-      for (const asked of [
-        other.credentials.get(mine.id),
-        other.credentials.delete(mine.id),
-        other.credentials.update(mine.id, { name: 'x' }),
-        other.agents.create({ name: 'a', model: MODEL, prompt: 'p', credentialId: mine.id }),
+      for (const ask of [
+        () => other.credentials.get(mine.id),
+        () => other.credentials.delete(mine.id),
+        () => other.credentials.update(mine.id, { name: 'x' }),
+        () => other.agents.create({ name: 'a', model: MODEL, prompt: 'p', credentialId: mine.id }),
       ])
-        await expect(asked).rejects.toMatchObject({ code: 'CREDENTIAL_NOT_FOUND' });
+        await expect(ask()).rejects.toMatchObject({ code: 'CREDENTIAL_NOT_FOUND' });
       expect(await other.credentials.open(mine.id)).toBeUndefined();
       expect((await other.credentials.list({ limit: 9 })).map(({ id }) => id)).toEqual([theirs.id]);
       expect(await own.credentials.defaultOf('anthropic')).toEqual(mine);
@@ -104,17 +104,17 @@ export function ownershipContract(platform: OwnershipPlatform): void {
       const { id, agentId } = started.session;
       await own.sessions.send({ sessionId: id, text: 'more', idempotencyKey: 'sent', actor: ME });
 
-      for (const asked of [
-        other.sessions.get(id),
-        other.sessions.turn(id, turnIdOf(id, 1)),
-        other.sessions.send({ sessionId: id, text: 'x', actor: ME }),
-        other.sessions.send({ sessionId: id, text: 'more', idempotencyKey: 'sent', actor: ME }),
-        other.sessions.cancel(id, ME),
-        other.sessions.archive(id, ME, 'key'),
-        store.journal.append(id, { organisationId: otherId, decide: appending(spoken('x')) }),
-        store.journal.append(id, { organisationId: otherId, decide: nothing, epoch: 9 }),
+      for (const ask of [
+        () => other.sessions.get(id),
+        () => other.sessions.turn(id, turnIdOf(id, 1)),
+        () => other.sessions.send({ sessionId: id, text: 'x', actor: ME }),
+        () => other.sessions.send({ sessionId: id, text: 'more', idempotencyKey: 'sent', actor: ME }),
+        () => other.sessions.cancel(id, ME),
+        () => other.sessions.archive(id, ME, 'key'),
+        () => store.journal.append(id, { organisationId: otherId, decide: appending(spoken('x')) }),
+        () => store.journal.append(id, { organisationId: otherId, decide: nothing, epoch: 9 }),
       ])
-        await expect(asked).rejects.toEqual(new SessionNotFound(id));
+        await expect(ask()).rejects.toEqual(new SessionNotFound(id));
       expect(await other.sessions.turns(id, { limit: 9 })).toEqual([]);
       for (const filter of [{}, { key: 'k' }, { agentId }, { status: 'queued' }] as const) {
         expect(await other.sessions.list(filter, { limit: 9 })).toEqual([]);
