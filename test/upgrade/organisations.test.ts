@@ -34,15 +34,15 @@ await onEachStore((store) => {
         closing.push(() => mongo.close());
         const uri = mongo.uri(); // another database each time
         await loadInto(older, uri);
-        const it = await openMongo({ uri });
-        closing.push(() => it.close());
-        return it;
+        const found = await openMongo({ uri });
+        closing.push(() => found.close());
+        return found;
       }
       const { folder, remove } = await layOut(older, store);
       closing.push(remove);
-      const it = openSqlite({ path: join(folder, 'holdfast.db') });
-      closing.push(() => it.close());
-      return it;
+      const found = openSqlite({ path: join(folder, 'holdfast.db') });
+      closing.push(() => found.close());
+      return found;
     }
 
     it('proves ORGANISATION-3: is the first organisation’s, and another may use its names and keys', async () => {
