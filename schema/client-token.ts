@@ -70,7 +70,7 @@ builder.mutationField('createClientToken', (t) =>
       parseKey('idempotencyKey', idempotencyKey ?? undefined);
       await context.sessions.get(id);
       const wish = { scopes: scopes ?? undefined, ttlSeconds: ttlSeconds ?? undefined };
-      return { clientToken: context.access.mintClientToken(id, wish), replayed: false };
+      return { clientToken: context.access.mintClientToken(context.principal, id, wish), replayed: false };
     },
   }),
 );

@@ -40,7 +40,7 @@ const StartSessionPayloadType = builder.objectRef<StartSessionPayload>('StartSes
     clientToken: t.field({
       type: ClientTokenType,
       description: 'For a browser: reads and steers this session for an hour.',
-      resolve: ({ session }, _args, { access }) => access.mintClientToken(session.id),
+      resolve: ({ session }, _args, { access, principal }) => access.mintClientToken(principal, session.id),
     }),
     turnId: t.exposeID('turnId', { description: 'The turn that takes up the first message.' }),
     cursor: t.field({

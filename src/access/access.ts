@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import { InvalidInput, Unauthenticated } from '../kernel/fault.ts';
-import { newId, type SessionId } from '../kernel/id.ts';
+import { newId, type OrganisationId, type SessionId } from '../kernel/id.ts';
 import {
   CLIENT_TOKEN_TTL_DEFAULT_S,
   CLIENT_TOKEN_TTL_MAX_S,
@@ -43,12 +43,20 @@ export class Access {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
   readonly #signingKey: Buffer;
+  readonly #firstOrganisation: OrganisationId;
   readonly #known = new Map<string, Principal>();
 
-  constructor(ports: { keys: KeyStore; clock: Clock; signingKey: Buffer }) {
+  /** `firstOrganisation`: that of the keys which are made here, and of tokens from when there was no other. */
+  constructor(ports: {
+    keys: KeyStore;
+    clock: Clock;
+    signingKey: Buffer;
+    firstOrganisation: OrganisationId;
+  }) {
     this.#keys = ports.keys;
     this.#clock = ports.clock;
     this.#signingKey = ports.signingKey;
+    this.#firstOrganisation = ports.firstOrganisation;
   }
 
   /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated. */
@@ -78,8 +86,9 @@ export class Access {
     return key;
   }
 
-  /** Throws InvalidInput for an unknown scope or a ttl outside the limits. */
+  /** A token of the minter's organisation. Throws InvalidInput for an unknown scope or a ttl outside the limits. */
   mintClientToken(
+    { organisationId }: Pick<Principal, 'organisationId'>,
     sessionId: SessionId,
     wish: { scopes?: readonly string[] | undefined; ttlSeconds?: number | undefined } = {},
   ): ClientToken {
@@ -94,19 +103,27 @@ export class Access {
     if (scopes.length === 0)
       throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
     const expiresAt = this.#clock.now() + ttl * 1_000;
-    const principal = { kind: 'client', sessionId, scopes, expiresAt } as const;
+    const principal = { kind: 'client', organisationId, sessionId, scopes, expiresAt } as const;
     return { token: mintToken(principal, this.#signingKey), scopes, expiresAt };
   }
 
-  mintUnitToken(sessionId: SessionId, epoch: number): string {
-    return mintToken({ kind: 'unit', sessionId, epoch }, this.#signingKey);
+  mintUnitToken(
+    { organisationId }: Pick<Principal, 'organisationId'>,
+    sessionId: SessionId,
+    epoch: number,
+  ): string {
+    return mintToken({ kind: 'unit', organisationId, sessionId, epoch }, this.#signingKey);
   }
 
   async #look(bearer: string): Promise<Principal | undefined> {
     if (!isSignedToken(bearer)) return this.#keyHolder(bearer); // ACCESS-1
     const known = this.#known.get(bearer);
     if (known !== undefined) return known;
-    const principal = verifyToken(bearer, this.#signingKey, this.#clock.now());
+    const principal = verifyToken(bearer, {
+      signingKey: this.#signingKey,
+      now: this.#clock.now(),
+      firstOrganisation: this.#firstOrganisation,
+    });
     if (principal === undefined) return undefined;
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
     this.#known.set(bearer, principal);
@@ -116,11 +133,13 @@ export class Access {
   async #keyHolder(key: string): Promise<Principal | undefined> {
     if (key.length > API_KEY_CHARS_MAX) return undefined;
     const found = await this.#keys.byHash(hashOf(key));
-    return found === undefined ? undefined : { kind: 'key', keyId: found.id };
+    if (found === undefined) return undefined;
+    return { kind: 'key', organisationId: found.organisationId, keyId: found.id };
   }
 
   #keyOf(name: string, key: string): ApiKey {
-    return { id: newId('apiKey'), name, hash: hashOf(key), createdAt: this.#clock.now() };
+    const organisationId = this.#firstOrganisation;
+    return { id: newId('apiKey'), organisationId, name, hash: hashOf(key), createdAt: this.#clock.now() };
   }
 }
 

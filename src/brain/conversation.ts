@@ -321,6 +321,7 @@ function unread(assignment: Assignment): Session {
   return newSession({
     id: assignment.sessionId,
     createdAt: 0,
+    organisationId: derivedId('organisation', assignment.sessionId),
     agentId: derivedId('agent', assignment.sessionId),
     agentRevision: 1,
     model: assignment.plan.name,

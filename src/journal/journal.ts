@@ -17,7 +17,7 @@
  * Adapters: platform/sqlite, platform/mongo. Contract: test/contracts/journal.ts.
  */
 import type { Fault } from '../kernel/fault.ts';
-import type { SessionId } from '../kernel/id.ts';
+import type { OrganisationId, SessionId } from '../kernel/id.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { NewEvent, RecordedEvent } from './event.ts';
 
@@ -29,6 +29,11 @@ export type Decision =
   | { readonly kind: 'refuse'; readonly fault: Fault };
 
 export interface AppendRequest<State> {
+  /**
+   * Whose the session has to be: to the doors of another organisation it is not there (SessionNotFound), before its keys and its record
+   * are looked at, and by the same work. Absent for what runs sessions, of whichever organisation.
+   */
+  readonly organisationId?: OrganisationId | undefined;
   /** JOURNAL-4. Absent for writers that need no lease: the doors. */
   readonly epoch?: number | undefined;
   /** JOURNAL-5. At most APPEND_KEY_CHARS_MAX characters; unique per session. */

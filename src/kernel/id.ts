@@ -2,13 +2,14 @@
  * Identifiers: a prefix naming the kind, an underscore, 24 lower-case hex digits (the form of the v3 wire).
  * They are branded, so a session id cannot be passed where an agent id is meant.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { type Chance, systemChance } from './chance.ts';
 import { InvalidInput } from './fault.ts';
 
 declare const brand: unique symbol;
 type Id<Kind extends string> = string & { readonly [brand]: Kind };
 
+export type OrganisationId = Id<'organisation'>;
 export type AgentId = Id<'agent'>;
 export type SessionId = Id<'session'>;
 export type TurnId = Id<'turn'>;
@@ -17,6 +18,7 @@ export type CredentialId = Id<'credential'>;
 export type ApiKeyId = Id<'apiKey'>;
 
 const PREFIX = {
+  organisation: 'org',
   agent: 'agt',
   session: 'ses',
   turn: 'trn',
@@ -38,6 +40,23 @@ export function newId<K extends IdKind>(kind: K, chance: Chance = systemChance):
 /** The id that everyone derives from the same parts; used where a crash must find the same id again. */
 export function derivedId<K extends IdKind>(kind: K, ...parts: readonly (string | number)[]): Id<K> {
   const digest = createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, DIGITS);
+  return `${PREFIX[kind]}_${digest}` as Id<K>; // brand: made here
+}
+
+/** Whose things are meant: everything that is stored belongs to one organisation. */
+export interface Organisation {
+  readonly id: OrganisationId;
+  /** The one that there is from the first start on. */
+  readonly isFirst: boolean;
+}
+
+/**
+ * The id that an organisation's idempotency key stands for. The first one's are as they were when there was no other. Those of others
+ * are of another function, not of another text: whatever text the first one uses for a key, it meets no id of anybody else.
+ */
+export function keyedId<K extends IdKind>(kind: K, { id, isFirst }: Organisation, key: string): Id<K> {
+  if (isFirst) return derivedId(kind, key);
+  const digest = createHmac('sha256', id).update(key).digest('hex').slice(0, DIGITS);
   return `${PREFIX[kind]}_${digest}` as Id<K>; // brand: made here
 }
 

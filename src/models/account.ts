@@ -1,7 +1,7 @@
 /** What the gateway asks of a session: its key, how its models are called, whether it may use more, and to write down what it used. */
 import { NoCredential } from '../sessions/faults.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { SessionId } from '../kernel/id.ts';
+import type { CredentialId, OrganisationId, SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import type { BodyOf } from '../journal/event.ts';
@@ -11,7 +11,8 @@ import { type ModelProvider, parseModel } from '../sessions/model-name.ts';
 import { usedUp, usedUpMessage } from '../sessions/budget.ts';
 import { limitsInForce } from '../sessions/session.ts';
 import type { Agents } from '../sessions/agents.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { Session } from '../sessions/session.ts';
+import type { SessionRuns } from '../sessions/session-runs.ts';
 import type { GatewayPorts } from './gateway.ts';
 import type { ContextWindows } from './model-table.ts';
 import { costMicroUsd, ratesOf } from './price.ts';
@@ -22,9 +23,12 @@ import type { Metered } from './usage-reader.ts';
 export type ServerKeys = Readonly<Partial<Record<Provider, Sealed | undefined>>>;
 
 export interface AccountPorts {
-  readonly sessions: Sessions;
-  readonly agents: Pick<Agents, 'revision'>;
-  readonly credentials: Credentials;
+  readonly sessions: SessionRuns;
+  /** Of an organisation: a session uses its own one's. */
+  readonly useCasesOf: (organisationId: OrganisationId) => {
+    readonly agents: Pick<Agents, 'get' | 'revision'>;
+    readonly credentials: Pick<Credentials, 'defaultOf' | 'open'>;
+  };
   /** Of models, as the deployment sets them. */
   readonly contextWindows?: ContextWindows | undefined;
   /** The server's own keys, for sessions to which no credential is left. */
@@ -36,15 +40,15 @@ export interface AccountPorts {
 
 /** The gateway's ports over the use cases. */
 export function sessionAccount(ports: AccountPorts): GatewayPorts {
-  const { sessions, agents, credentials, serverKeys, clock, prices, logger } = ports;
+  const { sessions, useCasesOf, serverKeys, clock, prices, logger } = ports;
   return {
     clock,
     logger,
     // Looked up at each call, so that a session whose key was deleted goes on as soon as there is another (NoCredential's advice)
     async keyFor(sessionId: SessionId) {
       const { session } = await sessions.get(sessionId);
-      for (const id of await sessions.credentialsOf(session)) {
-        const key = await credentials.open(id);
+      for (const id of await credentialsOf(session, useCasesOf)) {
+        const key = await useCasesOf(session.organisationId).credentials.open(id);
         if (key !== undefined) return key;
       }
       const { provider } = parseModel(session.model);
@@ -54,6 +58,7 @@ export function sessionAccount(ports: AccountPorts): GatewayPorts {
     },
     async plansFor(sessionId) {
       const { session } = await sessions.get(sessionId);
+      const { agents } = useCasesOf(session.organisationId);
       const { settings } = await agents.revision(session.agentId, session.agentRevision);
       const { plan, fallback } = plansOf(session.model, settings, ports.contextWindows);
       return fallback === undefined ? [plan] : [plan, fallback];
@@ -103,4 +108,19 @@ function pricedAs(
 
 function noPrice(model: string): string {
   return `The price of ${model} is not known, so the session's cost limit could not be kept: give the server its price (HOLDFAST_PRICES), or take the limit away with updateSession.`;
+}
+
+/**
+ * The credentials whose keys a session may use, in the order in which they are tried: its own, the one that its agent has now, the
+ * provider's default. Any of them may have been deleted.
+ */
+async function credentialsOf(
+  session: Session,
+  useCasesOf: AccountPorts['useCasesOf'],
+): Promise<readonly CredentialId[]> {
+  const { provider } = parseModel(session.model);
+  const { agents, credentials } = useCasesOf(session.organisationId);
+  const { credentialId } = await agents.get(session.agentId);
+  const standard = provider === 'rehearsal' ? undefined : await credentials.defaultOf(provider);
+  return [session.credentialId, credentialId, standard?.id].filter((id) => id !== undefined);
 }

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Access } from '../access/access.ts';
+import { Organisations } from '../access/organisations.ts';
 import type { GraphqlPorts } from '../api/graphql/options.ts';
 import { Live } from '../journal/live.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -11,12 +12,11 @@ import type { Scope } from '../kernel/scope.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { Prices } from '../models/prices.ts';
 import { openSecretFiles } from '../platform/local/secret-store.ts';
-import { Credentials } from '../secrets/credentials.ts';
 import { providers } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
-import { Agents } from '../sessions/agents.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
-import { Sessions } from '../sessions/sessions.ts';
+import { SessionRuns } from '../sessions/session-runs.ts';
+import { useCasesOver } from '../sessions/use-cases.ts';
 import { Owners } from '../supervisor/owners.ts';
 import type { Config } from './config.ts';
 import { readPrices } from './own-prices.ts';
@@ -26,6 +26,8 @@ import { openStore, type SharedStore } from './store.ts';
 export interface Parts extends GraphqlPorts {
   readonly clock: Clock;
   readonly store: SessionStore;
+  readonly runs: SessionRuns;
+  readonly organisations: Organisations;
   readonly owners: Owners;
   readonly prices: Prices;
   readonly shared: SharedStore | undefined;
@@ -58,28 +60,20 @@ export async function openParts(
     await refuseOtherSecrets(shared, key, secretsFolder);
     await refuseOtherDatabase(shared, dataFolder);
   }
-  const access = new Access({ keys: store.keys, clock, signingKey: key });
-  const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
-  const agents = new Agents({ agents: store.agents, credentials, clock });
+  const { first: firstOrganisation } = store.organisations;
+  const access = new Access({ keys: store.keys, clock, signingKey: key, firstOrganisation });
   const serverKeys = new Set(providers().filter((provider) => config.providers[provider].key !== undefined));
   const prices = await readPrices(config.pricesFile);
-  const sessions = new Sessions({
-    isPriced: (model) => prices.find([model], clock.now()) !== undefined,
-    journal,
-    sessions: store.sessions,
-    agents,
-    credentials,
-    clock,
-    serverKeys,
-  });
+  const isPriced = (model: string): boolean => prices.find([model], clock.now()) !== undefined;
+  const useCasesOf = useCasesOver({ ...store, secrets, clock, serverKeys, firstOrganisation, isPriced });
   const live = scope.add('live', new Live({ journal, wire: shared?.wire, logger }), (it) => it.close());
   return {
     clock,
     logger,
     access,
-    agents,
-    credentials,
-    sessions,
+    organisations: new Organisations({ organisations: store.organisations, clock }),
+    useCasesOf,
+    runs: new SessionRuns(store),
     journal,
     live,
     store: store.sessions,

@@ -35,8 +35,7 @@ export async function startUnits(
   { unitConnectionsMax: connectionsMax }: OpenFileShares,
   scope: Scope,
 ): Promise<Units> {
-  const { clock, logger, access, owners, sessions, agents, journal, live, credentials, prices, shared } =
-    parts;
+  const { clock, logger, access, owners, runs: sessions, useCasesOf, journal, live, prices, shared } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive()) await owners.retire(dead);
@@ -60,13 +59,10 @@ export async function startUnits(
   const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
     it.close(),
   );
-  const model = await createModelDoor(
-    config,
-    { sessions, agents, credentials, prices, clock, logger },
-    scope,
-  );
+  const model = await createModelDoor(config, { sessions, useCasesOf, prices, clock, logger }, scope);
   const unitEndpoint = createUnitDoor({
     ...parts,
+    sessions,
     tools: workbench,
     model,
     contextWindows: config.contextWindows,

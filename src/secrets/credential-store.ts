@@ -1,16 +1,17 @@
 /** The port for credentials as records; the key itself is in the SecretStore. Contract: test/contracts/credential-store.ts. */
 import type { AnsweredRequest } from '../kernel/answered-requests.ts';
-import type { CredentialId } from '../kernel/id.ts';
+import type { CredentialId, OrganisationId } from '../kernel/id.ts';
 import type { Provider } from './provider-table.ts';
 
 /** A model key, without the key. */
 export interface Credential {
   readonly id: CredentialId;
+  readonly organisationId: OrganisationId;
   readonly provider: Provider;
   readonly name?: string | undefined;
   /** The last four characters of the key, to tell keys apart. */
   readonly last4: string;
-  /** One default per provider. */
+  /** One default per provider and organisation. */
   readonly isDefault: boolean;
   readonly createdAt: number;
   /** When the key was last replaced. */
@@ -24,6 +25,7 @@ export interface Credential {
   readonly requests?: readonly AnsweredRequest[] | undefined;
 }
 
+/** What is not of the organisation that is named is not there (ORGANISATION-1). */
 export interface CredentialStore {
   /**
    * Creates it; when the id is taken, also by one that was deleted since, writes nothing and answers that one. A new default ends
@@ -35,18 +37,22 @@ export interface CredentialStore {
    * Undefined when there is none of this id; what `change` throws is thrown on, with nothing written.
    */
   update(
+    organisationId: OrganisationId,
     id: CredentialId,
     change: (credential: Credential) => Credential,
   ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined>;
-  get(id: CredentialId): Promise<Credential | undefined>;
-  defaultOf(provider: Provider): Promise<Credential | undefined>;
+  get(organisationId: OrganisationId, id: CredentialId): Promise<Credential | undefined>;
+  defaultOf(organisationId: OrganisationId, provider: Provider): Promise<Credential | undefined>;
   /** Newest first. */
-  list(page: {
-    readonly limit: number;
-    readonly before?: { readonly createdAt: number; readonly id: CredentialId } | undefined;
-  }): Promise<readonly Credential[]>;
+  list(
+    organisationId: OrganisationId,
+    page: {
+      readonly limit: number;
+      readonly before?: { readonly createdAt: number; readonly id: CredentialId } | undefined;
+    },
+  ): Promise<readonly Credential[]>;
   /** The one that has this id or had it until it was deleted, as it was then but for being the default. */
-  made(id: CredentialId): Promise<Credential | undefined>;
+  made(organisationId: OrganisationId, id: CredentialId): Promise<Credential | undefined>;
   /** What was deleted; undefined when there was none. Its record stays for `made` and `create`; nothing else sees it. */
-  delete(id: CredentialId): Promise<Credential | undefined>;
+  delete(organisationId: OrganisationId, id: CredentialId): Promise<Credential | undefined>;
 }

@@ -1,12 +1,12 @@
 /**
- * Credentials: model keys brought by the user. The record says which key it is; the key itself is sealed in the
+ * Credentials of one organisation: model keys brought by the user. The record says which key it is; the key itself is sealed in the
  * secret store and is opened only by the model gateway, at the moment of a call.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
-import { type CredentialId, derivedId, newId } from '../kernel/id.ts';
+import { type CredentialId, keyedId, newId, type Organisation, type OrganisationId } from '../kernel/id.ts';
 import { NAME_CHARS_MAX } from '../kernel/limit.ts';
 import { parseName } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
@@ -44,19 +44,29 @@ export class Credentials {
   readonly #secrets: SecretStore;
   readonly #clock: Clock;
   readonly #fingerprints: KeyFingerprints;
+  readonly #organisation: Organisation;
 
-  constructor(ports: { credentials: CredentialStore; secrets: SecretStore; clock: Clock }) {
+  constructor(ports: {
+    credentials: CredentialStore;
+    secrets: SecretStore;
+    clock: Clock;
+    organisation: Organisation;
+  }) {
     this.#store = ports.credentials;
     this.#secrets = ports.secrets;
     this.#fingerprints = new KeyFingerprints(ports.secrets);
     this.#clock = ports.clock;
+    this.#organisation = ports.organisation;
   }
 
   /** Throws InvalidInput, IdempotencyConflict, with nothing stored. The key is durable before the record is. */
   async create(request: NewCredential): Promise<{ credential: Credential; replayed: boolean }> {
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
-    const id = idempotencyKey === undefined ? newId('credential') : derivedId('credential', idempotencyKey);
-    const before = idempotencyKey === undefined ? undefined : await this.#store.made(id);
+    const id =
+      idempotencyKey === undefined
+        ? newId('credential')
+        : keyedId('credential', this.#organisation, idempotencyKey);
+    const before = idempotencyKey === undefined ? undefined : await this.#store.made(this.#own, id);
     if (before !== undefined) return this.#replay(before, request); // REPLAY-1, also of one that is gone
     const provider = parseProvider(request.provider);
     const key = parseModelKey(request.key);
@@ -64,9 +74,18 @@ export class Credentials {
     const hash = creationHash(request, await this.fingerprintOf(key));
     const now = this.#clock.now();
     const { agent } = request;
-    const isFirst = agent === undefined && (await this.#store.defaultOf(provider)) === undefined;
+    const isFirst = agent === undefined && (await this.#store.defaultOf(this.#own, provider)) === undefined;
     const isDefault = request.isDefault === true || isFirst;
-    const made = { id, provider, name, last4: key.slice(-4), isDefault, agent, requestHash: hash };
+    const made = {
+      id,
+      organisationId: this.#own,
+      provider,
+      name,
+      last4: key.slice(-4),
+      isDefault,
+      agent,
+      requestHash: hash,
+    };
     const { created, credential } = await this.#sealed(id, key, (secret) =>
       this.#store.create({ ...made, secret, createdAt: now, rotatedAt: now }),
     );
@@ -83,14 +102,14 @@ export class Credentials {
   ): Promise<{ credential: Credential; replayed: boolean }> {
     const idempotencyKey = parseKey('idempotencyKey', change.idempotencyKey);
     const hashes = await this.#changeHashes(change);
-    const there = idempotencyKey === undefined ? undefined : await this.#store.made(id);
+    const there = idempotencyKey === undefined ? undefined : await this.#store.made(this.#own, id);
     if (there !== undefined && wasAnswered(there, idempotencyKey, hashes))
       return { credential: there, replayed: true }; // REPLAY-1, also of one that is gone
     const key = change.key === undefined ? undefined : parseModelKey(change.key);
     const name = change.name === undefined ? undefined : parseName('name', change.name, NAME_CHARS_MAX);
     let isReplay = false;
     const apply = (rotated: Partial<Credential>) =>
-      this.#store.update(id, (credential) => {
+      this.#store.update(this.#own, id, (credential) => {
         isReplay = wasAnswered(credential, idempotencyKey, hashes);
         if (isReplay) return credential;
         if (change.isDefault === false && credential.isDefault) {
@@ -114,27 +133,27 @@ export class Credentials {
 
   /** The record goes first: a key without a record is of no use to anyone. Throws CredentialNotFound. */
   async delete(id: CredentialId): Promise<void> {
-    const deleted = await this.#store.delete(id);
+    const deleted = await this.#store.delete(this.#own, id);
     if (deleted === undefined) throw new CredentialNotFound(id);
     await this.#secrets.delete(deleted.secret);
   }
 
   async has(id: CredentialId): Promise<boolean> {
-    return (await this.#store.get(id)) !== undefined;
+    return (await this.#store.get(this.#own, id)) !== undefined;
   }
 
   async get(id: CredentialId): Promise<Credential> {
-    const credential = await this.#store.get(id);
+    const credential = await this.#store.get(this.#own, id);
     if (credential === undefined) throw new CredentialNotFound(id);
     return credential;
   }
 
   defaultOf(provider: Provider): Promise<Credential | undefined> {
-    return this.#store.defaultOf(provider);
+    return this.#store.defaultOf(this.#own, provider);
   }
 
-  list(page: Parameters<CredentialStore['list']>[0]): Promise<readonly Credential[]> {
-    return this.#store.list(page);
+  list(page: Parameters<CredentialStore['list']>[1]): Promise<readonly Credential[]> {
+    return this.#store.list(this.#own, page);
   }
 
   /** Whether that is its key. */
@@ -145,15 +164,19 @@ export class Credentials {
 
   /** The key itself: for the model gateway only. Undefined when the credential was deleted. */
   async open(id: CredentialId): Promise<Sealed | undefined> {
-    let credential = await this.#store.get(id);
+    let credential = await this.#store.get(this.#own, id);
     while (credential !== undefined) {
       const key = await this.#secrets.get(credential.secret);
       if (key !== undefined) return key;
-      const now = await this.#store.get(id);
+      const now = await this.#store.get(this.#own, id);
       if (now?.secret === credential.secret) return undefined;
       credential = now; // it was rotated between record and key
     }
     return undefined;
+  }
+
+  get #own(): OrganisationId {
+    return this.#organisation.id;
   }
 
   /** What stands for a key in the hash of a request (FINGERPRINT-1). */
@@ -183,7 +206,7 @@ export class Credentials {
       await this.#secrets.put(secret, new Sealed(key));
       return await record(secret);
     } finally {
-      if ((await this.#store.get(id))?.secret !== secret) await this.#secrets.delete(secret);
+      if ((await this.#store.get(this.#own, id))?.secret !== secret) await this.#secrets.delete(secret);
     }
   }
 }

@@ -1,9 +1,10 @@
 /** The port for agents and their revisions. Contract: test/contracts/agent-store.ts. */
-import type { AgentId } from '../kernel/id.ts';
+import type { AgentId, OrganisationId } from '../kernel/id.ts';
 import type { Agent, AgentRevision } from './agent.ts';
 
+/** What is not of the organisation that is named is not there (ORGANISATION-1). */
 export interface AgentStore {
-  /** Creates the agent with its first revision; when the id or the name is taken, writes nothing and answers that one. */
+  /** Creates the agent with its first revision; when the id, or in its organisation the name, is taken, writes nothing and answers that one. */
   create(agent: Agent): Promise<{ readonly created: boolean; readonly agent: Agent }>;
 
   /**
@@ -12,14 +13,17 @@ export interface AgentStore {
    */
   update(agent: Agent, readAt: number): Promise<boolean>;
 
-  get(id: AgentId): Promise<Agent | undefined>;
-  byName(name: string): Promise<Agent | undefined>;
+  get(organisationId: OrganisationId, id: AgentId): Promise<Agent | undefined>;
+  byName(organisationId: OrganisationId, name: string): Promise<Agent | undefined>;
 
   /** Newest first. */
-  list(page: {
-    readonly limit: number;
-    readonly before?: { readonly createdAt: number; readonly id: AgentId } | undefined;
-  }): Promise<readonly Agent[]>;
+  list(
+    organisationId: OrganisationId,
+    page: {
+      readonly limit: number;
+      readonly before?: { readonly createdAt: number; readonly id: AgentId } | undefined;
+    },
+  ): Promise<readonly Agent[]>;
 
-  revision(id: AgentId, number: number): Promise<AgentRevision | undefined>;
+  revision(organisationId: OrganisationId, id: AgentId, number: number): Promise<AgentRevision | undefined>;
 }

@@ -3,7 +3,7 @@
  * revision; a session pins the revision it was started with.
  */
 import type { AnsweredRequest } from '../kernel/answered-requests.ts';
-import type { AgentId, CredentialId } from '../kernel/id.ts';
+import type { AgentId, CredentialId, OrganisationId } from '../kernel/id.ts';
 import type { ModelSettings } from './model-plan.ts';
 import type { Limits } from './session.ts';
 
@@ -24,7 +24,8 @@ export interface AgentRevision {
 
 export interface Agent {
   readonly id: AgentId;
-  /** Unique and immutable. */
+  readonly organisationId: OrganisationId;
+  /** Unique in its organisation, and immutable. */
   readonly name: string;
   readonly runtime: Runtime;
   /** The active revision. */

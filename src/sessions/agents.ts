@@ -1,8 +1,8 @@
-/** Agents: define one, change it (a new prompt, model or setting makes a revision), find it by id or name. */
+/** Agents of one organisation: define one, change it (a new prompt, model or setting makes a revision), find it by id or name. */
 import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
-import { type AgentId, type CredentialId, derivedId, isId, newId } from '../kernel/id.ts';
+import { type AgentId, type CredentialId, isId, keyedId, newId, type Organisation } from '../kernel/id.ts';
 import { PROMPT_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
@@ -35,11 +35,19 @@ export class Agents {
   readonly #store: AgentStore;
   readonly #credentials: Credentials;
   readonly #clock: Clock;
+  readonly #organisation: Organisation;
 
-  constructor(ports: { agents: AgentStore; credentials: Credentials; clock: Clock }) {
+  /** `credentials`: of the same organisation. */
+  constructor(ports: {
+    agents: AgentStore;
+    credentials: Credentials;
+    clock: Clock;
+    organisation: Organisation;
+  }) {
     this.#store = ports.agents;
     this.#credentials = ports.credentials;
     this.#clock = ports.clock;
+    this.#organisation = ports.organisation;
   }
 
   /**
@@ -56,15 +64,17 @@ export class Agents {
     const definition = parseDefinition(request);
     const { name, runtime, limits, prompt, model, settings } = definition;
     const [hash] = hashes;
-    const named = await this.#store.byName(name);
+    const named = await this.#store.byName(this.#organisation.id, name);
     if (named !== undefined) return this.#asDefined(request, { definition, asked }, named.id);
 
     if (credentialId !== undefined) await this.#credentials.get(credentialId);
     const own = key === undefined ? undefined : await this.#ownKey(definition, key, { hash, idempotencyKey });
-    const id = idempotencyKey === undefined ? newId('agent') : derivedId('agent', idempotencyKey);
+    const id =
+      idempotencyKey === undefined ? newId('agent') : keyedId('agent', this.#organisation, idempotencyKey);
     const now = this.#clock.now();
     const { created, agent } = await this.#store.create({
       id,
+      organisationId: this.#organisation.id,
       name,
       runtime,
       revision: { agentId: id, number: 1, prompt, model, settings, createdAt: now },
@@ -100,31 +110,31 @@ export class Agents {
   }
 
   async get(id: AgentId): Promise<Agent> {
-    const agent = await this.#store.get(id);
+    const agent = await this.#store.get(this.#organisation.id, id);
     if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
   /** The agent of this name. */
   named(name: string): Promise<Agent | undefined> {
-    return this.#store.byName(name);
+    return this.#store.byName(this.#organisation.id, name);
   }
 
   /** By id or by name. */
   async find(idOrName: string): Promise<Agent> {
     const agent = isId('agent', idOrName)
-      ? await this.#store.get(idOrName)
-      : await this.#store.byName(idOrName);
+      ? await this.#store.get(this.#organisation.id, idOrName)
+      : await this.#store.byName(this.#organisation.id, idOrName);
     if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
-  list(page: Parameters<AgentStore['list']>[0]): Promise<readonly Agent[]> {
-    return this.#store.list(page);
+  list(page: Parameters<AgentStore['list']>[1]): Promise<readonly Agent[]> {
+    return this.#store.list(this.#organisation.id, page);
   }
 
   async revision(id: AgentId, number: number): Promise<AgentRevision> {
-    const revision = await this.#store.revision(id, number);
+    const revision = await this.#store.revision(this.#organisation.id, id, number);
     if (revision === undefined) throw new AgentNotFound();
     return revision;
   }
@@ -136,11 +146,14 @@ export class Agents {
   /** The agent that was made or found with this idempotency key. Throws IdempotencyConflict. */
   async #createdBefore({ name }: NewAgent, asked: Asked): Promise<Agent | undefined> {
     if (asked.key === undefined) return undefined;
-    const made = await this.#store.get(derivedId('agent', asked.key));
+    const made = await this.#store.get(
+      this.#organisation.id,
+      keyedId('agent', this.#organisation, asked.key),
+    );
     if (made !== undefined && !asked.hashes.includes(made.requestHash))
       throw new IdempotencyConflict(asked.key);
     if (made !== undefined) return made;
-    const named = await this.#store.byName(name);
+    const named = await this.#store.byName(this.#organisation.id, name);
     return named !== undefined && wasAnswered(named, asked) ? named : undefined;
   }
 

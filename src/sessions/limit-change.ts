@@ -1,6 +1,6 @@
 /** The use case of changing what a session may use, while it runs or rests: one append, which replaces all of its limits (lifecycle.ts). */
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
-import type { SessionId } from '../kernel/id.ts';
+import type { Organisation, SessionId } from '../kernel/id.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Actor, BodyOf } from '../journal/event.ts';
 import { SessionNotFound } from '../journal/faults.ts';
@@ -18,6 +18,8 @@ export interface ChangeLimits {
 }
 
 export interface LimitPorts {
+  /** Only its own sessions are found. */
+  readonly organisation: Pick<Organisation, 'id'>;
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
   /** Whether a call of this model can be kept within a limit of money. Default: the gateway says so at the call. */
@@ -29,12 +31,13 @@ export async function changeLimits(
   ports: LimitPorts,
   { sessionId, limits, actor, idempotencyKey }: ChangeLimits,
 ): Promise<SessionEntry & { readonly replayed: boolean }> {
-  const { journal, sessions } = ports;
+  const { journal, sessions, organisation } = ports;
   const asked = parseKey('idempotencyKey', idempotencyKey);
   const key = asked === undefined ? undefined : `limits/${asked}`;
   const given = givenOf(limits);
   const command: Command = { kind: 'changeLimits', given, actor, isKeyed: key !== undefined };
   const { replayed, firstSeq, lastSeq, state } = await journal.append(sessionId, {
+    organisationId: organisation.id,
     key, // REPLAY-1: looked for before anything is decided
     decide(session, isFull) {
       const fault = whyNot(session, given, ports);
@@ -47,7 +50,7 @@ export async function changeLimits(
   const [event] = await journal.read(sessionId, { after: firstSeq - 1, limit: 1 });
   const body = JSON.parse(event?.body ?? '{}') as BodyOf<'session.limits_changed'>; // the append of this key wrote it
   if (requestHash(body.given) !== requestHash(given)) throw new IdempotencyConflict(asked ?? '');
-  const entry = await sessions.get(sessionId);
+  const entry = await sessions.get(sessionId, organisation.id);
   if (entry === undefined) throw new SessionNotFound(sessionId);
   return { ...entry, replayed };
 }

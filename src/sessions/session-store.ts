@@ -1,8 +1,11 @@
 /**
  * The port for sessions as records; their logs are behind journal/journal.ts, and one adapter implements both over one
  * database, since an append changes both (JOURNAL-3). Contract: test/contracts/session-store.ts.
+ *
+ * Where an organisation is named, a session of another one is not there, and finding that is the same work (ORGANISATION-1). What runs
+ * sessions, of whichever organisation, names none.
  */
-import type { AgentId, SessionId, TurnId } from '../kernel/id.ts';
+import type { AgentId, OrganisationId, SessionId, TurnId } from '../kernel/id.ts';
 import type { Decision, Journal } from '../journal/journal.ts';
 import type { Session, SessionOrigin, SessionStatus, Turn } from './session.ts';
 
@@ -35,28 +38,33 @@ export interface SupervisorWish {
 
 export interface SessionStore {
   /**
-   * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id or key is there
-   * already, writes nothing and answers that one with `created: false`.
+   * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id, or in its organisation
+   * with this key, is there already, writes nothing and answers that one with `created: false`.
    */
   create(
     origin: SessionOrigin,
     decide: (session: Session) => Decision,
   ): Promise<SessionEntry & { readonly created: boolean }>;
 
-  get(id: SessionId): Promise<SessionEntry | undefined>;
+  get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined>;
 
-  list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]>;
+  list(
+    organisationId: OrganisationId,
+    filter: SessionFilter,
+    page: SessionPage,
+  ): Promise<readonly SessionEntry[]>;
 
   /** Turns of a session, newest first; `before` is a turn number. The running turn is as of the last append. */
   turns(
     id: SessionId,
     page: { readonly limit: number; readonly before?: number | undefined },
+    organisationId?: OrganisationId,
   ): Promise<readonly Turn[]>;
 
-  turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined>;
+  turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined>;
 
   /**
-   * Ids of sessions that want a supervisor, oldest status first: those that want a brain (queued or running), and those that rest
+   * Ids of sessions that want a supervisor, of all organisations, oldest status first: those that want a brain (queued or running), and those that rest
    * with a lease which nobody has ended.
    */
   wanted(wish: SupervisorWish): Promise<readonly SessionId[]>;

@@ -2,7 +2,7 @@
  * A session: what it was started with (SessionOrigin, never changes) and where it stands (SessionState, the fold of
  * its events: sessions/fold.ts). The stores keep both; the second can always be rebuilt from the log, and a test does.
  */
-import type { AgentId, CredentialId, SessionId, TurnId } from '../kernel/id.ts';
+import type { AgentId, CredentialId, OrganisationId, SessionId, TurnId } from '../kernel/id.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
 
 export const SESSION_STATUSES = [
@@ -55,6 +55,7 @@ export function tokensOf(usage: Usage): number {
 
 export interface SessionOrigin {
   readonly id: SessionId;
+  readonly organisationId: OrganisationId;
   readonly createdAt: number;
   readonly agentId: AgentId;
   /** The agent's revision at the start: prompt and model do not change under a running session. */
@@ -65,7 +66,7 @@ export interface SessionOrigin {
   readonly credentialId?: CredentialId | undefined;
   readonly limits: Limits;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** The caller's natural key: one session per key. */
+  /** The caller's natural key: one session per key in an organisation. */
   readonly key?: string | undefined;
   /** Hash of the request that started the session, to tell a replay from a conflict. */
   readonly requestHash: string;
@@ -169,6 +170,7 @@ export function newSession(origin: SessionOrigin): Session {
 export function partsOf(session: Session): { readonly origin: SessionOrigin; readonly state: SessionState } {
   const {
     id,
+    organisationId,
     createdAt,
     agentId,
     agentRevision,
@@ -182,6 +184,7 @@ export function partsOf(session: Session): { readonly origin: SessionOrigin; rea
   } = session;
   const origin = {
     id,
+    organisationId,
     createdAt,
     agentId,
     agentRevision,

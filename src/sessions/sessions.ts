@@ -1,6 +1,6 @@
 /**
- * The use cases of sessions: start, send, cancel, archive, and what a brain and a supervisor may write. Each is one
- * atomic append whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log.
+ * The use cases of the sessions of one organisation, for the doors: start, send, cancel, archive, look. Each change is one atomic append
+ * whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log. What runs sessions has session-runs.ts.
  *
  * REPLAY-1 An idempotency key is looked for before anything that may have changed is looked at (agents, credentials, the
  *          session's status, models, limits): the same request with the same key is answered as it was the first time.
@@ -11,9 +11,11 @@ import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import {
   type CredentialId,
-  derivedId,
   isId,
+  keyedId,
   newId,
+  type Organisation,
+  type OrganisationId,
   type SessionId,
   type TurnId,
   turnIdOf,
@@ -21,9 +23,8 @@ import {
 import { MESSAGE_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey } from '../kernel/request-hash.ts';
-import type { Actor, BodyOf } from '../journal/event.ts';
+import type { Actor } from '../journal/event.ts';
 import { LogFull, SessionNotFound } from '../journal/faults.ts';
-import type { Appended } from '../journal/journal.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
@@ -43,7 +44,6 @@ import type {
   SessionStore,
 } from './session-store.ts';
 import { isSameStart, parseMetadata, startHash, type StartSession } from './start-request.ts';
-import type { UnitCommand } from './unit-wire.ts';
 
 export interface Started extends SessionEntry {
   readonly turnId: TurnId;
@@ -60,6 +60,8 @@ export interface Sent extends SessionEntry {
 export interface SessionPorts {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly organisation: Organisation;
+  /** Of the same organisation, as the credentials. */
   readonly agents: Agents;
   readonly credentials: Credentials;
   readonly clock: Clock;
@@ -80,7 +82,7 @@ export class Sessions {
 
   /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
   async start(request: StartSession): Promise<Started> {
-    const { sessions, agents, clock, chance } = this.#ports;
+    const { sessions, agents, clock, chance, organisation } = this.#ports;
     const key = parseKey('key', request.key);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
     const before = await this.#startedBefore(key, idempotencyKey);
@@ -93,7 +95,11 @@ export class Sessions {
     checkPriced(model, limits, this.#ports);
     const credentialId = await this.#credentialFor(agent, model);
     const origin: SessionOrigin = {
-      id: idempotencyKey === undefined ? newId('session', chance) : derivedId('session', idempotencyKey),
+      id:
+        idempotencyKey === undefined
+          ? newId('session', chance)
+          : keyedId('session', organisation, idempotencyKey),
+      organisationId: organisation.id,
       createdAt: clock.now(),
       agentId: agent.id,
       agentRevision: agent.revision.number,
@@ -122,6 +128,7 @@ export class Sessions {
       replayed,
       state,
     } = await this.#ports.journal.append(sessionId, {
+      organisationId: this.#own,
       key, // REPLAY-1: looked for before anything is decided
       decide: (session, isFull) =>
         command instanceof InvalidInput
@@ -158,69 +165,28 @@ export class Sessions {
     return changeLimits(this.#ports, change);
   }
 
-  /** What a brain writes, fenced by its epoch and keyed by its step. Throws EpochStale and the lifecycle's faults. */
-  write(
-    sessionId: SessionId,
-    epoch: number,
-    key: string | undefined,
-    command: UnitCommand,
-  ): Promise<Appended<Session>> {
-    return this.#command(sessionId, command, { epoch, key });
-  }
-
-  /** What the gateway writes: what one request to a model service used. `requestKey` makes it once (JOURNAL-5). */
-  async meter(sessionId: SessionId, requestKey: string, usage: BodyOf<'model.usage'>): Promise<void> {
-    const told = { ...usage, model: usage.model.toWellFormed() }; // the model service's own word
-    await this.#command(sessionId, { kind: 'meter', usage: told }, { key: `usage/${requestKey}` });
-  }
-
-  /** What a supervisor writes about the brain it keeps. `key` makes it once (JOURNAL-5). */
-  supervise(
-    sessionId: SessionId,
-    command: Extract<
-      Command,
-      { kind: 'takeLease' | 'endTurn' | 'loseBrain' | 'releaseLease' | 'hibernate' | 'record' }
-    >,
-    epoch?: number,
-    key?: string,
-  ): Promise<Appended<Session>> {
-    return this.#command(sessionId, command, { epoch, key });
-  }
-
   async get(sessionId: SessionId): Promise<SessionEntry> {
-    const entry = await this.#ports.sessions.get(sessionId);
+    const entry = await this.#ports.sessions.get(sessionId, this.#own);
     if (entry === undefined) throw new SessionNotFound(sessionId);
     return entry;
   }
 
   list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
-    return this.#ports.sessions.list(filter, page);
+    return this.#ports.sessions.list(this.#own, filter, page);
   }
 
   async turns(
     sessionId: SessionId,
     page: { limit: number; before?: number | undefined },
   ): Promise<readonly Turn[]> {
-    return this.#ports.sessions.turns(sessionId, page);
+    return this.#ports.sessions.turns(sessionId, page, this.#own);
   }
 
   async turn(sessionId: SessionId, turnId: TurnId): Promise<Turn> {
     await this.get(sessionId);
-    const turn = await this.#ports.sessions.turn(sessionId, turnId);
+    const turn = await this.#ports.sessions.turn(sessionId, turnId, this.#own);
     if (turn === undefined) throw new TurnNotFound(turnId);
     return turn;
-  }
-
-  /**
-   * The credentials whose keys a session may use, in the order in which they are tried: its own, the one that its agent has
-   * now, the provider's default. Any of them may have been deleted.
-   */
-  async credentialsOf(session: Session): Promise<readonly CredentialId[]> {
-    const { provider } = parseModel(session.model);
-    const { agents, credentials } = this.#ports;
-    const { credentialId } = await agents.get(session.agentId);
-    const standard = provider === 'rehearsal' ? undefined : await credentials.defaultOf(provider);
-    return [session.credentialId, credentialId, standard?.id].filter((id) => id !== undefined);
   }
 
   /** Of the idempotency key, or else of the natural one, as create() looks for them. */
@@ -228,11 +194,13 @@ export class Sessions {
     key: string | undefined,
     idempotencyKey: string | undefined,
   ): Promise<SessionEntry | undefined> {
-    const { sessions } = this.#ports;
+    const { sessions, organisation } = this.#ports;
     const own =
-      idempotencyKey === undefined ? undefined : await sessions.get(derivedId('session', idempotencyKey));
+      idempotencyKey === undefined
+        ? undefined
+        : await sessions.get(keyedId('session', organisation, idempotencyKey), organisation.id);
     if (own !== undefined || key === undefined) return own;
-    return (await sessions.list({ key }, { limit: 1 }))[0];
+    return (await sessions.list(organisation.id, { key }, { limit: 1 }))[0];
   }
 
   /** The session of the first time as it is now, if it was the same request. */
@@ -268,7 +236,11 @@ export class Sessions {
     const given = parseKey('idempotencyKey', idempotencyKey);
     const key = given === undefined ? undefined : `${command.kind}/${given}`;
     try {
-      const { replayed, state, lastSeq } = await this.#command(sessionId, command, { key });
+      const { replayed, state, lastSeq } = await this.#ports.journal.append(sessionId, {
+        organisationId: this.#own,
+        key,
+        decide: (session, isFull) => decideToTheEnd(session, command, isFull),
+      });
       return replayed
         ? { ...(await this.get(sessionId)), replayed }
         : { session: state, head: lastSeq, replayed };
@@ -280,18 +252,13 @@ export class Sessions {
     }
   }
 
-  #command(
-    sessionId: SessionId,
-    command: Command,
-    guard: { epoch?: number | undefined; key?: string | undefined } = {},
-  ): Promise<Appended<Session>> {
-    const decided = (session: Session, isFull: boolean) => decideToTheEnd(session, command, isFull);
-    return this.#ports.journal.append(sessionId, { ...guard, decide: decided });
+  get #own(): OrganisationId {
+    return this.#ports.organisation.id;
   }
 
   /**
    * Resolved once and pinned (v3 contract A.3): the agent's own, the provider's default, the server's own key. Should it be gone
-   * later, credentialsOf says what takes its place.
+   * later, models/account.ts says what takes its place.
    */
   async #credentialFor(agent: Agent, model: string): Promise<CredentialId | undefined> {
     const { provider } = parseModel(model);

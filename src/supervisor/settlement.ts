@@ -13,7 +13,7 @@ import type { TurnOutcome } from '../journal/event-catalog.ts';
 import type { LeftBehind } from '../sessions/brain-end.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { SessionRuns } from '../sessions/session-runs.ts';
 import type { ToolEnd } from '../sessions/turn-events.ts';
 import type { Judgement } from './judgement.ts';
 import { LOSSES_MAX } from './limit.ts';
@@ -22,7 +22,7 @@ import { type DraftOf, unfinishedEvents, unfinishedIn } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface SettlementPorts {
-  readonly sessions: Sessions;
+  readonly sessions: SessionRuns;
   readonly workbench: Pick<Workbench, 'cancelAll' | 'checkpoint' | 'background'>;
   readonly logger: Logger;
   readonly draftOf: DraftOf;

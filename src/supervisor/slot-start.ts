@@ -9,11 +9,11 @@ import { type Chance, systemChance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { SessionRuns } from '../sessions/session-runs.ts';
 import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from './limit.ts';
 
 export interface SlotStartPorts {
-  readonly sessions: Sessions;
+  readonly sessions: SessionRuns;
   readonly clock: Clock;
   readonly chance?: Chance | undefined;
   readonly owner: string;

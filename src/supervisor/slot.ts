@@ -11,11 +11,11 @@ import { Backoff } from '../kernel/backoff.ts';
 import { once } from '../kernel/tail.ts';
 import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { SessionId } from '../kernel/id.ts';
+import type { OrganisationId, SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { SessionRuns } from '../sessions/session-runs.ts';
 import { type Brain, isShortage } from './launcher.ts';
 import { judge, type Judgement, stoppingOf, turnDeadline, type Watched } from './judgement.ts';
 import { BACKGROUND_LOOK_MS, LAUNCH_RETRY_FIRST_MS, LAUNCH_RETRY_LAST_MS } from './limit.ts';
@@ -29,7 +29,7 @@ import type { DraftOf } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface SlotPorts {
-  readonly sessions: Sessions;
+  readonly sessions: SessionRuns;
   readonly access: Access;
   readonly spares: Spares;
   readonly workbench: Workbench;
@@ -45,6 +45,7 @@ export interface SlotPorts {
 
 export class Slot {
   readonly sessionId: SessionId;
+  readonly #organisationId: OrganisationId;
   readonly #ports: SlotPorts;
   readonly #settlement: Settlement;
   readonly #wakers = new Set<() => void>();
@@ -59,6 +60,7 @@ export class Slot {
   /** `free`: as it was when it was seen that no other owner who lives has it. */
   constructor(free: Session, ports: SlotPorts) {
     this.sessionId = free.id;
+    this.#organisationId = free.organisationId;
     this.#ports = { ...ports, logger: ports.logger.with({ sessionId: free.id }) };
     this.#start = new SlotStart(free, ports);
     const retryInMs = (attempt: number): number => this.#start.lost(attempt);
@@ -156,7 +158,7 @@ export class Slot {
   #work(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
     const { access, logger } = this.#ports;
     this.#brain = brain;
-    brain.assign(access.mintUnitToken(this.sessionId, epoch)); // SLOT-1
+    brain.assign(access.mintUnitToken({ organisationId: this.#organisationId }, this.sessionId, epoch)); // SLOT-1
     logger.info('brain assigned', { epoch, pid: brain.pid });
     return this.#watch(brain, epoch, signal);
   }

@@ -8,7 +8,7 @@ import { type SessionId, turnIdOf } from '../kernel/id.ts';
 import { EpochStale } from '../journal/faults.ts';
 import { ASK } from '../sessions/session.ts';
 import type { SessionJournal } from '../sessions/session-store.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { SessionRuns } from '../sessions/session-runs.ts';
 import { LOOKED_BACK_EVENTS_MAX } from './limit.ts';
 import type { FilesAsOf, LogPlace } from '../hands/workspace-archive.ts';
 
@@ -18,9 +18,9 @@ const REASON_NONE =
   'The server that had the session ended before it had saved any files, or they were removed.';
 
 export class WorkspaceLog {
-  readonly #ports: { sessions: Sessions; journal: SessionJournal; owner: string };
+  readonly #ports: { sessions: SessionRuns; journal: SessionJournal; owner: string };
 
-  constructor(ports: { sessions: Sessions; journal: SessionJournal; owner: string }) {
+  constructor(ports: { sessions: SessionRuns; journal: SessionJournal; owner: string }) {
     this.#ports = ports;
   }
 

@@ -5,6 +5,7 @@ import { bearerOf } from '../../src/access/bearer.ts';
 import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
 import { authorize } from '../../src/access/policy.ts';
 import { newId } from '../../src/kernel/id.ts';
+import { OURS, OWNED } from '../support/organisation.ts';
 
 let now: number;
 let keys: ApiKey[];
@@ -17,6 +18,7 @@ beforeEach(() => {
     keys: keyList(),
     clock: { now: () => now, monotonicNow: () => now, sleep: async () => undefined },
     signingKey: randomBytes(32),
+    firstOrganisation: OURS.id,
   });
 });
 
@@ -36,7 +38,12 @@ function keyList(): KeyStore {
 describe('API keys', () => {
   it('proves ACCESS-1: a root key that another server has replaced opens nothing here, also when it was in use', async () => {
     const clock = { now: () => now, monotonicNow: () => now, sleep: async () => undefined };
-    const other = new Access({ keys: keyList(), clock, signingKey: randomBytes(32) });
+    const other = new Access({
+      keys: keyList(),
+      clock,
+      signingKey: randomBytes(32),
+      firstOrganisation: OURS.id,
+    });
     await access.ensureKey('root-key-of-last-year-0000');
     await access.authenticate('root-key-of-last-year-0000');
 
@@ -102,7 +109,9 @@ describe('the bearer of a header', () => {
 describe('client tokens', () => {
   it('open one session until they expire', async () => {
     const sessionId = newId('session');
-    const { token, expiresAt } = access.mintClientToken(sessionId, { ttlSeconds: 60 });
+    const { token, expiresAt } = access.mintClientToken(OWNED, sessionId, {
+      ttlSeconds: 60,
+    });
     const principal = await access.authenticate(token);
 
     expect(() => authorize(principal, 'read', sessionId)).not.toThrow();
@@ -115,7 +124,7 @@ describe('client tokens', () => {
   });
 
   it('are refused after any single character was changed', async () => {
-    const { token } = access.mintClientToken(newId('session'));
+    const { token } = access.mintClientToken(OWNED, newId('session'));
     for (let at = 0; at < token.length; at += 1) {
       const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
       await expect(access.authenticate(changed)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
@@ -124,21 +133,23 @@ describe('client tokens', () => {
 
   it('with fewer scopes may do less; unknown scopes and ttls are refused', async () => {
     const sessionId = newId('session');
-    const reader = await access.authenticate(access.mintClientToken(sessionId, { scopes: ['read'] }).token);
+    const reader = await access.authenticate(
+      access.mintClientToken(OWNED, sessionId, { scopes: ['read'] }).token,
+    );
 
     expect(() => authorize(reader, 'steer', sessionId)).toThrow(/scope "steer"/);
-    expect(() => access.mintClientToken(sessionId, { scopes: ['admin'] })).toThrow(/scopes/);
-    expect(() => access.mintClientToken(sessionId, { ttlSeconds: 59 })).toThrow(/ttlSeconds/);
-    expect(() => access.mintClientToken(sessionId, { ttlSeconds: 86_401 })).toThrow(/ttlSeconds/);
+    expect(() => access.mintClientToken(OWNED, sessionId, { scopes: ['admin'] })).toThrow(/scopes/);
+    expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 59 })).toThrow(/ttlSeconds/);
+    expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 86_401 })).toThrow(/ttlSeconds/);
   });
 });
 
 describe('unit tokens', () => {
   it('name session and epoch, and open only the unit endpoint', async () => {
     const sessionId = newId('session');
-    const unit = await access.authenticate(access.mintUnitToken(sessionId, 7));
+    const unit = await access.authenticate(access.mintUnitToken(OWNED, sessionId, 7));
 
-    expect(unit).toEqual({ kind: 'unit', sessionId, epoch: 7 });
+    expect(unit).toEqual({ kind: 'unit', organisationId: OURS.id, sessionId, epoch: 7 });
     expect(() => authorize(unit, 'work', sessionId)).not.toThrow();
     expect(() => authorize(unit, 'read', sessionId)).toThrow(/unit token/);
   });
@@ -146,7 +157,7 @@ describe('unit tokens', () => {
 
 describe('a signed token', () => {
   it('has one form: padding, other alphabets and unused bits are refused', async () => {
-    const { token } = access.mintClientToken(newId('session'));
+    const { token } = access.mintClientToken(OWNED, newId('session'));
     for (const changed of [
       `${token}=`,
       `${token} `,

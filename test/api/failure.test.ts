@@ -29,7 +29,7 @@ it('a failed turn shows why, what had been said by then, and the request', async
   await door.record(id, ...events);
   const { session } = await door.sessions.get(id);
   const failure = { code: 'MODEL_SPEND_LIMIT', message: MESSAGE };
-  await door.sessions.write(id, session.epoch, undefined, {
+  await door.runs.write(id, session.epoch, undefined, {
     kind: 'completeTurn',
     outcome: 'error',
     failure,

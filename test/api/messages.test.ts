@@ -10,7 +10,7 @@ const { startSession, sendMessage, onSession, createClientToken, session } = ope
 afterAll(() => door.close());
 
 const aToken = (sessionId: SessionId, scopes?: readonly string[]): string =>
-  door.access.mintClientToken(sessionId, { scopes }).token;
+  door.access.mintClientToken(door, sessionId, { scopes }).token;
 
 describe('messages', () => {
   it('are durable, tell their turn, and are sent once by key', async () => {

@@ -15,7 +15,7 @@ let calls = 0;
 async function meter(sessionId: SessionId, given: { outputTokens: number; costMicroUsd?: number }) {
   calls += 1;
   const usage = { callId: 't1m1', model: 'm', complete: true, ...NONE, ...given };
-  await door.sessions.meter(sessionId, `${calls}`, usage);
+  await door.runs.meter(sessionId, `${calls}`, usage);
 }
 
 async function updateSession(input: object, idempotencyKey?: string, bearer?: string) {

@@ -141,9 +141,9 @@ describe('sessions', () => {
     door.sessions.get = async (asked) => {
       const entry = await asIs(asked);
       await door.sessions.cancel(id, { kind: 'human' });
-      await door.sessions.write(id, 1, undefined, { kind: 'completeTurn', outcome: 'canceled' });
+      await door.runs.write(id, 1, undefined, { kind: 'completeTurn', outcome: 'canceled' });
       await door.sessions.send({ sessionId: id, text: 'more', actor: { kind: 'human' } });
-      await door.sessions.write(id, 1, undefined, { kind: 'beginTurn' });
+      await door.runs.write(id, 1, undefined, { kind: 'beginTurn' });
       return entry;
     };
     const asked = `{ session(id: "${id}") { ... on Session { head status turnCount turn { number state }

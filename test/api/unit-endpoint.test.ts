@@ -19,9 +19,10 @@ import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import type { NewEvent } from '../../src/journal/event.ts';
 import type { Turn } from '../../src/sessions/session.ts';
 import type { Assignment } from '../../src/sessions/unit-wire.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
+import { OURS, OWNED } from '../support/organisation.ts';
 
 let store: SqliteStore;
 let live: Live;
@@ -39,20 +40,12 @@ beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
   const { journal } = store;
   live = new Live({ journal });
-  access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
+  access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id });
   called = [];
   settings = undefined;
   onCheckpoint = () => undefined;
   toolsEnd = undefined;
-  const unused = undefined as never; // agents and credentials are for starting sessions; these tests make theirs by hand
-  const sessions = new Sessions({
-    journal,
-    sessions: store.sessions,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(['anthropic'] as const),
-  });
+  const sessions = new SessionRuns({ journal, sessions: store.sessions });
   const tools = {
     call: async (_: SessionId, { callId }: { callId: string }) => {
       called.push(`tool ${callId}`);
@@ -70,7 +63,8 @@ beforeEach(async () => {
     response.end();
   };
   const agents = { revision: async () => ({ prompt: 'Be brief.', settings }) } as unknown as Agents; // all that the door asks
-  server = createUnitDoor({ access, sessions, agents, journal, live, logger, tools, model });
+  const useCasesOf = () => ({ agents });
+  server = createUnitDoor({ access, sessions, useCasesOf, journal, live, logger, tools, model });
   folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
   await new Promise<void>((resolve) => server.listen(join(folder, 'unit.sock'), resolve));
   sessionId = await started();
@@ -104,7 +98,7 @@ function ask(
   method: string,
   path: string,
   body?: unknown,
-  token = access.mintUnitToken(sessionId, 1),
+  token = access.mintUnitToken(OWNED, sessionId, 1),
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}` };
@@ -174,7 +168,7 @@ describe('an append', () => {
     const headThen = (): Promise<number> => store.journal.head(sessionId);
     let head: Promise<number> | undefined;
     onCheckpoint = () => void (head = headThen());
-    await ask('POST', '/unit/append', end, access.mintUnitToken(sessionId, 7)); // of no brain here
+    await ask('POST', '/unit/append', end, access.mintUnitToken(OWNED, sessionId, 7)); // of no brain here
     expect(called).toEqual([]);
     await ask('POST', '/unit/append', end);
 
@@ -298,7 +292,7 @@ describe('a brain that was replaced', () => {
 
 describe('a token', () => {
   it('that is no unit token, or none at all, opens nothing', async () => {
-    const client = access.mintClientToken(sessionId).token;
+    const client = access.mintClientToken(OWNED, sessionId).token;
     const statuses = [];
     for (const token of ['', 'hut_x.y', 'hf_nobody', client]) {
       statuses.push((await ask('GET', '/unit/assignment', undefined, token)).status);
@@ -330,7 +324,9 @@ describe('tools and paths', () => {
     const end = Promise.withResolvers<void>();
     toolsEnd = end.promise;
     await journalled('t1m1.0', {});
-    const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
+    const headers = {
+      authorization: `Bearer ${access.mintUnitToken(OWNED, sessionId, 1)}`,
+    };
     const path = '/unit/tools/t1m1.0';
     const request = httpRequest({ socketPath: join(folder, 'unit.sock'), method: 'POST', path, headers });
     request.on('error', () => undefined);
@@ -457,7 +453,9 @@ interface Line {
 }
 
 async function linesUntilEnd(query: string): Promise<readonly Line[]> {
-  const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
+  const headers = {
+    authorization: `Bearer ${access.mintUnitToken(OWNED, sessionId, 1)}`,
+  };
   const path = `/unit/events?${query}`;
   const text = await new Promise<string>((resolve, reject) => {
     const options = { socketPath: join(folder, 'unit.sock'), path, headers, agent: false };
@@ -475,7 +473,9 @@ async function linesUntilEnd(query: string): Promise<readonly Line[]> {
 /** Lines of the stream until the event `head`. */
 function firstLines(head: number): Promise<readonly Line[]> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${access.mintUnitToken(sessionId, 1)}` };
+    const headers = {
+      authorization: `Bearer ${access.mintUnitToken(OWNED, sessionId, 1)}`,
+    };
     const path = '/unit/events?after=0';
     const request = httpRequest(
       { socketPath: join(folder, 'unit.sock'), path, headers, agent: false },

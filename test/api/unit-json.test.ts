@@ -11,19 +11,27 @@ import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite } from '../../src/platform/sqlite/store.ts';
+import { OURS, OWNED } from '../support/organisation.ts';
 
 it.each([
   ['levels', '['.repeat(200)],
   ['values', `[${'{},'.repeat(300_000)}1]`],
 ])('too many %s are refused', async (named, json) => {
   const store = openSqlite({ path: ':memory:' });
-  const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
+  const access = new Access({
+    keys: store.keys,
+    clock,
+    signingKey: randomBytes(32),
+    firstOrganisation: OURS.id,
+  });
   const server = createUnitDoor({ access, logger } as UnitDoorPorts); // as: no more is asked for before the JSON is read
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-door-'));
   const socketPath = join(folder, 'unit.sock');
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
 
-  const headers = { authorization: `Bearer ${access.mintUnitToken(newId('session'), 1)}` };
+  const headers = {
+    authorization: `Bearer ${access.mintUnitToken(OWNED, newId('session'), 1)}`,
+  };
   const answer = await new Promise<string>((resolve, reject) => {
     const options = { socketPath, method: 'POST', path: '/unit/append', headers, agent: false };
     const request = httpRequest(options, (response) => {

@@ -17,6 +17,7 @@ import { planOf } from '../../src/models/model-table.ts';
 import type { ModelSettings } from '../../src/sessions/model-plan.ts';
 import { WakeSearch, type WakePlace } from '../../src/sessions/wake-place.ts';
 import type { Assignment, UnitAppended, UnitDelta, UnitToolCall } from '../../src/sessions/unit-wire.ts';
+import { OURS } from '../support/organisation.ts';
 
 export class Crash extends Error {}
 
@@ -53,6 +54,7 @@ export class UnitDouble implements Unit {
     this.#options = options;
     this.session = newSession({
       id: newId('session'),
+      organisationId: OURS.id,
       createdAt: 0,
       agentId: newId('agent'),
       agentRevision: 1,

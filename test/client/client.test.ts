@@ -170,8 +170,8 @@ describe('following', () => {
     ['an unknown key', () => 'no-such-key-0123456789', 'CLOSED_4401'],
     [
       'a token without the scope',
-      (id: Parameters<Door['access']['mintClientToken']>[0]) =>
-        door.access.mintClientToken(id, { scopes: ['steer'] }).token,
+      (id: Parameters<Door['access']['mintClientToken']>[1]) =>
+        door.access.mintClientToken(door, id, { scopes: ['steer'] }).token,
       'FORBIDDEN',
     ],
   ])('throws for %s', async (_what, keyOf, code) => {

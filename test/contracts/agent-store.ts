@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/kernel/id.ts';
 import type { Agent } from '../../src/sessions/agent.ts';
 import type { AgentStore } from '../../src/sessions/agent-store.ts';
+import { OURS } from '../support/organisation.ts';
 
 export interface AgentPlatform {
   readonly name: string;
@@ -13,6 +14,7 @@ function agentOf(given: Partial<Agent> = {}): Agent {
   const id = given.id ?? newId('agent');
   return {
     id,
+    organisationId: OURS.id,
     name: `agent ${id}`,
     runtime: 'claude',
     revision: { agentId: id, number: 1, prompt: 'Be kind.', model: 'anthropic/test', createdAt: 1 },
@@ -43,12 +45,12 @@ export function agentStoreContract(platform: AgentPlatform): void {
 
       expect(await agents.create(agent)).toEqual({ created: true, agent });
 
-      expect(await agents.get(agent.id)).toEqual(agent);
-      expect(await agents.byName(agent.name)).toEqual(agent);
-      expect(await agents.revision(agent.id, 1)).toEqual(agent.revision);
-      expect(await agents.get(newId('agent'))).toBeUndefined();
-      expect(await agents.byName('nobody')).toBeUndefined();
-      expect(await agents.revision(agent.id, 2)).toBeUndefined();
+      expect(await agents.get(OURS.id, agent.id)).toEqual(agent);
+      expect(await agents.byName(OURS.id, agent.name)).toEqual(agent);
+      expect(await agents.revision(OURS.id, agent.id, 1)).toEqual(agent.revision);
+      expect(await agents.get(OURS.id, newId('agent'))).toBeUndefined();
+      expect(await agents.byName(OURS.id, 'nobody')).toBeUndefined();
+      expect(await agents.revision(OURS.id, agent.id, 2)).toBeUndefined();
     });
 
     it('answers the one that is there when the id or the name is taken', async () => {
@@ -61,7 +63,7 @@ export function agentStoreContract(platform: AgentPlatform): void {
         agent: first,
       });
       expect(await agents.create(agentOf({ name: 'first' }))).toEqual({ created: false, agent: first });
-      expect(await agents.list({ limit: 9 })).toEqual([first]);
+      expect(await agents.list(OURS.id, { limit: 9 })).toEqual([first]);
     });
 
     it('replaces an agent that has not changed since, and keeps every revision', async () => {
@@ -92,16 +94,16 @@ export function agentStoreContract(platform: AgentPlatform): void {
       expect(await agents.update({ ...second, updatedAt: 3, limits: {} }, 2)).toBe(true);
       expect(await agents.update(agentOf(), 1)).toBe(false);
 
-      expect(await agents.get(first.id)).toEqual({ ...second, updatedAt: 3, limits: {} });
-      expect(await agents.revision(first.id, 1)).toEqual(first.revision);
-      expect(await agents.revision(first.id, 2)).toEqual(second.revision);
+      expect(await agents.get(OURS.id, first.id)).toEqual({ ...second, updatedAt: 3, limits: {} });
+      expect(await agents.revision(OURS.id, first.id, 1)).toEqual(first.revision);
+      expect(await agents.revision(OURS.id, first.id, 2)).toEqual(second.revision);
 
       const third: Agent = { ...first, updatedAt: 4, revision: { ...first.revision, number: 3 } };
       expect(await agents.update(third, 3)).toBe(true);
-      expect(await agents.revision(first.id, 2), 'kept, though it is not the active one').toEqual(
+      expect(await agents.revision(OURS.id, first.id, 2), 'kept, though it is not the active one').toEqual(
         second.revision,
       );
-      expect(await agents.revision(first.id, 3)).toEqual(third.revision);
+      expect(await agents.revision(OURS.id, first.id, 3)).toEqual(third.revision);
     });
 
     it('lists newest first from a place on', async () => {
@@ -110,8 +112,8 @@ export function agentStoreContract(platform: AgentPlatform): void {
       for (const agent of all) await agents.create(agent);
       const order = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
 
-      const first = await agents.list({ limit: 2 });
-      const second = await agents.list({ limit: 9, before: order[1] });
+      const first = await agents.list(OURS.id, { limit: 2 });
+      const second = await agents.list(OURS.id, { limit: 9, before: order[1] });
 
       expect([...first, ...second]).toEqual(order);
     });

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/kernel/id.ts';
 import type { Credential, CredentialStore } from '../../src/secrets/credential-store.ts';
+import { OURS } from '../support/organisation.ts';
 
 export interface CredentialPlatform {
   readonly name: string;
@@ -11,6 +12,7 @@ export interface CredentialPlatform {
 function credentialOf(given: Partial<Credential> = {}): Credential {
   return {
     id: newId('credential'),
+    organisationId: OURS.id,
     provider: 'anthropic',
     name: 'a key',
     last4: 'abcd',
@@ -49,9 +51,9 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
         credential: named,
       });
 
-      expect(await credentials.get(named.id)).toEqual(named);
-      expect(await credentials.get(nameless.id)).toEqual(nameless);
-      expect(await credentials.get(newId('credential'))).toBeUndefined();
+      expect(await credentials.get(OURS.id, named.id)).toEqual(named);
+      expect(await credentials.get(OURS.id, nameless.id)).toEqual(nameless);
+      expect(await credentials.get(OURS.id, newId('credential'))).toBeUndefined();
     });
 
     it('has one default: a new one ends the old one, by create and by update (DEFAULT-1)', async () => {
@@ -59,22 +61,25 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
       const first = credentialOf({ isDefault: true });
       const second = credentialOf({ isDefault: true });
       const third = credentialOf();
-      expect(await credentials.defaultOf('anthropic')).toBeUndefined();
+      expect(await credentials.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
 
       await credentials.create(first);
       await credentials.create(second);
       await credentials.create(third);
-      expect(await credentials.defaultOf('anthropic')).toEqual(second);
-      expect((await credentials.get(first.id))?.isDefault).toBe(false);
+      expect(await credentials.defaultOf(OURS.id, 'anthropic')).toEqual(second);
+      expect((await credentials.get(OURS.id, first.id))?.isDefault).toBe(false);
 
       const rotated = { ...third, isDefault: true, rotatedAt: 5, last4: 'wxyz', secret: 'sealed_2' };
-      expect(await credentials.update(third.id, () => rotated)).toEqual({ before: third, after: rotated });
-      expect(await credentials.defaultOf('anthropic')).toEqual(rotated);
-      expect((await credentials.get(second.id))?.isDefault).toBe(false);
-      await credentials.update(third.id, (now) => ({ ...now, isDefault: false }));
-      expect(await credentials.defaultOf('anthropic')).toBeUndefined();
-      expect(await credentials.get(third.id)).toEqual({ ...rotated, isDefault: false });
-      expect(await credentials.update(newId('credential'), (now) => now)).toBeUndefined();
+      expect(await credentials.update(OURS.id, third.id, () => rotated)).toEqual({
+        before: third,
+        after: rotated,
+      });
+      expect(await credentials.defaultOf(OURS.id, 'anthropic')).toEqual(rotated);
+      expect((await credentials.get(OURS.id, second.id))?.isDefault).toBe(false);
+      await credentials.update(OURS.id, third.id, (now) => ({ ...now, isDefault: false }));
+      expect(await credentials.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
+      expect(await credentials.get(OURS.id, third.id)).toEqual({ ...rotated, isDefault: false });
+      expect(await credentials.update(OURS.id, newId('credential'), (now) => now)).toBeUndefined();
     });
 
     it('writes nothing when a change is refused', async () => {
@@ -82,12 +87,12 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
       const credential = credentialOf({ isDefault: true });
       await credentials.create(credential);
 
-      const refused = credentials.update(credential.id, () => {
+      const refused = credentials.update(OURS.id, credential.id, () => {
         throw new Error('refused');
       });
 
       await expect(refused).rejects.toThrow('refused');
-      expect(await credentials.get(credential.id)).toEqual(credential);
+      expect(await credentials.get(OURS.id, credential.id)).toEqual(credential);
     });
 
     it('lists newest first from a place on, and forgets what is deleted', async () => {
@@ -97,11 +102,11 @@ export function credentialStoreContract(platform: CredentialPlatform): void {
       const order = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
       const [newest, next] = order as [Credential, Credential]; // four were made
 
-      expect(await credentials.list({ limit: 2 })).toEqual(order.slice(0, 2));
-      expect(await credentials.list({ limit: 9, before: next })).toEqual(order.slice(2));
-      expect(await credentials.delete(newest.id)).toEqual(newest);
-      expect(await credentials.delete(newest.id)).toBeUndefined();
-      expect(await credentials.list({ limit: 9 })).toEqual(order.slice(1));
+      expect(await credentials.list(OURS.id, { limit: 2 })).toEqual(order.slice(0, 2));
+      expect(await credentials.list(OURS.id, { limit: 9, before: next })).toEqual(order.slice(2));
+      expect(await credentials.delete(OURS.id, newest.id)).toEqual(newest);
+      expect(await credentials.delete(OURS.id, newest.id)).toBeUndefined();
+      expect(await credentials.list(OURS.id, { limit: 9 })).toEqual(order.slice(1));
     });
   });
 }

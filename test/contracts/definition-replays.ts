@@ -8,6 +8,7 @@ import { requestHash } from '../../src/kernel/request-hash.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import { Agents } from '../../src/sessions/agents.ts';
 import { type Begin } from './replay-platform.ts';
+import { OURS } from '../support/organisation.ts';
 
 const MODEL = 'anthropic/claude-sonnet-5';
 const KEY = 'sk-ant-0123456789abcdef';
@@ -86,7 +87,15 @@ export function definitionReplays(begin: Begin): void {
         };
         const times = { createdAt: 1, updatedAt: 2 };
         await store.agents.create({
-          ...{ id, name: `${key} then`, runtime: 'claude', revision, limits: {}, requestHash: hash },
+          ...{
+            id,
+            organisationId: OURS.id,
+            name: `${key} then`,
+            runtime: 'claude',
+            revision,
+            limits: {},
+            requestHash: hash,
+          },
           ...times,
         });
       }
@@ -164,6 +173,7 @@ export function definitionReplays(begin: Begin): void {
       const { credentials, store } = await begin();
       const id = derivedId('credential', 'once');
       await store.credentials.create({
+        organisationId: OURS.id,
         ...{ id, provider: 'anthropic', last4: 'cdef', isDefault: true, createdAt: 1, rotatedAt: 1 },
         ...{ requestHash: requestHash(['anthropic', KEY, 'mine', undefined]), secret: 's' },
       });
@@ -178,10 +188,11 @@ export function definitionReplays(begin: Begin): void {
       const requests = remembered(undefined, 'change', requestHash({ key: `${KEY}-2` }));
       const id = derivedId('credential', 'once');
       await store.credentials.create({
+        organisationId: OURS.id,
         ...{ id, provider: 'anthropic', last4: 'cdef', isDefault: true, createdAt: 1, rotatedAt: 1 },
         ...{ requestHash: requestHash(asked), secret: 's' },
       });
-      await store.credentials.update(id, (before) => ({ ...before, requests }));
+      await store.credentials.update(OURS.id, id, (before) => ({ ...before, requests }));
       const agent = { name: 'then', model: MODEL, prompt: 'p' };
       const { agent: made } = await agents.create({ ...agent, idempotencyKey: 'agent' });
       const hash = requestHash({ key: `${KEY}-2` });
@@ -207,8 +218,8 @@ export function definitionReplays(begin: Begin): void {
       await agents.update(agent.id, { key, idempotencyKey: 'change' });
 
       const kept = JSON.stringify([
-        await store.credentials.made(credential.id),
-        await store.agents.get(agent.id),
+        await store.credentials.made(OURS.id, credential.id),
+        await store.agents.get(OURS.id, agent.id),
       ]);
       const { idempotencyKey: _, ...definition } = asked;
       const guesses = [{ provider: 'anthropic', name: 'mine' }, {}, definition];
@@ -253,6 +264,7 @@ export function definitionReplays(begin: Begin): void {
         agents: { ...cut, create: () => Promise.reject(new Error('the server dies')) },
         credentials,
         clock: systemClock,
+        organisation: OURS,
       });
       await expect(crashing.create(asked)).rejects.toThrow('dies');
       const [orphan] = await credentials.list({ limit: 9 });

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
 import { newId } from '../../src/kernel/id.ts';
+import { OURS } from '../support/organisation.ts';
 
 export interface KeyPlatform {
   readonly name: string;
@@ -19,7 +20,13 @@ export function keyStoreContract(platform: KeyPlatform): void {
       const store = await platform.open();
       open.push(store);
       const { keys } = store;
-      const key: ApiKey = { id: newId('apiKey'), name: 'root', hash: 'a'.repeat(64), createdAt: 7 };
+      const key: ApiKey = {
+        id: newId('apiKey'),
+        organisationId: OURS.id,
+        name: 'root',
+        hash: 'a'.repeat(64),
+        createdAt: 7,
+      };
       expect(await keys.count()).toBe(0);
 
       await keys.add(key);
@@ -37,6 +44,7 @@ export function keyStoreContract(platform: KeyPlatform): void {
       const { keys } = store;
       const keyOf = (name: string, letter: string): ApiKey => ({
         id: newId('apiKey'),
+        organisationId: OURS.id,
         name,
         hash: letter.repeat(64),
         createdAt: 7,

@@ -6,7 +6,9 @@ import { Credentials } from '../../src/secrets/credentials.ts';
 import type { AgentStore } from '../../src/sessions/agent-store.ts';
 import { Agents } from '../../src/sessions/agents.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { type SessionPorts, Sessions } from '../../src/sessions/sessions.ts';
+import { OURS } from '../support/organisation.ts';
 
 export interface ReplayPlatform {
   readonly name: string;
@@ -37,9 +39,15 @@ export function memorySecrets() {
 export async function worldOn(platform: ReplayPlatform, caps?: Caps) {
   const store = await platform.open(caps === undefined ? {} : { caps });
   const clock = systemClock;
-  const credentials = new Credentials({ credentials: store.credentials, secrets: memorySecrets(), clock });
-  const agents = new Agents({ agents: store.agents, credentials, clock });
+  const own = { clock, organisation: OURS };
+  const credentials = new Credentials({
+    ...own,
+    credentials: store.credentials,
+    secrets: memorySecrets(),
+  });
+  const agents = new Agents({ ...own, agents: store.agents, credentials });
   const serverKeys: SessionPorts['serverKeys'] = new Set();
-  const ports = { journal: store.journal, sessions: store.sessions, credentials, clock, serverKeys };
-  return { store, credentials, agents, ports, sessions: new Sessions({ ...ports, agents }) };
+  const ports = { journal: store.journal, sessions: store.sessions, ...own, credentials, serverKeys };
+  const sessions = new Sessions({ ...ports, agents });
+  return { store, credentials, agents, ports, sessions, runs: new SessionRuns(store) };
 }

@@ -14,7 +14,8 @@ import { limitsInForce, type SessionOrigin } from '../../src/sessions/session.ts
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { nothing, originOf } from '../support/session-log.ts';
 import { definitionReplays } from './definition-replays.ts';
-import { type Begin, type ReplayPlatform, worldOn } from './replay-platform.ts';
+import { type Begin, type ReplayPlatform, type ReplayWorld, worldOn } from './replay-platform.ts';
+import { OURS } from '../support/organisation.ts';
 
 const ME = { kind: 'human' } as const;
 const MODEL = 'anthropic/claude-sonnet-5';
@@ -34,19 +35,19 @@ export function replayContract(platform: ReplayPlatform): void {
     };
 
     /** A session whose first turn runs. */
-    async function running(sessions: Sessions, agents: Agents) {
+    async function running({ sessions, runs, agents }: ReplayWorld) {
       await agents.create({ name: 'runner', model: 'rehearsal/echo', prompt: 'p' });
       const { session } = await sessions.start({ agent: 'runner', input: 'hi', actor: ME });
-      await sessions.supervise(session.id, { kind: 'takeLease', owner: 'o' });
-      await sessions.write(session.id, 1, 'begin', { kind: 'beginTurn' });
+      await runs.supervise(session.id, { kind: 'takeLease', owner: 'o' });
+      await runs.write(session.id, 1, 'begin', { kind: 'beginTurn' });
       return session.id;
     }
 
     /** The running turn ends, and the next one begins. */
-    async function nextTurn(sessions: Sessions, id: Awaited<ReturnType<typeof running>>) {
-      await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+    async function nextTurn({ sessions, runs }: ReplayWorld, id: Awaited<ReturnType<typeof running>>) {
+      await runs.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
       await sessions.send({ sessionId: id, text: 'next', actor: ME });
-      await sessions.write(id, 1, 'begin next', { kind: 'beginTurn' });
+      await runs.write(id, 1, 'begin next', { kind: 'beginTurn' });
     }
 
     describe('startSession', () => {
@@ -72,7 +73,12 @@ export function replayContract(platform: ReplayPlatform): void {
           await sessions.archive(first.session.id, ME);
           later.push(await sessions.start({ ...request, ...keys }));
           const gone = { ...store.agents, byName: async () => undefined, get: async () => undefined };
-          const withoutAgents = new Agents({ agents: gone, credentials, clock: systemClock });
+          const withoutAgents = new Agents({
+            agents: gone,
+            credentials,
+            clock: systemClock,
+            organisation: OURS,
+          });
           const orphaned = new Sessions({ ...ports, agents: withoutAgents });
           later.push(await orphaned.start({ ...request, ...keys }));
 
@@ -150,12 +156,13 @@ export function replayContract(platform: ReplayPlatform): void {
 
     describe('cancelTurn', () => {
       it('proves REPLAY-2: with a key that found nothing to do it cancels no later turn', async () => {
-        const { sessions, agents } = await begin();
-        const id = await running(sessions, agents);
-        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        const world = await begin();
+        const { sessions, runs } = world;
+        const id = await running(world);
+        await runs.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
         const first = await sessions.cancel(id, ME, 'once');
         await sessions.send({ sessionId: id, text: 'next', actor: ME });
-        await sessions.write(id, 1, 'begin next', { kind: 'beginTurn' });
+        await runs.write(id, 1, 'begin next', { kind: 'beginTurn' });
         const again = await sessions.cancel(id, ME, 'once');
 
         expect([first.replayed, again.replayed]).toEqual([false, true]);
@@ -165,11 +172,12 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('proves REPLAY-2: with a key that met a turn which was ending already it cancels no later turn', async () => {
-        const { sessions, agents } = await begin();
-        const id = await running(sessions, agents);
+        const world = await begin();
+        const { sessions } = world;
+        const id = await running(world);
         await sessions.cancel(id, ME, 'first');
         const late = await sessions.cancel(id, ME, 'once');
-        await nextTurn(sessions, id);
+        await nextTurn(world, id);
         const again = [await sessions.cancel(id, ME, 'once'), await sessions.cancel(id, ME, 'first')];
 
         expect(late.replayed).toBe(false);
@@ -178,9 +186,10 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('leaves nothing in the log without a key, and answers at one place of it', async () => {
-        const { store, sessions, agents } = await begin();
-        const id = await running(sessions, agents);
-        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        const world = await begin();
+        const { store, sessions, runs } = world;
+        const id = await running(world);
+        await runs.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
         const before = await store.journal.head(id);
 
         expect(await sessions.cancel(id, ME)).toMatchObject({ head: before, replayed: false });
@@ -191,8 +200,9 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('and archiveSession on a log without room close the session, as was asked', async () => {
-        const { store, sessions, agents } = await begin({ eventsMax: 4 });
-        const id = await running(sessions, agents);
+        const world = await begin({ eventsMax: 4 });
+        const { store, sessions } = world;
+        const id = await running(world);
 
         expect(await sessions.cancel(id, ME, 'once')).toMatchObject({
           session: { status: 'archived', turn: { state: 'completed' } },
@@ -203,8 +213,9 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('a log that has ended takes one archive, which says that what the session has left may go', async () => {
-        const { store, sessions, agents } = await begin({ eventsMax: 4 });
-        const id = await running(sessions, agents);
+        const world = await begin({ eventsMax: 4 });
+        const { store, sessions } = world;
+        const id = await running(world);
         await sessions.cancel(id, ME);
         const types = async () =>
           (await store.journal.read(id, { after: 3, limit: 9 })).map(({ type }) => type);
@@ -218,8 +229,9 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('an archive that meets the end of the log is written behind it', async () => {
-        const { store, sessions, agents } = await begin({ eventsMax: 5 });
-        const id = await running(sessions, agents);
+        const world = await begin({ eventsMax: 5 });
+        const { store, sessions } = world;
+        const id = await running(world);
         expect(await sessions.archive(id, ME, 'k')).toMatchObject({ head: 5, replayed: false });
 
         const last = await store.journal.read(id, { after: 3, limit: 9 });
@@ -227,8 +239,9 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('a message with a key that met the end of the log is answered so again', async () => {
-        const { sessions, agents } = await begin({ eventsMax: 4 });
-        const id = await running(sessions, agents);
+        const world = await begin({ eventsMax: 4 });
+        const { sessions } = world;
+        const id = await running(world);
         const message = { sessionId: id, text: 'more', actor: ME, idempotencyKey: 'k' };
 
         for (let n = 0; n < 2; n += 1)
@@ -236,9 +249,10 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('a cancel with a key that has nothing to do does not end the log, whatever room it has', async () => {
-        const { store, sessions, agents } = await begin({ eventsMax: 5 });
-        const id = await running(sessions, agents);
-        await sessions.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
+        const world = await begin({ eventsMax: 5 });
+        const { store, sessions, runs } = world;
+        const id = await running(world);
+        await runs.write(id, 1, 'end', { kind: 'completeTurn', outcome: 'deadline_exceeded' });
         const head = await store.journal.head(id);
         expect(head).toBe(4);
 
@@ -251,8 +265,9 @@ export function replayContract(platform: ReplayPlatform): void {
       const change = { limits: { turns: 5, tokens: null }, actor: ME, idempotencyKey: 'once' };
 
       it('proves REPLAY-1: with a key it does not undo what was changed since, on an archived session too', async () => {
-        const { sessions, agents } = await begin();
-        const sessionId = await running(sessions, agents);
+        const world = await begin();
+        const { sessions } = world;
+        const sessionId = await running(world);
         const first = await sessions.changeLimits({ sessionId, ...change });
         await sessions.changeLimits({ sessionId, limits: { turns: 7 }, actor: ME });
         const again = await sessions.changeLimits({ sessionId, ...change });
@@ -275,8 +290,9 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('remembers a key also when nothing differed, and writes nothing of the kind without one', async () => {
-        const { store, sessions, agents } = await begin();
-        const sessionId = await running(sessions, agents);
+        const world = await begin();
+        const { store, sessions } = world;
+        const sessionId = await running(world);
         const none = { limits: { tokens: null }, actor: ME };
         const head = await store.journal.head(sessionId);
 
@@ -291,8 +307,9 @@ export function replayContract(platform: ReplayPlatform): void {
       });
 
       it('refuses what is no limit, and changes nothing', async () => {
-        const { store, sessions, agents } = await begin();
-        const sessionId = await running(sessions, agents);
+        const world = await begin();
+        const { store, sessions } = world;
+        const sessionId = await running(world);
         const head = await store.journal.head(sessionId);
 
         for (const costMicroUsd of [0, -1, 1.5])

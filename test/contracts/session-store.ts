@@ -12,6 +12,8 @@ import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { limitsInForce, newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
 import type { JournalPlatform, OpenJournal } from './journal.ts';
+import { OURS } from '../support/organisation.ts';
+import type { SessionFilter, SessionPage } from '../../src/sessions/session-store.ts';
 
 const HUMAN = { kind: 'human' } as const;
 const AGENT = { kind: 'agent' } as const;
@@ -72,7 +74,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
 
       expect(sameId).toEqual({ created: false, session: first.session, head: 0 });
       expect(sameKey).toEqual(sameId);
-      expect(await sessions.list({}, { limit: 10 })).toHaveLength(1);
+      expect(await sessions.list(OURS.id, {}, { limit: 10 })).toHaveLength(1);
     });
 
     it('creates one session when the same key arrives many times at once', async () => {
@@ -103,7 +105,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       for (;;) {
         const last = seen.at(-1);
         const before = last === undefined ? undefined : { createdAt: last.createdAt, id: last.id };
-        const page = await sessions.list({}, { limit: 4, before });
+        const page = await sessions.list(OURS.id, {}, { limit: 4, before });
         if (page.length === 0) break;
         seen.push(...page.map(({ session }) => session));
       }
@@ -121,8 +123,8 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const c = (await create({ createdAt: 3 })).session.id;
       await command(a, HELLO);
       await command(c, HELLO, HELLO);
-      const ids = async (...args: Parameters<typeof sessions.list>) =>
-        (await sessions.list(...args)).map(({ session }) => session.id);
+      const ids = async (filter: SessionFilter, page: SessionPage) =>
+        (await sessions.list(OURS.id, filter, page)).map(({ session }) => session.id);
 
       expect(await ids({ status: 'queued' }, { limit: 9 })).toEqual([c, a]);
       expect(await ids({ agentId }, { limit: 9 })).toEqual([b, a]);
@@ -130,7 +132,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       expect(await ids({ key: 'b' }, { limit: 9 })).toEqual([b]);
       expect(await ids({ key: 'b', status: 'queued' }, { limit: 9 })).toEqual([]);
       expect(await ids({ status: 'queued' }, { limit: 9, before: { createdAt: 3, id: c } })).toEqual([a]);
-      expect((await sessions.list({}, { limit: 9 })).map(({ head }) => head)).toEqual([2, 0, 1]);
+      expect((await sessions.list(OURS.id, {}, { limit: 9 })).map(({ head }) => head)).toEqual([2, 0, 1]);
     });
 
     it('keeps every turn, newest first, the running one as of the last append', async () => {
@@ -425,7 +427,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       const stored = await sessions.get(id);
       expect(stored?.session).toEqual(rebuilt);
       expect(await sessions.turns(id, { limit: 9 })).toEqual([rebuilt.turn]);
-      expect((await sessions.list({}, { limit: 9 }))[0]).toEqual(stored);
+      expect((await sessions.list(OURS.id, {}, { limit: 9 }))[0]).toEqual(stored);
       if (!platform.lasting) return;
       const again = must(await store.reopen?.(), 'a lasting platform can be opened again');
       open.splice(open.indexOf(store), 1, again);

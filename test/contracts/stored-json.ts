@@ -8,6 +8,7 @@ import { ODD_TEXTS, oddJson, oddObject } from '../support/odd-json.ts';
 import { randomOf } from '../support/random.ts';
 import { appending, ManualClock, originOf } from '../support/session-log.ts';
 import type { JournalPlatform, OpenJournal } from './journal.ts';
+import { OURS } from '../support/organisation.ts';
 
 const HUMAN = { kind: 'human' } as const;
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
@@ -65,7 +66,7 @@ export function storedJsonContract(platform: JournalPlatform): void {
       expect(log.slice(1).map(({ body }) => body)).toEqual(
         [...events, failed].map(({ body }) => JSON.stringify(body)),
       );
-      const [found] = await later.sessions.list({ key: origin.key }, { limit: 9 });
+      const [found] = await later.sessions.list(OURS.id, { key: origin.key }, { limit: 9 });
       expect(found?.session.id).toBe(origin.id);
     });
   });

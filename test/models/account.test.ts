@@ -19,8 +19,8 @@ beforeEach(async () => {
 afterEach(() => door.close());
 
 function accountOf(given: Partial<AccountPorts> = {}) {
-  const { sessions, agents, credentials } = door;
-  const ports = { sessions, agents, credentials, serverKeys: {}, clock: systemClock, logger: silentLogger };
+  const { runs: sessions, useCasesOf } = door;
+  const ports = { sessions, useCasesOf, serverKeys: {}, clock: systemClock, logger: silentLogger };
   return sessionAccount({ ...ports, prices: new Prices(), ...given });
 }
 
@@ -69,7 +69,7 @@ it("a session that started on the server's key goes on by a credential when the 
 });
 
 it("what a request used is journalled once, with the service's id of it", async () => {
-  const { sessions } = door;
+  const { runs: sessions } = door;
   await create('sk-default-0');
   await door.agents.create({ name: 'a', model: MODEL, prompt: 'x' });
   const sessionId = await start('a');

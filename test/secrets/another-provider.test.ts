@@ -75,9 +75,8 @@ it('gets the calls of its sessions, with their own key in its own header', async
   const model = await createModelDoor(
     config,
     {
-      sessions,
-      agents: door.agents,
-      credentials,
+      sessions: door.runs,
+      useCasesOf: door.useCasesOf,
       prices: new Prices(),
       clock: systemClock,
       logger: silentLogger,

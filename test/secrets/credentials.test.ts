@@ -9,6 +9,7 @@ import { Sealed } from '../../src/kernel/sealed.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { Credentials } from '../../src/secrets/credentials.ts';
+import { OURS } from '../support/organisation.ts';
 
 let folder: string;
 let store: SqliteStore;
@@ -17,7 +18,12 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-credentials-'));
   store = openSqlite({ path: ':memory:' });
   const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'key'));
-  credentials = new Credentials({ credentials: store.credentials, secrets, clock: systemClock });
+  credentials = new Credentials({
+    credentials: store.credentials,
+    secrets,
+    clock: systemClock,
+    organisation: OURS,
+  });
 });
 afterEach(async () => {
   store.close();

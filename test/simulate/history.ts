@@ -19,6 +19,7 @@ import { SharedStore, type StoreMutant } from './shared-store.ts';
 import type { OpenedStore, StoreKind } from './store-kinds.ts';
 import { User } from './users.ts';
 import { World } from './world.ts';
+import { ORGANISATION } from './organisation.ts';
 
 export type Mutant = StoreMutant | 'forgotten results';
 
@@ -127,7 +128,12 @@ class Stage {
     });
     this.#store.use(this.#opened);
     const none = undefined as never; // the model of a rehearsal needs no credential
-    const agents = new Agents({ agents: this.#opened.agents, credentials: none, clock: this.#store.clock });
+    const agents = new Agents({
+      agents: this.#opened.agents,
+      credentials: none,
+      clock: this.#store.clock,
+      organisation: ORGANISATION,
+    });
     await agents.create({
       name: 'sim',
       model: 'rehearsal/echo',
@@ -267,7 +273,11 @@ class Stage {
   }
 
   #assign(token: string): void {
-    const unit = verifyToken(token, SIGNING_KEY, this.#world.wallNow());
+    const unit = verifyToken(token, {
+      signingKey: SIGNING_KEY,
+      now: this.#world.wallNow(),
+      firstOrganisation: ORGANISATION.id,
+    });
     if (unit?.kind !== 'unit') return this.#world.violate('a brain is given a unit token', token);
     const place = `${unit.sessionId} ${unit.epoch}`;
     if (this.#assigned.has(place)) this.#world.violate('an epoch has one brain', place);

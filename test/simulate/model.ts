@@ -8,7 +8,7 @@ import { refusalOf } from '../../src/brain/unit-endpoint.ts';
 import { UnitRefusal } from '../../src/brain/unit.ts';
 import type { Http } from '../../src/brain/unix-http.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
-import type { Sessions } from '../../src/sessions/sessions.ts';
+import type { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { CALL_HEADER } from '../../src/sessions/unit-wire.ts';
 import { diceOf } from './dice.ts';
 import type { SimNode } from './node.ts';
@@ -73,7 +73,7 @@ export class ModelService {
 
   /** As the gateway does: answers while the session's brain listens, and meters what was used, also of an answer that was cut. */
   async serve(
-    { node, sessions }: { node: SimNode; sessions: Sessions },
+    { node, sessions }: { node: SimNode; sessions: SessionRuns },
     request: IncomingMessage,
     response: ServerResponse,
     sessionId: SessionId,

@@ -11,6 +11,7 @@ import type { SessionId } from '../../src/kernel/id.ts';
 import { startServices } from '../../src/kernel/service.ts';
 import { Agents } from '../../src/sessions/agents.ts';
 import type { SessionJournal } from '../../src/sessions/session-store.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Heartbeat } from '../../src/supervisor/lease.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
@@ -26,6 +27,7 @@ import { SimNode } from './node.ts';
 import type { SharedStore } from './shared-store.ts';
 import { type Archive, type Disk, Workspaces } from './workspaces.ts';
 import type { World } from './world.ts';
+import { ORGANISATION } from './organisation.ts';
 
 /** The servers of an installation share it. */
 export const SIGNING_KEY = Buffer.alloc(32, 7);
@@ -56,6 +58,7 @@ export class SimServer {
   readonly owner: string;
   readonly launcher: SimLauncher;
   readonly sessions: Sessions;
+  readonly runs: SessionRuns;
   readonly journal: SessionJournal;
   readonly live: Live;
   /** Takes requests of users. */
@@ -82,7 +85,12 @@ export class SimServer {
     this.journal = line.journal;
     this.#owners = new Owners(line.owners, clock);
     const none = undefined as never; // the sessions of a rehearsal have no credentials
-    this.#agents = new Agents({ agents: line.agents, credentials: none, clock });
+    this.#agents = new Agents({
+      agents: line.agents,
+      credentials: none,
+      clock,
+      organisation: ORGANISATION,
+    });
     this.sessions = new Sessions({
       journal: line.journal,
       sessions: line.sessions,
@@ -91,7 +99,9 @@ export class SimServer {
       clock,
       chance: world.chance,
       serverKeys: new Set(),
+      organisation: ORGANISATION,
     });
+    this.runs = new SessionRuns(line);
     this.live = new Live({ journal: line.journal, logger, scheduler: world.schedulerOf(this.node) });
     this.#workspaces = new Workspaces({
       archive: ports.archive,
@@ -99,7 +109,7 @@ export class SimServer {
       owner,
       clock,
       isForgetful: ports.isForgetful,
-      placeOf: async (sessionId) => logPlaceOf(await this.sessions.get(sessionId)),
+      placeOf: async (sessionId) => logPlaceOf(await this.runs.get(sessionId)),
       isAlive: async (other) => (await this.#owners.alive()).includes(other),
       ask: (what, work) => store.call(this.node, what, work),
       unsaved: (sessionId, error) => logger.warn('workspace not saved', { sessionId, error }),
@@ -115,30 +125,25 @@ export class SimServer {
       assigned: ports.assigned,
       wrote: ports.wrote,
     });
-    const log = new WorkspaceLog({ sessions: this.sessions, journal: this.journal, owner });
+    const log = new WorkspaceLog({ sessions: this.runs, journal: this.journal, owner });
     this.#workbench = new Workbench({ launcher: this.launcher, log, clock, logger, chance: world.chance });
     const access = this.#access();
     this.#door = createUnitDoor({
       access,
-      sessions: this.sessions,
-      agents: this.#agents,
+      sessions: this.runs,
+      useCasesOf: () => ({ agents: this.#agents }),
       journal: this.journal,
       live: this.live,
       logger,
       tools: this.#workbench,
       model: (request, response, sessionId) => {
-        const unit = verifyToken(
-          String(request.headers.authorization).slice('Bearer '.length),
-          SIGNING_KEY,
-          0,
-        );
+        const unit = verifyToken(String(request.headers.authorization).slice('Bearer '.length), {
+          signingKey: SIGNING_KEY,
+          now: 0,
+          firstOrganisation: ORGANISATION.id,
+        });
         if (unit?.kind === 'unit') ports.asked(sessionId, unit.epoch, this.node);
-        return ports.service.serve(
-          { node: this.node, sessions: this.sessions },
-          request,
-          response,
-          sessionId,
-        );
+        return ports.service.serve({ node: this.node, sessions: this.runs }, request, response, sessionId);
       },
     });
   }
@@ -158,7 +163,7 @@ export class SimServer {
     this.#releases.push(() => this.#workbench.close());
     const supervisor = new Supervisor({
       ...ports,
-      sessions: this.sessions,
+      sessions: this.runs,
       journal: this.journal,
       store: this.#ports.store.lineOf(this.node).sessions,
       owners: this.#owners,
@@ -191,6 +196,11 @@ export class SimServer {
 
   #access(): Access {
     const keys = undefined as never; // units have tokens
-    return new Access({ keys, clock: this.#ports.world.clockOf(this.node), signingKey: SIGNING_KEY });
+    return new Access({
+      keys,
+      clock: this.#ports.world.clockOf(this.node),
+      signingKey: SIGNING_KEY,
+      firstOrganisation: ORGANISATION.id,
+    });
   }
 }

@@ -109,19 +109,19 @@ export class SharedStore {
             this.#log.creating(origin);
             return sessions.create(origin, this.#stampedBy(node, decide));
           }),
-        get: line('get', (id) => sessions.get(id)),
-        list: line('list', (filter, page) => sessions.list(filter, page)),
-        turns: line('turns', (id, page) => sessions.turns(id, page)),
-        turn: line('turn', (id, turnId) => sessions.turn(id, turnId)),
+        get: line('get', (...asked) => sessions.get(...asked)),
+        list: line('list', (...asked) => sessions.list(...asked)),
+        turns: line('turns', (...asked) => sessions.turns(...asked)),
+        turn: line('turn', (...asked) => sessions.turn(...asked)),
         wanted: line('wanted', (wish) => sessions.wanted(wish)),
       },
       agents: {
         create: line('agent', (agent) => agents.create(agent)),
         update: line('agent', (agent, before) => agents.update(agent, before)),
-        get: line('agent', (id) => agents.get(id)),
-        byName: line('agent', (name) => agents.byName(name)),
-        revision: line('agent', (id, number) => agents.revision(id, number)),
-        list: line('agent', (page) => agents.list(page)),
+        get: line('agent', (...asked) => agents.get(...asked)),
+        byName: line('agent', (...asked) => agents.byName(...asked)),
+        revision: line('agent', (...asked) => agents.revision(...asked)),
+        list: line('agent', (...asked) => agents.list(...asked)),
       },
       owners: {
         beat: line('beat', (owner) => owners.beat(owner)),

@@ -25,6 +25,7 @@ const WATCHED: Watched = {
 function session(change: Partial<Session>): Session {
   const origin = {
     id: newId('session'),
+    organisationId: newId('organisation'),
     createdAt: WALL,
     agentId: newId('agent'),
     agentRevision: 1,

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { startServices } from '../../src/kernel/service.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { Heartbeat } from '../../src/supervisor/lease.ts';
 import type { Ended, Launcher } from '../../src/supervisor/launcher.ts';
 import type { OwnerStore } from '../../src/supervisor/owner-store.ts';
@@ -15,6 +15,7 @@ import { Spares } from '../../src/supervisor/spares.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { Workbench } from '../../src/supervisor/workbench.ts';
 import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
+import { OURS } from '../support/organisation.ts';
 
 export interface PlayedStore {
   readonly journal: SessionJournal;
@@ -36,7 +37,7 @@ export interface PlayedServerOptions {
 }
 
 export interface PlayedServer {
-  readonly sessions: Sessions;
+  readonly sessions: SessionRuns;
   /** Brains that have a session, in the order of their start. */
   readonly brains: readonly { readonly end: () => void }[];
   /** How often the store was asked. */
@@ -84,16 +85,9 @@ export async function playedServer(
     clock,
   );
   const unused = undefined as never; // nobody starts a session or brings a key here
-  const sessions = new Sessions({
-    journal,
-    sessions: records,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(),
-  });
+  const sessions = new SessionRuns({ journal, sessions: records });
   const stage = new Stage();
-  const access = new Access({ keys: unused, clock, signingKey: randomBytes(32) });
+  const access = new Access({ keys: unused, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
   const log = new WorkspaceLog({ sessions, journal, owner });
   const workbench = new Workbench({ launcher: stage, log, clock, logger });

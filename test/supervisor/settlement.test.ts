@@ -1,12 +1,11 @@
 /** What a slot writes once its brain has ended, over a real store: each end is one append, or nothing. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EpochStale } from '../../src/journal/faults.ts';
-import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import type { ToolEnd } from '../../src/sessions/turn-events.ts';
 import { LOSSES_MAX } from '../../src/supervisor/limit.ts';
 import { Settlement } from '../../src/supervisor/settlement.ts';
@@ -29,7 +28,6 @@ beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
   id = await queuedSession(store);
   [asked, ended, processes, appends] = [[], [], 0, 0];
-  const unused = undefined as never; // agents and credentials are only for starting sessions
   const journal = new Proxy(store.journal, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name);
@@ -37,14 +35,7 @@ beforeEach(async () => {
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  const sessions = new Sessions({
-    journal,
-    sessions: store.sessions,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(['anthropic'] as const),
-  });
+  const sessions = new SessionRuns({ journal, sessions: store.sessions });
   const workbench: Pick<Workbench, 'cancelAll' | 'checkpoint' | 'background'> = {
     cancelAll: async () => {
       asked.push('cancel');

@@ -4,7 +4,7 @@ import { EpochStale } from '../../src/journal/faults.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import { newSession, type Session } from '../../src/sessions/session.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { LOSSES_MAX, RETRY_FIRST_MS, RETRY_LAST_MS } from '../../src/supervisor/limit.ts';
 import { Sighting } from '../../src/supervisor/sighting.ts';
 import { SlotStart } from '../../src/supervisor/slot-start.ts';
@@ -27,15 +27,7 @@ function startOf(session: Session, random = 1): SlotStart {
     monotonicNow: () => 0,
     sleep: async (ms: number) => void sleeps.push(ms),
   };
-  const unused = undefined as never;
-  const sessions = new Sessions({
-    journal: store.journal,
-    sessions: store.sessions,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(),
-  });
+  const sessions = new SessionRuns({ journal: store.journal, sessions: store.sessions });
   return new SlotStart(session, {
     sessions,
     clock,

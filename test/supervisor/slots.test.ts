@@ -6,7 +6,7 @@ import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import {
   type Brain,
   type Ended,
@@ -23,6 +23,7 @@ import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
 import { ShiftedClock } from '../support/shifted-clock.ts';
+import { OURS } from '../support/organisation.ts';
 
 /** Processes that do nothing until they are told to end. */
 class Stage implements Launcher {
@@ -127,16 +128,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, owner = 'me' } = {}): void {
     logs += line;
   });
   const { journal, sessions: records } = store;
-  // Agents and credentials are only for starting sessions, which these tests do by hand.
-  const unused = undefined as never;
-  const sessions = new Sessions({
-    journal,
-    sessions: records,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(['anthropic'] as const),
-  });
+  const sessions = new SessionRuns({ journal, sessions: records });
   workbench = new Workbench({
     launcher: stage,
     log: new WorkspaceLog({ sessions, journal, owner }),
@@ -148,7 +140,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, owner = 'me' } = {}): void {
     journal,
     store: records,
     owners: new Owners(store.owners, clock),
-    access: new Access({ keys: store.keys, clock, signingKey: randomBytes(32) }),
+    access: new Access({ keys: store.keys, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id }),
     spares: new Spares({ launcher: stage, clock, logger }, 0),
     workbench,
     launcher: stage,

@@ -11,7 +11,7 @@ import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts
 import type { ToolOutcome } from '../../src/journal/event-catalog.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionStore } from '../../src/sessions/session-store.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import type { Brain, Ended, Hands, Launcher } from '../../src/supervisor/launcher.ts';
 import { Spares } from '../../src/supervisor/spares.ts';
 import { Owners } from '../../src/supervisor/owners.ts';
@@ -21,6 +21,7 @@ import { type FilesAsOf, type LogPlace, WorkspaceHeld } from '../../src/hands/wo
 import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { queuedSession } from '../support/session-log.ts';
+import { OURS } from '../support/organisation.ts';
 
 /** Processes that do nothing until they are told to end. */
 class Stage implements Launcher {
@@ -161,17 +162,13 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
     wanted: (limit) =>
       broken.wanted ? Promise.reject(new Error('no answer')) : store.sessions.wanted(limit),
   };
-  // Agents and credentials are only for starting sessions, which these tests do by hand.
-  const unused = undefined as never;
-  const sessions = new Sessions({
-    journal,
-    sessions: sessionStore,
-    agents: unused,
-    credentials: unused,
+  const sessions = new SessionRuns({ journal, sessions: sessionStore });
+  const access = new Access({
+    keys: store.keys,
     clock,
-    serverKeys: new Set(['anthropic'] as const),
+    signingKey: randomBytes(32),
+    firstOrganisation: OURS.id,
   });
-  const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
   const log = new WorkspaceLog({ sessions, journal, owner: 'me' });
   workbench = new Workbench({ launcher: stage, log, clock, logger });

@@ -3,27 +3,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ToolOutcome } from '../../src/journal/event-catalog.ts';
 import { EpochStale } from '../../src/journal/faults.ts';
 import type { FilesAsOf } from '../../src/hands/workspace-archive.ts';
-import { systemClock as clock } from '../../src/kernel/clock.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { queuedSession } from '../support/session-log.ts';
 
 let store: SqliteStore;
-let sessions: Sessions;
+let sessions: SessionRuns;
 beforeEach(() => {
   store = openSqlite({ path: ':memory:' });
-  const unused = undefined as never; // agents and credentials are only for starting sessions
-  sessions = new Sessions({
-    journal: store.journal,
-    sessions: store.sessions,
-    agents: unused,
-    credentials: unused,
-    clock,
-    serverKeys: new Set(['anthropic'] as const),
-  });
+  sessions = new SessionRuns({ journal: store.journal, sessions: store.sessions });
 });
 afterEach(() => store.close());
 

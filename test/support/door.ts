@@ -15,14 +15,13 @@ import type { NewEvent } from '../../src/journal/event.ts';
 import { SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { SessionId } from '../../src/kernel/id.ts';
+import type { OrganisationId, SessionId } from '../../src/kernel/id.ts';
 import { type Logger, jsonLogger } from '../../src/kernel/logger.ts';
 import { Prices } from '../../src/models/prices.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
 import { openSqlite, type SqliteOptions, type SqliteStore } from '../../src/platform/sqlite/store.ts';
-import { Credentials } from '../../src/secrets/credentials.ts';
-import { Agents } from '../../src/sessions/agents.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
+import { type UseCases, type UseCasesOf, useCasesOver } from '../../src/sessions/use-cases.ts';
 import { eventually } from './eventually.ts';
 
 export const ROOT_KEY = 'root-key-of-the-door-tests-0123';
@@ -48,9 +47,13 @@ export class Door {
   readonly store: SqliteStore;
   readonly live: Live;
   readonly access: Access;
-  readonly sessions: Sessions;
-  readonly agents: Agents;
-  readonly credentials: Credentials;
+  readonly runs: SessionRuns;
+  readonly useCasesOf: UseCasesOf;
+  /** The first one: whose the root key is. */
+  readonly organisationId: OrganisationId;
+  readonly sessions: UseCases['sessions'];
+  readonly agents: UseCases['agents'];
+  readonly credentials: UseCases['credentials'];
   graphql!: GraphqlDoor; // set by open()
   #server!: HttpServer; // set by open()
 
@@ -74,24 +77,24 @@ export class Door {
     store: SqliteStore,
     secrets: Awaited<ReturnType<typeof openSecretFiles>>,
   ) {
-    const { journal, sessions, keys } = store;
+    const { journal, keys } = store;
+    const { first: firstOrganisation } = store.organisations;
     this.#folder = folder;
     this.#options = options;
     this.store = store;
     this.live = new Live({ journal });
-    this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32) });
-    this.credentials = new Credentials({ credentials: store.credentials, secrets, clock: systemClock });
-    this.agents = new Agents({ agents: store.agents, credentials: this.credentials, clock: systemClock });
-    const { agents, credentials } = this;
-    this.sessions = new Sessions({
-      journal,
-      sessions,
-      agents,
-      credentials,
-      clock: systemClock,
-      isPriced: (model) => new Prices().find([model], systemClock.now()) !== undefined,
-      serverKeys: new Set(options.serverKey === false ? [] : (['anthropic'] as const)),
-    });
+    this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32), firstOrganisation });
+    const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
+    const isPriced = (model: string): boolean =>
+      new Prices().find([model], systemClock.now()) !== undefined;
+    const ports = { ...store, secrets, clock: systemClock, serverKeys, firstOrganisation, isPriced };
+    this.useCasesOf = useCasesOver(ports);
+    this.runs = new SessionRuns(store);
+    this.organisationId = firstOrganisation;
+    const { agents, credentials, sessions } = this.useCasesOf(firstOrganisation);
+    this.agents = agents;
+    this.credentials = credentials;
+    this.sessions = sessions;
   }
 
   get port(): number {
@@ -121,8 +124,8 @@ export class Door {
   /** Opens the server, again after `stop`. */
   async listen(port: number): Promise<void> {
     const logger: Logger = jsonLogger('debug', (line) => this.#logLines.push(line));
-    const { access, agents, credentials, sessions, live, store } = this;
-    const ports = { access, agents, credentials, sessions, live, logger, journal: store.journal };
+    const { access, useCasesOf, live, store } = this;
+    const ports = { access, useCasesOf, live, logger, journal: store.journal };
     this.graphql = createGraphqlDoor(ports, this.#options);
     this.#server = await listen(
       { graphql: this.graphql, logger, ready: () => this.#ready() },
@@ -179,25 +182,25 @@ export class Door {
 
   /** As its brain: begins the turn. */
   async beginTurn(sessionId: SessionId): Promise<void> {
-    await this.sessions.supervise(sessionId, { kind: 'takeLease', owner: 'test' });
-    const { session } = await this.sessions.get(sessionId);
-    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'beginTurn' });
+    await this.runs.supervise(sessionId, { kind: 'takeLease', owner: 'test' });
+    const { session } = await this.runs.get(sessionId);
+    await this.runs.write(sessionId, session.epoch, undefined, { kind: 'beginTurn' });
   }
 
   /** As its brain: writes events in the running turn. */
   async record(sessionId: SessionId, ...events: readonly NewEvent[]): Promise<void> {
-    const { session } = await this.sessions.get(sessionId);
+    const { session } = await this.runs.get(sessionId);
     const turnId = session.turn?.id;
     const own = events.map((event): NewEvent => ({ ...event, turnId }));
-    await this.sessions.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
+    await this.runs.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
   }
 
   /** As its brain: ends the turn with an answer, having seen all messages. */
   async complete(sessionId: SessionId, resultEventId?: string): Promise<void> {
-    const { session } = await this.sessions.get(sessionId);
+    const { session } = await this.runs.get(sessionId);
     const body = { callId: 'call-2', inputToSeq: session.turn?.inputToSeq ?? 0 };
     await this.record(sessionId, { type: 'model.started', actor: { kind: 'agent' }, body });
-    await this.sessions.write(sessionId, session.epoch, undefined, {
+    await this.runs.write(sessionId, session.epoch, undefined, {
       kind: 'completeTurn',
       outcome: 'completed',
       resultEventId,

@@ -11,7 +11,7 @@ import type { SessionId } from '../../src/kernel/id.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { startServices } from '../../src/kernel/service.ts';
 import { openMongo } from '../../src/platform/mongo/store.ts';
-import { Sessions } from '../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import type { Launcher } from '../../src/supervisor/launcher.ts';
 import { Heartbeat } from '../../src/supervisor/lease.ts';
 import { Spares } from '../../src/supervisor/spares.ts';
@@ -22,6 +22,7 @@ import { WorkspaceLog } from '../../src/supervisor/workspace-log.ts';
 import { answerParent } from '../bench/child.ts';
 import { DriverWatch, watchedUri } from './driver-watch.ts';
 import { appending, nothing, originOf, spoken } from './session-log.ts';
+import { OURS } from './organisation.ts';
 
 /** What the process costs and holds at this moment. */
 export interface Holding {
@@ -165,16 +166,13 @@ function servicesOf(owner: string) {
     forget: () => Promise.resolve(true),
     sessions: () => Promise.resolve([]),
   };
-  const unused = undefined as never; // only for starting sessions
-  const sessions = new Sessions({
-    journal,
-    sessions: records,
-    agents: unused,
-    credentials: unused,
+  const sessions = new SessionRuns({ journal, sessions: records });
+  const access = new Access({
+    keys: store.keys,
     clock,
-    serverKeys: new Set(['anthropic'] as const),
+    signingKey: randomBytes(32),
+    firstOrganisation: OURS.id,
   });
-  const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32) });
   const spares = new Spares({ launcher, clock, logger }, 0);
   const workbench = new Workbench({
     launcher,

@@ -4,6 +4,7 @@ import { type AgentId, newId } from '../../src/kernel/id.ts';
 import { fold } from '../../src/sessions/fold.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { newSession, type Session, type SessionStatus } from '../../src/sessions/session.ts';
+import { OURS } from './organisation.ts';
 
 export const HUMAN: Actor = { kind: 'human' };
 
@@ -17,6 +18,7 @@ export class Life {
     const agentId: AgentId = newId('agent');
     this.session = newSession({
       id,
+      organisationId: OURS.id,
       createdAt: 1,
       agentId,
       agentRevision: 1,

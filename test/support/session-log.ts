@@ -6,6 +6,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import type { SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import type { SessionOrigin } from '../../src/sessions/session.ts';
+import { OURS } from './organisation.ts';
 
 /** Time that only the test moves. */
 export class ManualClock implements Clock {
@@ -37,6 +38,7 @@ export const SOME_AGENT: AgentId = newId('agent');
 export function originOf(given: Partial<SessionOrigin> = {}): SessionOrigin {
   return {
     id: newId('session'),
+    organisationId: OURS.id,
     createdAt: 1_763_800_000_000,
     agentId: SOME_AGENT,
     agentRevision: 1,

@@ -18,6 +18,7 @@ import {
 } from '../support/upgrade.ts';
 import { PRICES } from '../support/prices.ts';
 import { ROOT_KEY, World } from '../support/world.ts';
+import { OURS } from '../support/organisation.ts';
 
 await onEachStore((store: Store) => {
   describe.each(OLDER)('of %s', (older) => {
@@ -110,7 +111,12 @@ function upgrades(store: Store, older: Older): void {
       const hash = createHash('sha256').update(ROOT_KEY).digest('hex');
       const keys = { byHash: async (given: string) => (given === hash ? { id: 'key' } : undefined) } as never; // not asked here
       const accessAt = (now: number) =>
-        new Access({ keys, clock: { ...systemClock, now: () => now }, signingKey });
+        new Access({
+          keys,
+          clock: { ...systemClock, now: () => now },
+          signingKey,
+          firstOrganisation: OURS.id,
+        });
 
       expect(await accessAt(at).authenticate(clientToken)).toMatchObject({
         kind: 'client',

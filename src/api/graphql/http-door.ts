@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
 import type { ExecutionResult } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
-import type { Context } from '../../../schema/context.ts';
+import { type Context, contextOf } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
@@ -63,7 +63,7 @@ export function createHttpDoor(
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: '/graphql',
-    context: (given): Context => contextOf(ports, given),
+    context: (given): Context => contextOfRequest(ports, given),
     plugins: [
       EXECUTION,
       useAuthentication(ports),
@@ -93,25 +93,13 @@ export function createHttpDoor(
   };
 }
 
-function contextOf(
+function contextOfRequest(
   ports: DoorPorts,
   { principal, reading, requestId, request }: ServerContext & YogaInitialContext,
 ): Context {
   if (principal === undefined || reading === undefined) throw new Unauthenticated();
-  const { access, agents, credentials, sessions, journal, live } = ports;
-  return {
-    access,
-    agents,
-    credentials,
-    sessions,
-    journal,
-    live,
-    principal,
-    budget: new LogBudget(ports.turns, principal),
-    requestId,
-    reading,
-    signal: request.signal,
-  };
+  const budget = new LogBudget(ports.turns, principal);
+  return contextOf(ports, { principal, budget, requestId, reading, signal: request.signal });
 }
 
 function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, ServerContext> {

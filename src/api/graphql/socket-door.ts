@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type ExecutionArgs, getOperationAST } from 'graphql';
 import { type Context as Connection, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
-import type { Context } from '../../../schema/context.ts';
+import { type Context, contextOf } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
@@ -100,14 +100,14 @@ export function createSocketServer(
       }
     },
     async execute(args) {
-      const { line, requestId } = contextOf(args);
+      const { line, requestId } = socketContextOf(args);
       await line.outlet.room(NEVER); // a client that does not read what it asked for waits for the rest
       const send = senderOf(line, maskingOf(requestId));
       send(bounded(await executeInTurn(args), ANSWER_BYTES_MAX));
       return SENT;
     },
     async subscribe(args) {
-      const context = contextOf(args);
+      const context = socketContextOf(args);
       const opened = await follows.open(args, context, context.line);
       if (opened !== undefined) return opened;
       const result = await subscribeInTurns(args);
@@ -245,20 +245,19 @@ function argsOf(
   if (checked.kind === 'invalid') throw new AggregateError(checked.errors);
   const { document } = checked;
   documents.checkCost(document, operationName ?? undefined, variables ?? undefined);
-  const { access, agents, credentials, sessions, journal, live } = ports;
   const { principal, outlet } = extra;
   if (principal === undefined) throw refusal('UNAUTHENTICATED', 'The connection has no principal.', 401);
-  const contextValue: SocketContext = {
-    ...{ access, agents, credentials, sessions, journal, live, principal },
+  const contextValue: SocketContext = contextOf(ports, {
+    principal,
     budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
     reading: NOTHING_READ,
-  };
+  });
   return { schema, document, operationName, variableValues: variables, contextValue };
 }
 
-function contextOf(args: ExecutionArgs): SocketContext {
+function socketContextOf(args: ExecutionArgs): SocketContext {
   return args.contextValue as SocketContext; // as: argsOf made it
 }
 

@@ -15,7 +15,7 @@ import { authorize } from '../../access/policy.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { ToolCall, ToolResult } from '../../hands/wire.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
-import type { SessionId } from '../../kernel/id.ts';
+import type { OrganisationId, SessionId } from '../../kernel/id.ts';
 import { excessOf } from '../../kernel/json-bounds.ts';
 import { BODY_BYTES_MAX, REQUEST_DEPTH_MAX } from '../../kernel/limit.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -29,7 +29,7 @@ import { plansOf } from '../../models/session-plans.ts';
 import { SessionArchived } from '../../sessions/faults.ts';
 import { decide } from '../../sessions/lifecycle.ts';
 import type { SessionEntry, SessionJournal } from '../../sessions/session-store.ts';
-import type { Sessions } from '../../sessions/sessions.ts';
+import type { SessionRuns } from '../../sessions/session-runs.ts';
 import { type Assignment, type UnitAppended, type UnitCommand } from '../../sessions/unit-wire.ts';
 import { wakePlace } from '../../sessions/wake-place.ts';
 import { BodyRefused, RequestBody } from '../request-body.ts';
@@ -45,8 +45,8 @@ const VALUES_MAX = 500_000;
 
 export interface UnitDoorPorts {
   readonly access: Access;
-  readonly sessions: Sessions;
-  readonly agents: Agents;
+  readonly sessions: SessionRuns;
+  readonly useCasesOf: (organisationId: OrganisationId) => { readonly agents: Pick<Agents, 'revision'> };
   readonly journal: SessionJournal;
   readonly live: Live;
   readonly logger: Logger;
@@ -88,7 +88,7 @@ async function answer(
   const unit = await unitOf(ports.access, request);
   const url = request.url ?? '';
   if (url === '/unit/append' && request.method === 'POST') return append(ports, unit, request, response);
-  const entry = await ports.sessions.get(unit.sessionId);
+  const entry = await ports.sessions.get(unit.sessionId, unit.organisationId);
   const { session } = entry;
   if (session.epoch !== unit.epoch) throw new EpochStale(unit.epoch, session.epoch); // UNIT-1
   if (request.method === 'GET') {
@@ -117,6 +117,7 @@ async function append(
     unit.epoch,
     key,
     command,
+    unit.organisationId,
   ); // UNIT-1
   const appended: UnitAppended = { firstSeq, lastSeq, replayed };
   send(response, 200, appended);
@@ -125,10 +126,10 @@ async function append(
 /** Not for a turn that goes on: its files would count as those of a turn that is over. */
 async function keepFiles(
   ports: UnitDoorPorts,
-  { sessionId, epoch }: Unit,
+  { sessionId, organisationId, epoch }: Unit,
   command: Extract<UnitCommand, { kind: 'completeTurn' }>,
 ): Promise<void> {
-  const { session, head } = await ports.sessions.get(sessionId);
+  const { session, head } = await ports.sessions.get(sessionId, organisationId);
   if (session.epoch !== epoch || decide(session, command).kind !== 'append') return; // the append says so
   await ports.tools.checkpoint(sessionId, { seq: head, turn: session.turnCount }, command.outcome);
 }
@@ -173,7 +174,8 @@ async function assignment(
   { session, head }: SessionEntry,
 ): Promise<Assignment> {
   const { journal, live } = ports;
-  const { prompt, settings } = await ports.agents.revision(session.agentId, session.agentRevision);
+  const { agents } = ports.useCasesOf(session.organisationId);
+  const { prompt, settings } = await agents.revision(session.agentId, session.agentRevision);
   return {
     sessionId: session.id,
     epoch: unit.epoch,

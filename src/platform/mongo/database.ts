@@ -12,7 +12,9 @@ import { type Db, type DbOptions, type Document, MongoClient, ReadConcern } from
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
 import { patchDriver } from './driver-patch.ts';
+import type { OrganisationId } from '../../kernel/id.ts';
 import { DatabaseUnusable } from './faults.ts';
+import { firstOrganisationOf } from './first-organisation.ts';
 import { STEPS, type Step } from './migrations.ts';
 import { migrate } from './schema.ts';
 import { translateOpenError } from './translate-error.ts';
@@ -64,11 +66,14 @@ export class MongoDatabase {
   readonly client: MongoClient;
   readonly db: Db;
   readonly server: MongoServer;
+  /** Whose documents say of none that they are (ownership.ts). */
+  readonly firstOrganisation: OrganisationId;
 
-  private constructor(client: MongoClient, db: Db, server: MongoServer) {
+  private constructor(client: MongoClient, db: Db, server: MongoServer, firstOrganisation: OrganisationId) {
     this.client = client;
     this.db = db;
     this.server = server;
+    this.firstOrganisation = firstOrganisation;
   }
 
   /** Throws DatabaseUnusable. */
@@ -87,8 +92,9 @@ export class MongoDatabase {
       const server = await fitServer(client.db('admin'), address); // MONGO-1
       const db = client.db(name, durably(client));
       await migrate({ db, address, steps, clock, logger });
+      const firstOrganisation = await firstOrganisationOf(db);
       logger.info('the database is open', { ...server });
-      return new MongoDatabase(client, db, server);
+      return new MongoDatabase(client, db, server, firstOrganisation);
     } catch (error) {
       await client.close();
       throw translateOpenError(address, error); // MONGO-2

@@ -3,12 +3,16 @@
  * is added. How they are taken, by one process at a time: schema.ts.
  *
  * A step may be cut off anywhere and taken again from its beginning, so everything in it is idempotent; and servers of the
- * version before may still be running on the database while it is taken, so it adds and does not take away.
+ * version before may still be running on the database while it is taken, so it adds, and takes away only what they can be without.
  */
 import { type CreateCollectionOptions, type Db, MongoServerError } from 'mongodb';
+import { systemClock } from '../../kernel/clock.ts';
+import { firstOrganisationOf } from './first-organisation.ts';
 
 export type Step = (db: Db) => Promise<void>;
 
+const NAMESPACE_NOT_FOUND = 26;
+const INDEX_NOT_FOUND = 27;
 const NAMESPACE_EXISTS = 48;
 
 export const STEPS: readonly Step[] = [
@@ -62,7 +66,53 @@ export const STEPS: readonly Step[] = [
         { partialFilterExpression: { wantedSince: { $exists: true } } },
       );
   },
+  async (db) => {
+    // Everything belongs to an organisation: lists begin with it, names and keys are unique in it. What is there is the first one's as
+    // it is, and so is what servers of the version before go on to write (ownership.ts): for those the new unique indexes say what the old
+    // ones said. Without the others they list by looking through the collection, which is slower and no less right.
+    const newest = { createdAt: -1, _id: -1 } as const;
+    const first = await firstOrganisationOf(db);
+    const organisations = db.collection<{ _id: string }>('organisation');
+    await organisations.createIndex({ name: 1 }, { unique: true });
+    await organisations.createIndex(newest);
+    const record = { name: 'first', createdAt: systemClock.now() };
+    await organisations.updateOne({ _id: first }, { $setOnInsert: record }, { upsert: true });
+    const ofOrganisation = { organisationId: 1 } as const;
+    await db.collection('agent').createIndex({ ...ofOrganisation, name: 1 }, { unique: true });
+    await db.collection('agent').createIndex({ ...ofOrganisation, ...newest });
+    const withKey = { unique: true, partialFilterExpression: { key: { $exists: true } } };
+    await db.collection('session').createIndex({ ...ofOrganisation, key: 1 }, withKey);
+    await db.collection('session').createIndex({ ...ofOrganisation, ...newest });
+    await db.collection('session').createIndex({ ...ofOrganisation, status: 1, ...newest });
+    await db.collection('session').createIndex({ ...ofOrganisation, agentId: 1, ...newest });
+    await db.collection('credential').createIndex({ ...ofOrganisation, ...newest });
+    await db.collection('credential').createIndex({ ...ofOrganisation, provider: 1, claim: -1 });
+    await db.collection('api_key').createIndex({ ...ofOrganisation, name: 1, order: -1 });
+    await dropIndexes(db, 'agent', ['name_1', 'createdAt_-1__id_-1']);
+    await dropIndexes(db, 'session', [
+      'key_1',
+      'createdAt_-1__id_-1',
+      'status_1_createdAt_-1__id_-1',
+      'agentId_1_createdAt_-1__id_-1',
+    ]);
+    await dropIndexes(db, 'credential', ['createdAt_-1__id_-1', 'provider_1_claim_-1']);
+    await dropIndexes(db, 'api_key', ['name_1_order_-1']);
+  },
 ];
+
+/** Those that are still there. */
+async function dropIndexes(db: Db, name: string, indexes: readonly string[]): Promise<void> {
+  for (const index of indexes) {
+    try {
+      await db.collection(name).dropIndex(index);
+    } catch (error) {
+      const isGone =
+        error instanceof MongoServerError &&
+        (error.code === INDEX_NOT_FOUND || error.code === NAMESPACE_NOT_FOUND);
+      if (!isGone) throw error;
+    }
+  }
+}
 
 /** Made now and not by the first write: a capped or clustered one must be, and the others cost nothing then. */
 export async function ensureCollection(

@@ -1,6 +1,6 @@
 /**
- * Lists of records, newest first by (createdAt, id). Both the sort and the place have the index `createdAt: -1, _id: -1` to
- * walk, so a page costs by its length.
+ * Lists of records, newest first by (createdAt, id). Both the sort and the place have the index `organisationId: 1, createdAt: -1, _id: -1`
+ * to walk, whose first field the list names, so a page costs by its length.
  */
 export const NEWEST_FIRST = { createdAt: -1, _id: -1 } as const;
 

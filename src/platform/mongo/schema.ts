@@ -10,7 +10,7 @@
  *    what it did in its step was idempotent.
  * SCHEMA-4 A step that ends in silence is taken again by its holder, whose lock beats meanwhile, and so are the updates of the lock:
  *    an index that takes longer to build than an answer is waited for goes on in the server, and who asks again waits for it.
- * SCHEMA-5 A database that is at the newest version is opened by one read.
+ * SCHEMA-5 That a database is at the newest version is seen by one read.
  */
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';

@@ -1,5 +1,6 @@
 /** The production store: every record port of Holdfast over one MongoDB database, which any number of servers share. */
 import type { KeyStore } from '../../access/key-store.ts';
+import type { OrganisationStore } from '../../access/organisation-store.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
@@ -13,7 +14,9 @@ import { MongoCredentialStore } from './stores/credential-store.ts';
 import { MongoDatabase } from './database.ts';
 import { MongoJournal } from './journal/journal.ts';
 import { MongoKeyStore } from './stores/key-store.ts';
+import { Ownership } from './ownership.ts';
 import { LiveChannel } from './live/live-channel.ts';
+import { MongoOrganisationStore } from './stores/organisation-store.ts';
 import { MongoOwnerStore } from './stores/owner-store.ts';
 
 export interface MongoOptions {
@@ -31,6 +34,7 @@ export interface MongoStore {
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
+  readonly organisations: OrganisationStore;
   /** What the other processes on the database tell. */
   readonly channel: LiveChannel;
   readonly database: MongoDatabase;
@@ -45,6 +49,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
   const channel = new LiveChannel({ database, logger });
   const journal = new MongoJournal({
     db: database.db,
+    ownership: new Ownership(database.firstOrganisation),
     clock,
     logger,
     channel,
@@ -57,6 +62,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     credentials: new MongoCredentialStore(database),
     keys: new MongoKeyStore(database),
     owners: new MongoOwnerStore(database, clock),
+    organisations: new MongoOrganisationStore(database),
     channel,
     database,
     async close() {

@@ -1,12 +1,12 @@
 /** Agents and their revisions (sessions/agent-store.ts). */
 import type { StatementSync } from 'node:sqlite';
-import type { AgentId } from '../../kernel/id.ts';
+import type { AgentId, OrganisationId } from '../../kernel/id.ts';
 import type { Agent, AgentRevision } from '../../sessions/agent.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
-import { type Database, rowOf, rowsOf } from './database.ts';
+import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
-type Page = Parameters<AgentStore['list']>[0];
+type Page = Parameters<AgentStore['list']>[1];
 /** Greater than every place: a list without `before` starts here. */
 const NEWEST = { createdAt: Number.MAX_SAFE_INTEGER, id: '' };
 
@@ -23,29 +23,38 @@ export class SqliteAgentStore implements AgentStore {
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      'INSERT INTO agent (id, name, created_at, updated_at, agent) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO agent (id, organisation_id, name, created_at, updated_at, agent) VALUES (?, ?, ?, ?, ?, ?)',
     );
     this.#update = database.prepare(
-      'UPDATE agent SET name = ?, updated_at = ?, agent = ? WHERE id = ? AND updated_at = ?',
+      'UPDATE agent SET name = ?, updated_at = ?, agent = ? WHERE id = ? AND organisation_id = ? AND updated_at = ?',
     );
     this.#addRevision = database.prepare(
       'INSERT INTO agent_revision (agent_id, number, revision) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     );
-    this.#byId = database.prepare('SELECT agent FROM agent WHERE id = ?');
-    this.#byName = database.prepare('SELECT agent FROM agent WHERE name = ?');
+    this.#byId = database.prepare(
+      'SELECT organisation_id, agent FROM agent WHERE id = ? AND organisation_id = ?',
+    );
+    this.#byName = database.prepare(
+      'SELECT organisation_id, agent FROM agent WHERE name = ? AND organisation_id = ?',
+    );
     this.#list = database.prepare(
-      'SELECT agent FROM agent WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?',
+      `SELECT organisation_id, agent FROM agent WHERE organisation_id = ? AND (created_at, id) < (?, ?)
+       ORDER BY created_at DESC, id DESC LIMIT ?`,
     );
     this.#revision = database.prepare(
-      'SELECT revision FROM agent_revision WHERE agent_id = ? AND number = ?',
+      `SELECT revision FROM agent_revision WHERE agent_id = ?1 AND number = ?2
+       AND EXISTS (SELECT 1 FROM agent WHERE id = ?1 AND organisation_id = ?3)`,
     );
   }
 
   async create(agent: Agent): Promise<{ readonly created: boolean; readonly agent: Agent }> {
     return this.#database.write(() => {
-      const there = this.#one(this.#byId, agent.id) ?? this.#one(this.#byName, agent.name);
+      const { organisationId } = agent;
+      const there =
+        this.#one(this.#byId, agent.id, organisationId) ??
+        this.#one(this.#byName, agent.name, organisationId);
       if (there !== undefined) return { created: false, agent: there };
-      this.#insert.run(agent.id, agent.name, agent.createdAt, agent.updatedAt, JSON.stringify(agent));
+      this.#insert.run(agent.id, organisationId, agent.name, agent.createdAt, agent.updatedAt, textOf(agent));
       this.#addRevision.run(agent.id, agent.revision.number, JSON.stringify(agent.revision));
       return { created: true, agent };
     });
@@ -56,8 +65,9 @@ export class SqliteAgentStore implements AgentStore {
       const { changes } = this.#update.run(
         agent.name,
         agent.updatedAt,
-        JSON.stringify(agent),
+        textOf(agent),
         agent.id,
+        agent.organisationId,
         readAt,
       );
       if (changes === 0) return false;
@@ -66,30 +76,47 @@ export class SqliteAgentStore implements AgentStore {
     });
   }
 
-  async get(id: AgentId): Promise<Agent | undefined> {
-    return translated(() => this.#one(this.#byId, id));
+  async get(organisationId: OrganisationId, id: AgentId): Promise<Agent | undefined> {
+    return translated(() => this.#one(this.#byId, id, organisationId));
   }
 
-  async byName(name: string): Promise<Agent | undefined> {
-    return translated(() => this.#one(this.#byName, name));
+  async byName(organisationId: OrganisationId, name: string): Promise<Agent | undefined> {
+    return translated(() => this.#one(this.#byName, name, organisationId));
   }
 
-  async list({ limit, before = NEWEST as NonNullable<Page['before']> }: Page): Promise<readonly Agent[]> {
-    return translated(
-      () =>
-        rowsOf(this.#list, before.createdAt, before.id, limit).map(([agent]) => JSON.parse(agent as string)), // its one column
+  async list(
+    organisationId: OrganisationId,
+    { limit, before = NEWEST as NonNullable<Page['before']> }: Page,
+  ): Promise<readonly Agent[]> {
+    return translated(() =>
+      rowsOf(this.#list, organisationId, before.createdAt, before.id, limit).map(agentOf),
     );
   }
 
-  async revision(id: AgentId, number: number): Promise<AgentRevision | undefined> {
+  async revision(
+    organisationId: OrganisationId,
+    id: AgentId,
+    number: number,
+  ): Promise<AgentRevision | undefined> {
     return translated(() => {
-      const row = rowOf(this.#revision, id, number);
+      const row = rowOf(this.#revision, id, number, organisationId);
       return row === undefined ? undefined : JSON.parse(row[0] as string); // its one column
     });
   }
 
-  #one(statement: StatementSync, value: string): Agent | undefined {
-    const row = rowOf(statement, value);
-    return row === undefined ? undefined : JSON.parse(row[0] as string); // its one column
+  #one(statement: StatementSync, value: string, organisationId: OrganisationId): Agent | undefined {
+    const row = rowOf(statement, value, organisationId);
+    return row === undefined ? undefined : agentOf(row);
   }
+}
+
+/** Whose it is stands in its column alone. */
+function textOf({ organisationId: _column, ...agent }: Agent): string {
+  return JSON.stringify(agent);
+}
+
+function agentOf(row: Row): Agent {
+  const [organisationId, text] = row as readonly [OrganisationId, string]; // as selected
+  const { id, ...agent } = JSON.parse(text);
+  return { id, organisationId, ...agent };
 }

@@ -1,17 +1,18 @@
 /** Credentials as records (secrets/credential-store.ts); the keys themselves are in the secret store. */
 import type { StatementSync } from 'node:sqlite';
-import type { CredentialId } from '../../kernel/id.ts';
+import type { CredentialId, OrganisationId } from '../../kernel/id.ts';
 import type { Credential, CredentialStore } from '../../secrets/credential-store.ts';
 import type { Provider } from '../../secrets/provider-table.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
-type Page = Parameters<CredentialStore['list']>[0];
+type Page = Parameters<CredentialStore['list']>[1];
 
 const COLUMNS =
-  'id, provider, name, last4, is_default, created_at, rotated_at, request_hash, secret, agent, requests';
+  'id, organisation_id, provider, name, last4, is_default, created_at, rotated_at, request_hash, secret, agent, requests';
 /** What was deleted is kept, so that a replay is known as one. */
 const THERE = 'is_deleted = 0';
+const OWN = 'id = ? AND organisation_id = ?';
 
 export class SqliteCredentialStore implements CredentialStore {
   readonly #database: Database;
@@ -27,22 +28,23 @@ export class SqliteCredentialStore implements CredentialStore {
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      `INSERT INTO credential (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO credential (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = database.prepare(
-      `UPDATE credential SET provider = ?2, name = ?3, last4 = ?4, is_default = ?5, created_at = ?6, rotated_at = ?7,
-       request_hash = ?8, secret = ?9, agent = ?10, requests = ?11 WHERE id = ?1`,
+      `UPDATE credential SET provider = ?3, name = ?4, last4 = ?5, is_default = ?6, created_at = ?7, rotated_at = ?8,
+       request_hash = ?9, secret = ?10, agent = ?11, requests = ?12 WHERE id = ?1 AND organisation_id = ?2`,
     );
     this.#endDefault = database.prepare(
-      'UPDATE credential SET is_default = 0 WHERE provider = ? AND is_default = 1',
+      'UPDATE credential SET is_default = 0 WHERE organisation_id = ? AND provider = ? AND is_default = 1',
     );
-    this.#byId = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE id = ? AND ${THERE}`);
-    this.#made = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE id = ?`);
+    this.#byId = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE ${OWN} AND ${THERE}`);
+    this.#made = database.prepare(`SELECT ${COLUMNS} FROM credential WHERE ${OWN}`);
     this.#default = database.prepare(
-      `SELECT ${COLUMNS} FROM credential WHERE provider = ? AND is_default = 1`,
+      `SELECT ${COLUMNS} FROM credential WHERE organisation_id = ? AND provider = ? AND is_default = 1`,
     );
     this.#list = database.prepare(
-      `SELECT ${COLUMNS} FROM credential WHERE (created_at, id) < (?, ?) AND ${THERE} ORDER BY created_at DESC, id DESC LIMIT ?`,
+      `SELECT ${COLUMNS} FROM credential
+       WHERE organisation_id = ? AND (created_at, id) < (?, ?) AND ${THERE} ORDER BY created_at DESC, id DESC LIMIT ?`,
     );
     this.#delete = database.prepare('UPDATE credential SET is_default = 0, is_deleted = 1 WHERE id = ?');
   }
@@ -51,77 +53,85 @@ export class SqliteCredentialStore implements CredentialStore {
     credential: Credential,
   ): Promise<{ readonly created: boolean; readonly credential: Credential }> {
     return this.#database.write(() => {
-      const row = rowOf(this.#made, credential.id);
+      const row = rowOf(this.#made, credential.id, credential.organisationId);
       if (row !== undefined) return { created: false, credential: credentialOf(row) };
-      if (credential.isDefault) this.#endDefault.run(credential.provider);
+      if (credential.isDefault) this.#endDefault.run(credential.organisationId, credential.provider);
       this.#insert.run(...valuesOf(credential));
       return { created: true, credential };
     });
   }
 
   async update(
+    organisationId: OrganisationId,
     id: CredentialId,
     change: (credential: Credential) => Credential,
   ): Promise<{ readonly before: Credential; readonly after: Credential } | undefined> {
     return this.#database.write(() => {
-      const before = this.#get(id);
+      const before = this.#get(organisationId, id);
       if (before === undefined) return undefined;
       const after = change(before);
-      if (after.isDefault) this.#endDefault.run(after.provider);
+      if (after.isDefault) this.#endDefault.run(organisationId, after.provider);
       this.#update.run(...valuesOf(after));
       return { before, after };
     });
   }
 
-  async get(id: CredentialId): Promise<Credential | undefined> {
-    return translated(() => this.#get(id));
+  async get(organisationId: OrganisationId, id: CredentialId): Promise<Credential | undefined> {
+    return translated(() => this.#get(organisationId, id));
   }
 
-  async defaultOf(provider: Provider): Promise<Credential | undefined> {
+  async defaultOf(organisationId: OrganisationId, provider: Provider): Promise<Credential | undefined> {
     return translated(() => {
-      const row = rowOf(this.#default, provider);
+      const row = rowOf(this.#default, organisationId, provider);
       return row === undefined ? undefined : credentialOf(row);
     });
   }
 
-  async list({ limit, before }: Page): Promise<readonly Credential[]> {
+  async list(organisationId: OrganisationId, { limit, before }: Page): Promise<readonly Credential[]> {
     const { createdAt, id } = before ?? { createdAt: Number.MAX_SAFE_INTEGER, id: '' }; // later than all
-    return translated(() => rowsOf(this.#list, createdAt, id, limit).map(credentialOf));
+    return translated(() => rowsOf(this.#list, organisationId, createdAt, id, limit).map(credentialOf));
   }
 
-  async made(id: CredentialId): Promise<Credential | undefined> {
+  async made(organisationId: OrganisationId, id: CredentialId): Promise<Credential | undefined> {
     return translated(() => {
-      const row = rowOf(this.#made, id);
+      const row = rowOf(this.#made, id, organisationId);
       return row === undefined ? undefined : credentialOf(row);
     });
   }
 
-  async delete(id: CredentialId): Promise<Credential | undefined> {
+  async delete(organisationId: OrganisationId, id: CredentialId): Promise<Credential | undefined> {
     return this.#database.write(() => {
-      const found = this.#get(id);
+      const found = this.#get(organisationId, id);
       if (found !== undefined) this.#delete.run(id);
       return found;
     });
   }
 
-  #get(id: CredentialId): Credential | undefined {
-    const row = rowOf(this.#byId, id);
+  #get(organisationId: OrganisationId, id: CredentialId): Credential | undefined {
+    const row = rowOf(this.#byId, id, organisationId);
     return row === undefined ? undefined : credentialOf(row);
   }
 }
 
 function valuesOf(credential: Credential): (string | number | null)[] {
-  const { id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash } = credential;
-  const { secret, agent, requests } = credential;
-  const told = [id, provider, name ?? null, last4, isDefault ? 1 : 0, createdAt, rotatedAt, requestHash];
-  return [...told, secret, agent ?? null, requests === undefined ? null : JSON.stringify(requests)];
+  const { id, organisationId, provider, name, last4, isDefault, createdAt, rotatedAt } = credential;
+  const { requestHash, secret, agent, requests } = credential;
+  const told = [id, organisationId, provider, name ?? null, last4, isDefault ? 1 : 0, createdAt, rotatedAt];
+  return [
+    ...told,
+    requestHash,
+    secret,
+    agent ?? null,
+    requests === undefined ? null : JSON.stringify(requests),
+  ];
 }
 
 function credentialOf(row: Row): Credential {
   // COLUMNS, as valuesOf wrote them.
-  const [id, provider, name, last4, isDefault, createdAt, rotatedAt, requestHash, secret, agent, requests] =
+  const [id, organisationId, provider, name, last4, isDefault, createdAt, rotatedAt, ...rest] =
     row as readonly [
       CredentialId,
+      OrganisationId,
       Provider,
       string | null,
       string,
@@ -133,8 +143,10 @@ function credentialOf(row: Row): Credential {
       string | null,
       string | null,
     ];
+  const [requestHash, secret, agent, requests] = rest;
   return {
     id,
+    organisationId,
     provider,
     name: name ?? undefined,
     last4,

@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
-import type { SessionId, TurnId } from '../../kernel/id.ts';
+import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale, LogFull, SessionNotFound } from '../../journal/faults.ts';
@@ -132,36 +132,41 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     return () => void this.#listeners.delete(own);
   }
 
-  async get(id: SessionId): Promise<SessionEntry | undefined> {
+  async get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
     await this.#commits.durable();
     return translated(() => {
-      const loaded = this.#find(id);
+      const loaded = this.#find(id, organisationId);
       return loaded === undefined ? undefined : { session: loaded.session, head: loaded.head };
     });
   }
 
-  async list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
+  async list(
+    organisationId: OrganisationId,
+    filter: SessionFilter,
+    page: SessionPage,
+  ): Promise<readonly SessionEntry[]> {
     await this.#commits.durable();
-    return translated(() => this.#sessions.list(filter, page));
+    return translated(() => this.#sessions.list(organisationId, filter, page));
   }
 
   async turns(
     id: SessionId,
     page: { readonly limit: number; readonly before?: number | undefined },
+    organisationId?: OrganisationId,
   ): Promise<readonly Turn[]> {
     await this.#commits.durable();
     return translated(() => {
-      const key = this.#find(id)?.key;
+      const key = this.#find(id, organisationId)?.key;
       return key === undefined
         ? []
         : this.#sessions.turns(key, page.before ?? Number.MAX_SAFE_INTEGER, page.limit);
     });
   }
 
-  async turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined> {
+  async turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined> {
     await this.#commits.durable();
     return translated(() => {
-      const key = this.#find(id)?.key;
+      const key = this.#find(id, organisationId)?.key;
       return key === undefined ? undefined : this.#sessions.turn(key, turnId);
     });
   }
@@ -185,9 +190,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   /** The order matters: a replay of one's own step succeeds whatever happened since (JOURNAL-5), and only then the epoch counts. */
-  #append(sessionId: SessionId, { key, epoch, decide }: AppendRequest<Session>): Outcome<Appended<Session>> {
+  #append(
+    sessionId: SessionId,
+    { organisationId, key, epoch, decide }: AppendRequest<Session>,
+  ): Outcome<Appended<Session>> {
     assertKey(key);
-    const loaded = existing(sessionId, this.#loaded.get(sessionId));
+    const loaded = existing(sessionId, this.#loaded.get(sessionId, organisationId)); // ORGANISATION-1
     const { session, head } = loaded;
     const before = key === undefined ? undefined : this.#keys.find(loaded.key, key);
     if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // JOURNAL-5
@@ -206,8 +214,9 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   #create(origin: SessionOrigin, decide: (session: Session) => Decision): Outcome<Created> {
-    const ofKey = origin.key === undefined ? undefined : this.#sessions.idOfKey(origin.key);
-    const id = this.#loaded.get(origin.id) ? origin.id : ofKey;
+    const { organisationId, key } = origin;
+    const ofKey = key === undefined ? undefined : this.#sessions.idOfKey(organisationId, key);
+    const id = this.#loaded.get(origin.id, organisationId) ? origin.id : ofKey;
     if (id !== undefined) {
       const { session, head } = existing(id, this.#loaded.get(id));
       return { rows: 0, answer: { session, head, created: false } };
@@ -304,8 +313,8 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   /** For readers, between commits. */
-  #find(sessionId: SessionId): Loaded | undefined {
-    const loaded = this.#loaded.get(sessionId);
+  #find(sessionId: SessionId, organisationId?: OrganisationId): Loaded | undefined {
+    const loaded = this.#loaded.get(sessionId, organisationId);
     this.#loaded.trim();
     return loaded;
   }

@@ -3,7 +3,7 @@
  * what is here is the truth as of the last commit, and an append needs no read. A failed commit forgets what it touched.
  */
 import type { RecordedEvent } from '../../journal/event.ts';
-import type { SessionId } from '../../kernel/id.ts';
+import type { OrganisationId, SessionId } from '../../kernel/id.ts';
 import type { Session, Turn } from '../../sessions/session.ts';
 import type { EventTable } from './event-table.ts';
 import type { SessionTable } from './session-table.ts';
@@ -57,16 +57,17 @@ export class LoadedSessions {
     this.#events = events;
   }
 
-  get(id: SessionId): Loaded | undefined {
+  /** `organisationId`: only if it is that one's. For another's the table is asked, as for one that is not there (ORGANISATION-1). */
+  get(id: SessionId, organisationId?: OrganisationId): Loaded | undefined {
     const used = this.#used.get(id);
-    if (used !== undefined) return used;
+    if (used !== undefined && isOf(organisationId, used)) return used;
     const older = this.#older.get(id);
-    if (older !== undefined) {
+    if (older !== undefined && isOf(organisationId, older)) {
       this.#older.delete(id);
       this.#used.set(id, older);
       return older;
     }
-    const row = this.#sessions.get(id);
+    const row = this.#sessions.get(id, organisationId);
     if (row === undefined) return undefined;
     const end = this.#events.end(row.key);
     const loaded: Loaded = {
@@ -99,4 +100,8 @@ export class LoadedSessions {
     this.#older = this.#used.size <= this.#max ? this.#used : new Map();
     this.#used = new Map();
   }
+}
+
+function isOf(organisationId: OrganisationId | undefined, { session }: Loaded): boolean {
+  return organisationId === undefined || session.organisationId === organisationId;
 }

@@ -179,4 +179,70 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO append_key_end (event_row) SELECT coalesce(max(rowid), 0) FROM event;
   DROP INDEX event_append;
   `,
+  // Everything belongs to an organisation, and what is there to the first one. Names and keys are unique in it and lists begin with it, so
+  // the tables that said otherwise are made anew; a session keeps its key, by which its events know it.
+  `
+  CREATE TABLE organisation (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    is_first INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX organisation_first ON organisation (is_first) WHERE is_first = 1;
+  CREATE INDEX organisation_newest ON organisation (created_at, id);
+  INSERT INTO organisation (id, name, created_at, is_first)
+    VALUES ('org_' || lower(hex(randomblob(12))), 'first', CAST(unixepoch('subsec') * 1000 AS INTEGER), 1);
+
+  CREATE TABLE session_owned (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    organisation_id TEXT NOT NULL,
+    natural_key TEXT,
+    agent_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    lease_owner TEXT,
+    origin TEXT NOT NULL,
+    state TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO session_owned
+    SELECT key, id, (SELECT id FROM organisation), natural_key, agent_id, status, status_at, created_at, lease_owner,
+      origin, state
+    FROM session ORDER BY key;
+  DROP TABLE session;
+  ALTER TABLE session_owned RENAME TO session;
+  CREATE UNIQUE INDEX session_of_key ON session (organisation_id, natural_key) WHERE natural_key IS NOT NULL;
+  CREATE INDEX session_newest ON session (organisation_id, created_at, id);
+  CREATE INDEX session_newest_of_status ON session (organisation_id, status, created_at, id);
+  CREATE INDEX session_newest_of_agent ON session (organisation_id, agent_id, created_at, id);
+  CREATE INDEX session_wanted ON session (status_at, key)
+    WHERE status IN ('queued', 'running') OR lease_owner IS NOT NULL;
+
+  CREATE TABLE agent_owned (
+    id TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    agent TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO agent_owned
+    SELECT id, (SELECT id FROM organisation), name, created_at, updated_at, agent FROM agent;
+  DROP TABLE agent;
+  ALTER TABLE agent_owned RENAME TO agent;
+  CREATE UNIQUE INDEX agent_of_name ON agent (organisation_id, name);
+  CREATE INDEX agent_newest ON agent (organisation_id, created_at, id);
+
+  ALTER TABLE credential ADD COLUMN organisation_id TEXT NOT NULL DEFAULT '';
+  UPDATE credential SET organisation_id = (SELECT id FROM organisation);
+  DROP INDEX credential_default;
+  DROP INDEX credential_newest;
+  CREATE UNIQUE INDEX credential_default ON credential (organisation_id, provider) WHERE is_default = 1;
+  CREATE INDEX credential_newest ON credential (organisation_id, created_at, id);
+
+  ALTER TABLE api_key ADD COLUMN organisation_id TEXT NOT NULL DEFAULT '';
+  UPDATE api_key SET organisation_id = (SELECT id FROM organisation);
+  CREATE INDEX api_key_of_name ON api_key (organisation_id, name);
+  `,
 ];

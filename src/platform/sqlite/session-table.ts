@@ -1,6 +1,6 @@
-/** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for. */
+/** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for, and whose it is. */
 import type { StatementSync } from 'node:sqlite';
-import type { SessionId, TurnId } from '../../kernel/id.ts';
+import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -23,6 +23,7 @@ export class SessionTable {
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #byId: StatementSync;
+  readonly #ownById: StatementSync;
   readonly #idOfKey: StatementSync;
   readonly #wanted: StatementSync;
   readonly #putTurn: StatementSync;
@@ -34,14 +35,17 @@ export class SessionTable {
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      `INSERT INTO session (id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = database.prepare(
       'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
     );
-    this.#byId = database.prepare('SELECT key, origin, state FROM session WHERE id = ?');
-    this.#idOfKey = database.prepare('SELECT id FROM session WHERE natural_key = ?');
+    this.#byId = database.prepare('SELECT key, organisation_id, origin, state FROM session WHERE id = ?');
+    this.#ownById = database.prepare(
+      'SELECT key, organisation_id, origin, state FROM session WHERE id = ? AND organisation_id = ?',
+    );
+    this.#idOfKey = database.prepare('SELECT id FROM session WHERE organisation_id = ? AND natural_key = ?');
     this.#wanted = database.prepare(
       `SELECT id FROM session WHERE (status IN ('queued', 'running') OR lease_owner IS NOT NULL)
          AND (lease_owner IS NULL OR lease_owner NOT IN (SELECT value FROM json_each(?)))
@@ -59,9 +63,11 @@ export class SessionTable {
 
   /** Answers the key of the new row. */
   insert(session: Session): number {
-    const { origin, state } = partsOf(session);
+    const { origin: whole, state } = partsOf(session);
+    const { organisationId, ...origin } = whole;
     const { lastInsertRowid } = this.#insert.run(
       session.id,
+      organisationId,
       session.key ?? null,
       session.agentId,
       session.status,
@@ -80,20 +86,22 @@ export class SessionTable {
     this.#update.run(session.status, session.statusAt, owner, JSON.stringify(state), key);
   }
 
-  get(id: SessionId): SessionRow | undefined {
-    const row = rowOf(this.#byId, id);
+  /** `organisationId`: only if it is that one's. */
+  get(id: SessionId, organisationId?: OrganisationId): SessionRow | undefined {
+    const row =
+      organisationId === undefined ? rowOf(this.#byId, id) : rowOf(this.#ownById, id, organisationId);
     if (row === undefined) return undefined;
-    const [key, origin, state] = row as readonly [number, string, string]; // columns of #byId
-    return { key, session: joined(origin, state) };
+    const [key, ...session] = row as readonly [number, OrganisationId, string, string]; // columns of both
+    return { key, session: joined(...session) };
   }
 
-  idOfKey(naturalKey: string): SessionId | undefined {
-    return rowOf(this.#idOfKey, naturalKey)?.[0] as SessionId | undefined; // an id that insert() wrote
+  idOfKey(organisationId: OrganisationId, naturalKey: string): SessionId | undefined {
+    return rowOf(this.#idOfKey, organisationId, naturalKey)?.[0] as SessionId | undefined; // an id that insert() wrote
   }
 
-  list(filter: SessionFilter, page: SessionPage): readonly SessionEntry[] {
-    const conditions: string[] = [];
-    const values: (string | number)[] = [];
+  list(organisationId: OrganisationId, filter: SessionFilter, page: SessionPage): readonly SessionEntry[] {
+    const conditions: string[] = ['organisation_id = ?'];
+    const values: (string | number)[] = [organisationId];
     const where = (condition: string, ...given: readonly (string | number)[]): void => {
       conditions.push(condition);
       values.push(...given);
@@ -125,23 +133,22 @@ export class SessionTable {
   #listOf(conditions: string): StatementSync {
     const known = this.#lists.get(conditions);
     if (known !== undefined) return known;
-    const where = conditions === '' ? '' : `WHERE ${conditions}`;
     const made = this.#database.prepare(
-      `SELECT origin, state, ${HEAD} FROM session ${where} ORDER BY created_at DESC, id DESC LIMIT ?`,
+      `SELECT organisation_id, origin, state, ${HEAD} FROM session WHERE ${conditions} ORDER BY created_at DESC, id DESC LIMIT ?`,
     );
     this.#lists.set(conditions, made);
     return made;
   }
 }
 
-function joined(origin: string, state: string): Session {
-  const session: Session = { ...JSON.parse(origin), ...JSON.parse(state) };
+function joined(organisationId: OrganisationId, origin: string, state: string): Session {
+  const session: Session = { ...JSON.parse(origin), organisationId, ...JSON.parse(state) };
   return session;
 }
 
 function entryOf(row: Row): SessionEntry {
-  const [origin, state, head] = row as readonly [string, string, number]; // columns of list()
-  return { session: joined(origin, state), head };
+  const [organisationId, origin, state, head] = row as readonly [OrganisationId, string, string, number]; // columns of list()
+  return { session: joined(organisationId, origin, state), head };
 }
 
 function idOf(row: Row): SessionId {

@@ -5,6 +5,7 @@ import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
+import type { OrganisationStore } from '../../access/organisation-store.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import type { Queue } from '../../webhooks/queue.ts';
@@ -14,6 +15,7 @@ import { SqliteCredentialStore } from './credential-store.ts';
 import { Database } from './database.ts';
 import { SqliteJournal } from './journal.ts';
 import { SqliteKeyStore } from './key-store.ts';
+import { SqliteOrganisationStore } from './organisation-store.ts';
 import { SqliteOwnerStore } from './owner-store.ts';
 import { SqliteQueue } from './queue.ts';
 
@@ -38,6 +40,7 @@ export interface SqliteStore {
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
+  readonly organisations: OrganisationStore;
   readonly queue: Queue;
   /** Throws Outage when nothing can be written. */
   ready(): Promise<void>;
@@ -69,6 +72,7 @@ export function openSqlite({
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),
     owners: new SqliteOwnerStore(database),
+    organisations: new SqliteOrganisationStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),
     ready: () => database.ready(),
     close() {

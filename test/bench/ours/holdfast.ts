@@ -13,10 +13,9 @@ import { jsonLogger } from '../../../src/kernel/logger.ts';
 import { openSecretFiles } from '../../../src/platform/local/secret-store.ts';
 import { openMongo } from '../../../src/platform/mongo/store.ts';
 import { openSqlite } from '../../../src/platform/sqlite/store.ts';
-import { Credentials } from '../../../src/secrets/credentials.ts';
-import { Agents } from '../../../src/sessions/agents.ts';
 import type { SessionJournal } from '../../../src/sessions/session-store.ts';
-import { Sessions } from '../../../src/sessions/sessions.ts';
+import { SessionRuns } from '../../../src/sessions/session-runs.ts';
+import { useCasesOver } from '../../../src/sessions/use-cases.ts';
 import { sampleEvent } from '../sample-events.ts';
 
 export const KEY = 'key-of-the-benchmark-0123456789';
@@ -44,21 +43,16 @@ export async function openHoldfast(folder: string, uri?: string) {
   const store = mongo ?? openSqlite({ path: join(folder, 'holdfast.db'), clock });
   const { journal } = store;
   const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'keys', 'master.key'));
-  const access = new Access({ keys: store.keys, clock, signingKey: randomBytes(SIGNING_KEY_BYTES) });
+  const { first: firstOrganisation } = store.organisations;
+  const signingKey = randomBytes(SIGNING_KEY_BYTES);
+  const access = new Access({ keys: store.keys, clock, signingKey, firstOrganisation });
   await access.ensureKey(KEY);
-  const credentials = new Credentials({ credentials: store.credentials, secrets, clock });
-  const agents = new Agents({ agents: store.agents, credentials, clock });
+  const useCasesOf = useCasesOver({ ...store, secrets, clock, serverKeys: new Set(), firstOrganisation });
+  const { agents, sessions } = useCasesOf(firstOrganisation);
   await agents.create({ name: 'bench', model: 'rehearsal/echo', prompt: 'You are measured.' });
-  const sessions = new Sessions({
-    journal,
-    sessions: store.sessions,
-    agents,
-    credentials,
-    clock,
-    serverKeys: new Set(),
-  });
+  const runs = new SessionRuns(store);
   const live = new Live({ journal, wire: mongo?.channel, logger });
-  const ports = { access, agents, credentials, sessions, journal, live, logger };
+  const ports = { access, useCasesOf, sessions, runs, journal, live, logger };
   const close = async (): Promise<void> => {
     live.close();
     await store.close();
@@ -67,17 +61,17 @@ export async function openHoldfast(folder: string, uri?: string) {
 }
 
 export async function startRunning({ ports }: Holdfast): Promise<RunningSession> {
-  const { sessions, access } = ports;
+  const { sessions, runs, access } = ports;
   const { session } = await sessions.start({ agent: 'bench', input: 'Go.', actor: { kind: 'human' } });
   const { id: sessionId } = session;
-  const { epoch } = (await sessions.supervise(sessionId, { kind: 'takeLease', owner: 'bench' })).state;
-  const { state, lastSeq } = await sessions.write(sessionId, epoch, undefined, { kind: 'beginTurn' });
+  const { epoch } = (await runs.supervise(sessionId, { kind: 'takeLease', owner: 'bench' })).state;
+  const { state, lastSeq } = await runs.write(sessionId, epoch, undefined, { kind: 'beginTurn' });
   if (state.turn === undefined) throw new Error('The turn did not begin.');
   return {
     sessionId,
     turnId: state.turn.id,
     epoch,
-    token: access.mintUnitToken(sessionId, epoch),
+    token: access.mintUnitToken(session, sessionId, epoch),
     head: lastSeq,
   };
 }

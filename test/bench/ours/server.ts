@@ -18,7 +18,7 @@ const tools = {
   checkpoint: async () => undefined,
 };
 const model = () => Promise.reject(new Error('No model here.'));
-const unitPort = await listen(createUnitDoor({ ...ports, tools, model }));
+const unitPort = await listen(createUnitDoor({ ...ports, sessions: ports.runs, tools, model }));
 const graphql = createGraphqlDoor(ports, { console: false });
 const ready = () => Promise.resolve();
 const http = await listenHttp({ graphql, logger: ports.logger, ready }, { port: 0, host: '127.0.0.1' });

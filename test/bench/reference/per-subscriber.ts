@@ -5,7 +5,7 @@
 import { createServer } from 'node:http';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
-import type { Context } from '../../../schema/context.ts';
+import { type Context, contextOf } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { RoundRobin } from '../../../src/kernel/round-robin.ts';
@@ -22,7 +22,8 @@ const sockets = new WebSocketServer({ server, path: '/graphql' });
 const turns = new RoundRobin(ports.live.scheduler);
 const reading = { bytes: 0, take: () => undefined, takeWhole: () => undefined, renew: () => undefined };
 const context = (): Context => {
-  return { ...ports, principal, budget: new LogBudget(turns, principal), requestId: 'bench', reading };
+  const budget = new LogBudget(turns, principal);
+  return contextOf(ports, { principal, budget, requestId: 'bench', reading });
 };
 useServer({ schema, context }, sockets);
 const port = await listen(server);

@@ -225,12 +225,12 @@ describe('a MongoDB database at the newest version', () => {
   const firstBatch = [{ _id: 'schema', version: STEPS.length }];
   const found = { cursor: { id: Long.ZERO, ns: 'x.holdfast', firstBatch }, ok: 1 };
 
-  it('is opened by one read (SCHEMA-5)', async () => {
+  it('is known to be by one read (SCHEMA-5), and by another whose its documents are that do not say it', async () => {
     const server = await double(PRIMARY, (command) => (command === 'find' ? found : undefined));
 
     await open({ uri: `mongodb://${server.host}/x?${SOON}` });
 
-    expect(server.commands).toEqual(['buildInfo', 'find']);
+    expect(server.commands).toEqual(['buildInfo', 'find', 'find']);
   });
 
   // proves MONGO-3
@@ -256,7 +256,7 @@ describe('a MongoDB database at the newest version', () => {
         Array.from({ length: 3 }, () => ({ w: 'majority', j: true, wtimeout: 10_000 })),
       );
       expect(reads.map(({ readConcern }) => readConcern)).toEqual(
-        Array.from({ length: 3 }, () => ({ level: 'majority' })),
+        Array.from({ length: 4 }, () => ({ level: 'majority' })),
       );
       expect(db.readPreference?.mode).toBe('primary');
     },

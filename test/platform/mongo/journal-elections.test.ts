@@ -11,6 +11,7 @@ import { MongoJournal } from '../../../src/platform/mongo/journal/journal.ts';
 import { TurnOver } from '../../../src/sessions/faults.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
+import { Ownership } from '../../../src/platform/mongo/ownership.ts';
 
 const NO_CHANNEL = { hint: () => undefined, onHint: () => () => undefined };
 const LAGS_MS = 300;
@@ -68,6 +69,7 @@ await mongoSuite('after an election', (server) => {
     const journal = () =>
       new MongoJournal({
         db: lagging.db,
+        ownership: new Ownership(database.firstOrganisation),
         clock: systemClock,
         logger: silentLogger,
         channel: NO_CHANNEL,

@@ -9,6 +9,7 @@ import { decide, type Command } from '../../../src/sessions/lifecycle.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { randomOf } from '../../support/random.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
+import { OURS } from '../../support/organisation.ts';
 
 /** Appends that one document surely does not hold any more (tail.ts). */
 const MANY = 50;
@@ -135,7 +136,9 @@ await mongoSuite('two servers on one database', (server) => {
       expect(await one.sessions.get(id)).toEqual(await other.sessions.get(id));
       expect(await one.journal.head(id)).toBe(2);
       expect(
-        (await one.sessions.list({ status: 'queued' }, { limit: 5 })).map(({ session }) => session.id),
+        (await one.sessions.list(OURS.id, { status: 'queued' }, { limit: 5 })).map(
+          ({ session }) => session.id,
+        ),
       ).toEqual([id]);
       expect(await one.sessions.wanted({ limit: 5 })).toEqual([id]);
     });

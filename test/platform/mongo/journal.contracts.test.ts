@@ -2,6 +2,8 @@
 import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
+import { organisationStoreContract } from '../../contracts/organisation-store.ts';
+import { ownershipContract } from '../../contracts/ownership.ts';
 import { replayContract } from '../../contracts/replays.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
@@ -28,4 +30,6 @@ await mongoSuite('on a server of MongoDB', (server) => {
   sessionStoreContract(platform);
   replayContract(platform);
   storedJsonContract(platform);
+  organisationStoreContract(platform);
+  ownershipContract(platform);
 });

@@ -8,6 +8,8 @@ import { MongoJournal } from '../../../src/platform/mongo/journal/journal.ts';
 import type { SessionDocument } from '../../../src/platform/mongo/journal/session-document.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
+import { Ownership } from '../../../src/platform/mongo/ownership.ts';
+import { OURS } from '../../support/organisation.ts';
 
 /** Appends that are stored as pages of their own meanwhile (tail.ts). */
 const MANY = 40;
@@ -20,7 +22,15 @@ afterEach(async () => {
 function journalOver(db: Db): MongoJournal {
   const channel = { hint: () => undefined, onHint: () => () => undefined };
   const caps = { eventsMax: 1_000, bytesMax: 1_000_000 };
-  const journal = new MongoJournal({ db, clock: systemClock, logger: silentLogger, channel, caps });
+  const ownership = new Ownership(OURS.id);
+  const journal = new MongoJournal({
+    db,
+    ownership,
+    clock: systemClock,
+    logger: silentLogger,
+    channel,
+    caps,
+  });
   closing.push(() => journal.close());
   return journal;
 }

@@ -20,6 +20,7 @@ import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
 import { randomOf } from '../../support/random.ts';
+import { OURS } from '../../support/organisation.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -78,12 +79,12 @@ await mongoSuite('the small stores on MongoDB', (server) => {
         [one, two].flatMap((store, writer) => [0, 1].map(() => revise(store, first, `writer ${writer}`, 4))),
       );
 
-      const last = await one.get(first.id);
+      const last = await one.get(OURS.id, first.id);
       expect(last?.revision.number).toBe(1 + written.flat().length);
       for (const revision of written.flat()) {
-        expect(await two.revision(first.id, revision.number)).toEqual(revision);
+        expect(await two.revision(OURS.id, first.id, revision.number)).toEqual(revision);
       }
-      expect(await one.revision(first.id, 1)).toEqual(first.revision);
+      expect(await one.revision(OURS.id, first.id, 1)).toEqual(first.revision);
     });
 
     it('shows no revision of a change that was refused or cut off before it happened', async () => {
@@ -97,12 +98,12 @@ await mongoSuite('the small stores on MongoDB', (server) => {
         ...first.revision,
       });
 
-      expect(await store.revision(first.id, 1)).toEqual(first.revision);
-      expect(await store.revision(first.id, 2)).toBeUndefined();
+      expect(await store.revision(OURS.id, first.id, 1)).toEqual(first.revision);
+      expect(await store.revision(OURS.id, first.id, 2)).toBeUndefined();
       const second = { ...first, updatedAt: 2, revision: { ...first.revision, number: 2, prompt: 'Again.' } };
       expect(await store.update(second, 1)).toBe(true);
-      expect(await store.revision(first.id, 1)).toEqual(first.revision);
-      expect(await store.revision(first.id, 2)).toEqual(second.revision);
+      expect(await store.revision(OURS.id, first.id, 1)).toEqual(first.revision);
+      expect(await store.revision(OURS.id, first.id, 2)).toEqual(second.revision);
     });
   });
 
@@ -120,7 +121,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       };
       const reader = async (): Promise<void> => {
         while (!over.signal.aborted) {
-          const listed = await stores[0].list({ limit: 500 });
+          const listed = await stores[0].list(OURS.id, { limit: 500 });
           expect(
             listed.filter((credential) => credential.isDefault).length,
             `seed ${random.seed}`,
@@ -134,8 +135,8 @@ await mongoSuite('the small stores on MongoDB', (server) => {
 
       const [seenByOne, seenByTwo] = await Promise.all(
         stores.map(async (store) => ({
-          fallback: await store.defaultOf('anthropic'),
-          listed: await store.list({ limit: 500 }),
+          fallback: await store.defaultOf(OURS.id, 'anthropic'),
+          listed: await store.list(OURS.id, { limit: 500 }),
         })),
       );
       expect(seenByTwo, `seed ${random.seed}`).toEqual(seenByOne);
@@ -145,7 +146,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       ).toEqual(seenByOne?.fallback === undefined ? [] : [seenByOne.fallback]);
       const last = credentialOf({ isDefault: true });
       await stores[1].create(last);
-      expect(await stores[0].defaultOf('anthropic')).toEqual(last);
+      expect(await stores[0].defaultOf(OURS.id, 'anthropic')).toEqual(last);
     });
 
     it('is still the old one after a crash of who was about to make a new one (DEFAULT-1)', async () => {
@@ -158,30 +159,34 @@ await mongoSuite('the small stores on MongoDB', (server) => {
         .collection<{ _id: string }>('numbering')
         .updateOne({ _id: 'credential.claim' }, { $inc: { last: 1 } });
 
-      expect(await store.defaultOf('anthropic')).toEqual(old);
+      expect(await store.defaultOf(OURS.id, 'anthropic')).toEqual(old);
       const next = credentialOf({ isDefault: true });
       await store.create(next);
-      expect(await store.defaultOf('anthropic')).toEqual(next);
+      expect(await store.defaultOf(OURS.id, 'anthropic')).toEqual(next);
     });
 
     it('does not go back to an older one when the default is deleted, whatever write is the last (DEFAULT-3)', async () => {
       const database = await openAt(server.uri());
       const store = new MongoCredentialStore(database);
+      const { firstOrganisation } = database;
       for (let at = 1, crashed = true; crashed; at += 1) {
         const older = credentialOf({ isDefault: true });
         const newer = credentialOf({ isDefault: true });
         for (const one of [older, newer]) await store.create(one);
         const view = failingAt(database, at, false);
-        const deleting = new MongoCredentialStore(view.database).delete(newer.id);
+        const deleting = new MongoCredentialStore({ ...view.database, firstOrganisation }).delete(
+          OURS.id,
+          newer.id,
+        );
         await deleting.catch((error: unknown) => expect(String(error)).toContain('cut here'));
         crashed = view.hasFailed();
 
         expect([older.id, undefined], `write ${at}`).not.toContain(
-          (await store.defaultOf('anthropic'))?.id ?? '',
+          (await store.defaultOf(OURS.id, 'anthropic'))?.id ?? '',
         );
-        await store.delete(newer.id);
-        expect(await store.defaultOf('anthropic')).toBeUndefined();
-        expect(await store.get(newer.id)).toBeUndefined();
+        await store.delete(OURS.id, newer.id);
+        expect(await store.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
+        expect(await store.get(OURS.id, newer.id)).toBeUndefined();
       }
     });
 
@@ -190,11 +195,14 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       const store = new MongoCredentialStore(database);
       const [older, newer] = [credentialOf({ isDefault: true }), credentialOf({ isDefault: true })];
       for (const one of [older, newer]) await store.create(one);
-      const view = afterFirstRead(database.db, async () => void (await store.delete(newer.id)));
+      const view = afterFirstRead(database.db, async () => void (await store.delete(OURS.id, newer.id)));
 
-      const seen = await new MongoCredentialStore({ db: view }).defaultOf('anthropic');
+      const seen = await new MongoCredentialStore({
+        db: view,
+        firstOrganisation: database.firstOrganisation,
+      }).defaultOf(OURS.id, 'anthropic');
 
-      expect(await store.get(newer.id)).toBeUndefined();
+      expect(await store.get(OURS.id, newer.id)).toBeUndefined();
       expect(seen?.id).not.toBe(older.id);
     });
 
@@ -207,14 +215,14 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       // The crash: the floor is raised to the claim of the newer one, which is still there.
       await database.db
         .collection<{ _id: string }>('credential_default')
-        .updateOne({ _id: 'anthropic' }, { $max: { floor: 2 } }, { upsert: true });
+        .updateOne({ _id: `${OURS.id}/anthropic` }, { $max: { floor: 2 } }, { upsert: true });
 
-      expect(await store.defaultOf('anthropic')).toBeUndefined();
-      expect(await store.get(newer.id)).toEqual({ ...newer, isDefault: false });
-      await store.delete(newer.id);
-      expect(await store.defaultOf('anthropic')).toBeUndefined();
-      await store.update(older.id, (credential) => ({ ...credential, isDefault: true }));
-      expect(await store.defaultOf('anthropic')).toEqual(older);
+      expect(await store.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
+      expect(await store.get(OURS.id, newer.id)).toEqual({ ...newer, isDefault: false });
+      await store.delete(OURS.id, newer.id);
+      expect(await store.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
+      await store.update(OURS.id, older.id, (credential) => ({ ...credential, isDefault: true }));
+      expect(await store.defaultOf(OURS.id, 'anthropic')).toEqual(older);
     });
 
     it('is nobody after it was given up, though there was one before (DEFAULT-2)', async () => {
@@ -223,10 +231,12 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       await store.create(older);
       await store.create(newer);
 
-      await store.update(newer.id, (credential) => ({ ...credential, isDefault: false }));
+      await store.update(OURS.id, newer.id, (credential) => ({ ...credential, isDefault: false }));
 
-      expect(await store.defaultOf('anthropic')).toBeUndefined();
-      expect((await store.list({ limit: 9 })).some((credential) => credential.isDefault)).toBe(false);
+      expect(await store.defaultOf(OURS.id, 'anthropic')).toBeUndefined();
+      expect((await store.list(OURS.id, { limit: 9 })).some((credential) => credential.isDefault)).toBe(
+        false,
+      );
     });
 
     it('loses no change when two processes change one credential at once', async () => {
@@ -240,10 +250,12 @@ await mongoSuite('the small stores on MongoDB', (server) => {
 
       const raise = (now: Credential): Credential => ({ ...now, rotatedAt: now.rotatedAt + 1 });
       await Promise.all(
-        Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? one : two).update(credential.id, raise)),
+        Array.from({ length: 12 }, (_, index) =>
+          (index % 2 === 0 ? one : two).update(OURS.id, credential.id, raise),
+        ),
       );
 
-      expect((await two.get(credential.id))?.rotatedAt).toBe(12);
+      expect((await two.get(OURS.id, credential.id))?.rotatedAt).toBe(12);
     });
   });
 
@@ -331,6 +343,7 @@ function agentOf(given: Partial<Agent> = {}): Agent {
   const id = given.id ?? newId('agent');
   return {
     id,
+    organisationId: OURS.id,
     name: `agent ${id}`,
     runtime: 'claude',
     revision: { agentId: id, number: 1, prompt: 'Be kind.', model: 'anthropic/test', createdAt: 1 },
@@ -346,7 +359,7 @@ function agentOf(given: Partial<Agent> = {}): Agent {
 async function revise(store: MongoAgentStore, { id }: Agent, prompt: string, count: number) {
   const written: AgentRevision[] = [];
   while (written.length < count) {
-    const now = await store.get(id);
+    const now = await store.get(OURS.id, id);
     if (now === undefined) throw new Error('The agent is gone.');
     const revision: AgentRevision = {
       ...now.revision,
@@ -368,11 +381,11 @@ function credentialOf(given: Partial<Credential> = {}): Credential {
     createdAt: 1,
     rotatedAt: 1,
   } as const;
-  return { id, ...rest, requestHash: 'hash', secret: 'sealed_1', ...given };
+  return { id, organisationId: OURS.id, ...rest, requestHash: 'hash', secret: 'sealed_1', ...given };
 }
 
 function keyOf(name: string, letter: string): ApiKey {
-  return { id: newId('apiKey'), name, hash: letter.repeat(64), createdAt: 7 };
+  return { id: newId('apiKey'), organisationId: OURS.id, name, hash: letter.repeat(64), createdAt: 7 };
 }
 
 async function act(
@@ -387,8 +400,11 @@ async function act(
     known.push(made);
     await store.create(made);
   } else if (what < 5) {
-    await store.delete(chosen.id);
+    await store.delete(OURS.id, chosen.id);
   } else {
-    await store.update(chosen.id, (now) => ({ ...now, isDefault: what === 5 ? now.isDefault : what < 8 }));
+    await store.update(OURS.id, chosen.id, (now) => ({
+      ...now,
+      isDefault: what === 5 ? now.isDefault : what < 8,
+    }));
   }
 }

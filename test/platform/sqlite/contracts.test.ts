@@ -8,6 +8,8 @@ import { credentialStoreContract } from '../../contracts/credential-store.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
+import { organisationStoreContract } from '../../contracts/organisation-store.ts';
+import { ownershipContract } from '../../contracts/ownership.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
@@ -60,5 +62,7 @@ for (const platform of [
   replayContract(platform);
   keyStoreContract(platform);
   ownerStoreContract(platform);
+  organisationStoreContract(platform);
+  ownershipContract(platform);
   queueContract({ ...platform, knowsLonger: true });
 }

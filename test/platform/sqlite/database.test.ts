@@ -71,10 +71,13 @@ describe('opening a data file', () => {
       INSERT INTO turn VALUES (1, 1, '${JSON.stringify(turn)}');
       INSERT INTO credential VALUES ('${credentialId}', 'anthropic', NULL, '0000', 1, 1, 1, 'hash')`);
 
-    const { sessions, credentials, close } = openSqlite({ path });
+    const { sessions, credentials, organisations, close } = openSqlite({ path });
 
     expect(await sessions.turn(id, turnIdOf(id, 1))).toEqual(turn);
-    expect(await credentials.get(credentialId)).toMatchObject({ secret: credentialId, agent: undefined });
+    expect(await credentials.get(organisations.first, credentialId)).toMatchObject({
+      secret: credentialId,
+      agent: undefined,
+    });
     close();
   });
 

@@ -10,6 +10,7 @@ import { openSqlite, type SqliteStore } from '../../../src/platform/sqlite/store
 import { translateError } from '../../../src/platform/sqlite/translate-error.ts';
 import { decide } from '../../../src/sessions/lifecycle.ts';
 import { appending, nothing, originOf, spoken } from '../../support/session-log.ts';
+import { OURS } from '../../support/organisation.ts';
 
 let folder = '';
 let store: SqliteStore;
@@ -56,7 +57,7 @@ it('a lock that is held too long is an outage for everyone who waits, and nothin
   const start = performance.now();
   const waits = [
     store.journal.append(id, { decide: appending(spoken('lost')) }),
-    store.keys.add({ id: 'key_1' as never, name: 'n', hash: 'h', createdAt: 1 }), // any id will do
+    store.keys.add({ id: 'key_1' as never, organisationId: OURS.id, name: 'n', hash: 'h', createdAt: 1 }), // any id will do
   ];
   const told = Promise.allSettled(waits);
   await rounds(3); // both have met the lock

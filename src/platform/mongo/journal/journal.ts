@@ -20,7 +20,7 @@ import type {
   ScanRange,
 } from '../../../journal/journal.ts';
 import { type Clock, systemClock } from '../../../kernel/clock.ts';
-import { type SessionId, type TurnId, turnIdOf } from '../../../kernel/id.ts';
+import { type OrganisationId, type SessionId, type TurnId, turnIdOf } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps } from '../../../sessions/append-plan.ts';
 import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
@@ -33,6 +33,7 @@ import type {
   SessionStore,
   SupervisorWish,
 } from '../../../sessions/session-store.ts';
+import type { Ownership } from '../ownership.ts';
 import { LogReader } from './log-reader.ts';
 import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
@@ -48,6 +49,7 @@ export interface HintChannel {
 
 export interface MongoJournalPorts {
   readonly db: Db;
+  readonly ownership: Ownership;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly caps: LogCaps;
@@ -70,9 +72,9 @@ export class MongoJournal implements SessionJournal, SessionStore {
   readonly #endHints: () => void;
 
   constructor(ports: MongoJournalPorts) {
-    const { db, clock, channel } = ports;
+    const { db, clock, channel, ownership } = ports;
     this.#ports = ports;
-    this.#sessions = new SessionCollection(db, clock);
+    this.#sessions = new SessionCollection(db, clock, ownership);
     this.#pages = new PageCollection(db, clock);
     this.#log = new LogReader(this.#sessions, this.#pages);
     this.#endHints = channel.onHint((hint) => this.#tell(hint));
@@ -118,22 +120,27 @@ export class MongoJournal implements SessionJournal, SessionStore {
     return () => void this.#listeners.delete(own);
   }
 
-  async get(id: SessionId): Promise<SessionEntry | undefined> {
+  async get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
     const document = await this.#sessions.record(id);
-    return document === undefined ? undefined : entryOf(document);
+    return isOf(organisationId, document) ? entryOf(document) : undefined;
   }
 
-  async list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
-    return (await this.#sessions.list(filter, page)).map(entryOf);
+  async list(
+    organisationId: OrganisationId,
+    filter: SessionFilter,
+    page: SessionPage,
+  ): Promise<readonly SessionEntry[]> {
+    return (await this.#sessions.list(organisationId, filter, page)).map(entryOf);
   }
 
   async turns(
     id: SessionId,
     { limit, before = Infinity }: { readonly limit: number; readonly before?: number | undefined },
+    organisationId?: OrganisationId,
   ): Promise<readonly Turn[]> {
     const document = await this.#sessions.load(id);
     const last = document?.state.turn;
-    if (document === undefined || last === undefined) return [];
+    if (!isOf(organisationId, document) || last === undefined) return [];
     const newest = Math.min(last.number, before - 1);
     const numbers = Array.from(
       { length: Math.max(0, Math.min(limit, newest)) },
@@ -144,9 +151,9 @@ export class MongoJournal implements SessionJournal, SessionStore {
     return numbers.flatMap((number) => turns.get(number) ?? []);
   }
 
-  async turn(id: SessionId, turnId: TurnId): Promise<Turn | undefined> {
+  async turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined> {
     const document = await this.#sessions.load(id);
-    if (document === undefined) return undefined;
+    if (!isOf(organisationId, document)) return undefined;
     const turns = await this.#turnsOf(document, [turnId]);
     return [...turns.values()].find((turn) => turn.id === turnId);
   }
@@ -264,6 +271,15 @@ function turnsIn({ tail, state }: SessionDocument): Map<number, Turn> {
     ...(state.turn === undefined ? [] : [state.turn]),
   ];
   return new Map(turns.map((turn) => [turn.number, turn]));
+}
+
+/** Of another organisation it is as if it were not there. */
+function isOf<T extends SessionRecord>(
+  organisationId: OrganisationId | undefined,
+  document: T | undefined,
+): document is T {
+  if (document === undefined) return false;
+  return organisationId === undefined || document.organisationId === organisationId;
 }
 
 function entryOf(document: SessionRecord): SessionEntry {

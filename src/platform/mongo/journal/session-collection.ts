@@ -1,4 +1,4 @@
-/** The documents of sessions: reading them together, lists, and the one compare-and-set that is an append. */
+/** The documents of sessions: reading them together, lists, and the one compare-and-set that is an append. Whose they are is translated here. */
 import {
   type Collection,
   type Db,
@@ -10,15 +10,18 @@ import {
   type UpdateFilter,
 } from 'mongodb';
 import type { Clock } from '../../../kernel/clock.ts';
-import type { SessionId } from '../../../kernel/id.ts';
+import type { OrganisationId, SessionId } from '../../../kernel/id.ts';
 import type { SessionOrigin } from '../../../sessions/session.ts';
 import type { SessionFilter, SessionPage, SupervisorWish } from '../../../sessions/session-store.ts';
 import { Batch } from '../batch.ts';
 import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
+import type { Owned, Ownership } from '../ownership.ts';
 import { withRetries } from '../retry-budget.ts';
 import type { Page, SessionDocument } from './session-document.ts';
 
+/** As it lies in the database. */
+type StoredSession = Omit<SessionDocument, 'organisationId'> & Owned;
 export type SessionHead = Pick<SessionDocument, '_id' | 'head'>;
 export type SessionRecord = Omit<SessionDocument, 'tail'>;
 
@@ -48,19 +51,21 @@ export interface HeadMove {
 export type Moved = 'moved' | 'unsure';
 
 export class SessionCollection {
-  readonly #documents: Collection<SessionDocument>;
+  readonly #documents: Collection<StoredSession>;
+  readonly #ownership: Ownership;
   readonly #clock: Clock;
-  readonly #load: Batch<SessionId, SessionDocument | undefined>;
-  readonly #record: Batch<SessionId, SessionRecord | undefined>;
+  readonly #load: Batch<SessionId, StoredSession | undefined>;
+  readonly #record: Batch<SessionId, Omit<StoredSession, 'tail'> | undefined>;
   readonly #head: Batch<SessionId, SessionHead | undefined>;
   readonly #newestHead: Batch<SessionId, SessionHead | undefined>;
   readonly #move: Batch<HeadMove, Moved | MongoServerError>;
 
-  constructor(db: Db, clock: Clock) {
-    this.#documents = db.collection<SessionDocument>('session');
+  constructor(db: Db, clock: Clock, ownership: Ownership) {
+    this.#documents = db.collection<StoredSession>('session');
+    this.#ownership = ownership;
     this.#clock = clock;
-    this.#load = this.#reading<SessionDocument>();
-    this.#record = this.#reading<SessionRecord>({ tail: 0 });
+    this.#load = this.#reading<StoredSession>();
+    this.#record = this.#reading<Omit<StoredSession, 'tail'>>({ tail: 0 });
     this.#head = this.#reading<SessionHead>({ head: 1 });
     this.#newestHead = this.#reading<SessionHead>({ head: 1 }, { readConcern: { level: 'local' } });
     this.#move = new Batch({
@@ -73,13 +78,15 @@ export class SessionCollection {
   }
 
   /** The whole document. */
-  load(id: SessionId): Promise<SessionDocument | undefined> {
-    return this.#load.add(id);
+  async load(id: SessionId): Promise<SessionDocument | undefined> {
+    const found = await this.#load.add(id);
+    return found === undefined ? undefined : this.#owned(found);
   }
 
   /** The document without its newest pages. */
-  record(id: SessionId): Promise<SessionRecord | undefined> {
-    return this.#record.add(id);
+  async record(id: SessionId): Promise<SessionRecord | undefined> {
+    const found = await this.#record.add(id);
+    return found === undefined ? undefined : this.#owned(found);
   }
 
   async head(id: SessionId): Promise<number | undefined> {
@@ -102,40 +109,53 @@ export class SessionCollection {
   }
 
   /** The session that has the id, or else the natural key. */
-  async find({ id, key }: Pick<SessionOrigin, 'id' | 'key'>): Promise<SessionDocument | undefined> {
+  async find({
+    id,
+    organisationId,
+    key,
+  }: Pick<SessionOrigin, 'id' | 'organisationId' | 'key'>): Promise<SessionDocument | undefined> {
+    const owned = this.#ownership.by(organisationId);
     const found = await withRetries(this.#clock, async () => {
-      const own = await this.#documents.findOne({ _id: id });
-      return own ?? (key === undefined ? null : this.#documents.findOne({ key }));
+      const own = await this.#documents.findOne({ _id: id, ...owned });
+      return own ?? (key === undefined ? null : this.#documents.findOne({ ...owned, key }));
     });
-    return found ?? undefined;
+    return found === null ? undefined : this.#owned(found);
   }
 
   /** Inserts, or answers the one that has the id or the natural key. */
   create(document: SessionDocument): Promise<{ created: boolean; document: SessionDocument }> {
-    const { _id: id, key, createdBy } = document;
-    const find = async (): Promise<SessionDocument | null> => (await this.find({ id, key })) ?? null;
+    const { _id: id, organisationId, key, createdBy } = document;
+    const stored = { ...document, organisationId: this.#ownership.stored(organisationId) };
+    const find = async (): Promise<SessionDocument | null> =>
+      (await this.find({ id, organisationId, key })) ?? null;
     return withRetries(this.#clock, async () => {
-      const outcome = await insertOnce(this.#documents, document, find);
+      const outcome = await insertOnce(this.#documents, stored, find);
       if (outcome.inserted) return { created: true, document };
       // an insert whose answer was lost finds itself
-      return { created: outcome.there.createdBy === createdBy, document: outcome.there };
+      return { created: outcome.there.createdBy === createdBy, document: this.#owned(outcome.there) };
     });
   }
 
-  list({ status, agentId, key }: SessionFilter, { limit, before }: SessionPage): Promise<SessionRecord[]> {
-    const filter: Filter<SessionDocument> = {
+  async list(
+    organisationId: OrganisationId,
+    { status, agentId, key }: SessionFilter,
+    { limit, before }: SessionPage,
+  ): Promise<SessionRecord[]> {
+    const filter: Filter<StoredSession> = {
+      ...this.#ownership.by(organisationId),
       ...(status === undefined ? {} : { status }),
       ...(agentId === undefined ? {} : { agentId }),
       ...(key === undefined ? {} : { key }),
       ...olderThan(before),
     };
-    return withRetries(this.#clock, () =>
+    const found = await withRetries(this.#clock, () =>
       this.#documents
-        .find<SessionRecord>(filter, { projection: { tail: 0 } })
+        .find<Omit<StoredSession, 'tail'>>(filter, { projection: { tail: 0 } })
         .sort(NEWEST_FIRST)
         .limit(limit)
         .toArray(),
     );
+    return found.map((document) => this.#owned(document));
   }
 
   async wanted({ limit, heldByNoneOf = [] }: SupervisorWish): Promise<SessionId[]> {
@@ -163,12 +183,17 @@ export class SessionCollection {
         const options = projection === undefined ? concern : { ...concern, projection };
         // the projection makes a T of it
         const found = await withRetries(this.#clock, () =>
-          this.#documents.find<T>({ _id } as Filter<SessionDocument>, options).toArray(),
+          this.#documents.find<T>({ _id } as Filter<StoredSession>, options).toArray(),
         );
         const byId = new Map(found.map((document) => [document._id, document]));
         return ids.map((id) => byId.get(id));
       },
     });
+  }
+
+  /** As everybody else knows it: it names the first organisation, too. */
+  #owned<T extends Owned>(document: T): T & { readonly organisationId: OrganisationId } {
+    return { ...document, organisationId: this.#ownership.read(document) };
   }
 
   /** One round trip for all. When somebody was in the way of one of them, the answer does not say of which. */
@@ -201,7 +226,7 @@ function refusedOf(error: unknown): ReadonlyMap<number, MongoServerError> {
   );
 }
 
-function updateOf({ set, unwanted, page, keep }: HeadMove): UpdateFilter<SessionDocument> {
+function updateOf({ set, unwanted, page, keep }: HeadMove): UpdateFilter<StoredSession> {
   return {
     $set: set,
     ...(unwanted ? { $unset: { wantedSince: '' } } : {}),

@@ -4,7 +4,7 @@
  */
 import type { Level } from '../../../journal/event-catalog.ts';
 import type { Actor, EventType, RecordedEvent } from '../../../journal/event.ts';
-import type { AgentId, SessionId, TurnId } from '../../../kernel/id.ts';
+import type { AgentId, OrganisationId, SessionId, TurnId } from '../../../kernel/id.ts';
 import type { LateUsage } from '../../../sessions/append-plan.ts';
 import {
   partsOf,
@@ -54,6 +54,8 @@ export type PageDocument = Page & { readonly _id: string };
 
 export interface SessionDocument {
   readonly _id: SessionId;
+  /** In the database absent where it is the first one (ownership.ts): session-collection.ts makes the one of the other. */
+  readonly organisationId: OrganisationId;
   /** The caller's natural key. */
   readonly key?: string | undefined;
   readonly agentId: AgentId;
@@ -61,7 +63,10 @@ export interface SessionDocument {
   /** The write that created it. */
   readonly createdBy: string;
   /** Metadata is the caller's JSON and lies here as text: not every name or number of JSON is one of BSON. */
-  readonly origin: Omit<SessionOrigin, 'id' | 'createdAt' | 'agentId' | 'key' | 'metadata'> & {
+  readonly origin: Omit<
+    SessionOrigin,
+    'id' | 'organisationId' | 'createdAt' | 'agentId' | 'key' | 'metadata'
+  > & {
     readonly metadata?: string | undefined;
   };
   readonly status: SessionStatus;
@@ -94,12 +99,13 @@ export function loggedOf({ tail, head }: Pick<SessionDocument, 'tail' | 'head'>)
 
 export function storedOrigin(
   origin: SessionOrigin,
-): Pick<SessionDocument, '_id' | 'key' | 'agentId' | 'createdAt' | 'origin'> {
-  const { id, createdAt, agentId, key, agentRevision, model, credentialId, limits, metadata, requestHash } =
-    origin;
+): Pick<SessionDocument, '_id' | 'organisationId' | 'key' | 'agentId' | 'createdAt' | 'origin'> {
+  const { id, organisationId, createdAt, agentId, key, agentRevision, model } = origin;
+  const { credentialId, limits, metadata, requestHash } = origin;
   const text = metadata === undefined ? undefined : JSON.stringify(metadata);
   return {
     _id: id,
+    organisationId,
     key,
     agentId,
     createdAt,
@@ -113,10 +119,10 @@ export function storedState(session: Session): Pick<SessionDocument, 'status' | 
 }
 
 export function sessionOf(document: Omit<SessionDocument, 'tail'>): Session {
-  const { _id: id, key, agentId, createdAt, origin, state } = document;
+  const { _id: id, organisationId, key, agentId, createdAt, origin, state } = document;
   const { metadata: text, ...rest } = origin;
   const metadata = text === undefined ? undefined : (JSON.parse(text) as SessionOrigin['metadata']); // storedOrigin wrote it
-  return { id, createdAt, agentId, ...rest, metadata, key, ...state };
+  return { id, organisationId, createdAt, agentId, ...rest, metadata, key, ...state };
 }
 
 export function storedEvent(event: RecordedEvent, wholeId: string | undefined): StoredEvent {

@@ -9,6 +9,8 @@
  *    so that it lands at most once (JOURNAL-5).
  * WRITER-3 A page leaves the session's document only once it lies in `page` (tail.ts PAGE-1).
  * WRITER-4 Callers and hints hear of a write when a majority has it on disk (JOURNAL-2).
+ * WRITER-5 Who appends for another organisation than the session's is refused as if there were no session, after the reads that find out that
+ *    there is none, and beside the writes of those whose it is (ORGANISATION-1).
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordedEvent } from '../../../journal/event.ts';
@@ -100,10 +102,14 @@ export class SessionWriter {
   async #writeSome(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
     const budget = new RetryBudget(this.#ports.clock);
     let lagging: number | undefined;
+    const isLoaded = this.#known !== undefined;
+    const { own, foreign } = split((this.#known ??= await this.#load(budget)), waiting);
+    void this.#refuse(foreign, isLoaded); // never rejects
+    if (own.length === 0) return [];
     for (;;) {
       const known = (this.#known ??= await this.#load(budget));
-      const draft = await this.#draft(known, waiting);
-      const left = draft.take(waiting);
+      const draft = await this.#draft(known, own);
+      const left = draft.take(own);
       const newest = draft.isEmpty ? await this.#ports.sessions.newestHead(this.#sessionId) : undefined;
       const isDone = draft.isEmpty // WRITER-1: what writes nothing counts only on the newest head
         ? newest === known.standing.head
@@ -129,6 +135,20 @@ export class SessionWriter {
         throw new SessionNotFound(this.#sessionId);
       await budget.waitOrThrow();
     }
+  }
+
+  /** WRITER-5. */
+  async #refuse(foreign: readonly Waiting[], isLoaded: boolean): Promise<void> {
+    if (foreign.length === 0) return;
+    const { sessions } = this.#ports;
+    let refusal: unknown = new SessionNotFound(this.#sessionId);
+    try {
+      if (isLoaded) await sessions.load(this.#sessionId);
+      await sessions.newestHead(this.#sessionId);
+    } catch (error) {
+      refusal = error; // as #load would have thrown it
+    }
+    for (const { reject } of foreign) reject(refusal);
   }
 
   async #draft({ standing, tail }: Known, waiting: readonly Waiting[]): Promise<PageDraft> {
@@ -210,4 +230,15 @@ export class SessionWriter {
     const standing = { session: sessionOf(document), head, bytes, at, full };
     return { standing, tail: new Tail(document, this.#older) };
   }
+}
+
+/** WRITER-5: whose a session is never changes, so what was known last tells. */
+function split(
+  { standing }: Known,
+  waiting: readonly Waiting[],
+): { readonly own: readonly Waiting[]; readonly foreign: readonly Waiting[] } {
+  const { organisationId } = standing.session;
+  const isOwn = ({ request }: Waiting): boolean =>
+    request.organisationId === undefined || request.organisationId === organisationId;
+  return { own: waiting.filter(isOwn), foreign: waiting.filter((one) => !isOwn(one)) };
 }

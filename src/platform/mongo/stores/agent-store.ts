@@ -5,48 +5,53 @@
  * revision that is about to be replaced is copied to `agent_revision` before: it is true whether or not the change then
  * happens, and writing it again does nothing. So a revision is in one of the two, at every moment and after every crash.
  */
-import type { Collection } from 'mongodb';
-import type { AgentId } from '../../../kernel/id.ts';
+import type { Collection, Filter } from 'mongodb';
+import type { AgentId, OrganisationId } from '../../../kernel/id.ts';
 import type { Agent, AgentRevision } from '../../../sessions/agent.ts';
 import type { AgentStore } from '../../../sessions/agent-store.ts';
 import type { MongoDatabase } from '../database.ts';
 import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
+import { type Owned, Ownership } from '../ownership.ts';
 import { isDuplicateKey, translated } from '../translate-error.ts';
 
-type Page = Parameters<AgentStore['list']>[0];
+type Page = Parameters<AgentStore['list']>[1];
 
 /** `_id` is the agent's id; the rest is the agent as everyone knows it. */
-type AgentDocument = Omit<Agent, 'id'> & { readonly _id: AgentId };
+type AgentDocument = Omit<Agent, 'id' | 'organisationId'> & Owned & { readonly _id: AgentId };
 /** `_id` is `<agent>/<number>`. */
 type RevisionDocument = AgentRevision & { readonly _id: string };
 
 export class MongoAgentStore implements AgentStore {
   readonly #agents: Collection<AgentDocument>;
   readonly #revisions: Collection<RevisionDocument>;
+  readonly #ownership: Ownership;
 
-  constructor({ db }: MongoDatabase) {
+  constructor({ db, firstOrganisation }: Pick<MongoDatabase, 'db' | 'firstOrganisation'>) {
     this.#agents = db.collection('agent');
     this.#revisions = db.collection('agent_revision');
+    this.#ownership = new Ownership(firstOrganisation);
   }
 
   async create(agent: Agent): Promise<{ readonly created: boolean; readonly agent: Agent }> {
     return translated(async () => {
-      const made = await insertOnce(this.#agents, documentOf(agent), async () => {
-        const ofId = await this.#agents.findOne({ _id: agent.id });
-        return ofId ?? (await this.#agents.findOne({ name: agent.name }));
+      const made = await insertOnce(this.#agents, this.#documentOf(agent), async () => {
+        const own = this.#ownership.by(agent.organisationId);
+        const ofId = await this.#agents.findOne({ _id: agent.id, ...own });
+        return ofId ?? (await this.#agents.findOne({ ...own, name: agent.name }));
       });
-      return made.inserted ? { created: true, agent } : { created: false, agent: agentOf(made.there) };
+      return made.inserted ? { created: true, agent } : { created: false, agent: this.#agentOf(made.there) };
     });
   }
 
   async update(agent: Agent, readAt: number): Promise<boolean> {
     return translated(async () => {
-      const asRead = { _id: agent.id, updatedAt: readAt };
+      const own = this.#ownership.by(agent.organisationId);
+      const asRead = { _id: agent.id, ...own, updatedAt: readAt };
       const before = await this.#agents.findOne(asRead);
       if (before === null) return false;
       if (before.revision.number !== agent.revision.number) await this.#keep(before.revision);
-      const { _id, ...replacement } = documentOf(agent);
+      const { _id, ...replacement } = this.#documentOf(agent);
       const { matchedCount } = await this.#agents.replaceOne(
         { ...asRead, 'revision.number': before.revision.number },
         replacement,
@@ -55,26 +60,35 @@ export class MongoAgentStore implements AgentStore {
     });
   }
 
-  async get(id: AgentId): Promise<Agent | undefined> {
-    return translated(async () => agentOrNone(await this.#agents.findOne({ _id: id })));
+  async get(organisationId: OrganisationId, id: AgentId): Promise<Agent | undefined> {
+    return this.#one({ _id: id, ...this.#ownership.by(organisationId) });
   }
 
-  async byName(name: string): Promise<Agent | undefined> {
-    return translated(async () => agentOrNone(await this.#agents.findOne({ name })));
+  async byName(organisationId: OrganisationId, name: string): Promise<Agent | undefined> {
+    return this.#one({ ...this.#ownership.by(organisationId), name });
   }
 
-  async list({ limit, before }: Page): Promise<readonly Agent[]> {
+  async list(organisationId: OrganisationId, { limit, before }: Page): Promise<readonly Agent[]> {
     return translated(async () => {
-      const found = await this.#agents.find(olderThan(before)).sort(NEWEST_FIRST).limit(limit).toArray();
-      return found.map(agentOf);
+      const found = await this.#agents
+        .find({ ...this.#ownership.by(organisationId), ...olderThan(before) })
+        .sort(NEWEST_FIRST)
+        .limit(limit)
+        .toArray();
+      return found.map((one) => this.#agentOf(one));
     });
   }
 
   /** The agent first: a revision that it does not show any more was kept before, never the other way round. */
-  async revision(id: AgentId, number: number): Promise<AgentRevision | undefined> {
+  async revision(
+    organisationId: OrganisationId,
+    id: AgentId,
+    number: number,
+  ): Promise<AgentRevision | undefined> {
     return translated(async () => {
-      const agent = await this.#agents.findOne({ _id: id });
-      if (agent?.revision.number === number) return agent.revision;
+      const agent = await this.#agents.findOne({ _id: id, ...this.#ownership.by(organisationId) });
+      if (agent === null) return undefined;
+      if (agent.revision.number === number) return agent.revision;
       const kept = await this.#revisions.findOne({ _id: `${id}/${number}` }, { projection: { _id: 0 } });
       return kept ?? undefined;
     });
@@ -88,16 +102,17 @@ export class MongoAgentStore implements AgentStore {
       if (!isDuplicateKey(error)) throw error;
     }
   }
-}
 
-function documentOf({ id, ...rest }: Agent): AgentDocument {
-  return { _id: id, ...rest };
-}
+  async #one(filter: Filter<AgentDocument>): Promise<Agent | undefined> {
+    const found = await translated(() => this.#agents.findOne(filter));
+    return found === null ? undefined : this.#agentOf(found);
+  }
 
-function agentOf({ _id, ...rest }: AgentDocument): Agent {
-  return { id: _id, ...rest };
-}
+  #documentOf({ id, organisationId, ...rest }: Agent): AgentDocument {
+    return { _id: id, organisationId: this.#ownership.stored(organisationId), ...rest };
+  }
 
-function agentOrNone(found: AgentDocument | null): Agent | undefined {
-  return found === null ? undefined : agentOf(found);
+  #agentOf({ _id, organisationId, ...rest }: AgentDocument): Agent {
+    return { id: _id, organisationId: this.#ownership.read({ organisationId }), ...rest };
+  }
 }

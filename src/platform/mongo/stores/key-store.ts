@@ -12,9 +12,10 @@ import type { ApiKeyId } from '../../../kernel/id.ts';
 import { Batch } from '../batch.ts';
 import type { MongoDatabase } from '../database.ts';
 import { nextNumber } from '../numbering.ts';
+import { type Owned, Ownership } from '../ownership.ts';
 import { isDuplicateKey, translated } from '../translate-error.ts';
 
-interface KeyDocument {
+interface KeyDocument extends Owned {
   /** The hash. */
   readonly _id: string;
   readonly id: ApiKeyId;
@@ -32,11 +33,13 @@ const IN_FLIGHT_MAX = 4;
 export class MongoKeyStore implements KeyStore {
   readonly #db: Db;
   readonly #keys: Collection<KeyDocument>;
+  readonly #ownership: Ownership;
   /** Every request of an API key asks (access.ts, ACCESS-1): together with those that come at the same moment. */
   readonly #byHash: Batch<string, ApiKey | undefined>;
 
-  constructor({ db }: MongoDatabase) {
+  constructor({ db, firstOrganisation }: Pick<MongoDatabase, 'db' | 'firstOrganisation'>) {
     this.#db = db;
+    this.#ownership = new Ownership(firstOrganisation);
     this.#keys = db.collection('api_key');
     this.#byHash = new Batch({
       itemsMax: LOOK_UPS_MAX,
@@ -45,31 +48,34 @@ export class MongoKeyStore implements KeyStore {
     });
   }
 
-  async add({ id, name, hash, createdAt }: ApiKey): Promise<void> {
+  async add({ id, organisationId, name, hash, createdAt }: ApiKey): Promise<void> {
+    const owner = { organisationId: this.#ownership.stored(organisationId) };
     await translated(async () => {
       try {
-        await this.#keys.insertOne({ _id: hash, id, name, createdAt, order: 0 });
+        await this.#keys.insertOne({ _id: hash, ...owner, id, name, createdAt, order: 0 });
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
       }
     });
   }
 
-  async replace({ id, name, hash, createdAt }: ApiKey): Promise<void> {
+  async replace({ id, organisationId, name, hash, createdAt }: ApiKey): Promise<void> {
+    const owner = { organisationId: this.#ownership.stored(organisationId) };
+    const named = { ...this.#ownership.by(organisationId), name };
     await translated(async () => {
       const order = await nextNumber(this.#db, 'api_key.order');
       const write = () =>
         this.#keys.updateOne(
           { _id: hash },
-          { $set: { name }, $max: { order }, $setOnInsert: { id, createdAt } },
+          { $set: { name }, $max: { order }, $setOnInsert: { ...owner, id, createdAt } },
           { upsert: true },
         );
       await write().catch((error: unknown) => {
         if (!isDuplicateKey(error)) throw error;
         return write(); // someone wrote the same hash at the same moment: it is there now
       });
-      const [last] = await this.#keys.find({ name }).sort({ order: -1 }).limit(1).toArray();
-      if (last !== undefined) await this.#keys.deleteMany({ name, order: { $lt: last.order } });
+      const [last] = await this.#keys.find(named).sort({ order: -1 }).limit(1).toArray();
+      if (last !== undefined) await this.#keys.deleteMany({ ...named, order: { $lt: last.order } });
     });
   }
 
@@ -84,7 +90,10 @@ export class MongoKeyStore implements KeyStore {
   async #find(hashes: readonly string[]): Promise<readonly (ApiKey | undefined)[]> {
     const found = await this.#keys.find({ _id: { $in: [...new Set(hashes)] } }).toArray();
     const byHash = new Map(
-      found.map(({ _id, id, name, createdAt }) => [_id, { id, name, hash: _id, createdAt }]),
+      found.map(({ _id, id, name, createdAt, ...owned }) => {
+        const organisationId = this.#ownership.read(owned);
+        return [_id, { id, organisationId, name, hash: _id, createdAt }];
+      }),
     );
     return hashes.map((hash) => byHash.get(hash));
   }

@@ -18,7 +18,12 @@ interface OwnerDocument {
   readonly beats?: number | undefined;
   /** For servers of the version before only. */
   readonly expiresAt?: number | undefined;
+  /** Absent: of a server that knows of no organisations (organisation-store.ts). */
+  readonly knowsOrganisations?: true | undefined;
 }
+
+/** Those of servers that know of no organisations. The dead among them are forgotten by whoever watched them (owners.ts). */
+export const OLDER_OWNERS = { knowsOrganisations: { $exists: false } } as const;
 
 /** So far ahead no clock of a server of the version before takes the heartbeat for one that is long past. */
 const AHEAD_MS = 86_400_000;
@@ -33,7 +38,10 @@ export class MongoOwnerStore implements OwnerStore {
   }
 
   async beat(owner: string): Promise<void> {
-    const update = { $inc: { beats: 1 }, $set: { expiresAt: this.#clock.now() + AHEAD_MS } };
+    const update = {
+      $inc: { beats: 1 },
+      $set: { expiresAt: this.#clock.now() + AHEAD_MS, knowsOrganisations: true },
+    } as const;
     const write = () => this.#owners.updateOne({ _id: owner }, update, { upsert: true });
     await translated(() =>
       write().catch((error: unknown) => {

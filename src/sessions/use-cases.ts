@@ -1,0 +1,60 @@
+/**
+ * The use cases of one organisation at a time, over the stores of all: what they find, list and make is that organisation's. Doors take
+ * them for the principal that asks, so that no resolver has to think of it (ORGANISATION-1).
+ */
+import type { Chance } from '../kernel/chance.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { OrganisationId } from '../kernel/id.ts';
+import type { CredentialStore } from '../secrets/credential-store.ts';
+import { Credentials } from '../secrets/credentials.ts';
+import type { Provider } from '../secrets/provider-table.ts';
+import type { SecretStore } from '../secrets/secret-store.ts';
+import type { AgentStore } from './agent-store.ts';
+import { Agents } from './agents.ts';
+import type { SessionJournal, SessionStore } from './session-store.ts';
+import { Sessions } from './sessions.ts';
+
+export interface UseCases {
+  readonly agents: Agents;
+  readonly credentials: Credentials;
+  readonly sessions: Sessions;
+}
+
+export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
+
+export interface UseCasePorts {
+  readonly journal: SessionJournal;
+  readonly sessions: SessionStore;
+  readonly agents: AgentStore;
+  readonly credentials: CredentialStore;
+  readonly secrets: SecretStore;
+  readonly clock: Clock;
+  /** Default: the system's. */
+  readonly chance?: Chance | undefined;
+  readonly serverKeys: ReadonlySet<Provider>;
+  readonly firstOrganisation: OrganisationId;
+  /** Whether a call of this model can be kept within a limit of money (limit-change.ts). */
+  readonly isPriced?: ((model: string) => boolean) | undefined;
+}
+
+/** Organisations whose use cases are kept at hand: some hundred bytes each, and what they know of secrets. */
+const KNOWN_MAX = 1_000;
+
+export function useCasesOver(ports: UseCasePorts): UseCasesOf {
+  const known = new Map<OrganisationId, UseCases>();
+  return (id) => {
+    const there = known.get(id);
+    if (there !== undefined) return there;
+    if (known.size >= KNOWN_MAX) known.clear();
+    const made = useCasesIn(id, ports);
+    known.set(id, made);
+    return made;
+  };
+}
+
+function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
+  const organisation = { id, isFirst: id === ports.firstOrganisation };
+  const credentials = new Credentials({ ...ports, organisation });
+  const agents = new Agents({ ...ports, credentials, organisation });
+  return { agents, credentials, sessions: new Sessions({ ...ports, agents, credentials, organisation }) };
+}
