@@ -15,9 +15,8 @@
  */
 import type { Event, RecordedEvent } from '../journal/event.ts';
 import { assert } from '../kernel/assert.ts';
-import { derivedId } from '../kernel/id.ts';
 import { fold } from '../sessions/fold.ts';
-import { newSession, type Session } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import type { WakePlace } from '../sessions/wake-place.ts';
 import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
@@ -39,6 +38,7 @@ import type { Repairs } from './repairs.ts';
 import { PinnedTools } from './pinned-tools.ts';
 import { parsedEvent } from './parsed-event.ts';
 import { Transcript } from './transcript.ts';
+import { unread } from './unread-session.ts';
 
 /** Of the turns that end since the service does not take their request, for nothing that could be repaired. */
 const REQUEST_INVALID = 'MODEL_REQUEST_INVALID' satisfies ModelFailureCode;
@@ -314,18 +314,4 @@ export class Conversation {
     const open = this.#progress.open;
     return open?.callId === callId ? open : undefined;
   }
-}
-
-/** The fold looks at the state only; the origin holds what a brain knows of it. */
-function unread(assignment: Assignment): Session {
-  return newSession({
-    id: assignment.sessionId,
-    createdAt: 0,
-    organisationId: derivedId('organisation', assignment.sessionId),
-    agentId: derivedId('agent', assignment.sessionId),
-    agentRevision: 1,
-    model: assignment.plan.name,
-    limits: assignment.limits,
-    requestHash: '',
-  });
 }

@@ -85,8 +85,7 @@ export class Door {
     this.live = new Live({ journal });
     this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32), firstOrganisation });
     const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
-    const isPriced = (model: string): boolean =>
-      new Prices().find([model], systemClock.now()) !== undefined;
+    const isPriced = (model: string): boolean => new Prices().find([model], systemClock.now()) !== undefined;
     const ports = { ...store, secrets, clock: systemClock, serverKeys, firstOrganisation, isPriced };
     this.useCasesOf = useCasesOver(ports);
     this.runs = new SessionRuns(store);

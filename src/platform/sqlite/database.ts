@@ -90,9 +90,9 @@ export class Database {
     });
   }
 
-  /** Whether what is committed has to be flushed before anybody hears of it: `flush`. */
-  get isOnDisk(): boolean {
-    return this.#flusher !== undefined;
+  /** Whether the disk is to be waited for beside the event loop: by `flush`, and not by `flushNow`. */
+  get isSlow(): boolean {
+    return this.#flusher?.isSlow === true;
   }
 
   /** Resolves when all that was committed until now survives loss of power (SQLITE-2). Throws Outage. */
@@ -100,7 +100,7 @@ export class Database {
     return this.#flusher?.flush() ?? Promise.resolve();
   }
 
-  /** The same, on this thread: at the end. */
+  /** The same, on this thread. */
   flushNow(): void {
     this.#flusher?.flushNow();
   }
@@ -111,7 +111,8 @@ export class Database {
     for (;;) {
       try {
         const result = this.transaction(work);
-        await this.flush();
+        if (this.isSlow) await this.flush();
+        else this.flushNow();
         return result;
       } catch (error) {
         if (!isBusy(error) || performance.now() >= until) throw error;

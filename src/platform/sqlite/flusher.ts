@@ -1,6 +1,6 @@
 /**
- * Writes what was committed to the disk, beside the event loop: SQLite does it in the commit, on this thread, and a disk that a command
- * fills makes everybody wait for it (some 200 ms and more; 503 ms were seen).
+ * Writes what was committed to the disk. A quick disk takes it in less time than the event loop needs to go round, so it is waited for in
+ * place. A slow one is waited for beside the loop: where a command fills the disk, a write of it took up to half a second.
  *
  * FLUSH-1 `flush` resolves when the disk has all that was written before it was called: the write of the disk that it waits for begins
  *    after the call. Those who wait share one.
@@ -11,20 +11,43 @@ import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Outage } from '../../kernel/outage.ts';
 
-const toDisk = promisify(fdatasync);
+/** A write of the disk that takes longer is slow: an SSD takes a fraction of a millisecond, a busy loop goes round in some ten. */
+const SLOW_MS = 10;
+/** So long after a slow one the disk is taken to be slow. */
+const SLOW_FOR_MS = 2_000;
+
+export interface FlushPorts {
+  write(file: number): Promise<void>;
+  /** On this thread. */
+  writeNow(file: number): void;
+  /** Milliseconds of a clock that does not go back. */
+  now(): number;
+}
+
+const DISK: FlushPorts = {
+  write: promisify(fdatasync),
+  writeNow: fdatasyncSync,
+  now: () => performance.now(),
+};
 
 export class Flusher {
   readonly #path: string;
-  readonly #write: (file: number) => Promise<void>;
+  readonly #ports: FlushPorts;
+  #slowUntil = Number.NEGATIVE_INFINITY;
   #file: number | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #failure: Outage | undefined;
 
   /** `path`: of the write-ahead log, which is there after the first commit and stays while the database is open. */
-  constructor(path: string, write: (file: number) => Promise<void> = toDisk) {
+  constructor(path: string, ports: FlushPorts = DISK) {
     this.#path = path;
-    this.#write = write;
+    this.#ports = ports;
+  }
+
+  /** Whether it is waited for beside the loop: `flush`, and not `flushNow`. */
+  get isSlow(): boolean {
+    return this.#ports.now() < this.#slowUntil;
   }
 
   /** Throws Outage. */
@@ -38,13 +61,16 @@ export class Flusher {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Now, on this thread: at the end. */
+  /** Now, on this thread. Throws Outage. */
   flushNow(): void {
+    this.check();
+    const from = this.#ports.now();
     try {
-      fdatasyncSync(this.#opened());
+      this.#ports.writeNow(this.#opened());
     } catch (error) {
       throw this.#failed(error);
     }
+    this.#took(this.#ports.now() - from);
   }
 
   close(): void {
@@ -57,11 +83,17 @@ export class Flusher {
     this.#running = this.#next;
     this.#next = undefined; // FLUSH-1: who asks from here on waits for the next one
     this.check();
+    const from = this.#ports.now();
     try {
-      await this.#write(this.#opened());
+      await this.#ports.write(this.#opened());
     } catch (error) {
       throw this.#failed(error);
     }
+    this.#took(this.#ports.now() - from);
+  }
+
+  #took(ms: number): void {
+    if (ms > SLOW_MS) this.#slowUntil = this.#ports.now() + SLOW_FOR_MS;
   }
 
   #opened(): number {

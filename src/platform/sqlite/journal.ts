@@ -10,7 +10,7 @@ import type { Scheduler } from '../../kernel/scheduler.ts';
 import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
-import { EpochStale, LogFull, SessionNotFound } from '../../journal/faults.ts';
+import { EpochStale, LogFull } from '../../journal/faults.ts';
 import type {
   Appended,
   AppendRequest,
@@ -36,7 +36,7 @@ import { AppendKeys } from './append-keys.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
-import { emptyLog, type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { emptyLog, existing, type Loaded, LoadedSessions } from './loaded-sessions.ts';
 import { SessionTable } from './session-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
@@ -322,9 +322,4 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   #found(sessionId: SessionId): Loaded {
     return existing(sessionId, this.#find(sessionId));
   }
-}
-
-function existing(sessionId: SessionId, loaded: Loaded | undefined): Loaded {
-  if (loaded === undefined) throw new SessionNotFound(sessionId);
-  return loaded;
 }

@@ -3,6 +3,7 @@
  * what is here is the truth as of the last commit, and an append needs no read. A failed commit forgets what it touched.
  */
 import type { RecordedEvent } from '../../journal/event.ts';
+import { SessionNotFound } from '../../journal/faults.ts';
 import type { OrganisationId, SessionId } from '../../kernel/id.ts';
 import type { Session, Turn } from '../../sessions/session.ts';
 import type { EventTable } from './event-table.ts';
@@ -104,4 +105,10 @@ export class LoadedSessions {
 
 function isOf(organisationId: OrganisationId | undefined, { session }: Loaded): boolean {
   return organisationId === undefined || session.organisationId === organisationId;
+}
+
+/** Throws SessionNotFound. */
+export function existing(sessionId: SessionId, loaded: Loaded | undefined): Loaded {
+  if (loaded === undefined) throw new SessionNotFound(sessionId);
+  return loaded;
 }

@@ -13,6 +13,10 @@ let folder: string;
 /** Writes of the disk that were begun, each until it is let go on, or fails. */
 let writes: PromiseWithResolvers<void>[];
 let database: Database;
+/** What a write in place takes, by the clock of the test. */
+let diskMs: number;
+let now: number;
+let inPlace: number;
 let heard: string[];
 
 beforeEach(() => {
@@ -20,12 +24,22 @@ beforeEach(() => {
   writes = [];
   heard = [];
   const path = join(folder, 'holdfast.db');
-  const flusher = new Flusher(`${path}-wal`, () => {
-    const write = Promise.withResolvers<void>();
-    writes.push(write);
-    return write.promise;
+  [diskMs, now, inPlace] = [1_000, 0, 0];
+  const flusher = new Flusher(`${path}-wal`, {
+    write: () => {
+      const write = Promise.withResolvers<void>();
+      writes.push(write);
+      return write.promise;
+    },
+    writeNow: () => {
+      inPlace += 1;
+      now += diskMs;
+    },
+    now: () => now,
   });
   database = Database.open(path, flusher);
+  database.transaction(() => undefined);
+  database.flushNow(); // which shows that it is slow
 });
 afterEach(() => {
   database.close();
@@ -99,6 +113,29 @@ describe('a group of appends', () => {
 });
 
 describe('a flush', () => {
+  it('of a quick disk is waited for in place, and of a slow one so again when it has been quick for a while', async () => {
+    now += 2_001;
+    diskMs = 1;
+    expect(database.isSlow).toBe(false);
+    expect(await database.write(() => 'quick')).toBe('quick');
+    const group = commits();
+    group.add(work('a'));
+    await eventually('its end', () => heard.length === 3);
+    expect([writes.length, inPlace]).toEqual([0, 3]);
+
+    diskMs = 11;
+    await database.write(() => 1);
+    expect(database.isSlow).toBe(true);
+    const slow = database.write(() => 1);
+    await eventually('it is waited for beside the loop', () => writes.length === 1);
+    now += 2_001; // it took that long
+    writes[0]?.resolve();
+    await slow;
+    expect(database.isSlow).toBe(true);
+    now += 2_001;
+    expect(database.isSlow).toBe(false);
+  });
+
   it('waits for a write of the disk that began after it was asked for; those who wait share one (proves FLUSH-1)', async () => {
     database.transaction(() => undefined);
     const done: number[] = [];
