@@ -11,10 +11,10 @@ import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Outage } from '../../kernel/outage.ts';
 
-/** A write of the disk that takes longer is slow: an SSD takes a fraction of a millisecond, a busy loop goes round in some ten. */
-const SLOW_MS = 10;
+/** A write of the disk that takes longer is slow: people notice five of them. An SSD takes a fraction of a millisecond, and some ten now and then. */
+const SLOW_MS = 50;
 /** So long after a slow one the disk is taken to be slow. */
-const SLOW_FOR_MS = 2_000;
+const SLOW_FOR_MS = 1_000;
 
 export interface FlushPorts {
   write(file: number): Promise<void>;
