@@ -26,8 +26,15 @@ export const SESSION_MEMORY_SHARE = 0.5;
 export const HANDS_MEMORY_SHARE = 0.75;
 /** Buffers of TCP of one session, which version 1 of control groups counts apart. */
 export const SESSION_TCP_BYTES_MAX = 256 * MIB;
-/** CPU of the hands of all sessions together: as much as one process beside them, or as the group of this server, however many they are. */
-export const HANDS_CPU_WEIGHT = 100;
+/**
+ * CPU of the hands of all sessions together, where the server has 100 and a kernel before 5.15 cannot be told that they come last (cpu.idle):
+ * a tenth when all want to run, however many they are, and all that nobody else wants.
+ */
+export const HANDS_CPU_WEIGHT = 10;
+/** The same beside programs that are not ours: as much as one of those. */
+export const HANDS_CPU_WEIGHT_AMONG_OTHERS = 100;
+/** CPU of all brains together, where the server has 100: behind the server that they ask. The start of one takes a fifth of a second of it. */
+export const BRAINS_CPU_WEIGHT = 50;
 /** CPU of each session among the sessions: all alike, however many processes one starts. */
 export const SESSION_CPU_WEIGHT = 100;
 /** Processes of the set-up (bubblewrap's, and what prepares for it), in the count of a session's group. */

@@ -14,6 +14,8 @@ import { WorkspaceLog } from '../supervisor/workspace-log.ts';
 import type { Config } from './config.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { createLauncher } from './launcher.ts';
+import { launchMark } from '../platform/local/isolation/orphans.ts';
+import { enterServerGroup } from '../platform/local/isolation/server-group.ts';
 import { createModelDoor } from './model-door.ts';
 import type { OpenFileShares } from './open-files.ts';
 import type { Parts } from './parts.ts';
@@ -46,6 +48,8 @@ export async function startUnits(
   const { dataFolder } = config;
   const unitSocket = await openRunFolder({ dataFolder, owner }, { owners, clock, logger }, scope);
   const archive = shared?.archiveFor(owner, owners);
+  if (config.isolation === 'bubblewrap')
+    scope.add('server group', enterServerGroup(launchMark(owner), clock), (leave) => leave?.()); // CGROUP-4
   const { launcher, services } = await createLauncher(config, {
     owner,
     unitSocket,

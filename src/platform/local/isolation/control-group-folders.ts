@@ -18,7 +18,10 @@ export interface Tree {
   readonly controllers: readonly Controller[];
 }
 
-/** The leaf that this server moves into where version 2 allows processes in leaves only: what is made stands beside it. */
+/**
+ * The leaf that this server moves into where version 2 allows processes in leaves only, and where the group that it is in is that of the whole
+ * machine (server-group.ts): what is made stands beside it.
+ */
 export const SERVER_LEAF = 'holdfast-server';
 
 /** The trees with any of the controllers; version 2 last, so that a controller is looked for where it is in use. */
@@ -37,6 +40,11 @@ export function controlGroupTrees(
     for (const controller of controllers) seen.add(controller);
     return controllers.length === 0 ? [] : [{ ...tree, controllers }];
   });
+}
+
+/** Whether this server is in the first group of the tree, with all programs of the machine: only it has that file, or lacks this (cgroups(7)). */
+export function isOfTheMachine({ version, own }: Tree): boolean {
+  return version === 1 ? existsSync(join(own, 'release_agent')) : !existsSync(join(own, 'cgroup.events'));
 }
 
 /** A line of /proc/self/cgroup: `4:memory:/path`, of version 2 `0::/path`. */
@@ -58,11 +66,11 @@ function treeOf(line: string, paths: ReadonlyMap<string, string>): readonly Tree
   const below = relative(root, path); // a container sees its own part of the tree
   if (below.startsWith('..')) return [];
   const here = join(top, below);
+  const group = here.endsWith(`/${SERVER_LEAF}`) ? dirname(here) : here;
   if (kind === 'cgroup') {
     const controllers = CONTROLLERS.filter((controller) => named.has(controller));
-    return [{ version: 1, top, own: here, controllers }];
+    return [{ version: 1, top, own: group, controllers }];
   }
-  const group = here.endsWith(`/${SERVER_LEAF}`) ? dirname(here) : here;
   return [{ version: 2, top, own: group, controllers: controllersOf(group) }];
 }
 

@@ -8,6 +8,11 @@ import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { controlGroupTrees, type Tree } from './control-group-folders.ts';
 
+/** Behind the mark of a server: the group of its brains. */
+export const BRAINS_SUFFIX = '-brains';
+/** The same of the group that the server has for itself and all of that. */
+export const SERVER_SUFFIX = '-all';
+
 /** Ends of processes are a matter of milliseconds; what the kernel holds longer is left to the next start. */
 const CLOSE_MS_MAX = 5_000;
 const CLOSE_LOOK_MS = 10;
@@ -32,7 +37,7 @@ export async function removeDeadGroups(
       const ours = inner.filter(({ name }) => name.startsWith(prefix));
       dead.push(
         ...ours
-          .filter(({ name }) => !existsSync(`/proc/${name.slice(prefix.length)}`))
+          .filter(({ name }) => !existsSync(`/proc/${Number.parseInt(name.slice(prefix.length), 10)}`))
           .map(({ folder, name }) => join(folder, name)),
       );
       level = inner
@@ -40,8 +45,7 @@ export async function removeDeadGroups(
         .map(({ folder, name }) => join(folder, name));
     }
   }
-  const groups = dead.flatMap((folder) => [...foldersIn(folder).map((name) => join(folder, name)), folder]);
-  await removeGroups(groups, clock);
+  await removeGroups(dead.flatMap(withInner), clock);
   return dead;
 }
 
@@ -72,6 +76,11 @@ export function removed(folder: string): boolean {
   } catch {
     return !existsSync(folder);
   }
+}
+
+/** The groups below it and itself, inner ones first. */
+export function withInner(folder: string): readonly string[] {
+  return [...foldersIn(folder).flatMap((name) => withInner(join(folder, name))), folder];
 }
 
 function foldersIn(folder: string): readonly string[] {

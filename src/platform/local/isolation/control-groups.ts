@@ -1,16 +1,22 @@
 /**
- * A control group of the kernel (cgroups(7)) for the hands of each session, in one that is for the hands of all.
+ * A control group of the kernel (cgroups(7)) for the hands of each session, in one that is for the hands of all; and one for all brains.
  *
  * CGROUP-1 All that the hands of a session hold and use is charged to the session, from their first process on: also memory that belongs to
  *    no process (shared, of System V, of memfd, in tmpfs, in sockets and pipes), which the limits of a process do not count.
  * CGROUP-2 The hands of all sessions together stay under a part of the memory that this server may use: when theirs runs out, the kernel
  *    ends one of them, and the control plane is not asked.
+ * CGROUP-4 Where the server has a group for itself and what it launches (a service's, a container's, or server-group.ts), it has most of the CPU
+ *    when all want it, brains come next and hands last, however many processes those start: what a session does leaves the turns of others
+ *    theirs. The sessions share what hands have alike. Weights alone do not do: behind a crowd that forks and ends, a process of ten times
+ *    the weight still waits for seconds (EEVDF of Linux 6.18); a group that is idle is left at once for any that is not.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import {
+  BRAINS_CPU_WEIGHT,
   HANDS_CPU_WEIGHT,
+  HANDS_CPU_WEIGHT_AMONG_OTHERS,
   HANDS_MEMORY_SHARE,
   SESSION_CPU_WEIGHT,
   SESSION_MEMORY_BYTES_MAX,
@@ -22,10 +28,11 @@ import {
   type Controller,
   CONTROLLERS,
   controlGroupTrees,
+  isOfTheMachine,
   SERVER_LEAF,
   type Tree,
 } from './control-group-folders.ts';
-import { removed, removeGroups } from './control-group-removal.ts';
+import { BRAINS_SUFFIX, removed, removeGroups } from './control-group-removal.ts';
 
 export interface GroupLimits {
   /** Processes and threads, those of the set-up included. */
@@ -33,7 +40,7 @@ export interface GroupLimits {
   readonly memoryBytesMax?: number | undefined;
 }
 
-/** The group of one session. */
+/** The group of one session, or the one of all brains. */
 export interface ControlGroup {
   /** A process that writes 0 to each of them is in the group, and so is all that it starts. */
   readonly entrances: readonly string[];
@@ -47,6 +54,7 @@ export class ControlGroups {
   readonly #mark: string;
   readonly #clock: Clock;
   #count = 0;
+  #brains = 0;
 
   /** `mark` is launchMark's: by it the next server finds what is left. */
   constructor(trees: readonly Tree[], mark: string, clock: Clock) {
@@ -73,7 +81,7 @@ export class ControlGroups {
       for (const tree of this.#trees) {
         const parent = this.#parent(tree);
         mkdirSync(parent, { recursive: true });
-        limit(tree, parent, { weight: HANDS_CPU_WEIGHT, memoryBytesMax: handsMemoryBytesMax() }); // CGROUP-2
+        limit(tree, parent, { ...cpuOfHands(tree), memoryBytesMax: handsMemoryBytesMax() }); // CGROUP-2
         const folder = join(parent, name);
         if (tree.version === 2) passOn(parent, tree.controllers);
         mkdirSync(folder);
@@ -87,6 +95,26 @@ export class ControlGroups {
     }
     const entrances = folders.map((folder) => join(folder, 'cgroup.procs'));
     return { entrances, folders, close: () => this.#close(folders) };
+  }
+
+  /** CGROUP-4: one group for all brains, in none where others have a share of the CPU; to be closed for each. Throws what the file system says. */
+  openBrains(): ControlGroup {
+    const folders = this.#trees.flatMap((tree) => {
+      if (!tree.controllers.includes('cpu') || isOfTheMachine(tree)) return [];
+      const folder = join(tree.own, `${this.#mark}${BRAINS_SUFFIX}`);
+      mkdirSync(folder, { recursive: true });
+      limit(tree, folder, { weight: BRAINS_CPU_WEIGHT });
+      return [folder];
+    });
+    this.#brains += 1;
+    const entrances = folders.map((folder) => join(folder, 'cgroup.procs'));
+    return { entrances, folders, close: () => Promise.resolve(this.#closeBrains(folders)) };
+  }
+
+  #closeBrains(folders: readonly string[]): void {
+    this.#brains -= 1;
+    if (this.#brains > 0) return; // one may be on its way in
+    for (const folder of folders) removed(folder); // one that the kernel has not let go of yet keeps it, until the next
   }
 
   async #close(folders: readonly string[]): Promise<void> {
@@ -135,7 +163,9 @@ export async function findControlGroups(
     let trial: ControlGroup | undefined;
     if (controllers.length === 0) continue;
     const isUsable = attempt(controllers, () => {
-      trial = new ControlGroups([some], mark, clock).open({ pidsMax: 1 });
+      const groups = new ControlGroups([some], mark, clock);
+      trial = groups.open({ pidsMax: 1 });
+      void groups.openBrains().close();
     });
     await trial?.close();
     if (isUsable) usable.push(some);
@@ -164,22 +194,33 @@ function memoryBytes(): number {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
+/** CGROUP-4 */
+function cpuOfHands(tree: Tree): Pick<Limits, 'weight' | 'isIdle'> {
+  return isOfTheMachine(tree)
+    ? { weight: HANDS_CPU_WEIGHT_AMONG_OTHERS }
+    : { weight: HANDS_CPU_WEIGHT, isIdle: true };
+}
+
 interface Limits {
   readonly weight: number;
-  readonly memoryBytesMax: number;
+  /** It runs when nothing beside it wants to, where the kernel knows that; then it has no weight. */
+  readonly isIdle?: boolean | undefined;
+  readonly memoryBytesMax?: number | undefined;
   readonly pidsMax?: number | undefined;
 }
 
-function limit(tree: Tree, folder: string, { weight, memoryBytesMax, pidsMax }: Limits): void {
+function limit(tree: Tree, folder: string, { weight, isIdle, memoryBytesMax, pidsMax }: Limits): void {
   const set = (name: string, value: number): void => writeFileSync(join(folder, name), String(value));
   const setIfThere = (name: string, value: number): void => {
     if (existsSync(join(folder, name))) set(name, value); // without swap, or in a kernel without that part
   };
   for (const controller of tree.controllers) {
     if (controller === 'pids' && pidsMax !== undefined) set('pids.max', pidsMax);
-    if (controller === 'cpu' && tree.version === 2) set('cpu.weight', weight);
-    if (controller === 'cpu' && tree.version === 1) set('cpu.shares', Math.round(weight * SHARES_PER_WEIGHT));
-    if (controller !== 'memory') continue;
+    const mayBeIdle = existsSync(join(folder, 'cpu.idle')); // since Linux 5.15
+    if (controller === 'cpu' && isIdle === true && mayBeIdle) set('cpu.idle', 1);
+    else if (controller === 'cpu' && tree.version === 2) set('cpu.weight', weight);
+    else if (controller === 'cpu') set('cpu.shares', Math.round(weight * SHARES_PER_WEIGHT));
+    if (controller !== 'memory' || memoryBytesMax === undefined) continue;
     if (tree.version === 2) {
       set('memory.max', memoryBytesMax);
       setIfThere('memory.swap.max', 0);

@@ -2,7 +2,7 @@
  * Starts a brain: no network, no environment, one unix socket, its source and packages read-only, and inside that Node's
  * own permission model, which leaves it reading those and nothing more: no writes, no child processes, no workers.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BrainProcess } from './brain-process.ts';
@@ -10,7 +10,7 @@ import type { Isolation } from '../isolation/isolation.ts';
 import { APP, type Jail, NODE, startInJail } from '../isolation/jail.ts';
 import { BRAIN_OOM_SCORE, setOomScore } from '../isolation/oom-score.ts';
 import { MARK_VARIABLE } from '../isolation/orphans.ts';
-import { APP_FOLDER, entryOf, NODE_BINARY, SOURCE } from './launch.ts';
+import { APP_FOLDER, entryOf, NODE_BINARY, openedGroup, SOURCE } from './launch.ts';
 import { BRAIN_UID } from '../isolation/user-slots.ts';
 
 export interface BrainOptions {
@@ -45,10 +45,25 @@ export async function launchBrain(isolation: Isolation, options: BrainOptions): 
   }
   // to connect to a socket is to write to it; others cannot reach its folder
   if (isolation.asRoot) await chown(unitSocket, BRAIN_UID, BRAIN_UID);
-  return BrainProcess.of(startInJail(isolation, jailOf(unitSocket, entry)), { onComplaint });
+  const group = openedGroup('brains', () => isolation.groups?.openBrains()); // CGROUP-4
+  const close = (): unknown => group?.close();
+  let child: ChildProcess;
+  try {
+    child = startInJail(isolation, jailOf(unitSocket, entry, group?.entrances ?? []));
+  } catch (error) {
+    void close(); // nothing was started
+    throw error;
+  }
+  const brain = BrainProcess.of(child, { onComplaint });
+  void brain.then((it) => it.ended).then(close, close); // also when it never was ready
+  return brain;
 }
 
-function jailOf(unitSocket: string, entry: { source: string; file: string }): Jail {
+function jailOf(
+  unitSocket: string,
+  entry: { source: string; file: string },
+  entrances: readonly string[],
+): Jail {
   const source = join(APP, 'src');
   return {
     binds: [
@@ -68,7 +83,7 @@ function jailOf(unitSocket: string, entry: { source: string; file: string }): Ja
     ],
     tmpBytesMax: TMP_BYTES_MAX,
     oomScore: BRAIN_OOM_SCORE,
-    entrances: [],
+    entrances,
     memoryIsCharged: false,
     argv: [NODE, ...permissions(source, APP), entry.file.replace(entry.source, source), SOCKET],
     uid: BRAIN_UID,

@@ -17,8 +17,7 @@ import type { Isolation } from '../isolation/isolation.ts';
 import { APP, type Bubblewrap, JAIL_PATH, type Jail, NODE, startInJail } from '../isolation/jail.ts';
 import { HANDS_OOM_SCORE } from '../isolation/oom-score.ts';
 import { MARK_VARIABLE } from '../isolation/orphans.ts';
-import { LaunchFailed } from '../../../supervisor/launcher.ts';
-import { entryOf, launchFailure, NODE_BINARY, SEARCH_PATH, SOURCE } from './launch.ts';
+import { entryOf, NODE_BINARY, openedGroup, SEARCH_PATH, SOURCE } from './launch.ts';
 import type { FilesAsOf } from '../../../hands/workspace-archive.ts';
 import type { Workspace } from '../../host/workspace/workspace-store.ts';
 
@@ -70,7 +69,9 @@ export function launchHands(isolation: Isolation, options: HandsOptions): Promis
 
 async function launchInside(isolation: Bubblewrap, options: HandsOptions): Promise<HandsProcess> {
   const { groups } = isolation;
-  const group = openGroup(groups, options.limits);
+  const { processesMax, memoryBytesMax } = options.limits;
+  const pidsMax = processesMax + SET_UP_PROCESSES_MAX;
+  const group = openedGroup('hands', () => groups?.open({ pidsMax, memoryBytesMax }));
   const close = (): unknown => group?.close();
   let child: ChildProcess;
   try {
@@ -90,23 +91,6 @@ function handsOf(
 ): Promise<HandsProcess> {
   const kept = keptResultFiles(workspace.results);
   return HandsProcess.of(process, { filesAsOf, kept, keptIsWhole: resultsAreWhole, complain });
-}
-
-/** Throws LaunchFailed: without its group a session has no bound, so it is not started. */
-function openGroup(groups: ControlGroups | undefined, limits: HandsLimits): ControlGroup | undefined {
-  try {
-    return groups?.open({
-      pidsMax: limits.processesMax + SET_UP_PROCESSES_MAX,
-      memoryBytesMax: limits.memoryBytesMax,
-    });
-  } catch (cause) {
-    const failure = launchFailure('hands', cause);
-    if (failure instanceof LaunchFailed) throw failure;
-    throw new LaunchFailed(
-      `The hands have no control group (${String(cause)}): look whether anything changed /sys/fs/cgroup since this server was started, and start it again.`,
-      { cause },
-    );
-  }
 }
 
 function jailOf(

@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
 import { LaunchFailed } from '../../../supervisor/launcher.ts';
+import type { ControlGroup } from '../isolation/control-groups.ts';
 import { type Child, describeEnd } from './child.ts';
 
 /** What the system answers when it has no descriptor, process or memory to give. */
@@ -40,6 +41,20 @@ export async function whenReady(what: string, child: Child, ready: Promise<void>
 export function launchFailure(what: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error) || !isShortageErrno(error.code)) return error;
   return shortage(what, error.message, error);
+}
+
+/** Throws LaunchFailed when the group cannot be made: without it a unit has no bound, so it is not started. */
+export function openedGroup(what: string, open: () => ControlGroup | undefined): ControlGroup | undefined {
+  try {
+    return open();
+  } catch (cause) {
+    const failure = launchFailure(what, cause);
+    if (failure instanceof LaunchFailed) throw failure;
+    throw new LaunchFailed(
+      `The ${what} have no control group (${String(cause)}): look whether anything changed /sys/fs/cgroup since this server was started, and start it again.`,
+      { cause },
+    );
+  }
 }
 
 function isShortageErrno(errno: unknown): boolean {

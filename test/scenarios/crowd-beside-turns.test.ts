@@ -1,0 +1,105 @@
+/** What the commands of one session do to the processor leaves the turns of another theirs, and where that is kept: control groups (CGROUP-4). */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  controlGroupTrees,
+  isOfTheMachine,
+} from '../../src/platform/local/isolation/control-group-folders.ts';
+import { eventually } from '../support/eventually.ts';
+import { descendants } from '../support/processes.ts';
+import { World } from '../support/world.ts';
+
+/** Where the server makes a group for itself; in a service or a container it has one, and brains and hands are beside it there. */
+const machine = controlGroupTrees().find(({ controllers }) => controllers.includes('cpu'));
+const makesItsOwn = process.getuid?.() === 0 && machine?.version === 1 && isOfTheMachine(machine);
+
+const TURNS = 12;
+/** Twice is what is meant; tests run beside others. With equal weights some wait for seconds. */
+const FACTOR_MAX = 4;
+const ALLOWANCE_MS = 250;
+
+let world: World;
+beforeAll(async () => {
+  world = await World.open({ HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts` });
+  await world.createAgent({ name: 'crowd', model: 'rehearsal/crowd' });
+  await world.createAgent({ name: 'polite', model: 'rehearsal/echo' });
+});
+afterAll(() => world.close());
+
+const workspace = (sessionId: string): string => join(world.folder, 'data', 'workspaces', sessionId, 'files');
+
+async function beginCrowd(): Promise<string> {
+  const sessionId = await world.startSession({ agent: 'crowd', input: 'Begin.' });
+  await eventually('the crowd runs', () => existsSync(join(workspace(sessionId), 'busy')));
+  return sessionId;
+}
+
+async function endCrowd(sessionId: string): Promise<void> {
+  writeFileSync(join(workspace(sessionId), 'enough'), '');
+  await world.sees(sessionId, 'turn.completed');
+}
+
+/** The launched process waits for the unit, outside; bubblewrap, below it, is in the unit's groups. */
+function unitOf(pid = 0): number | undefined {
+  return descendants(pid)[0];
+}
+
+function groupOf(pid: number | undefined): string {
+  const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .split('\n')
+    .find((one) => one.split(':')[1]?.split(',').includes('cpu'));
+  return join(machine?.top ?? '', line?.split(':')[2] ?? '');
+}
+
+/** The slowest but one of some turns, from the message to the end in the log. */
+async function turnMs(sessionId: string): Promise<number> {
+  const waits: number[] = [];
+  const before = (await world.events(sessionId)).filter(({ type }) => type === 'turn.completed').length;
+  for (let turn = 1; turn <= TURNS; turn += 1) {
+    const from = performance.now();
+    await world.send(sessionId, 'And now?');
+    await world.sees(sessionId, 'turn.completed', before + turn);
+    waits.push(performance.now() - from);
+  }
+  return waits.toSorted((a, b) => a - b).at(-2) ?? Infinity;
+}
+
+it.runIf(makesItsOwn)('turns of others go on beside a crowd of commands (proves CGROUP-4)', async () => {
+  const polite = await world.startSession({ agent: 'polite', input: 'Hello.' });
+  await world.sees(polite, 'turn.completed');
+  const quietMs = await turnMs(polite);
+
+  const crowd = await beginCrowd();
+  const besideMs = await turnMs(polite);
+  await endCrowd(crowd);
+
+  expect(besideMs).toBeLessThan(FACTOR_MAX * quietMs + ALLOWANCE_MS);
+});
+
+it.runIf(makesItsOwn)(
+  'server, brains and hands are in groups of their own, hands come last, and the groups go with the server (proves CGROUP-4)',
+  async () => {
+    const crowd = await beginCrowd();
+    const server = groupOf(world.serverPid);
+    const brains = groupOf(unitOf(world.brainPid(crowd)));
+    const hands = join(groupOf(unitOf(world.handsPid(crowd))), '..');
+    const all = join(server, '..');
+    const number = (folder: string, name: string): number => Number(readFileSync(join(folder, name), 'utf8'));
+
+    expect(all).not.toBe(machine?.own);
+    expect([join(brains, '..'), join(hands, '..')]).toEqual([all, all]);
+    expect(new Set([server, brains, hands]).size).toBe(3);
+    expect(number(brains, 'cpu.shares')).toBeLessThan(number(server, 'cpu.shares'));
+    if (existsSync(join(hands, 'cpu.idle'))) expect(number(hands, 'cpu.idle')).toBe(1);
+    else expect(number(hands, 'cpu.shares')).toBeLessThan(number(brains, 'cpu.shares'));
+
+    await world.crash();
+    await world.start();
+    await eventually('what the dead server had is gone', () => !existsSync(all));
+    const next = join(groupOf(world.serverPid), '..');
+    await endCrowd(crowd).catch(() => undefined);
+    await world.stop();
+    expect(existsSync(next)).toBe(false);
+  },
+);
