@@ -65,7 +65,7 @@ async function turnMs(sessionId: string): Promise<number> {
   return waits.toSorted((a, b) => a - b).at(-2) ?? Infinity;
 }
 
-it.runIf(makesItsOwn)('turns of others go on beside a crowd of commands (proves CGROUP-4)', async () => {
+it.runIf(makesItsOwn)('turns of others go on beside a crowd of commands', async () => {
   const polite = await world.startSession({ agent: 'polite', input: 'Hello.' });
   await world.sees(polite, 'turn.completed');
   const quietMs = await turnMs(polite);
