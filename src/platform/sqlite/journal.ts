@@ -96,34 +96,30 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     return this.#committed(() => this.#create(origin, decide));
   }
 
-  async read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
-    await this.#commits.durable();
-    return translated(() => {
+  read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
+    return this.#look(() => {
       const { key, head } = this.#found(sessionId);
       const last = Math.min(head, after + Math.min(limit, PAGE_EVENTS_MAX));
       return last <= after ? [] : this.#events.range(key, sessionId, after, last, PAGE_BYTES_MAX);
     });
   }
 
-  async scan(sessionId: SessionId, range: ScanRange): Promise<Scanned> {
-    await this.#commits.durable();
-    return translated(() => {
+  scan(sessionId: SessionId, range: ScanRange): Promise<Scanned> {
+    return this.#look(() => {
       const { key, head } = this.#found(sessionId);
       return this.#events.scan(key, sessionId, { ...range, to: Math.min(head, range.to) });
     });
   }
 
-  async readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
-    await this.#commits.durable();
-    return translated(() => {
+  readBody(sessionId: SessionId, seq: number): Promise<string | undefined> {
+    return this.#look(() => {
       const loaded = this.#find(sessionId);
       return loaded === undefined ? undefined : this.#events.body(loaded.key, seq);
     });
   }
 
-  async head(sessionId: SessionId): Promise<number> {
-    await this.#commits.durable();
-    return translated(() => this.#found(sessionId).head);
+  head(sessionId: SessionId): Promise<number> {
+    return this.#look(() => this.#found(sessionId).head);
   }
 
   onHint(listener: (hint: Hint) => void): () => void {
@@ -132,30 +128,27 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     return () => void this.#listeners.delete(own);
   }
 
-  async get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
-    await this.#commits.durable();
-    return translated(() => {
+  get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
+    return this.#look(() => {
       const loaded = this.#find(id, organisationId);
       return loaded === undefined ? undefined : { session: loaded.session, head: loaded.head };
     });
   }
 
-  async list(
+  list(
     organisationId: OrganisationId,
     filter: SessionFilter,
     page: SessionPage,
   ): Promise<readonly SessionEntry[]> {
-    await this.#commits.durable();
-    return translated(() => this.#sessions.list(organisationId, filter, page));
+    return this.#look(() => this.#sessions.list(organisationId, filter, page));
   }
 
-  async turns(
+  turns(
     id: SessionId,
     page: { readonly limit: number; readonly before?: number | undefined },
     organisationId?: OrganisationId,
   ): Promise<readonly Turn[]> {
-    await this.#commits.durable();
-    return translated(() => {
+    return this.#look(() => {
       const key = this.#find(id, organisationId)?.key;
       return key === undefined
         ? []
@@ -163,17 +156,15 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     });
   }
 
-  async turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined> {
-    await this.#commits.durable();
-    return translated(() => {
+  turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined> {
+    return this.#look(() => {
       const key = this.#find(id, organisationId)?.key;
       return key === undefined ? undefined : this.#sessions.turn(key, turnId);
     });
   }
 
-  async wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
-    await this.#commits.durable();
-    return translated(() => this.#sessions.wanted(wish));
+  wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
+    return this.#look(() => this.#sessions.wanted(wish));
   }
 
   /** Commits what waits; later appends are rejected. */
@@ -312,7 +303,13 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#touched = new Set();
   }
 
-  /** For readers, between commits. */
+  /** For readers: between two commits, and once the disk has what is there (COMMIT-5). */
+  async #look<T>(read: () => T): Promise<T> {
+    const flushing = this.#commits.durable();
+    if (flushing !== undefined) await flushing;
+    return translated(read);
+  }
+
   #find(sessionId: SessionId, organisationId?: OrganisationId): Loaded | undefined {
     const loaded = this.#loaded.get(sessionId, organisationId);
     this.#loaded.trim();
