@@ -58,9 +58,9 @@ it('forgets what was given up', () => {
   expect(taken(queue, () => 1)).toBe('y');
 });
 
-it('gives turns by the time that the turns before have taken', async () => {
-  let now = 0;
-  let queued: (() => void)[] = [];
+/** An event loop whose rounds the test goes: what is due in the next one. */
+function rounds() {
+  const queued: (() => void)[] = [];
   const scheduler = {
     immediate: (work: () => void) => {
       queued.push(work);
@@ -68,6 +68,13 @@ it('gives turns by the time that the turns before have taken', async () => {
     },
     interval: () => () => undefined,
   };
+  const due = (): readonly (() => void)[] => queued.splice(0);
+  return { scheduler, due };
+}
+
+it('gives turns by the time that the turns before have taken', async () => {
+  let now = 0;
+  const { scheduler, due } = rounds();
   const turns = new RoundRobin(scheduler, () => now);
   const had: string[] = [];
   const take = (owner: string, ms: number): void =>
@@ -78,10 +85,8 @@ it('gives turns by the time that the turns before have taken', async () => {
   take('first', 0);
   for (let count = 0; count < 3; count += 1) take('heavy', 10);
   for (let count = 0; count < 6; count += 1) take('light', 1);
-  while (queued.length > 0) {
-    const due = queued;
-    queued = [];
-    for (const work of due) work();
+  for (let round = due(); round.length > 0; round = due()) {
+    for (const work of round) work();
     for (let settled = 0; settled < 5; settled += 1) await Promise.resolve();
   }
 
@@ -111,16 +116,9 @@ it('gives permits to the owners one after the other, and hands on what an aborte
 
 it('gives as many turns in one round as its bounds allow, and stops when they have taken long', async () => {
   let now = 0;
-  let queued: (() => void)[] = [];
-  const scheduler = {
-    immediate: (work: () => void) => {
-      queued.push(work);
-      return () => undefined;
-    },
-    interval: () => () => undefined,
-  };
+  const { scheduler, due } = rounds();
   const turns = new RoundRobin(scheduler, () => now, { turns: 4, ms: 10 });
-  const rounds: string[] = [];
+  const given: string[] = [];
   let had = '';
   const take = (name: string, ms: number): void =>
     void turns.turn(name).then(() => {
@@ -130,18 +128,16 @@ it('gives as many turns in one round as its bounds allow, and stops when they ha
   for (let count = 0; count < 11; count += 1) take('s', 1);
   for (let count = 0; count < 3; count += 1) take('L', 8);
   for (let round = 0; round < 9; round += 1) {
-    const due = queued;
-    queued = [];
-    for (const work of due) {
+    for (const work of due()) {
       work();
       for (let settled = 0; settled < 5; settled += 1) await Promise.resolve();
     }
-    rounds.push(had);
+    given.push(had);
     had = '';
   }
 
-  expect(rounds[0]).toBe('sssss'); // four at once, and the first of the next round
-  expect(rounds.every((names) => names.length <= 5 && !/L.*L.*L/.test(names))).toBe(true);
-  expect(rounds.join('')).toHaveLength(14);
-  expect(queued).toEqual([]);
+  expect(given[0]).toBe('sssss'); // four at once, and the first of the next round
+  expect(given.every((names) => names.length <= 5 && !/L.*L.*L/.test(names))).toBe(true);
+  expect(given.join('')).toHaveLength(14);
+  expect(due()).toEqual([]);
 });

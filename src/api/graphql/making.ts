@@ -1,4 +1,4 @@
-/** Large answers and frames are made one at a time, each in its turn (TURNS-1): measured, written as text and sent in one piece. */
+/** Large answers and frames are made one at a time, each in its turn (TURNS-1): measured, and begun to be written. */
 import { execute, type ExecutionArgs, type ExecutionResult, subscribe } from 'graphql';
 import type { Context } from '../../../schema/context.ts';
 

@@ -4,8 +4,8 @@
  *
  * SQLITE-1 One server per file: a lock on `<path>.lock` is held as long as the database is open. The kernel drops it when the
  *    process ends, however it ends, so a crashed server leaves nothing to clean up.
- * SQLITE-2 A transaction that somebody has heard of survives loss of power (write-ahead log, flushed before anybody hears of it;
- *    synchronous = NORMAL flushes it before pages are copied home, so what is not there yet at the end of power is its last transactions).
+ * SQLITE-2 A transaction that somebody has heard of survives loss of power (write-ahead log, flushed before anybody hears of it).
+ *    SQLite itself flushes it before pages are copied home (synchronous = NORMAL), so a loss of power takes its last transactions at most.
  * SQLITE-4 Nobody waits for the lock of another program on this thread: a writer that does not get it tries again a little later.
  * SQLITE-3 A file of a newer version is refused untouched; an older one is brought forward before anyone reads it.
  */

@@ -5,9 +5,9 @@
  * COMMIT-1 Nobody hears of the outcome before the commit has succeeded; if it fails, everyone in it hears of the failure.
  * COMMIT-2 A refusal inside one work is that work's own: it must not have written anything, and the others go on.
  * COMMIT-3 Work runs in the order of its arrival.
+ * COMMIT-4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  * COMMIT-5 While a slow disk is waited for, nothing more is committed and readers wait (`durable`): what they see between two commits is on
  *    the disk. The event loop goes on.
- * COMMIT-4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  */
 import { type Database, LOCK_RETRY_MS, LOCK_WAIT_MS } from './database.ts';
 import { type Scheduler, systemScheduler } from '../../kernel/scheduler.ts';
