@@ -1,6 +1,7 @@
 /** What waits for readers, counted without sockets. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Outgoing, type Outflow } from '../../src/api/graphql/outgoing.ts';
+import type { Outflow } from '../../src/api/graphql/outflow.ts';
+import { Outgoing } from '../../src/api/graphql/outgoing.ts';
 import { jsonLogger } from '../../src/kernel/logger.ts';
 import { Outage } from '../../src/kernel/outage.ts';
 

@@ -18,7 +18,7 @@ import type { Group, Member, Wanted } from './group.ts';
 import type { Outlet } from './outlet.ts';
 import type { Renderer } from './renderer.ts';
 import type { Payload } from './payload.ts';
-import { nextHead } from './socket-answers.ts';
+import { nextHead } from './line.ts';
 
 export interface FollowerOptions {
   readonly outlet: Outlet;

@@ -19,19 +19,13 @@ import { followerOf } from './follower.ts';
 import { HIGH_WATER_BYTES } from './limits.ts';
 import { masked } from './masking.ts';
 import type { DoorPorts, GraphqlOptions } from './options.ts';
-import type { Outlet } from './outlet.ts';
+import type { Line } from './line.ts';
 import { plainRoot, Renderers } from './renderer.ts';
 
 const FIELD = must(
   schema.getSubscriptionType()?.getFields()['sessionEvents'],
   'the schema has sessionEvents',
 );
-
-/** Whose operation it is, and where its messages go. */
-export interface Line {
-  readonly outlet: Outlet;
-  readonly operationId: string;
-}
 
 export class Follows {
   readonly #logger: Logger;

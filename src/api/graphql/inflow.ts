@@ -6,10 +6,10 @@
  *    while all such sockets together hold UNKNOWN_TOTAL_BYTES_MAX. Afterwards an unfinished message holds at most
  *    UNFINISHED_BYTES_MAX, and control frames are CONTROL_BYTES_PER_SECOND_MAX. A socket that sends more is told so and ended.
  */
+import { CLOSE } from './close-code.ts';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { REQUEST_BYTES_MAX } from '../../kernel/limit.ts';
-import { CLOSE } from './socket-door.ts';
 
 const KIB = 1024;
 

@@ -5,12 +5,12 @@
  * MAILBOX-1 A socket that has messages waiting is not read. More than WAITING_MAX of them, which only one read can bring, end it.
  * MAILBOX-2 Of the pings that wait, the newest is answered (RFC 6455 5.5.3): a read holds ten thousand, and an answer is a write.
  */
+import { CLOSE } from './close-code.ts';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { TimeSlices } from '../../kernel/time-slices.ts';
 import { SEND_AHEAD_BYTES_MAX } from './limits.ts';
 import type { Outlet } from './outlet.ts';
-import { CLOSE } from './socket-door.ts';
 
 /** Begun one after the other: a console that opens all of its operations at once sends a hundred, and as many when it ends them. */
 export const WAITING_MAX = 512;

@@ -14,6 +14,7 @@ import type { ServerResponse } from 'node:http';
 import type { Logger } from '../../kernel/logger.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { HeldBytes } from './held-bytes.ts';
+import type { Outflow } from './outflow.ts';
 import { ResponseFlow } from './response-flow.ts';
 
 /** All that waits for readers, and all that is being made for them: a part of what a small machine has. */
@@ -32,19 +33,6 @@ const OWNER_SHARE = 0.5;
 const RECOUNT_MS = 100;
 /** Ending who leaves less than this unread frees nothing, and a slow line leaves as much. */
 const WORTH_BYTES_MIN = 64 * 1024;
-
-/** One reader. */
-export interface Outflow {
-  /** Bytes that wait for it. */
-  readonly pending: number;
-  /** Those of them that wait for nobody else. */
-  readonly own: number;
-  /** Bytes that it has taken so far; any change will do. */
-  readonly taken: number;
-  /** Whose it is, where that is known. */
-  readonly owner?: string | undefined;
-  end(): void;
-}
 
 /** The ledger, as one owner sees it. */
 export interface OutgoingAccount {

@@ -11,9 +11,9 @@ import type { WebSocket } from 'ws';
 import { Semaphore } from '../../kernel/semaphore.ts';
 import { once } from '../../kernel/tail.ts';
 import { SEND_AHEAD_BYTES_MAX, SOCKET_BYTES_MAX } from './limits.ts';
-import type { Outflow, Outgoing } from './outgoing.ts';
+import { type Outflow, takenFrom } from './outflow.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Payload, SharedText } from './payload.ts';
-import { takenFrom } from './response-flow.ts';
 
 /** Why nothing is taken from a socket: it does not take what it is sent, messages of it wait for their turn, or operations wait to begin. */
 type Hold = 'unread' | 'turn' | 'operations';

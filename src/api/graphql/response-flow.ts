@@ -1,7 +1,6 @@
 /** One HTTP answer, as the ledger of what goes out sees it (outgoing.ts). */
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Outflow } from './outgoing.ts';
+import { type Outflow, takenFrom } from './outflow.ts';
 
 export class ResponseFlow implements Outflow {
   readonly #response: ServerResponse;
@@ -29,12 +28,4 @@ export class ResponseFlow implements Outflow {
     // One that waits behind another of its connection has no socket yet, and would be kept until it has.
     this.#response.req.socket.destroy();
   }
-}
-
-/** What the other side has taken of a socket, also of a write that is under way; -1 once it is closed. */
-export function takenFrom(socket: Socket | null): number {
-  if (socket === null) return -1;
-  // as: net.Socket looks there itself, for its own timeout; without it, progress shows when a whole write is done
-  const { _handle: handle } = socket as { readonly _handle?: { readonly writeQueueSize?: number } | null };
-  return socket.bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0);
 }

@@ -3,7 +3,7 @@
  * iterator that yields nothing and ends when there is no more to send.
  */
 import type { ExecutionResult } from 'graphql';
-import type { Line } from './follows.ts';
+import { type Line, nextHead } from './line.ts';
 import { jsonText } from './json-writer.ts';
 import { formatted, type Masking, maskedResult } from './masking.ts';
 
@@ -16,11 +16,6 @@ export function senderOf({ outlet, operationId }: Line, masking: Masking): Send 
     const { data, errors, extensions } = maskedResult(result, masking);
     outlet.sendNext(head, jsonText({ data, errors: errors?.map(formatted), extensions }));
   };
-}
-
-/** Of a `next` message of this operation, up to its payload. */
-export function nextHead(operationId: string): string {
-  return `{"id":${JSON.stringify(operationId)},"type":"next","payload":`;
 }
 
 /** Of an operation whose answer has been sent. */

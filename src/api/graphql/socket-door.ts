@@ -1,11 +1,6 @@
 /**
  * GraphQL over WebSocket: graphql-transport-ws by graphql-ws's server, on our own sending side. Followers of sessions are
  * served by follower.ts; all else is executed here, under the same rules as over HTTP.
- *
- * Close codes: 4400 not a message of the protocol, or an operation's id is too long; 4401 no key or token, an unknown one, or it
- * has expired; 4408 no connection_init in time; 4409 and 4429 as the protocol has them, 4429 also for too many sockets of one
- * session's client tokens, and for too many messages at once; 1001 the server goes away; 1009 a message was too large; 4500 a defect, which is in the log. 1006,
- * nothing: it did not read.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -21,9 +16,11 @@ import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
 import { bounded, boundedStream } from './answer-bounds.ts';
 import { lineOf } from './body-parsing.ts';
+import { CLOSE } from './close-code.ts';
 import type { Documents } from './documents.ts';
-import type { Follows, Line } from './follows.ts';
+import type { Follows } from './follows.ts';
 import type { Inflow } from './inflow.ts';
+import type { Line } from './line.ts';
 import {
   ANSWER_BYTES_MAX,
   INIT_TIMEOUT_MS,
@@ -37,16 +34,6 @@ import type { DoorPorts, GraphqlPorts } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
 import { sendingAll, senderOf, SENT } from './socket-answers.ts';
-
-export const CLOSE = {
-  goingAway: 1001,
-  tooBig: 1009,
-  tryAgainLater: 1013,
-  badRequest: 4400,
-  unauthenticated: 4401,
-  tooMany: 4429,
-  defect: 4500,
-} as const;
 
 /** What is known of one socket. */
 export interface Extra {

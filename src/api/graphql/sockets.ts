@@ -15,7 +15,8 @@ import { Mailbox } from './mailbox.ts';
 import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Outlet } from './outlet.ts';
-import { CLOSE, type Extra, type SocketServer } from './socket-door.ts';
+import { CLOSE } from './close-code.ts';
+import type { Extra, SocketServer } from './socket-door.ts';
 
 /** How long a closing socket may take to say goodbye. */
 const CLOSE_GRACE_MS = 1_000;
