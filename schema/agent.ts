@@ -126,7 +126,7 @@ builder.queryFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, AgentNotFound] },
     resolve: (_root, { id, name }, context) => {
-      permit(context, 'manage');
+      permit(context, 'agents.read');
       if (id && !name) return context.agents.get(parseId('agent', id, 'id'));
       if (name && !id) return context.agents.find(name);
       throw new InvalidInput('id', 'give either id or name.');
@@ -141,7 +141,7 @@ builder.queryFields((t) => ({
     },
     ...connectionCost(AGENT_POINTS),
     resolve: (_root, args, context) => {
-      permit(context, 'manage');
+      permit(context, 'agents.read');
       const before = parsePlace(LIST, args.after, (text) => isId('agent', text));
       return pageOf(
         context,
@@ -193,8 +193,9 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, AgentNameTaken, IdempotencyConflict, CredentialNotFound] },
     resolve: (_root, { input, idempotencyKey }, context) => {
-      permit(context, 'manage');
+      permit(context, 'agents.write');
       const { name, model, prompt, runtime, limits, key, credentialId } = input;
+      if (givenKey(key) !== undefined) permit(context, 'credentials.write'); // it becomes one
       return context.agents.create({
         name,
         model,
@@ -217,8 +218,9 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound, IdempotencyConflict] },
     resolve: (_root, { input, idempotencyKey }, context) => {
-      permit(context, 'manage');
+      permit(context, 'agents.write');
       const { id, model, prompt, limits, key, credentialId } = input;
+      if (givenKey(key) !== undefined) permit(context, 'credentials.write');
       return context.agents.update(parseId('agent', id, 'id'), {
         model: model ?? undefined,
         prompt: prompt ?? undefined,

@@ -8,12 +8,14 @@ import { parseKey } from '../src/kernel/request-hash.ts';
 import { builder } from './builder.ts';
 import { permit } from './context.ts';
 
-const [READ, STEER] = CLIENT_SCOPES;
+const [READ, STEER, ANSWER, CANCEL] = CLIENT_SCOPES;
 const ClientScopeEnum = builder.enumType('ClientScope', {
   description: 'What a client token may do.',
   values: {
     READ: { value: READ, description: 'Follow and list the events of its session.' },
     STEER: { value: STEER, description: 'Send messages to its session.' },
+    ANSWER: { value: ANSWER, description: 'Answer what the agent asks, and say nothing else.' },
+    CANCEL: { value: CANCEL, description: 'End the running turn.' },
   } as const,
 });
 
@@ -66,7 +68,7 @@ builder.mutationField('createClientToken', (t) =>
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
     resolve: async (_root, { sessionId, scopes, ttlSeconds, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
-      permit(context, 'manage', id);
+      permit(context, 'tokens.write', id);
       parseKey('idempotencyKey', idempotencyKey ?? undefined);
       await context.sessions.get(id);
       const wish = { scopes: scopes ?? undefined, ttlSeconds: ttlSeconds ?? undefined };

@@ -49,7 +49,7 @@ builder.queryFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'The id of the credential.' }) },
     errors: { types: [InvalidInput, Forbidden, CredentialNotFound] },
     resolve: (_root, { id }, context) => {
-      permit(context, 'manage');
+      permit(context, 'credentials.read');
       return context.credentials.get(parseId('credential', id, 'id'));
     },
   }),
@@ -62,7 +62,7 @@ builder.queryFields((t) => ({
     },
     ...connectionCost(),
     resolve: (_root, args, context) => {
-      permit(context, 'manage');
+      permit(context, 'credentials.read');
       const before = parsePlace(LIST, args.after, (text) => isId('credential', text));
       return pageOf(
         context,
@@ -158,7 +158,7 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, IdempotencyConflict] },
     resolve: (_root, { input, idempotencyKey }, context) => {
-      permit(context, 'manage');
+      permit(context, 'credentials.write');
       return context.credentials.create({
         provider: input.provider,
         key: input.key,
@@ -177,7 +177,7 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, CredentialNotFound, IdempotencyConflict] },
     resolve: (_root, { input, idempotencyKey }, context) => {
-      permit(context, 'manage');
+      permit(context, 'credentials.write');
       return context.credentials.update(parseId('credential', input.id, 'id'), {
         key: givenKey(input.key),
         name: input.name ?? undefined,
@@ -199,7 +199,7 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, CredentialNotFound] },
     resolve: async (_root, args, context) => {
-      permit(context, 'manage');
+      permit(context, 'credentials.write');
       const key = parseKey('idempotencyKey', args.idempotencyKey ?? undefined);
       const id = parseId('credential', args.id, 'id');
       try {

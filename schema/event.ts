@@ -151,7 +151,7 @@ builder.queryField('event', (t) =>
     },
     resolve: async (_root, args, context, info) => {
       const sessionId = parseId('session', args.sessionId, 'sessionId');
-      permit(context, 'read', sessionId);
+      permit(context, 'session.read', sessionId);
       await context.sessions.get(sessionId); // ORGANISATION-1
       return findEvent(context, sessionId, args.id, weightOf(info));
     },

@@ -37,7 +37,7 @@ export async function openFollow(context: Context, args: FollowArgs): Promise<Op
   const filter = parseFilter(args.filter ?? {});
   try {
     if (!isId('session', sessionId)) throw new SessionNotFound(sessionId.slice(0, 64));
-    permit(context, 'read', sessionId);
+    permit(context, 'session.read', sessionId);
     const { head } = await context.sessions.get(sessionId);
     const seq = after === undefined || after === null ? 0 : seqOf(sessionId, after);
     if (seq === undefined) return { kind: 'refused', sessionId, reason: 'foreign' };

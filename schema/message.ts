@@ -79,7 +79,7 @@ builder.mutationField('sendMessage', (t) =>
     },
     resolve: (_root, { input, idempotencyKey }, context, info) => {
       const sessionId = parseId('session', input.sessionId, 'sessionId');
-      permit(context, 'steer', sessionId);
+      permit(context, 'session.steer', sessionId);
       permitSession(context, sessionId, askedOf(info, 'session'));
       return context.sessions.send({
         sessionId,
@@ -97,7 +97,7 @@ builder.mutationField('sendMessage', (t) =>
 function permitSession(context: Context, sessionId: SessionId, asked: ReadonlySet<string>): void {
   if ([...asked].every((field) => OF_STEERING.has(field))) return;
   try {
-    permit(context, 'read', sessionId);
+    permit(context, 'session.read', sessionId);
   } catch (error) {
     if (!(error instanceof Forbidden)) throw error;
     const message = `${error.message} Of \`session\` ask for id and status only; nothing was sent.`;

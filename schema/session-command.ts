@@ -85,7 +85,7 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [InvalidInput, Forbidden, AgentNotFound, NoCredential, IdempotencyConflict] },
     resolve: (_root, { input, idempotencyKey }, context) => {
-      permit(context, 'manage');
+      permit(context, 'sessions.start');
       const { agent, model, limits, metadata, key } = input;
       return context.sessions.start({
         agent,
@@ -110,7 +110,7 @@ builder.mutationFields((t) => ({
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
     resolve: (_root, { sessionId, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
-      permit(context, 'manage', id);
+      permit(context, 'session.cancel', id);
       return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined);
     },
   }),
@@ -124,7 +124,7 @@ builder.mutationFields((t) => ({
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
     resolve: (_root, { sessionId, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
-      permit(context, 'manage', id);
+      permit(context, 'session.write', id);
       return context.sessions.archive(id, actorOf(context), idempotencyKey ?? undefined);
     },
   }),

@@ -48,7 +48,7 @@ builder.mutationField('updateSession', (t) =>
     },
     resolve: (_root, { input, idempotencyKey }, context) => {
       const sessionId = parseId('session', input.id, 'id');
-      permit(context, 'manage', sessionId);
+      permit(context, 'session.write', sessionId);
       return context.sessions.changeLimits({
         sessionId,
         limits: input.limits ?? {},

@@ -69,7 +69,7 @@ SessionType.implement({
       description: 'Its agent as it is now; needs an API key.',
       ...costing({ points: AGENT_POINTS }),
       resolve: ({ session }, _args, context) => {
-        permit(context, 'manage');
+        permit(context, 'agents.read');
         return agentsOf(context).get(session.agentId);
       },
     }),
@@ -95,7 +95,7 @@ SessionType.implement({
       description: 'Yours, as given at the start; needs an API key.',
       ...costing({ points: METADATA_POINTS }),
       resolve: ({ session }, _args, context) => {
-        permit(context, 'manage');
+        permit(context, 'sessions.list');
         return session.metadata ?? null;
       },
     }),
@@ -103,7 +103,7 @@ SessionType.implement({
       nullable: true,
       description: 'Your own name for it, as given at the start; needs an API key.',
       resolve: ({ session }, _args, context) => {
-        permit(context, 'manage');
+        permit(context, 'sessions.list');
         return session.key ?? null;
       },
     }),
@@ -113,7 +113,7 @@ SessionType.implement({
       description:
         'The server that has the session, and which of its brains may write; null when none has it. Needs an API key.',
       resolve: ({ session }, _args, context) => {
-        permit(context, 'manage');
+        permit(context, 'sessions.list');
         return session.lease ?? null;
       },
     }),
@@ -166,7 +166,7 @@ SessionType.implement({
       },
       ...connectionCost(),
       resolve: ({ session, head }, args, context, info) => {
-        permit(context, 'read', session.id);
+        permit(context, 'session.read', session.id);
         const log = { sessionId: session.id, head };
         return eventPage(context, log, { ...args, first: firstOf(args) }, weightOf(info)); // SNAPSHOT-1
       },
@@ -185,7 +185,7 @@ builder.queryFields((t) => ({
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
     resolve: (_root, args, context) => {
       const id = parseId('session', args.id, 'id');
-      permit(context, 'read', id);
+      permit(context, 'session.read', id);
       return context.sessions.get(id);
     },
   }),
@@ -201,7 +201,7 @@ builder.queryFields((t) => ({
     },
     ...connectionCost(SESSION_POINTS),
     resolve: (_root, args, context) => {
-      permit(context, 'manage');
+      permit(context, 'sessions.list');
       const filter = {
         status: args.status ?? undefined,
         agentId: args.agentId ? parseId('agent', args.agentId) : undefined,
@@ -219,7 +219,7 @@ builder.queryFields((t) => ({
 }));
 
 async function resultOf(context: Context, session: SessionEntry['session'], weight: BodyWeight) {
-  permit(context, 'read', session.id);
+  permit(context, 'session.read', session.id);
   const eventId = session.turn?.resultEventId;
   return eventId === undefined ? null : findEvent(context, session.id, eventId, weight);
 }

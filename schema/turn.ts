@@ -152,7 +152,7 @@ builder.queryField('turn', (t) =>
     errors: { types: [InvalidInput, Forbidden, SessionNotFound, TurnNotFound] },
     resolve: (_root, args, context) => {
       const sessionId = parseId('session', args.sessionId, 'sessionId');
-      permit(context, 'read', sessionId);
+      permit(context, 'session.read', sessionId);
       const id: TurnId = parseId('turn', args.id, 'id');
       return context.sessions.turn(sessionId, id);
     },

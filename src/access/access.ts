@@ -13,8 +13,11 @@ import {
   CLIENT_TOKEN_TTL_MIN_S,
 } from '../kernel/limit.ts';
 import type { ApiKey, KeyStore } from './key-store.ts';
-import { CLIENT_SCOPES, type ClientScope, type Principal } from './principal.ts';
+import { CLIENT_SCOPES, type ClientScope, KEY_SCOPES, type Principal } from './principal.ts';
 import { isSignedToken, mintToken, verifyToken } from './token.ts';
+
+/** Of a token for which none are named. */
+const CLIENT_SCOPES_DEFAULT: readonly ClientScope[] = ['read', 'steer'];
 
 const KEY_PREFIX = 'hf_';
 /** The name of the one key that HOLDFAST_ROOT_KEY gives. */
@@ -99,7 +102,7 @@ export class Access {
         `expected ${CLIENT_TOKEN_TTL_MIN_S} to ${CLIENT_TOKEN_TTL_MAX_S} seconds.`,
       );
     }
-    const scopes = [...new Set(wish.scopes ?? CLIENT_SCOPES)].map(parseScope);
+    const scopes = [...new Set(wish.scopes ?? CLIENT_SCOPES_DEFAULT)].map(parseScope);
     if (scopes.length === 0)
       throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
     const expiresAt = this.#clock.now() + ttl * 1_000;
@@ -134,7 +137,7 @@ export class Access {
     if (key.length > API_KEY_CHARS_MAX) return undefined;
     const found = await this.#keys.byHash(hashOf(key));
     if (found === undefined) return undefined;
-    return { kind: 'key', organisationId: found.organisationId, keyId: found.id };
+    return { kind: 'key', organisationId: found.organisationId, keyId: found.id, scopes: KEY_SCOPES };
   }
 
   #keyOf(name: string, key: string): ApiKey {

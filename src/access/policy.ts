@@ -1,41 +1,74 @@
 /**
- * The one policy table: which principal may do what. A client token that names another session is told that there is
- * no such session, as a stranger would be (v3 contract: never 403 across tenants).
+ * The one policy table: who may do what with which. docs/policy.md is printed from it, every operation of the schema stands in it, and
+ * test/api/policy.test.ts walks all of it.
+ *
+ * POLICY-1 Nobody does what no row allows: an API key needs one of the scopes that the row names, a client token one of its own, for its own
+ *    session and no other, and what a row does not name is for nobody. A client token that names another session is told that there is none,
+ *    as a stranger is (v3 contract: never 403 across tenants).
  */
 import { Forbidden } from '../kernel/fault.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { SessionId } from '../kernel/id.ts';
-import type { ClientScope, Principal } from './principal.ts';
+import type { ClientScope, KeyScope, Principal } from './principal.ts';
 
-export type Action =
-  /** Agents, credentials, lists, starting, cancelling, archiving, minting tokens. */
-  | 'manage'
-  /** Events and messages of one session. */
-  | 'read'
-  /** Messages to one session. */
-  | 'steer'
-  /** The unit endpoint. */
-  | 'work';
+export interface Rule {
+  /** What it is done with. */
+  readonly resource: string;
+  /** An API key needs one of them; of a row without any no key has it. */
+  readonly key: readonly KeyScope[];
+  /** A client token of the session needs one of them; of a row without any no token has it. */
+  readonly client: readonly ClientScope[];
+  /** Root fields of the schema, and fields of types that ask for more than what they are on. */
+  readonly operations: readonly string[];
+}
 
-const SCOPE: Readonly<Record<'read' | 'steer', ClientScope>> = { read: 'read', steer: 'steer' };
+// biome-ignore format: a table is read by its columns
+export const POLICY = {
+  'organisations.read':  { resource: 'organisation', key: ['operator'],                       client: [], operations: [] },
+  'organisations.write': { resource: 'organisation', key: ['operator'],                       client: [], operations: [] },
+  'keys.read':           { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
+  'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
+  'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: [] },
+  'agents.read':         { resource: 'agent',        key: ['agents:write', 'sessions:read'],  client: [], operations: ['agent', 'agents', 'Session.agent'] },
+  'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent'] },
+  'credentials.read':    { resource: 'credential',   key: ['credentials:write'],              client: [], operations: ['credential', 'credentials'] },
+  'credentials.write':   { resource: 'credential',   key: ['credentials:write'],              client: [], operations: ['createCredential', 'updateCredential', 'deleteCredential', 'CreateAgentInput.key', 'UpdateAgentInput.key'] },
+  'sessions.list':       { resource: 'session',      key: ['sessions:read'],                  client: [], operations: ['sessions', 'Session.metadata', 'Session.key', 'Session.lease'] },
+  'sessions.start':      { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['startSession'] },
+  'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result'] },
+  'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
+  'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
+  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession'] },
+  'tokens.write':        { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
+} as const satisfies Readonly<Record<string, Rule>>;
 
-/** Returns, or throws Forbidden or SessionNotFound. `sessionId` is what the action is about, if it is about one. */
+export type Action = keyof typeof POLICY;
+
+/** Returns, or throws Forbidden or SessionNotFound. `sessionId`: which one it is about, where it is about one. */
 export function authorize(principal: Principal, action: Action, sessionId?: SessionId): void {
+  const { key, client }: Rule = POLICY[action];
   switch (principal.kind) {
     case 'key':
-      if (action === 'work') throw new Forbidden('An API key does not open the unit endpoint.');
-      return;
+      return needOne('API key', key, principal.scopes); // POLICY-1
     case 'client':
-      if (action !== 'read' && action !== 'steer') {
-        throw new Forbidden('A client token may read and steer its session; this needs an API key.');
-      }
+      if (client.length === 0)
+        throw new Forbidden('A client token is for its session only; this needs an API key.');
       if (sessionId !== principal.sessionId) throw new SessionNotFound(sessionId ?? '');
-      if (!principal.scopes.includes(SCOPE[action])) {
-        throw new Forbidden(`This client token has no scope "${SCOPE[action]}".`);
-      }
-      return;
+      return needOne('client token', client, principal.scopes); // POLICY-1
     case 'unit':
-      if (action !== 'work') throw new Forbidden('A unit token opens the unit endpoint only.');
-      return;
+      throw new Forbidden('A unit token opens the unit endpoint only.');
   }
+}
+
+/** At the unit endpoint. Throws Forbidden for whoever is no brain. */
+export function authorizeUnit(
+  principal: Principal,
+): asserts principal is Extract<Principal, { kind: 'unit' }> {
+  if (principal.kind !== 'unit') throw new Forbidden('The unit endpoint is for brains: use the GraphQL API.');
+}
+
+function needOne(what: string, needed: readonly string[], scopes: readonly string[]): void {
+  if (needed.some((scope) => scopes.includes(scope))) return;
+  const named = needed.map((scope) => `"${scope}"`).join(' or ');
+  throw new Forbidden(`This ${what} has no scope ${named}.`);
 }

@@ -1,12 +1,29 @@
 /** Who is asking, and for which organisation: what that one does not have is not there (ORGANISATION-1). */
 import type { ApiKeyId, OrganisationId, SessionId } from '../kernel/id.ts';
 
-export const CLIENT_SCOPES = ['read', 'steer'] as const;
+/** What an API key may do in its organisation: `operator` beyond it, with the organisations themselves. Rows of policy.ts name them. */
+export const KEY_SCOPES = [
+  'sessions:read',
+  'sessions:write',
+  'agents:write',
+  'credentials:write',
+  'keys:write',
+  'operator',
+] as const;
+export type KeyScope = (typeof KEY_SCOPES)[number];
+
+/** What a client token may do with its session. */
+export const CLIENT_SCOPES = ['read', 'steer', 'answer', 'cancel'] as const;
 export type ClientScope = (typeof CLIENT_SCOPES)[number];
 
 export type Principal =
-  /** The holder of an API key: may do everything in its organisation. */
-  | { readonly kind: 'key'; readonly organisationId: OrganisationId; readonly keyId: ApiKeyId }
+  /** The holder of an API key. */
+  | {
+      readonly kind: 'key';
+      readonly organisationId: OrganisationId;
+      readonly keyId: ApiKeyId;
+      readonly scopes: readonly KeyScope[];
+    }
   /** A browser with a client token: one session, for a while. */
   | {
       readonly kind: 'client';

@@ -33,6 +33,11 @@ export const SESSION_TCP_BYTES_MAX = 256 * MIB;
 export const HANDS_CPU_WEIGHT = 10;
 /** The same beside programs that are not ours: as much as one of those. */
 export const HANDS_CPU_WEIGHT_AMONG_OTHERS = 100;
+/**
+ * CPU of the server with all that it launches, where another program of the machine has 100 and no service manager says anything: others share
+ * what it leaves, and its hands come last within it.
+ */
+export const SERVER_CPU_WEIGHT = 1_000;
 /** CPU of all brains together, where the server has 100: behind the server that they ask. The start of one takes a fifth of a second of it. */
 export const BRAINS_CPU_WEIGHT = 50;
 /** CPU of each session among the sessions: all alike, however many processes one starts. */

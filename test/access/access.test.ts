@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import { bearerOf } from '../../src/access/bearer.ts';
 import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
-import { authorize } from '../../src/access/policy.ts';
+import { authorize, authorizeUnit } from '../../src/access/policy.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { OURS, OWNED } from '../support/organisation.ts';
 
@@ -107,18 +107,18 @@ describe('the bearer of a header', () => {
 });
 
 describe('client tokens', () => {
-  it('open one session until they expire', async () => {
+  it('open one session until they expire, and do there what a scope allows (proves POLICY-1)', async () => {
     const sessionId = newId('session');
     const { token, expiresAt } = access.mintClientToken(OWNED, sessionId, {
       ttlSeconds: 60,
     });
     const principal = await access.authenticate(token);
 
-    expect(() => authorize(principal, 'read', sessionId)).not.toThrow();
-    expect(() => authorize(principal, 'steer', sessionId)).not.toThrow();
-    expect(() => authorize(principal, 'read', newId('session'))).toThrow(/There is no session/);
-    expect(() => authorize(principal, 'manage')).toThrow(/API key/);
-    expect(() => authorize(principal, 'work', sessionId)).toThrow(/API key/);
+    expect(() => authorize(principal, 'session.read', sessionId)).not.toThrow();
+    expect(() => authorize(principal, 'session.steer', sessionId)).not.toThrow();
+    expect(() => authorize(principal, 'session.read', newId('session'))).toThrow(/There is no session/);
+    expect(() => authorize(principal, 'agents.write')).toThrow(/API key/);
+    expect(() => authorizeUnit(principal)).toThrow(/brains/);
     now = expiresAt;
     await expect(access.authenticate(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
@@ -137,7 +137,7 @@ describe('client tokens', () => {
       access.mintClientToken(OWNED, sessionId, { scopes: ['read'] }).token,
     );
 
-    expect(() => authorize(reader, 'steer', sessionId)).toThrow(/scope "steer"/);
+    expect(() => authorize(reader, 'session.steer', sessionId)).toThrow(/scope "steer"/);
     expect(() => access.mintClientToken(OWNED, sessionId, { scopes: ['admin'] })).toThrow(/scopes/);
     expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 59 })).toThrow(/ttlSeconds/);
     expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 86_401 })).toThrow(/ttlSeconds/);
@@ -150,8 +150,8 @@ describe('unit tokens', () => {
     const unit = await access.authenticate(access.mintUnitToken(OWNED, sessionId, 7));
 
     expect(unit).toEqual({ kind: 'unit', organisationId: OURS.id, sessionId, epoch: 7 });
-    expect(() => authorize(unit, 'work', sessionId)).not.toThrow();
-    expect(() => authorize(unit, 'read', sessionId)).toThrow(/unit token/);
+    expect(() => authorizeUnit(unit)).not.toThrow();
+    expect(() => authorize(unit, 'session.read', sessionId)).toThrow(/unit token/);
   });
 });
 

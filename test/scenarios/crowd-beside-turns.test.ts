@@ -90,6 +90,7 @@ it.runIf(makesItsOwn)(
     expect(all).not.toBe(machine?.own);
     expect([join(brains, '..'), join(hands, '..')]).toEqual([all, all]);
     expect(new Set([server, brains, hands]).size).toBe(3);
+    expect(number(all, 'cpu.shares')).toBeGreaterThan(number(machine?.own ?? '', 'cpu.shares'));
     expect(number(brains, 'cpu.shares')).toBeLessThan(number(server, 'cpu.shares'));
     if (existsSync(join(hands, 'cpu.idle'))) expect(number(hands, 'cpu.idle')).toBe(1);
     else expect(number(hands, 'cpu.shares')).toBeLessThan(number(brains, 'cpu.shares'));

@@ -11,7 +11,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
 import { bearerOf } from '../../access/bearer.ts';
-import { authorize } from '../../access/policy.ts';
+import { authorizeUnit } from '../../access/policy.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { ToolCall, ToolResult } from '../../hands/wire.ts';
 import { InvalidInput } from '../../kernel/fault.ts';
@@ -188,8 +188,7 @@ async function assignment(
 
 async function unitOf(access: Access, request: IncomingMessage): Promise<Unit> {
   const principal = await access.authenticate(bearerOf(request.headers.authorization));
-  authorize(principal, 'work');
-  if (principal.kind !== 'unit') throw new InvalidInput('authorization', 'expected a unit token.');
+  authorizeUnit(principal);
   return principal;
 }
 

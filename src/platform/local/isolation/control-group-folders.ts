@@ -24,6 +24,9 @@ export interface Tree {
  */
 export const SERVER_LEAF = 'holdfast-server';
 
+/** 1024 shares of version 1 are 100 of the weight of version 2: what everything has that nobody has said anything about. */
+export const SHARES_PER_WEIGHT = 1024 / 100;
+
 /** The trees with any of the controllers; version 2 last, so that a controller is looked for where it is in use. */
 export function controlGroupTrees(
   mountinfo: string = readFileSync('/proc/self/mountinfo', 'utf8'),

@@ -31,6 +31,7 @@ import {
   isOfTheMachine,
   SERVER_LEAF,
   type Tree,
+  SHARES_PER_WEIGHT,
 } from './control-group-folders.ts';
 import { BRAINS_SUFFIX, removed, removeGroups } from './control-group-removal.ts';
 
@@ -232,9 +233,6 @@ function limit(tree: Tree, folder: string, { weight, isIdle, memoryBytesMax, pid
     setIfThere('memory.kmem.tcp.limit_in_bytes', SESSION_TCP_BYTES_MAX);
   }
 }
-
-/** 1024 shares of version 1 are 100 of the weight of version 2: what everything has that nobody has said anything about. */
-const SHARES_PER_WEIGHT = 1024 / 100;
 
 function passOn(group: string, controllers: readonly Controller[]): void {
   const asked = controllers.map((controller) => `+${controller}`).join(' ');
