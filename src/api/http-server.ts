@@ -9,11 +9,13 @@ import { bearerOf } from '../access/bearer.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
+import { systemScheduler } from '../kernel/scheduler.ts';
 import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
 import { Incoming, IncomingRequest } from './incoming.ts';
 import { Pipeline } from './pipeline.ts';
+import { ReadBudget } from './read-budget.ts';
 import { refuse } from './graphql/sockets.ts';
 import { answerBroken, setResponseHeaders } from './response-headers.ts';
 
@@ -33,7 +35,6 @@ const CLOSE_GRACE_MS = 2_000;
 const READY_MS_MAX = 1_500;
 /** Connections that the kernel holds until they are accepted, as Linux allows (somaxconn): whoever finds no place knocks again after a second. */
 const BACKLOG = 4_096;
-
 export interface HttpServerPorts {
   readonly graphql: GraphqlDoor;
   readonly logger: Logger;
@@ -80,8 +81,17 @@ export async function listen(
   const pipeline = new Pipeline();
   const incoming = new Incoming({ logger: ports.logger, bytesMax: incomingBytesMax });
   const { slices } = ports.graphql;
+  const reads = new ReadBudget({
+    scheduler: systemScheduler,
+    monotonicNow: () => performance.now(),
+    laneOf: (socket) => slices.laneOf(socket),
+  });
+  slices.onRun = (owner) => reads.busyWith(owner);
   const admit = (req: IncomingRequest, res: ServerResponse): void => {
     const { socket } = req;
+    res.once('finish', () => {
+      if (res.statusCode < 400) slices.promote(socket, 'answered'); // whoever is refused is not known by that
+    });
     const begin = (): void =>
       slices.run(socket, () => {
         if (!socket.destroyed) answer(ports, req, res);
@@ -102,7 +112,10 @@ export async function listen(
     req.expectsContinue = true;
     server.emit('request', req, res);
   });
-  server.on('connection', () => slices.arrived());
+  server.on('connection', (socket) => {
+    slices.arrived();
+    reads.add(socket);
+  });
   const broken = new WeakSet<Duplex>();
   server.on('clientError', (error, socket: Duplex) => {
     if (broken.has(socket)) return; // it goes on sending
