@@ -9,13 +9,12 @@ import { bearerOf } from '../access/bearer.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
-import { systemScheduler } from '../kernel/scheduler.ts';
 import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
 import { Incoming, IncomingRequest } from './incoming.ts';
 import { Pipeline } from './pipeline.ts';
-import { ReadBudget } from './read-budget.ts';
+import { boundReads } from './read-budget.ts';
 import { refuse } from './graphql/sockets.ts';
 import { answerBroken, setResponseHeaders } from './response-headers.ts';
 
@@ -81,17 +80,8 @@ export async function listen(
   const pipeline = new Pipeline();
   const incoming = new Incoming({ logger: ports.logger, bytesMax: incomingBytesMax });
   const { slices } = ports.graphql;
-  const reads = new ReadBudget({
-    scheduler: systemScheduler,
-    monotonicNow: () => performance.now(),
-    laneOf: (socket) => slices.laneOf(socket),
-  });
-  slices.onRun = (owner) => reads.busyWith(owner);
   const admit = (req: IncomingRequest, res: ServerResponse): void => {
     const { socket } = req;
-    res.once('finish', () => {
-      if (res.statusCode < 400) slices.promote(socket, 'answered'); // whoever is refused is not known by that
-    });
     const begin = (): void =>
       slices.run(socket, () => {
         if (!socket.destroyed) answer(ports, req, res);
@@ -112,10 +102,7 @@ export async function listen(
     req.expectsContinue = true;
     server.emit('request', req, res);
   });
-  server.on('connection', (socket) => {
-    slices.arrived();
-    reads.add(socket);
-  });
+  boundReads(server, slices); // READS-1
   const broken = new WeakSet<Duplex>();
   server.on('clientError', (error, socket: Duplex) => {
     if (broken.has(socket)) return; // it goes on sending

@@ -6,9 +6,10 @@
  * READS-1 Once a round has been busy for `busyMs` with what was read in it, no other connection is read in it. They are read again
  *    RESUMED_PER_ROUND of each lane in a round (kernel/time-slices.ts, SLICE-4), those first who have waited longest.
  */
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Scheduler } from '../kernel/scheduler.ts';
-import { LANES, type Lane } from '../kernel/time-slices.ts';
+import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
+import { LANES, type Lane, type TimeSlices } from '../kernel/time-slices.ts';
 
 /** With one slice of work in it (SLICE_MS) as long again for reading: a round is then still short beside what a person sees. */
 const BUSY_MS = 8;
@@ -22,6 +23,25 @@ export interface ReadBudgetPorts {
   laneOf(socket: Socket): Lane;
   /** For tests: BUSY_MS. */
   readonly busyMs?: number | undefined;
+}
+
+/** From the first connection on; whoever was answered and not refused is known from then on (SLICE-4). */
+export function boundReads(server: Server, slices: TimeSlices): void {
+  const reads = new ReadBudget({
+    scheduler: systemScheduler,
+    monotonicNow: () => performance.now(),
+    laneOf: (socket) => slices.laneOf(socket),
+  });
+  slices.onRun = (owner) => reads.busyWith(owner);
+  server.on('connection', (socket) => {
+    slices.arrived();
+    reads.add(socket);
+  });
+  server.on('request', ({ socket }, response) => {
+    response.once('finish', () => {
+      if (response.statusCode < 400) slices.promote(socket, 'answered');
+    });
+  });
 }
 
 export class ReadBudget {
