@@ -14,6 +14,7 @@ import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
 import { Incoming, IncomingRequest } from './incoming.ts';
 import { Pipeline } from './pipeline.ts';
+import { boundReads } from './read-budget.ts';
 import { refuse } from './graphql/sockets.ts';
 import { answerBroken, setResponseHeaders } from './response-headers.ts';
 
@@ -33,7 +34,6 @@ const CLOSE_GRACE_MS = 2_000;
 const READY_MS_MAX = 1_500;
 /** Connections that the kernel holds until they are accepted, as Linux allows (somaxconn): whoever finds no place knocks again after a second. */
 const BACKLOG = 4_096;
-
 export interface HttpServerPorts {
   readonly graphql: GraphqlDoor;
   readonly logger: Logger;
@@ -102,7 +102,7 @@ export async function listen(
     req.expectsContinue = true;
     server.emit('request', req, res);
   });
-  server.on('connection', () => slices.arrived());
+  boundReads(server, slices); // READS-1
   const broken = new WeakSet<Duplex>();
   server.on('clientError', (error, socket: Duplex) => {
     if (broken.has(socket)) return; // it goes on sending

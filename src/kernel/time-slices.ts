@@ -6,6 +6,8 @@
  * SLICE-2 Owners who wait have one piece each, one after the other, in the order in which they came; of one owner, the pieces do too.
  * SLICE-3 While connections arrive in a row, there is a slice only once in CROWD_PAUSE_MS, so that the rounds between are short: libuv accepts
  *    one connection in a round (libuv pull request 3696), and whoever arrives after a thousand others waits for a thousand rounds.
+ * SLICE-4 Owners are in lanes: those who have shown a key, those who have been answered before, and all others. Lanes in which somebody waits
+ *    have one piece each in turn: whoever is known does not wait behind a thousand who came just now, nor they behind a thousand who are.
  */
 import type { Scheduler } from './scheduler.ts';
 
@@ -15,6 +17,12 @@ const SLICE_MS = 4;
 const CROWD_ROUNDS_MIN = 8;
 /** From one slice to the next while a crowd arrives: a fifth of the time is for those who are here, the rest for those who are not. */
 const CROWD_PAUSE_MS = 16;
+
+/** SLICE-4 */
+export const LANES = ['keyed', 'answered', 'new'] as const;
+export type Lane = (typeof LANES)[number];
+
+type Queue = (() => void)[];
 
 export interface TimeSlicesPorts {
   readonly scheduler: Scheduler;
@@ -28,7 +36,15 @@ export class TimeSlices {
   readonly #ports: TimeSlicesPorts;
   readonly #sliceMs: number;
   /** By owner, who is next first. As many owners as there are connections; what each may have waiting, its own door bounds. */
-  readonly #waiting = new Map<object, (() => void)[]>();
+  readonly #waiting: Readonly<Record<Lane, Map<object, Queue>>> = {
+    keyed: new Map(),
+    answered: new Map(),
+    new: new Map(),
+  };
+  /** Of those who are not new. */
+  readonly #lanes = new WeakMap<object, Lane>();
+  /** Whose turn it is, of LANES. */
+  #turn = 0;
   /** When the first piece of this round was begun; undefined when none was. */
   #began: number | undefined;
   /** When the last slice began. */
@@ -43,16 +59,36 @@ export class TimeSlices {
     this.#sliceMs = ports.sliceMs ?? SLICE_MS;
   }
 
+  /** Called whenever somebody has work. */
+  onRun: ((owner: object) => void) | undefined;
+
   /** Those who wait. */
   get waiting(): number {
-    return this.#waiting.size;
+    return LANES.reduce((count, lane) => count + this.#waiting[lane].size, 0);
+  }
+
+  laneOf(owner: object): Lane {
+    return this.#lanes.get(owner) ?? 'new';
+  }
+
+  /** From now on it is in a better lane (SLICE-4); in a worse one nobody is put. What it has waiting goes with it (SLICE-2). */
+  promote(owner: object, lane: Exclude<Lane, 'new'>): void {
+    const before = this.laneOf(owner);
+    if (LANES.indexOf(lane) >= LANES.indexOf(before)) return;
+    this.#lanes.set(owner, lane);
+    const queue = this.#waiting[before].get(owner);
+    if (queue === undefined) return;
+    this.#waiting[before].delete(owner);
+    this.#waiting[lane].set(owner, queue);
   }
 
   /** At once where nobody waits and the round has time left; `work` must not throw. */
   run(owner: object, work: () => void): void {
-    if (this.#waiting.size === 0 && this.#hasTime()) return work();
-    const queue = this.#waiting.get(owner);
-    if (queue === undefined) this.#waiting.set(owner, [work]);
+    this.onRun?.(owner);
+    if (this.waiting === 0 && this.#hasTime()) return work();
+    const waiting = this.#waiting[this.laneOf(owner)];
+    const queue = waiting.get(owner);
+    if (queue === undefined) waiting.set(owner, [work]);
     else queue.push(work);
   }
 
@@ -90,20 +126,25 @@ export class TimeSlices {
 
   /** One piece at a time, and the promises of each before the next, since they are its work. */
   readonly #goOn = (): void => {
-    if (this.#waiting.size === 0 || !this.#hasTime()) return; // then there is a next round
+    if (this.waiting === 0 || !this.#hasTime()) return; // then there is a next round
     const work = this.#takeFirst();
     queueMicrotask(this.#goOn);
     work?.();
   };
 
-  /** SLICE-2 */
+  /** SLICE-2, SLICE-4 */
   #takeFirst(): (() => void) | undefined {
-    const [first] = this.#waiting;
-    if (first === undefined) return undefined;
-    const [owner, queue] = first;
-    this.#waiting.delete(owner);
-    const work = queue.shift();
-    if (queue.length > 0) this.#waiting.set(owner, queue); // behind the others
-    return work;
+    for (let tried = 0; tried < LANES.length; tried += 1) {
+      const waiting = this.#waiting[LANES[this.#turn] as Lane]; // as: #turn < LANES.length
+      this.#turn = (this.#turn + 1) % LANES.length;
+      const [first] = waiting;
+      if (first === undefined) continue;
+      const [owner, queue] = first;
+      waiting.delete(owner);
+      const work = queue.shift();
+      if (queue.length > 0) waiting.set(owner, queue); // behind the others
+      return work;
+    }
+    return undefined;
   }
 }

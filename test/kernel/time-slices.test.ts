@@ -117,3 +117,28 @@ it('has slices with pauses between them while a crowd arrives, and none of that 
   expect(await rounds(20, false)).toBeGreaterThan(18);
   expect(slices.waiting).toBe(0);
 });
+
+it('has lanes take turns, so that nobody who is known waits behind a crowd of newcomers (proves SLICE-4)', async () => {
+  const { slices, state, round } = world(1);
+  const done: string[] = [];
+  const [answered, keyed] = [{}, {}];
+  const add = (name: string, owner: object): void =>
+    slices.run(owner, () => {
+      done.push(name);
+      state.now += 1;
+    });
+  slices.promote(answered, 'answered');
+  for (let at = 0; at < 5; at += 1) add(`new ${at}`, {});
+  add('answered', answered);
+  add('keyed 0', keyed);
+  add('keyed 1', keyed);
+  slices.promote(keyed, 'keyed'); // with what it has waiting
+  slices.promote(keyed, 'answered'); // which it does not become
+  add('keyed 2', keyed);
+  expect([slices.waiting, slices.laneOf(keyed), slices.laneOf({})]).toEqual([6, 'keyed', 'new']);
+  for (let at = 0; at < 9; at += 1) await round();
+
+  expect(done).toEqual([
+    ...['new 0', 'keyed 0', 'answered', 'new 1', 'keyed 1', 'new 2', 'keyed 2', 'new 3', 'new 4'],
+  ]);
+});

@@ -8,15 +8,19 @@ import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { commandLine, descendants, Launched } from '../support/processes.ts';
 import { WatchedProcess } from '../support/watched-process.ts';
+import { makeLagFile, removeLagFile } from './lag-file.ts';
 import { END_MS_MAX, SERVER_OPEN_FILES } from './limit.ts';
 
 const ENTRY = join(import.meta.dirname, '../../src/processes/all-in-one.ts');
+const LOOP_LAG = join(import.meta.dirname, 'loop-lag.ts');
 /** A server that cannot say where it is by then has not started. */
 const START_MS_MAX = 60_000;
 const LOG_TAIL_CHARS = 1_500;
 
 export class Besieged {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-siege-'));
+  /** How late its event loop is (loop-lag.ts). */
+  readonly lagPath = makeLagFile();
   readonly key: string;
   readonly #modelUrl: string;
   #process: WatchedProcess | undefined;
@@ -59,12 +63,15 @@ export class Besieged {
       HOST: '127.0.0.1',
       PORT: '0',
       NODE_ENV: 'production',
+      SIEGE_LAG_FILE: this.lagPath,
     };
     const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const limited = [
       'prlimit',
       `--nofile=${SERVER_OPEN_FILES}:${SERVER_OPEN_FILES}`,
       process.execPath,
+      '--import',
+      LOOP_LAG,
       ENTRY,
     ];
     const script = 'log=$1; shift; exec env -i "$@" 2>>"$log"';
@@ -127,6 +134,7 @@ export class Besieged {
   /** Stops it and removes what it kept. */
   async close(): Promise<void> {
     await this.stop();
+    removeLagFile(this.lagPath);
     // Folders may lie deeper in each other than Node's rm can name them.
     await new WatchedProcess('rm', ['-rf', '--', this.folder], undefined).ended;
   }

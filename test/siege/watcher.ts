@@ -1,10 +1,12 @@
 /**
  * Sees how the server is, all the time, from a process of its own: how long it is deaf, how a polite tenant fares, what it holds. Beside each
- * probe of the server stands one of the reference server: what that waits at the same time, the machine is to blame for.
+ * probe of the server stands one of the reference server: what that waits at the same time, the machine is to blame for. So it is for what
+ * the watcher itself could not look at (own-lag.ts).
  *
  * It ends the server before that takes the machine with it.
  */
 import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { answerParent } from '../bench/child.ts';
 import { quantile } from '../bench/statistics.ts';
 import { kill } from '../support/processes.ts';
@@ -15,6 +17,8 @@ import {
   END_RSS_BYTES,
   PROBE_EVERY_MS,
 } from './limit.ts';
+import { LagFile } from './lag-file.ts';
+import { OwnLag } from './own-lag.ts';
 import { PoliteTenant } from './polite-tenant.ts';
 import { pause, Probe } from './probe.ts';
 import { type Figures, mib } from './verdict.ts';
@@ -30,6 +34,7 @@ export interface Watched {
   readonly referencePort: number;
   readonly key: string;
   readonly folder: string;
+  readonly lagPath: string;
 }
 
 export type WatcherCommands = {
@@ -47,6 +52,9 @@ class Watch {
   readonly #health: Probe;
   readonly #polite: PoliteTenant;
   readonly #running: Promise<unknown>;
+  readonly #own = new OwnLag();
+  /** What the server says of itself: that is its own, however late the watcher was. */
+  readonly #late: LagFile;
   #works: number[] = [];
   #deafMs = 0;
   #deafAt = 0;
@@ -62,13 +70,15 @@ class Watch {
 
   constructor(watched: Watched) {
     this.#watched = watched;
-    const { port, referencePort, key } = watched;
+    const { port, referencePort, key, lagPath } = watched;
+    this.#late = new LagFile(lagPath);
     this.#reference = new Probe(referencePort, '/', PROBE_EVERY_MS);
     this.#health = new Probe(port, '/healthz', PROBE_EVERY_MS, (wait) => this.#waited(wait));
     const work = new Probe(referencePort, '/work', WORK_EVERY_MS, ({ from, to }) =>
       this.#works.push(to - from),
     );
     this.#polite = new PoliteTenant(port, key);
+    this.#over.signal.addEventListener('abort', this.#own.start(), { once: true });
     const all = [this.#reference, this.#health, work, this.#polite];
     this.#running = Promise.all([...all.map((one) => one.run(this.#over.signal)), this.#look()]);
     this.begin(false);
@@ -77,6 +87,7 @@ class Watch {
   begin(takesCpu: boolean): void {
     const { pid, folder } = this.#watched;
     this.#takesCpu = takesCpu;
+    this.#late.news(); // of before
     this.#works = [];
     [this.#deafMs, this.#waitMs, this.#rssPeak, this.#diskDrop] = [0, 0, 0, 0];
     this.#polite.waits = { turns: [], reads: [], failed: 0, reconnects: 0 };
@@ -95,6 +106,7 @@ class Watch {
   figures(): Figures {
     const open = this.#health.open;
     if (open !== undefined) this.#waited(open);
+    this.#hear();
     const { turns, reads, failed, reconnects } = this.#polite.waits;
     const openMs = this.#polite.openMs;
     return {
@@ -117,23 +129,40 @@ class Watch {
   async end(): Promise<void> {
     this.#over.abort();
     await this.#running;
+    this.#late.close();
   }
 
   #waited(wait: { from: number; to: number }): void {
-    const waited = wait.to - wait.from;
-    const excuse = this.#takesCpu ? 0 : this.#reference.longestWithin(wait);
-    this.#waitMs = Math.max(this.#waitMs, waited);
-    if (waited - excuse <= this.#deafMs) return;
-    this.#deafMs = waited - excuse;
-    this.#deafAt = Date.now() - (performance.now() - wait.from);
+    this.#waitMs = Math.max(this.#waitMs, wait.to - wait.from);
+    this.#deafFor(wait, Math.max(this.#own.within(wait), this.#excuse(wait)));
+  }
+
+  #hear(): void {
+    for (const { from, to } of this.#late.news()) {
+      const wait = { from: from - performance.timeOrigin, to: to - performance.timeOrigin };
+      this.#deafFor(wait, this.#excuse(wait));
+    }
+  }
+
+  /** Of the machine. */
+  #excuse(wait: { from: number; to: number }): number {
+    return this.#takesCpu ? 0 : this.#reference.longestWithin(wait);
+  }
+
+  #deafFor({ from, to }: { from: number; to: number }, excuse: number): void {
+    const deafMs = to - from - excuse;
+    if (deafMs <= this.#deafMs) return;
+    this.#deafMs = deafMs;
+    this.#deafAt = performance.timeOrigin + from;
   }
 
   async #look(): Promise<void> {
     const { pid, folder } = this.#watched;
     while (!this.#over.signal.aborted) {
+      this.#hear();
       const rss = memory(pid, 'VmRSS');
       this.#rssPeak = Math.max(this.#rssPeak, rss);
-      this.#diskDrop = Math.max(this.#diskDrop, this.#freeDisk - freeDisk(folder));
+      this.#diskDrop = Math.max(this.#diskDrop, this.#freeDisk - (await freeDiskNow(folder)));
       const gone = this.#freeMemory - freeMemory();
       if (rss > END_RSS_BYTES) this.#endServer(`${mib(rss)} MiB resident`);
       else if (gone > Math.min(END_MACHINE_BYTES, END_MACHINE_SHARE * this.#freeMemory))
@@ -174,6 +203,12 @@ function kilobytes(path: string, field: string): number {
   } catch {
     return 0; // it has ended
   }
+}
+
+/** Beside the loop: where the disk is what is attacked, this waits for it. */
+async function freeDiskNow(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 function freeDisk(folder: string): number {

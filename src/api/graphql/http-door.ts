@@ -66,7 +66,7 @@ export function createHttpDoor(
     context: (given): Context => contextOfRequest(ports, given),
     plugins: [
       EXECUTION,
-      useAuthentication(ports),
+      useAuthentication(ports, slices),
       useDocuments(documents),
       // A request with an Authorization header has been preflighted by any browser.
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
@@ -102,12 +102,16 @@ function contextOfRequest(
   return contextOf(ports, { principal, budget, requestId, reading, signal: request.signal });
 }
 
-function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, ServerContext> {
+function useAuthentication(
+  { access, logger }: GraphqlPorts,
+  slices: TimeSlices,
+): Plugin<object, ServerContext> {
   return {
     async onRequest({ request, serverContext, endResponse, fetchAPI }) {
       if (request.method === 'OPTIONS') return; // a preflight carries no token
       try {
         serverContext.principal = await access.authenticate(bearerOf(request.headers.get('authorization')));
+        if (serverContext.req !== undefined) slices.promote(serverContext.req.socket, 'keyed'); // SLICE-4
       } catch (error) {
         const { requestId } = serverContext;
         const shown = masked(error, { requestId, logger });

@@ -101,7 +101,11 @@ export class Sockets {
     const outlet = new Outlet(ws, socket, outgoing);
     const close = (code: number, reason: string): void => outlet.close(code, reason);
     const inflow = new Inflow({ ws, socket, crowd: this.#crowd, close, now: () => performance.now() });
-    const extra: Extra = { request, outlet, inflow, ends: new Set() };
+    const known = (): void => {
+      inflow.known();
+      slices.promote(socket, 'keyed'); // SLICE-4
+    };
+    const extra: Extra = { request, outlet, inflow: { known }, ends: new Set() };
     let unknown = 0; // messages before we knew who it is
     this.#open.set(ws, { outlet, inflow });
     this.#answered.add(ws);

@@ -1,6 +1,6 @@
 /**
  * One open data file, or a database in memory. Everything on it runs synchronously on this thread, so a transaction is never
- * interleaved with anything else; only the disk is waited for beside it (flusher.ts).
+ * interleaved with anything else; only the disk is waited for beside it (flusher.ts, checkpointer.ts).
  *
  * SQLITE-1 One server per file: a lock on `<path>.lock` is held as long as the database is open. The kernel drops it when the
  *    process ends, however it ends, so a crashed server leaves nothing to clean up.
@@ -16,6 +16,8 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqli
 import { systemClock } from '../../kernel/clock.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import { Outage } from '../../kernel/outage.ts';
+import { CHECKPOINT_PAGES, Checkpointer, type CheckpointPorts } from './checkpointer.ts';
+import { Copier } from './copier.ts';
 import { DatabaseInUse, DatabaseUnusable } from './faults.ts';
 import { Flusher } from './flusher.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -34,11 +36,16 @@ export const LOCK_RETRY_MS = 20;
 const FREE_BYTES_MIN = 2 * BODY_BYTES_MAX;
 /** Pages of the log's index that many sessions write to at once: 64 MiB, of which only what is used is taken. */
 const CACHE_KIB = 65_536;
-/** Pages in the write-ahead log before they are copied home (32 MiB): copies are what makes a slow commit. */
-const CHECKPOINT_PAGES = 8_192;
 /** Prompts and answers are in it: nobody but the server's user reads it. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+
+/** What a test does in place of the disk. */
+export interface DatabasePorts {
+  readonly flusher?: Flusher | undefined;
+  /** Given the ports that there would be. */
+  readonly checkpointer?: ((ports: CheckpointPorts) => Checkpointer) | undefined;
+}
 
 export type Row = readonly SQLOutputValue[];
 
@@ -48,32 +55,38 @@ export class Database {
   readonly #unlock: () => void;
   /** Undefined in memory. */
   readonly #flusher: Flusher | undefined;
+  /** Undefined in memory. */
+  readonly #checkpointer: Checkpointer | undefined;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   /** One at a time, however many ask: anybody may. */
   #probe: Promise<void> | undefined;
 
-  private constructor(path: string, sqlite: DatabaseSync, unlock: () => void, flusher: Flusher | undefined) {
+  private constructor(path: string, sqlite: DatabaseSync, unlock: () => void, ports: DatabasePorts) {
     this.path = path;
     this.#sqlite = sqlite;
     this.#unlock = unlock;
-    this.#flusher = flusher;
+    if (path !== IN_MEMORY) {
+      this.#flusher = ports.flusher ?? new Flusher(`${path}-wal`);
+      const checkpoints = checkpointsOf(path, sqlite);
+      this.#checkpointer = ports.checkpointer?.(checkpoints) ?? new Checkpointer(checkpoints);
+    }
     this.#begin = sqlite.prepare('BEGIN IMMEDIATE');
     this.#commit = sqlite.prepare('COMMIT');
   }
 
   /** Throws DatabaseInUse or DatabaseUnusable. */
-  static open(path: string, flusher = path === IN_MEMORY ? undefined : new Flusher(`${path}-wal`)): Database {
+  static open(path: string, ports: DatabasePorts = {}): Database {
     const unlock = path === IN_MEMORY ? () => undefined : lock(path); // SQLITE-1
     let sqlite: DatabaseSync | undefined;
     try {
       sqlite = new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: false });
       refuseForeign(path, sqlite);
       sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};
-        PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY`); // SQLITE-2
+        PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY`); // SQLITE-2, CHECKPOINT-1
       migrate(sqlite);
       sqlite.exec('PRAGMA busy_timeout = 0'); // SQLITE-4
-      return new Database(path, sqlite, unlock, flusher);
+      return new Database(path, sqlite, unlock, ports);
     } catch (error) {
       sqlite?.close();
       unlock();
@@ -95,6 +108,11 @@ export class Database {
     return this.#flusher?.isSlow === true;
   }
 
+  /** While nothing should be committed, since the end of the log is copied home (CHECKPOINT-1); undefined when it may be. */
+  get pause(): Promise<void> | undefined {
+    return this.#checkpointer?.pause;
+  }
+
   /** Resolves when all that was committed until now survives loss of power (SQLITE-2). Throws Outage. */
   flush(): Promise<void> {
     return this.#flusher?.flush() ?? Promise.resolve();
@@ -109,6 +127,7 @@ export class Database {
   async write<T>(work: () => T): Promise<T> {
     const until = performance.now() + LOCK_WAIT_MS;
     for (;;) {
+      if (this.pause !== undefined) await this.pause;
       try {
         const result = this.transaction(work);
         if (this.isSlow) await this.flush();
@@ -144,10 +163,12 @@ export class Database {
   /** All of `work` or nothing of it, now. What it throws is thrown on, translated; with isBusy, `work` has not run. */
   transaction<T>(work: () => T): T {
     this.#flusher?.check();
+    this.#checkpointer?.check();
     try {
       this.#begin.run();
       const result = work();
       this.#commit.run();
+      this.#checkpointer?.committed();
       return result;
     } catch (error) {
       if (this.#sqlite.isTransaction) this.#sqlite.exec('ROLLBACK');
@@ -160,6 +181,7 @@ export class Database {
       this.#sqlite.close();
     } finally {
       this.#flusher?.close();
+      this.#checkpointer?.close();
       this.#unlock();
     }
   }
@@ -181,6 +203,28 @@ export function rowsOf(
 ): readonly Row[] {
   // setReturnArrays was called on it; the declared type knows only objects.
   return statement.all(...values) as unknown as readonly Row[];
+}
+
+function checkpointsOf(path: string, sqlite: DatabaseSync): CheckpointPorts {
+  const copier = new Copier(path);
+  /** Of the data file. Closed when no connection is open: with the first file of a process that is closed its locks go (fcntl(2)). */
+  const file = new Flusher(path);
+  // NOOP copies nothing and answers [busy, pages in the log, pages of them that are copied] (SQLite 3.51).
+  const log = sqlite.prepare('PRAGMA wal_checkpoint(NOOP)');
+  return {
+    pages() {
+      const { log: pages, checkpointed } = log.get() ?? {};
+      return Number(pages ?? 0) - Number(checkpointed ?? 0);
+    },
+    copy: () => copier.copy(),
+    flush: () => file.flush(),
+    check: () => file.check(),
+    giveUp: () => sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`),
+    close() {
+      copier.close();
+      file.close();
+    },
+  };
 }
 
 function lock(path: string): () => void {

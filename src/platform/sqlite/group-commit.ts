@@ -7,7 +7,7 @@
  * COMMIT-3 Work runs in the order of its arrival.
  * COMMIT-4 While another program holds the lock of the file, work waits for up to LOCK_WAIT_MS, and the event loop goes on.
  * COMMIT-5 While a slow disk is waited for, nothing more is committed and readers wait (`durable`): what they see between two commits is on
- *    the disk. The event loop goes on.
+ *    the disk. The event loop goes on. So it does while the end of the log is copied home (checkpointer.ts), and there readers go on too.
  */
 import { type Database, LOCK_RETRY_MS, LOCK_WAIT_MS } from './database.ts';
 import { type Scheduler, systemScheduler } from '../../kernel/scheduler.ts';
@@ -47,6 +47,8 @@ export class GroupCommit {
   #heldUp: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
   /** COMMIT-5: those of the commit that the disk is waited for, and who waits for it. */
   #flushing: { readonly group: readonly Work[]; readonly over: PromiseWithResolvers<void> } | undefined;
+  /** The end of the log is copied home (CHECKPOINT-1). */
+  #isPaused = false;
   #closed = false;
 
   constructor(database: Database, hooks: CommitHooks, scheduler: Scheduler = systemScheduler) {
@@ -93,11 +95,21 @@ export class GroupCommit {
 
   #schedule(): void {
     if (this.#heldUp !== undefined) return; // its timer looks again
-    if (this.#flushing !== undefined) return; // COMMIT-5
+    if (this.#flushing !== undefined || this.#isPaused) return; // COMMIT-5
+    if (this.#database.pause !== undefined) return void this.#afterPause(this.#database.pause); // owned: it never rejects
     this.#cancelScheduled ??= this.#scheduler.immediate(() => {
       this.#cancelScheduled = undefined;
-      if (this.#waiting.length > 0 && this.#flushing === undefined) this.#commit(); // COMMIT-5
+      if (this.#waiting.length === 0 || this.#flushing !== undefined) return; // COMMIT-5
+      if (this.#database.pause === undefined) this.#commit();
+      else this.#schedule();
     });
+  }
+
+  async #afterPause(pause: Promise<void>): Promise<void> {
+    this.#isPaused = true;
+    await pause;
+    this.#isPaused = false;
+    if (this.#waiting.length > 0) this.#schedule();
   }
 
   #commit(): void {

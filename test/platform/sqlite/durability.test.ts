@@ -19,55 +19,64 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-it('keeps every acknowledged event of a server that was killed by SIGKILL, and opens at once (SQLITE-1)', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-killed-'));
-  folders.push(folder);
-  const path = join(folder, 'test.db');
-  const child = spawn(process.execPath, [CHILD, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'close');
-  let said = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
+/** `chars`: of each event. Large ones fill the log, which is copied home while it is killed (CHECKPOINT-1). */
+it.each([
+  { chars: 0, acknowledgedMin: ACKNOWLEDGED_MIN },
+  { chars: 30_000, acknowledgedMin: 2 * ACKNOWLEDGED_MIN },
+])(
+  'keeps every acknowledged event of a server that was killed by SIGKILL, and opens at once (SQLITE-1): $chars',
+  async ({ chars, acknowledgedMin }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-killed-'));
+    folders.push(folder);
+    const path = join(folder, 'test.db');
+    const child = spawn(process.execPath, [CHILD, path, String(chars)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const exited = once(child, 'close');
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
 
-  await eventually('many appends', () => said.split('\n').length > ACKNOWLEDGED_MIN);
-  child.kill('SIGKILL');
-  await exited;
+    await eventually('many appends', () => said.split('\n').length > acknowledgedMin);
+    child.kill('SIGKILL');
+    await exited;
 
-  const acknowledged = said
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => line.split(' '));
-  const { journal, sessions, close } = openSqlite({ path });
-  try {
-    const ids = new Set(acknowledged.map(([id]) => id as SessionId)); // the child printed it
-    expect(ids.size).toBe(5);
-    const texts = new Map<string, readonly string[]>();
-    for (const id of ids) {
-      const all: string[] = [];
-      for (;;) {
-        const page = await journal.read(id, { after: all.length, limit: 100 });
-        if (page.length === 0) break;
-        expect(page[0]?.seq).toBe(all.length + 1);
-        all.push(...page.map(({ body }) => JSON.parse(body).text));
+    const acknowledged = said
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.split(' '));
+    const { journal, sessions, close } = openSqlite({ path });
+    try {
+      const ids = new Set(acknowledged.map(([id]) => id as SessionId)); // the child printed it
+      expect(ids.size).toBe(5);
+      const texts = new Map<string, readonly string[]>();
+      for (const id of ids) {
+        const all: string[] = [];
+        for (;;) {
+          const page = await journal.read(id, { after: all.length, limit: 100 });
+          if (page.length === 0) break;
+          expect(page[0]?.seq).toBe(all.length + 1);
+          all.push(...page.map(({ body }) => JSON.parse(body).text.trimEnd()));
+        }
+        expect(all).toEqual(
+          all.map((_, index) => `${Math.floor(index / 2) + 1} ${index % 2 === 0 ? 'first' : 'second'}`),
+        );
+        expect(all.length % 2, 'both events of an append, or none').toBe(0);
+        expect(await sessions.get(id)).toMatchObject({ head: all.length });
+        texts.set(id, all);
       }
-      expect(all).toEqual(
-        all.map((_, index) => `${Math.floor(index / 2) + 1} ${index % 2 === 0 ? 'first' : 'second'}`),
-      );
-      expect(all.length % 2, 'both events of an append, or none').toBe(0);
-      expect(await sessions.get(id)).toMatchObject({ head: all.length });
-      texts.set(id, all);
+      for (const [id = '', step, , lastSeq] of acknowledged) {
+        expect(texts.get(id)?.[Number(lastSeq) - 1]).toBe(`${step} second`);
+      }
+      const [id, step, firstSeq] = acknowledged.at(-1) ?? [];
+      const again = await journal.append(id as SessionId, { key: `step/${step}`, decide: nothing }); // the child printed it
+      expect(again).toMatchObject({ replayed: true, firstSeq: Number(firstSeq) });
+    } finally {
+      close();
     }
-    for (const [id = '', step, , lastSeq] of acknowledged) {
-      expect(texts.get(id)?.[Number(lastSeq) - 1]).toBe(`${step} second`);
-    }
-    const [id, step, firstSeq] = acknowledged.at(-1) ?? [];
-    const again = await journal.append(id as SessionId, { key: `step/${step}`, decide: nothing }); // the child printed it
-    expect(again).toMatchObject({ replayed: true, firstSeq: Number(firstSeq) });
-  } finally {
-    close();
-  }
-});
+  },
+);
 
 it('has a message of the queue in its file when send answers, and when redrive does (QUEUE-1)', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-crashed-'));

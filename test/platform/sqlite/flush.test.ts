@@ -37,7 +37,7 @@ beforeEach(() => {
     },
     now: () => now,
   });
-  database = Database.open(path, flusher);
+  database = Database.open(path, { flusher });
   database.transaction(() => undefined);
   database.flushNow(); // which shows that it is slow
 });
