@@ -245,4 +245,26 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE api_key SET organisation_id = (SELECT id FROM organisation);
   CREATE INDEX api_key_of_name ON api_key (organisation_id, name);
   `,
+  // The audit log: what is begun and what came of it, each written once.
+  `
+  CREATE TABLE audit_entry (
+    id TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    entry TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_entry_newest ON audit_entry (organisation_id, at, id);
+  CREATE TABLE audit_settlement (
+    id TEXT NOT NULL PRIMARY KEY,
+    settlement TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_entry_stays BEFORE UPDATE ON audit_entry
+    BEGIN SELECT raise(ABORT, 'an audit entry does not change'); END;
+  CREATE TRIGGER audit_entry_remains BEFORE DELETE ON audit_entry
+    BEGIN SELECT raise(ABORT, 'an audit entry is not deleted'); END;
+  CREATE TRIGGER audit_settlement_stays BEFORE UPDATE ON audit_settlement
+    BEGIN SELECT raise(ABORT, 'an audit entry does not change'); END;
+  CREATE TRIGGER audit_settlement_remains BEFORE DELETE ON audit_settlement
+    BEGIN SELECT raise(ABORT, 'an audit entry is not deleted'); END;
+  `,
 ];
