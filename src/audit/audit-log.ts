@@ -98,7 +98,7 @@ export class AuditLog {
 
   /** AUDIT-2. An entry that a crash may have kept back. */
   repair(entry: AuditEntry): Promise<void> {
-    return this.#store.add(entry);
+    return this.#store.repair(entry);
   }
 
   /** AUDIT-5. Somebody who may not asked for it. */

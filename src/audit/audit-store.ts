@@ -14,6 +14,8 @@ export interface AuditPlace {
 export interface AuditStore {
   /** Durable when it answers; when the id is there already, writes nothing. */
   add(entry: AuditEntry): Promise<void>;
+  /** Writes an entry that a crash may have kept from the append that it is about. Where both are one commit there is nothing to do. */
+  repair(entry: AuditEntry): Promise<void>;
   /** What came of an entry that was added as begun. The first one stays; later ones write nothing. */
   settle(id: AuditEntryId, settlement: Settlement): Promise<void>;
   list(

@@ -6,7 +6,7 @@ import type { StatementSync } from 'node:sqlite';
 import type { AuditPlace, AuditStore } from '../../audit/audit-store.ts';
 import type { AuditEntry, Settlement } from '../../audit/entry.ts';
 import type { AuditEntryId, OrganisationId } from '../../kernel/id.ts';
-import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+import { type Database, type Row, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
 /** Greater than every place. */
@@ -16,19 +16,18 @@ export class SqliteAuditStore implements AuditStore {
   readonly #database: Database;
   readonly #insert: StatementSync;
   readonly #settle: StatementSync;
-  readonly #isThere: StatementSync;
   readonly #list: StatementSync;
 
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      'INSERT INTO audit_entry (id, organisation_id, at, entry) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    );
-    this.#settle = database.prepare(
-      `INSERT INTO audit_settlement (id, settlement) SELECT id, ? FROM audit_entry WHERE id = ?
+      `INSERT INTO audit_entry (id, organisation_id, at, entry, is_of_append) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     );
-    this.#isThere = database.prepare('SELECT 1 FROM audit_entry WHERE id = ?');
+    this.#settle = database.prepare(
+      `INSERT INTO audit_settlement (id, settlement) SELECT id, ? FROM audit_entry WHERE id = ? AND is_of_append = 0
+       ON CONFLICT DO NOTHING`,
+    );
     this.#list = database.prepare(
       `SELECT id, organisation_id, at, entry, settlement FROM audit_entry LEFT JOIN audit_settlement USING (id)
        WHERE organisation_id = ? AND (at, id) < (?, ?) ORDER BY at DESC, id DESC LIMIT ?`,
@@ -36,9 +35,11 @@ export class SqliteAuditStore implements AuditStore {
   }
 
   async add(entry: AuditEntry): Promise<void> {
-    if (translated(() => rowOf(this.#isThere, entry.id)) !== undefined) return;
-    await this.#database.write(() => this.insert(entry));
+    await this.#database.write(() => this.#write(entry, 0));
   }
+
+  /** In this store an append and its entry are one commit (AUDIT-2). */
+  async repair(): Promise<void> {}
 
   async settle(id: AuditEntryId, settlement: Settlement): Promise<void> {
     await this.#database.write(() => this.#settle.run(JSON.stringify(settlement), id));
@@ -55,8 +56,12 @@ export class SqliteAuditStore implements AuditStore {
   }
 
   /** Inside a transaction of others: with the append that it is about (AUDIT-2). */
-  insert({ id, organisationId, at, ...entry }: AuditEntry): void {
-    this.#insert.run(id, organisationId, at, JSON.stringify(entry));
+  insert(entry: AuditEntry): void {
+    this.#write(entry, 1);
+  }
+
+  #write({ id, organisationId, at, ...entry }: AuditEntry, isOfAppend: 0 | 1): void {
+    this.#insert.run(id, organisationId, at, JSON.stringify(entry), isOfAppend);
   }
 }
 

@@ -1,12 +1,12 @@
 /** The audit log (audit/audit-store.ts): a document per entry, to which what came of it is added once. */
-import { type Collection, MongoBulkWriteError } from 'mongodb';
+import type { Collection } from 'mongodb';
 import type { AuditPlace, AuditStore } from '../../../audit/audit-store.ts';
 import type { AuditEntry, Settlement } from '../../../audit/entry.ts';
 import type { AuditEntryId, OrganisationId } from '../../../kernel/id.ts';
 import { Batch } from '../batch.ts';
 import type { MongoDatabase } from '../database.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
-import { isDuplicateKey, translated } from '../translate-error.ts';
+import { isOnlyDuplicates, translated } from '../translate-error.ts';
 
 /** `createdAt` is the entry's `at`: by it all lists are ordered. The texts are JSON: what is shown may have names that MongoDB keeps for itself. */
 interface AuditDocument {
@@ -17,7 +17,6 @@ interface AuditDocument {
   readonly settlement?: string;
 }
 
-const DUPLICATE_KEY = 11_000;
 /** Entries in one write: a burst of commands brings one each. */
 const ENTRIES_MAX = 200;
 /** Enough to keep the server busy, few enough to let entries gather. */
@@ -38,6 +37,10 @@ export class MongoAuditStore implements AuditStore {
 
   add({ id, organisationId, at, ...entry }: AuditEntry): Promise<void> {
     return this.#adding.add({ _id: id, organisationId, createdAt: at, entry: JSON.stringify(entry) });
+  }
+
+  repair(entry: AuditEntry): Promise<void> {
+    return this.add(entry);
   }
 
   async settle(id: AuditEntryId, settlement: Settlement): Promise<void> {
@@ -69,7 +72,7 @@ export class MongoAuditStore implements AuditStore {
     try {
       await this.#entries.insertMany([...documents], { ordered: false });
     } catch (error) {
-      if (!areDuplicates(error)) throw error;
+      if (!isOnlyDuplicates(error)) throw error;
     }
     return documents.map(() => undefined);
   }
@@ -77,12 +80,4 @@ export class MongoAuditStore implements AuditStore {
 
 function entryOf({ _id: id, organisationId, createdAt: at, entry, settlement }: AuditDocument): AuditEntry {
   return { id, organisationId, at, ...JSON.parse(entry), ...JSON.parse(settlement ?? '{}') };
-}
-
-/** Whether all of an insert that failed were there before. */
-function areDuplicates(error: unknown): boolean {
-  if (!(error instanceof MongoBulkWriteError)) return isDuplicateKey(error);
-  if (error.result.getWriteConcernError() !== undefined) return false;
-  const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
-  return errors.length > 0 && errors.every(({ code }) => code === DUPLICATE_KEY);
 }
