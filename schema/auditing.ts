@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type GraphQLFieldResolver, GraphQLError, type GraphQLSchema } from 'graphql';
 import { type Action, authorize, POLICY, type Rule } from '../src/access/policy.ts';
 import type { Principal } from '../src/access/principal.ts';
+import type { AuditLog } from '../src/audit/audit-log.ts';
 import {
   type AskedChange,
   type AuditActor,
@@ -20,6 +21,7 @@ import { must } from '../src/kernel/assert.ts';
 import { Fault, Forbidden } from '../src/kernel/fault.ts';
 import { derivedId } from '../src/kernel/id.ts';
 import { limitsInForce, type Session } from '../src/sessions/session.ts';
+import { askedOf } from './asked-field.ts';
 import type { Context } from './context.ts';
 
 interface Named {
@@ -111,22 +113,37 @@ function wrapped(action: string, auditing: Auditing, resolve: Resolver): Resolve
   }
 }
 
-/** AUDIT-2. The entry is made by the append; a start that is answered again has none to make it, so it is looked at here. */
+/**
+ * AUDIT-2. The entry is made by the append. A start that is answered again has none to make it, so it is looked at here; and a client token
+ * that is asked for with it is in its entry, or has one of its own.
+ */
 function commanded(action: string, resolve: Resolver): Resolver {
   return async (root, args, context, info) => {
-    const asked = askedOf(context, action);
+    const asked = askedBy(context, action);
+    const token = askedOf(info, 'clientToken').size > 0 ? { clientToken: true } : {};
     const audits: Audits<Session> = (written) => {
       const { before, after, firstSeq, lastSeq, replayed } = written;
       const settlement: Settlement = {
         outcome: replayed === true ? 'replayed' : 'done',
         target: { kind: 'session', id: after.id },
-        ...appended(firstSeq === 1 ? undefined : shownSession(before), after, { firstSeq, lastSeq }),
+        ...appended(firstSeq === 1 ? undefined : shownSession(before), after, {
+          firstSeq,
+          lastSeq,
+          ...token,
+        }),
       };
       return context.audit.entry(asked, settlement, derivedId('auditEntry', after.id, firstSeq));
     };
     const payload: unknown = await resolve(root, args, { ...context, audits }, info);
-    if (action === 'startSession' && isReplay(payload))
-      await context.audit.repair(audits(startedBefore(payload)));
+    if (action !== 'startSession' || !isReplay(payload)) return payload;
+    const { session } = payload as { readonly session: Session }; // a StartSessionPayload
+    await context.audit.repair(
+      audits({ before: session, after: session, firstSeq: 1, lastSeq: 1, replayed: true }),
+    );
+    if (token.clientToken === true) {
+      const target = { kind: 'session', id: session.id } as const;
+      await context.audit.add(asked, { outcome: 'replayed', target, after: token });
+    }
     return payload;
   };
 }
@@ -140,11 +157,6 @@ function appended(
   return { ...differing, after: { ...differing.after, ...seqs } };
 }
 
-function startedBefore(payload: unknown) {
-  const { session } = payload as { readonly session: Session }; // a StartSessionPayload
-  return { before: session, after: session, firstSeq: 1, lastSeq: 1, replayed: true };
-}
-
 /** AUDIT-1 */
 function changing(
   action: string,
@@ -152,15 +164,11 @@ function changing(
   resolve: Resolver,
 ): Resolver {
   return async (root, args, context, info) => {
-    const asked = { ...askedOf(context, action), target: targetOf(of.target, of.id?.(args) ?? idOf(args)) };
+    const asked = { ...askedBy(context, action), target: targetOf(of.target, of.id?.(args) ?? idOf(args)) };
     const { audit } = context;
     const answer = (): unknown => resolve(root, args, context, info);
     if (!mayAsk(context.principal, action)) {
-      return settled(
-        answer,
-        (settlement) => audit.refused(asked, settlement),
-        () => ({ outcome: 'done' }),
-      );
+      return settled(answer, unbegun(audit, asked), () => ({ outcome: 'done' }));
     }
     const { target } = asked;
     const before = target && of.find ? await shownOf(of, context, target.id) : undefined;
@@ -182,14 +190,19 @@ function changing(
 function issuing(action: string, of: IssueAudit<never>, resolve: Resolver): Resolver {
   return async (root, args, context, info) => {
     const { audit } = context;
-    const asked = { ...askedOf(context, action), target: targetOf(of.target, idOf(args)) };
+    const asked = { ...askedBy(context, action), target: targetOf(of.target, idOf(args)) };
     return settled(
       () => resolve(root, args, context, info),
-      (settlement) =>
-        settlement.outcome === 'done' ? audit.add(asked, settlement) : audit.refused(asked, settlement),
+      unbegun(audit, asked),
       (payload) => ({ outcome: 'done', after: of.after(payload as never) }), // as: the field's own
     );
   };
+}
+
+/** How that is written down which has no entry yet. */
+function unbegun(audit: AuditLog, asked: AskedChange): (settlement: Settlement) => Promise<void> {
+  return (settlement) =>
+    settlement.outcome === 'done' ? audit.add(asked, settlement) : audit.refused(asked, settlement);
 }
 
 /** Writes down what comes of it, and answers it then. */
@@ -224,7 +237,7 @@ async function shownOf(
   }
 }
 
-function askedOf({ principal, requestId, from, audit }: Context, action: string): AskedChange {
+function askedBy({ principal, requestId, from, audit }: Context, action: string): AskedChange {
   const { organisationId } = principal;
   return { organisationId, at: audit.now(), action, actor: auditActorOf(principal), requestId, from };
 }

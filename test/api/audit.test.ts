@@ -108,7 +108,13 @@ const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
     entry: {
       target: { kind: 'session', id: AN_ID('ses') },
       before: undefined,
-      after: expect.objectContaining({ agentId, status: 'queued', firstSeq: 1, lastSeq: 1 }),
+      after: expect.objectContaining({
+        agentId,
+        status: 'queued',
+        firstSeq: 1,
+        lastSeq: 1,
+        clientToken: true,
+      }),
     },
   }),
   sendMessage: ({ sessionId }) => ({
@@ -289,7 +295,8 @@ describe('the audit log', () => {
 
       expect(JSON.stringify(answer)).toContain('"replayed":true');
       const replay = expect.objectContaining({ action, outcome: 'replayed' });
-      expect(added).toEqual(COMMANDS.includes(action) ? [] : [replay]);
+      const isNothing = COMMANDS.includes(action) && action !== 'startSession'; // which gives out another token
+      expect(added).toEqual(isNothing ? [] : [replay]);
     },
   );
 
@@ -332,6 +339,21 @@ describe('the audit log', () => {
     });
   });
 
+  it('says of a change of which nobody knows how it ended that it failed', async () => {
+    const { agentId } = await thingsOf();
+    const { query } = must(MUTATIONS['updateAgent'], 'it is of the table')(await thingsOf());
+    const { agents } = door.store;
+    const update = agents.update.bind(agents);
+    agents.update = () => Promise.reject(new Error('The answer was lost.'));
+    try {
+      const { added } = await addedBy(() => asked(query, { input: { id: agentId, prompt: 'after' } }));
+      const entry = { outcome: 'failed', code: 'INTERNAL', target: { kind: 'agent', id: agentId } };
+      expect(added).toEqual([expect.objectContaining(entry)]);
+    } finally {
+      agents.update = update;
+    }
+  });
+
   it('changes nothing where no entry can be written', async () => {
     const { agentId } = await thingsOf();
     const { query } = must(MUTATIONS['updateAgent'], 'it is of the table')(await thingsOf());
@@ -345,6 +367,25 @@ describe('the audit log', () => {
       audit.add = add;
     }
     expect((await door.agents.find(agentId)).revision.prompt).toBe('before');
+  });
+
+  it('proves AUDIT-1: does not answer a change before its entry says what came of it', async () => {
+    const { agentId } = await thingsOf();
+    const { query } = must(MUTATIONS['updateAgent'], 'it is of the table')(await thingsOf());
+    const { audit } = door.store;
+    const settle = audit.settle.bind(audit);
+    audit.settle = () => Promise.reject(new Error('The disk is full.'));
+    try {
+      const { answer, added } = await addedBy(() =>
+        asked(query, { input: { id: agentId, prompt: 'after' } }),
+      );
+      expect(JSON.stringify(answer)).toContain('INTERNAL');
+      expect(added).toEqual([
+        expect.objectContaining({ outcome: 'begun', target: { kind: 'agent', id: agentId } }),
+      ]);
+    } finally {
+      audit.settle = settle;
+    }
   });
 
   it('proves AUDIT-3: has none of the secrets and texts that were used in any entry', async () => {
