@@ -1,10 +1,12 @@
 /** Agents: named definitions that sessions are started from. */
+import type { Shown } from '../src/audit/entry.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
 import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
+import { auditChange, shownText } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
 import { type Context, permit } from './context.ts';
@@ -182,9 +184,27 @@ const UpdateAgentPayload = payloadOf(
   'True when nothing differed, or when it had been done before with the same idempotency key; a given model key counts as new otherwise.',
 );
 
+/** For the audit log: a prompt is as secret as what is told in it. */
+export function shownAgent({ name, runtime, revision, credentialId, limits }: Agent): Shown {
+  const { number, model, prompt, settings } = revision;
+  return {
+    name,
+    runtime,
+    model,
+    prompt: shownText(prompt),
+    revision: number,
+    ...settings,
+    credentialId,
+    limits,
+  };
+}
+const changed = ({ agent }: AgentPayload): Agent => agent;
+const find = ({ agents }: Context, id: string): Promise<Agent> => agents.get(parseId('agent', id));
+
 builder.mutationFields((t) => ({
   createAgent: t.field({
     type: CreateAgentPayload,
+    ...auditChange({ target: 'agent', changed, shown: shownAgent }),
     description:
       'Defines an agent. When one of this name is as it is defined here, that one is answered (`replayed`).',
     args: {
@@ -211,6 +231,7 @@ builder.mutationFields((t) => ({
   }),
   updateAgent: t.field({
     type: UpdateAgentPayload,
+    ...auditChange({ target: 'agent', find, changed, shown: shownAgent }),
     description: 'Changes an agent. Sessions that run keep the revision they started with.',
     args: {
       input: t.arg({ type: UpdateAgentInput, required: true, description: 'What to change.' }),

@@ -1,10 +1,12 @@
 /** Client tokens: for browsers. One session, some scopes, for a while. */
 import type { ClientToken } from '../src/access/access.ts';
 import { CLIENT_SCOPES } from '../src/access/principal.ts';
+import type { Shown } from '../src/audit/entry.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
 import { parseKey } from '../src/kernel/request-hash.ts';
+import { auditIssue } from './auditing.ts';
 import { builder } from './builder.ts';
 import { permit } from './context.ts';
 
@@ -50,10 +52,16 @@ const CreateClientTokenPayload = builder
     }),
   });
 
+/** For the audit log. */
+function shownToken({ clientToken: { scopes, expiresAt } }: { readonly clientToken: ClientToken }): Shown {
+  return { scopes: [...scopes], expiresAt };
+}
+
 builder.mutationField('createClientToken', (t) =>
   t.field({
     type: CreateClientTokenPayload,
-    description: 'Makes a token for a browser. It stores nothing; a token ends by itself.',
+    description: 'Makes a token for a browser. Only the audit log knows of it; a token ends by itself.',
+    ...auditIssue({ target: 'session', after: shownToken }),
     args: {
       sessionId: t.arg.id({ required: true, description: 'The session that it opens.' }),
       scopes: t.arg({

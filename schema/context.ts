@@ -2,13 +2,17 @@
  * What a resolver may use: who asks, and the use cases of the organisation for which it is asked (ORGANISATION-1). One object per operation; it
  * holds no state of its own. The journal knows no organisations: what is read of a log comes after its session was looked up.
  */
+import type { AuditLog } from '../src/audit/audit-log.ts';
+import type { Origin } from '../src/audit/entry.ts';
 import type { Access } from '../src/access/access.ts';
 import { authorize, type Action } from '../src/access/policy.ts';
 import type { Principal } from '../src/access/principal.ts';
 import type { Actor } from '../src/journal/event.ts';
+import type { Audits } from '../src/journal/journal.ts';
 import type { Live } from '../src/journal/live.ts';
 import type { SessionId } from '../src/kernel/id.ts';
 import type { Reading } from './reading.ts';
+import type { Session } from '../src/sessions/session.ts';
 import type { SessionJournal } from '../src/sessions/session-store.ts';
 import type { UseCases, UseCasesOf } from '../src/sessions/use-cases.ts';
 import type { LogBudget } from './log-budget.ts';
@@ -19,6 +23,7 @@ export interface SchemaPorts {
   readonly useCasesOf: UseCasesOf;
   readonly journal: SessionJournal;
   readonly live: Live;
+  readonly audit: AuditLog;
 }
 
 export interface Context extends Omit<SchemaPorts, 'useCasesOf'>, UseCases {
@@ -28,19 +33,23 @@ export interface Context extends Omit<SchemaPorts, 'useCasesOf'>, UseCases {
   readonly requestId: string;
   /** What the operation may still read. */
   readonly reading: Reading;
+  /** Where the request came from, for the audit log. */
+  readonly from: Origin;
+  /** Of a mutation that is a command of a session: what the append is given (AUDIT-2, auditing.ts). */
+  readonly audits?: Audits<Session> | undefined;
   /** Aborts when the client has gone; set over HTTP. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What the door adds to its ports for one operation. */
-type Asked = Pick<Context, 'principal' | 'budget' | 'requestId' | 'reading' | 'signal'>;
+type Asked = Pick<Context, 'principal' | 'budget' | 'requestId' | 'reading' | 'from' | 'signal'>;
 
 export function contextOf<T extends Asked>(
-  { access, useCasesOf, journal, live }: SchemaPorts,
+  { access, useCasesOf, journal, live, audit }: SchemaPorts,
   asked: T,
 ): Context & T {
   const { agents, credentials, sessions } = useCasesOf(asked.principal.organisationId);
-  return { access, agents, credentials, sessions, journal, live, ...asked };
+  return { access, agents, credentials, sessions, journal, live, audit, ...asked };
 }
 
 /** Throws Forbidden or SessionNotFound, as the policy says. */

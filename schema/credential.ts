@@ -1,12 +1,14 @@
 /** Credentials: model keys. A key goes in and never comes out. */
+import type { Shown } from '../src/audit/entry.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
 import { parseKey } from '../src/kernel/request-hash.ts';
 import type { Credential } from '../src/secrets/credential-store.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
+import { auditChange } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
-import { permit } from './context.ts';
+import { type Context, permit } from './context.ts';
 import { givenKey } from './scalar.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION } from './limits.ts';
 
@@ -144,10 +146,19 @@ const DeleteCredentialPayload = builder
     }),
   });
 
+/** For the audit log: of the key its end, and when it was replaced. */
+function shownCredential({ provider, name, last4, isDefault, rotatedAt, agent }: Credential): Shown {
+  return { provider, name, last4, isDefault, rotatedAt, agent };
+}
+const changed = ({ credential }: CredentialPayload): Credential => credential;
+const find = ({ credentials }: Context, id: string): Promise<Credential> =>
+  credentials.get(parseId('credential', id));
+
 builder.mutationFields((t) => ({
   createCredential: t.field({
     type: CreateCredentialPayload,
     description: 'Stores a model key, sealed.',
+    ...auditChange({ target: 'credential', changed, shown: shownCredential }),
     args: {
       input: t.arg({
         type: CreateCredentialInput,
@@ -171,6 +182,7 @@ builder.mutationFields((t) => ({
   updateCredential: t.field({
     type: UpdateCredentialPayload,
     description: 'Replaces the key, renames it, or makes it the default.',
+    ...auditChange({ target: 'credential', find, changed, shown: shownCredential }),
     args: {
       input: t.arg({ type: UpdateCredentialInput, required: true, description: 'What to change.' }),
       idempotencyKey: t.arg.string({ description: CHANGE_KEY_DESCRIPTION }),
@@ -188,6 +200,7 @@ builder.mutationFields((t) => ({
   }),
   deleteCredential: t.field({
     type: DeleteCredentialPayload,
+    ...auditChange({ target: 'credential', find, shown: shownCredential }),
     description:
       "Forgets a key. Sessions that use it go on with their agent's credential, else the default, else the server's own key; without any, they fail at their next model call.",
     args: {

@@ -9,6 +9,7 @@ import { PendingFull, SessionArchived } from '../src/sessions/faults.ts';
 import type { MessageMode } from '../src/journal/event-catalog.ts';
 import type { Sent } from '../src/sessions/sessions.ts';
 import { askedOf } from './asked-field.ts';
+import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
 import { actorOf, type Context, permit } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
@@ -62,6 +63,7 @@ builder.mutationField('sendMessage', (t) =>
   t.field({
     type: SendMessagePayload,
     description: 'Speaks to the agent: wakes it, steers it, or interrupts it.',
+    ...auditCommand(),
     args: {
       input: t.arg({ type: SendMessageInput, required: true, description: 'To whom, and what.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
@@ -87,6 +89,7 @@ builder.mutationField('sendMessage', (t) =>
         mode: (input.mode ?? undefined) as MessageMode | undefined, // as: the enum's values are MESSAGE_MODES
         raw: input.raw ?? undefined,
         actor: actorOf(context),
+        audit: context.audits,
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },

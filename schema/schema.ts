@@ -11,10 +11,12 @@ import './session.ts';
 import './session-command.ts';
 import './session-update.ts';
 import './message.ts';
+import './audit-entry.ts';
 import './session-frame.ts';
+import { auditMutations } from './auditing.ts';
 import { builder } from './builder.ts';
 
-export const schema: GraphQLSchema = builder.toSchema();
+export const schema: GraphQLSchema = auditMutations(builder.toSchema());
 
 const HEADER = '# Printed from schema/*.ts by `npm run schema`. Do not edit; review it like code.\n\n';
 

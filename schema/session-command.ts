@@ -5,6 +5,7 @@ import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/faul
 import { parseId } from '../src/kernel/id.ts';
 import { AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
+import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
 import { ClientTokenType } from './client-token.ts';
 import { actorOf, permit } from './context.ts';
@@ -79,6 +80,7 @@ builder.mutationFields((t) => ({
   startSession: t.field({
     type: StartSessionPayloadType,
     description: 'Starts a session of an agent with a first message, atomically.',
+    ...auditCommand(),
     args: {
       input: t.arg({ type: StartSessionInput, required: true, description: 'Which agent, and what to do.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
@@ -97,12 +99,14 @@ builder.mutationFields((t) => ({
         key: key ?? undefined,
         idempotencyKey: idempotencyKey ?? undefined,
         actor: actorOf(context),
+        audit: context.audits,
       });
     },
   }),
   cancelTurn: t.field({
     type: CancelTurnPayload,
     description: 'Ends the running or waiting turn. When nothing runs, nothing happens.',
+    ...auditCommand(),
     args: {
       sessionId: t.arg.id({ required: true, description: 'The session whose turn it is.' }),
       idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
@@ -111,12 +115,13 @@ builder.mutationFields((t) => ({
     resolve: (_root, { sessionId, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.cancel', id);
-      return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined);
+      return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined, context.audits);
     },
   }),
   archiveSession: t.field({
     type: ArchiveSessionPayload,
     description: 'Ends its turn and closes it for good; its log stays readable.',
+    ...auditCommand(),
     args: {
       sessionId: t.arg.id({ required: true, description: 'The session to close.' }),
       idempotencyKey: t.arg.string({ description: 'Not needed: closing what is closed does nothing.' }),
@@ -125,7 +130,7 @@ builder.mutationFields((t) => ({
     resolve: (_root, { sessionId, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.write', id);
-      return context.sessions.archive(id, actorOf(context), idempotencyKey ?? undefined);
+      return context.sessions.archive(id, actorOf(context), idempotencyKey ?? undefined, context.audits);
     },
   }),
 }));

@@ -4,6 +4,7 @@ import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/faul
 import { parseId } from '../src/kernel/id.ts';
 import { SessionArchived } from '../src/sessions/faults.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
+import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
 import { actorOf, permit } from './context.ts';
 import { CHANGE_KEY_DESCRIPTION, LimitsInput } from './limits.ts';
@@ -39,6 +40,7 @@ builder.mutationField('updateSession', (t) =>
   t.field({
     type: UpdateSessionPayloadType,
     description: 'Changes what a session may use, for example to let one go on that has used up a limit.',
+    ...auditCommand(),
     args: {
       input: t.arg({ type: UpdateSessionInput, required: true, description: 'What to change.' }),
       idempotencyKey: t.arg.string({ description: CHANGE_KEY_DESCRIPTION }),
@@ -53,6 +55,7 @@ builder.mutationField('updateSession', (t) =>
         sessionId,
         limits: input.limits ?? {},
         actor: actorOf(context),
+        audit: context.audits,
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },

@@ -10,11 +10,12 @@ import { describe, expect, it } from 'vitest';
 /** Folder, and the folders that it may import besides itself. */
 const FLOOR_PLAN: readonly (readonly [folder: string, mayImport: string])[] = [
   ['kernel', ''],
-  ['journal', 'kernel'],
+  ['audit', 'kernel'],
+  ['journal', 'kernel, audit'],
   ['access', 'kernel, journal'],
   ['hands', 'kernel'],
   ['secrets', 'kernel'],
-  ['sessions', 'kernel, journal, secrets'],
+  ['sessions', 'kernel, audit, journal, secrets'],
   ['models', 'kernel, journal, secrets, sessions'],
   ['supervisor', 'kernel, journal, access, secrets, sessions, hands'],
   ['brain', 'kernel, journal, sessions, hands'],
@@ -22,7 +23,7 @@ const FLOOR_PLAN: readonly (readonly [folder: string, mayImport: string])[] = [
   ['webhooks', 'kernel, journal, secrets'],
   ['platform/host', 'kernel, hands'], // runs where the hands are, on this machine or another
   ['platform/*', 'all of the above'], // never another sibling: each platform is a folder of its own
-  ['api, schema', 'kernel, journal, access, hands, secrets, sessions, models'], // and each other
+  ['api, schema', 'kernel, audit, journal, access, hands, secrets, sessions, models'], // and each other
   ['client', ''],
   ['cli', 'client, kernel'],
   ['processes', 'everything'],

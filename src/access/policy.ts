@@ -28,7 +28,7 @@ export const POLICY = {
   'organisations.write': { resource: 'organisation', key: ['operator'],                       client: [], operations: [] },
   'keys.read':           { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
   'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
-  'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: [] },
+  'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: ['auditEntries'] },
   'agents.read':         { resource: 'agent',        key: ['agents:write', 'sessions:read'],  client: [], operations: ['agent', 'agents', 'Session.agent'] },
   'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent'] },
   'credentials.read':    { resource: 'credential',   key: ['credentials:write'],              client: [], operations: ['credential', 'credentials'] },

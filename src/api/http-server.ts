@@ -1,5 +1,5 @@
 /**
- * The one HTTP server: /graphql (with its sockets), /healthz (the process lives), /readyz (it can serve), / (a hint).
+ * The one HTTP server: /graphql (with its sockets), /audit.ndjson, /healthz (the process lives), /readyz (it can serve), / (a hint).
  * Everything else is 404 in JSON.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,9 +9,11 @@ import { bearerOf } from '../access/bearer.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
+import type { AuditExport } from './audit-export.ts';
 import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
+import { nameOf } from './graphql/operations.ts';
 import { Incoming, IncomingRequest } from './incoming.ts';
 import { Pipeline } from './pipeline.ts';
 import { boundReads } from './read-budget.ts';
@@ -36,6 +38,7 @@ const READY_MS_MAX = 1_500;
 const BACKLOG = 4_096;
 export interface HttpServerPorts {
   readonly graphql: GraphqlDoor;
+  readonly auditExport: AuditExport;
   readonly logger: Logger;
   /** Rejects when the process cannot serve, for example without its database; an Outage says why. */
   ready(): Promise<void>;
@@ -62,6 +65,7 @@ const HINT = `Holdfast: durable agent sessions.
 
   POST /graphql   the API, with "Authorization: Bearer <API key>"; a browser gets GraphiQL
   WS   /graphql   the same, for subscriptions (graphql-transport-ws)
+  GET  /audit.ndjson   the audit log, a JSON object on each line
   GET  /healthz   the process lives
   GET  /readyz    it can serve
 `;
@@ -160,7 +164,7 @@ function continueOrClose(req: IncomingMessage, res: ServerResponse): void {
 }
 
 async function route(
-  { graphql, ready }: HttpServerPorts,
+  { graphql, auditExport, ready }: HttpServerPorts,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
@@ -172,6 +176,8 @@ async function route(
   switch (pathOf(req)) {
     case '/graphql':
       return graphql.handle(req, res);
+    case '/audit.ndjson':
+      return auditExport.handle(req, res, (principal) => graphql.outgoing.belongsTo(res, nameOf(principal)));
     case '/healthz':
       return sendText(res, 200, 'ok\n');
     case '/readyz': {

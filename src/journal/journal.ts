@@ -16,6 +16,7 @@
  *
  * Adapters: platform/sqlite, platform/mongo. Contract: test/contracts/journal.ts.
  */
+import type { AuditEntry } from '../audit/entry.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { OrganisationId, SessionId } from '../kernel/id.ts';
 import type { EventFilter } from './event-filter.ts';
@@ -27,6 +28,19 @@ export type Decision =
   /** Nothing to do, and that is fine: for example cancelling when nothing runs. */
   | { readonly kind: 'nothing' }
   | { readonly kind: 'refuse'; readonly fault: Fault };
+
+/** What an append has written. */
+export interface Written<State> {
+  readonly before: State;
+  readonly after: State;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** It was written before, and is answered again now: `before` and `after` are as it is now. */
+  readonly replayed?: boolean | undefined;
+}
+
+/** The audit entry of an append: pure, and the same id for the same first seq of a session. */
+export type Audits<State> = (written: Written<State>) => AuditEntry;
 
 export interface AppendRequest<State> {
   /**
@@ -40,6 +54,8 @@ export interface AppendRequest<State> {
   readonly key?: string | undefined;
   /** Pure, quick, and possibly called more than once (an adapter may race and decide again). `isFull`: the log has ended (JOURNAL-6). */
   decide(state: State, isFull: boolean): Decision;
+  /** AUDIT-2. Its entry is written with the events, and not without; absent where nobody changes anything from outside. */
+  readonly audit?: Audits<State> | undefined;
 }
 
 export interface Appended<State> {

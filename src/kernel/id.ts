@@ -16,6 +16,7 @@ export type TurnId = Id<'turn'>;
 export type EventId = Id<'event'>;
 export type CredentialId = Id<'credential'>;
 export type ApiKeyId = Id<'apiKey'>;
+export type AuditEntryId = Id<'auditEntry'>;
 
 const PREFIX = {
   organisation: 'org',
@@ -25,6 +26,7 @@ const PREFIX = {
   event: 'evt',
   credential: 'cred',
   apiKey: 'key',
+  auditEntry: 'aud',
 } as const;
 export type IdKind = keyof typeof PREFIX;
 

@@ -3,6 +3,7 @@
  * released in the reverse order of its start, so that doors close before what they lead to.
  */
 import { isSafeKey } from '../access/access.ts';
+import { AuditExport } from '../api/audit-export.ts';
 import { createGraphqlDoor } from '../api/graphql/graphql-door.ts';
 import { listen } from '../api/http-server.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -55,7 +56,7 @@ async function start(
   const advice = filesAdvice(files);
   if (advice !== undefined) logger.warn(advice);
   const door = await listen(
-    { graphql, logger, ready: () => ready(parts, units) },
+    { graphql, auditExport: new AuditExport(parts), logger, ready: () => ready(parts, units) },
     { port, host, connectionsMax },
   ).catch((cause: NodeJS.ErrnoException) => {
     throw explain(cause, { port, host });

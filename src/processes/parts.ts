@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Access } from '../access/access.ts';
 import { Organisations } from '../access/organisations.ts';
+import { AuditLog } from '../audit/audit-log.ts';
 import type { GraphqlPorts } from '../api/graphql/options.ts';
 import { Live } from '../journal/live.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -73,6 +74,7 @@ export async function openParts(
     access,
     organisations: new Organisations({ organisations: store.organisations, clock }),
     useCasesOf,
+    audit: new AuditLog({ audit: store.audit, clock }),
     runs: new SessionRuns(store),
     journal,
     live,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyStore } from '../access/key-store.ts';
 import type { OrganisationStore } from '../access/organisation-store.ts';
+import type { AuditStore } from '../audit/audit-store.ts';
 import type { LiveWire } from '../journal/live-wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -29,6 +30,7 @@ export interface Store {
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
+  readonly audit: AuditStore;
   /** Throws Outage when nothing can be written, or a shared store does not answer. */
   ready(): Promise<void>;
   /** What only a store has that several servers share; absent where this server is the only one. */

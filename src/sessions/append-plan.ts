@@ -14,6 +14,7 @@ import { LogFull } from '../journal/faults.ts';
 import { bodyText, previewText } from '../journal/codec.ts';
 import { EVENTS } from '../journal/event-catalog.ts';
 import { type NewEvent, type RecordedEvent } from '../journal/event.ts';
+import type { Written } from '../journal/journal.ts';
 import type { TurnId } from '../kernel/id.ts';
 import { usageOf } from './cost.ts';
 import { fold, type FoldEvent, isLateUsage } from './fold.ts';
@@ -61,6 +62,16 @@ export interface Plan {
   readonly lateUsage: readonly LateUsage[];
   /** JOURNAL-6: the event is not the caller's but log.limit_reached. */
   readonly full: boolean;
+}
+
+/** What the plan will have written (AUDIT-2). */
+export function writtenBy({ session, head }: Standing, plan: Plan): Written<Session> {
+  return {
+    before: session,
+    after: plan.session,
+    firstSeq: head + 1,
+    lastSeq: head + plan.events.length,
+  };
 }
 
 interface Printed {

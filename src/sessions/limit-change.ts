@@ -2,6 +2,7 @@
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import type { Organisation, SessionId } from '../kernel/id.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
+import type { Audits } from '../journal/journal.ts';
 import type { Actor, BodyOf } from '../journal/event.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import { type Command, decideToTheEnd } from './lifecycle.ts';
@@ -15,6 +16,7 @@ export interface ChangeLimits {
   readonly limits: GivenLimits;
   readonly actor: Actor;
   readonly idempotencyKey?: string | undefined;
+  readonly audit?: Audits<Session> | undefined;
 }
 
 export interface LimitPorts {
@@ -29,7 +31,7 @@ export interface LimitPorts {
 /** Throws InvalidInput, SessionNotFound, SessionArchived, LogFull, IdempotencyConflict. */
 export async function changeLimits(
   ports: LimitPorts,
-  { sessionId, limits, actor, idempotencyKey }: ChangeLimits,
+  { sessionId, limits, actor, idempotencyKey, audit }: ChangeLimits,
 ): Promise<SessionEntry & { readonly replayed: boolean }> {
   const { journal, sessions, organisation } = ports;
   const asked = parseKey('idempotencyKey', idempotencyKey);
@@ -39,6 +41,7 @@ export async function changeLimits(
   const { replayed, firstSeq, lastSeq, state } = await journal.append(sessionId, {
     organisationId: organisation.id,
     key, // REPLAY-1: looked for before anything is decided
+    audit,
     decide(session, isFull) {
       const fault = whyNot(session, given, ports);
       return fault === undefined

@@ -7,8 +7,10 @@ import { requestHash } from '../kernel/request-hash.ts';
 import { wellFormedJson } from '../kernel/well-formed.ts';
 import { isJson } from '../journal/codec.ts';
 import type { MessageMode } from '../journal/event-catalog.ts';
+import type { Audits } from '../journal/journal.ts';
 import type { Actor } from '../journal/event.ts';
 import type { Command } from './lifecycle.ts';
+import type { Session } from './session.ts';
 import { parseMetadata } from './start-request.ts';
 
 type SendCommand = Extract<Command, { kind: 'send' }>;
@@ -21,6 +23,7 @@ export interface SendMessage {
   readonly raw?: unknown;
   readonly actor: Actor;
   readonly idempotencyKey?: string | undefined;
+  readonly audit?: Audits<Session> | undefined;
 }
 
 /** What is to be said, or why it cannot be: a replay is answered whatever would be wrong with it now. */

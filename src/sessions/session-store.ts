@@ -6,7 +6,7 @@
  * sessions, of whichever organisation, names none.
  */
 import type { AgentId, OrganisationId, SessionId, TurnId } from '../kernel/id.ts';
-import type { Decision, Journal } from '../journal/journal.ts';
+import type { Audits, Decision, Journal } from '../journal/journal.ts';
 import type { Session, SessionOrigin, SessionStatus, Turn } from './session.ts';
 
 export type SessionJournal = Journal<Session>;
@@ -40,10 +40,12 @@ export interface SessionStore {
   /**
    * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id, or in its organisation
    * with this key, is there already, writes nothing and answers that one with `created: false`.
+   * `audit`: as in an append (AUDIT-2).
    */
   create(
     origin: SessionOrigin,
     decide: (session: Session) => Decision,
+    audit?: Audits<Session>,
   ): Promise<SessionEntry & { readonly created: boolean }>;
 
   get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined>;

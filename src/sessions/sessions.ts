@@ -24,6 +24,7 @@ import { MESSAGE_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey } from '../kernel/request-hash.ts';
 import type { Actor } from '../journal/event.ts';
+import type { Audits } from '../journal/journal.ts';
 import { LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
@@ -111,7 +112,11 @@ export class Sessions {
       requestHash: startHash(request, agent.id),
     };
     const command: Command = { kind: 'send', text, mode: 'steer', actor: request.actor };
-    const { created, session, head } = await sessions.create(origin, (fresh) => decide(fresh, command));
+    const { created, session, head } = await sessions.create(
+      origin,
+      (fresh) => decide(fresh, command),
+      request.audit,
+    );
     if (!created) return this.#startedAgain({ session, head }, request);
     return { session, head, turnId: turnIdOf(session.id, 1), replayed: false };
   }
@@ -130,6 +135,7 @@ export class Sessions {
     } = await this.#ports.journal.append(sessionId, {
       organisationId: this.#own,
       key, // REPLAY-1: looked for before anything is decided
+      audit: message.audit,
       decide: (session, isFull) =>
         command instanceof InvalidInput
           ? { kind: 'refuse', fault: command }
@@ -147,9 +153,10 @@ export class Sessions {
     sessionId: SessionId,
     actor: Actor,
     idempotencyKey?: string,
+    audit?: Audits<Session>,
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
     const isKeyed = idempotencyKey !== undefined;
-    return this.#once(sessionId, { kind: 'cancel', actor, isKeyed }, idempotencyKey);
+    return this.#once(sessionId, { kind: 'cancel', actor, isKeyed }, idempotencyKey, audit);
   }
 
   /** Cancels, then closes the session for good; again does nothing. Throws SessionNotFound, InvalidInput. */
@@ -157,8 +164,9 @@ export class Sessions {
     sessionId: SessionId,
     actor: Actor,
     idempotencyKey?: string,
+    audit?: Audits<Session>,
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
-    return this.#once(sessionId, { kind: 'archive', actor }, idempotencyKey);
+    return this.#once(sessionId, { kind: 'archive', actor }, idempotencyKey, audit);
   }
 
   changeLimits(change: ChangeLimits): Promise<SessionEntry & { readonly replayed: boolean }> {
@@ -232,6 +240,7 @@ export class Sessions {
     sessionId: SessionId,
     command: Extract<Command, { kind: 'cancel' | 'archive' }>,
     idempotencyKey: string | undefined,
+    audit: Audits<Session> | undefined,
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
     const given = parseKey('idempotencyKey', idempotencyKey);
     const key = given === undefined ? undefined : `${command.kind}/${given}`;
@@ -239,6 +248,7 @@ export class Sessions {
       const { replayed, state, lastSeq } = await this.#ports.journal.append(sessionId, {
         organisationId: this.#own,
         key,
+        audit,
         decide: (session, isFull) => decideToTheEnd(session, command, isFull),
       });
       return replayed
@@ -247,7 +257,7 @@ export class Sessions {
     } catch (error) {
       if (!(error instanceof LogFull)) throw error;
       // it closed the session, as was asked; an archive has a place behind that
-      if (command.kind === 'archive') return this.#once(sessionId, command, idempotencyKey);
+      if (command.kind === 'archive') return this.#once(sessionId, command, idempotencyKey, audit);
       return { ...(await this.get(sessionId)), replayed: false };
     }
   }

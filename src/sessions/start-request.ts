@@ -8,6 +8,7 @@ import type { AgentId } from '../kernel/id.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import { wellFormedJson } from '../kernel/well-formed.ts';
 import { isJson, whyNotJson } from '../journal/codec.ts';
+import type { Audits } from '../journal/journal.ts';
 import type { Actor } from '../journal/event.ts';
 import type { Limits, Session } from './session.ts';
 
@@ -24,6 +25,7 @@ export interface StartSession {
   readonly key?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly actor: Actor;
+  readonly audit?: Audits<Session> | undefined;
 }
 
 export interface StartFields {

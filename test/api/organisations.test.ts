@@ -79,6 +79,11 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
   credentials: ({ credentialId }) => [
     list('credentials', '{ nodes { id name last4 }', place('credentials', credentialId)),
   ],
+  auditEntries: ({ agentId, credentialId, sessionId }) =>
+    [agentId, credentialId, sessionId].map((targetId) => ({
+      query: `query ($filter: AuditFilter) { auditEntries(first: 100, filter: $filter) { nodes { id action outcome before after } } }`,
+      variables: { filter: { targetId } },
+    })),
   event: ({ sessionId }, own) =>
     [
       { sessionId, id: eventIdOf(sessionId, 1) },

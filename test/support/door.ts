@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RawData } from 'ws';
 import { Access } from '../../src/access/access.ts';
+import { AuditLog } from '../../src/audit/audit-log.ts';
+import { AuditExport } from '../../src/api/audit-export.ts';
 import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graphql-door.ts';
 import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
 import { type HttpServer, listen } from '../../src/api/http-server.ts';
@@ -47,6 +49,7 @@ export class Door {
   readonly store: SqliteStore;
   readonly live: Live;
   readonly access: Access;
+  readonly audit: AuditLog;
   readonly runs: SessionRuns;
   readonly useCasesOf: UseCasesOf;
   /** The first one: whose the root key is. */
@@ -84,6 +87,7 @@ export class Door {
     this.store = store;
     this.live = new Live({ journal });
     this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32), firstOrganisation });
+    this.audit = new AuditLog({ audit: store.audit, clock: systemClock });
     const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
     const isPriced = (model: string): boolean => new Prices().find([model], systemClock.now()) !== undefined;
     const ports = { ...store, secrets, clock: systemClock, serverKeys, firstOrganisation, isPriced };
@@ -123,11 +127,11 @@ export class Door {
   /** Opens the server, again after `stop`. */
   async listen(port: number): Promise<void> {
     const logger: Logger = jsonLogger('debug', (line) => this.#logLines.push(line));
-    const { access, useCasesOf, live, store } = this;
-    const ports = { access, useCasesOf, live, logger, journal: store.journal };
+    const { access, audit, useCasesOf, live, store } = this;
+    const ports = { access, audit, useCasesOf, live, logger, journal: store.journal };
     this.graphql = createGraphqlDoor(ports, this.#options);
     this.#server = await listen(
-      { graphql: this.graphql, logger, ready: () => this.#ready() },
+      { graphql: this.graphql, auditExport: new AuditExport(ports), logger, ready: () => this.#ready() },
       {
         port,
         host: '127.0.0.1',

@@ -23,6 +23,7 @@ import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, maskedResult } from './masking.ts';
 import { METHODS, refuseKeyless } from './keyless.ts';
 import type { Operations } from './operations.ts';
+import { originOf } from './origin.ts';
 import { type DoorPorts, type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 
@@ -95,11 +96,18 @@ export function createHttpDoor(
 
 function contextOfRequest(
   ports: DoorPorts,
-  { principal, reading, requestId, request }: ServerContext & YogaInitialContext,
+  { principal, reading, requestId, request, req }: ServerContext & YogaInitialContext,
 ): Context {
   if (principal === undefined || reading === undefined) throw new Unauthenticated();
   const budget = new LogBudget(ports.turns, principal);
-  return contextOf(ports, { principal, budget, requestId, reading, signal: request.signal });
+  return contextOf(ports, {
+    principal,
+    budget,
+    requestId,
+    reading,
+    from: originOf(req),
+    signal: request.signal,
+  });
 }
 
 function useAuthentication(

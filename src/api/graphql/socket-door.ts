@@ -31,6 +31,7 @@ import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, refusal } from './masking.ts';
 import { nameOf, type Operations, tooMany } from './operations.ts';
 import type { DoorPorts, GraphqlPorts } from './options.ts';
+import { originOf } from './origin.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
 import { sendingAll, senderOf, SENT } from './socket-answers.ts';
@@ -232,7 +233,7 @@ function argsOf(
   if (checked.kind === 'invalid') throw new AggregateError(checked.errors);
   const { document } = checked;
   documents.checkCost(document, operationName ?? undefined, variables ?? undefined);
-  const { principal, outlet } = extra;
+  const { principal, outlet, request } = extra;
   if (principal === undefined) throw refusal('UNAUTHENTICATED', 'The connection has no principal.', 401);
   const contextValue: SocketContext = contextOf(ports, {
     principal,
@@ -240,6 +241,7 @@ function argsOf(
     requestId: randomUUID(),
     line: { outlet, operationId },
     reading: NOTHING_READ,
+    from: originOf(request),
   });
   return { schema, document, operationName, variableValues: variables, contextValue };
 }

@@ -98,6 +98,10 @@ export const STEPS: readonly Step[] = [
     await dropIndexes(db, 'credential', ['createdAt_-1__id_-1', 'provider_1_claim_-1']);
     await dropIndexes(db, 'api_key', ['name_1_order_-1']);
   },
+  async (db) => {
+    // the audit log (audit-store.ts)
+    await db.collection('audit').createIndex({ organisationId: 1, createdAt: -1, _id: -1 });
+  },
 ];
 
 /** Those that are still there. */

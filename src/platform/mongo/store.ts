@@ -1,6 +1,7 @@
 /** The production store: every record port of Holdfast over one MongoDB database, which any number of servers share. */
 import type { KeyStore } from '../../access/key-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
+import type { AuditStore } from '../../audit/audit-store.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
@@ -10,6 +11,7 @@ import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import { MongoAgentStore } from './stores/agent-store.ts';
+import { MongoAuditStore } from './stores/audit-store.ts';
 import { MongoCredentialStore } from './stores/credential-store.ts';
 import { MongoDatabase } from './database.ts';
 import { MongoJournal } from './journal/journal.ts';
@@ -35,6 +37,7 @@ export interface MongoStore {
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
+  readonly audit: AuditStore;
   /** What the other processes on the database tell. */
   readonly channel: LiveChannel;
   readonly database: MongoDatabase;
@@ -63,6 +66,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     keys: new MongoKeyStore(database),
     owners: new MongoOwnerStore(database, clock),
     organisations: new MongoOrganisationStore(database),
+    audit: new MongoAuditStore(database),
     channel,
     database,
     async close() {

@@ -112,6 +112,17 @@ export function isDuplicateKey(error: unknown): boolean {
   return cause instanceof MongoServerError && cause.code === DUPLICATE_KEY;
 }
 
+/** The same of a write of many: nothing but that is wrong with any of them. */
+export function isOnlyDuplicates(error: unknown): boolean {
+  if (!(error instanceof MongoBulkWriteError)) return isDuplicateKey(error);
+  const errors = [error.writeErrors].flat();
+  return (
+    errors.length > 0 &&
+    errors.every(({ code }) => code === DUPLICATE_KEY) &&
+    error.result.getWriteConcernError() === undefined
+  );
+}
+
 /**
  * Nobody said whether the write happened: read before anything is concluded. True also for what was surely not sent, where
  * the driver does not tell the difference.

@@ -29,10 +29,11 @@ import type {
   SessionStore,
   SupervisorWish,
 } from '../../sessions/session-store.ts';
-import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
+import { assertKey, type LogCaps, type Plan, planAppend, writtenBy } from '../../sessions/append-plan.ts';
 import { addUsage } from '../../sessions/cost.ts';
 import { concernOf } from '../../sessions/lifecycle.ts';
 import { AppendKeys } from './append-keys.ts';
+import { SqliteAuditStore } from './audit-store.ts';
 import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -51,6 +52,7 @@ export interface SqliteJournalOptions {
 }
 
 type Created = SessionEntry & { readonly created: boolean };
+type First = Pick<AppendRequest<Session>, 'decide' | 'audit'>;
 
 export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #clock: Clock;
@@ -60,6 +62,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #keys: AppendKeys;
   readonly #loaded: LoadedSessions;
   readonly #commits: GroupCommit;
+  readonly #audit: SqliteAuditStore;
   readonly #listeners = new Set<(hint: Hint) => void>();
   /** What the running commit has changed. */
   #touched = new Set<Loaded>();
@@ -70,6 +73,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#sessions = new SessionTable(database);
     this.#events = new EventTable(database);
     this.#keys = new AppendKeys(database);
+    this.#audit = new SqliteAuditStore(database);
     this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
     const hooks = {
       beforeCommit: () => {
@@ -92,8 +96,8 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     return this.#committed(() => this.#append(sessionId, request));
   }
 
-  create(origin: SessionOrigin, decide: (session: Session) => Decision): Promise<Created> {
-    return this.#committed(() => this.#create(origin, decide));
+  create(origin: SessionOrigin, decide: First['decide'], audit?: First['audit']): Promise<Created> {
+    return this.#committed(() => this.#create(origin, { decide, audit }));
   }
 
   read(sessionId: SessionId, { after, limit }: ReadRange): Promise<readonly RecordedEvent[]> {
@@ -183,7 +187,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   /** The order matters: a replay of one's own step succeeds whatever happened since (JOURNAL-5), and only then the epoch counts. */
   #append(
     sessionId: SessionId,
-    { organisationId, key, epoch, decide }: AppendRequest<Session>,
+    { organisationId, key, epoch, decide, audit }: AppendRequest<Session>,
   ): Outcome<Appended<Session>> {
     assertKey(key);
     const loaded = existing(sessionId, this.#loaded.get(sessionId, organisationId)); // ORGANISATION-1
@@ -195,7 +199,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     if (plan === undefined) {
       return { rows: 0, answer: { firstSeq: head + 1, lastSeq: head, replayed: false, state: session } };
     }
-    halfWritten(() => this.#apply(loaded, plan, key));
+    halfWritten(() => this.#apply(loaded, plan, key, audit));
     const rows = plan.events.length;
     if (plan.full) return { rows, refusal: new LogFull(sessionId) }; // JOURNAL-6
     return {
@@ -204,7 +208,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     };
   }
 
-  #create(origin: SessionOrigin, decide: (session: Session) => Decision): Outcome<Created> {
+  #create(origin: SessionOrigin, { decide, audit }: First): Outcome<Created> {
     const { organisationId, key } = origin;
     const ofKey = key === undefined ? undefined : this.#sessions.idOfKey(organisationId, key);
     const id = this.#loaded.get(origin.id, organisationId) ? origin.id : ofKey;
@@ -213,12 +217,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       return { rows: 0, answer: { session, head, created: false } };
     }
     const loaded = emptyLog(newSession(origin), origin.createdAt);
-    const plan = this.#plan(loaded, decide(loaded.session));
+    const plan = this.#plan(loaded, decide(loaded.session, false));
     this.#touched.add(loaded);
     this.#loaded.add(loaded);
     halfWritten(() => {
       loaded.key = this.#sessions.insert(loaded.session);
-      if (plan !== undefined) this.#apply(loaded, plan, undefined);
+      if (plan !== undefined) this.#apply(loaded, plan, undefined, audit);
     });
     const rows = 1 + loaded.head;
     if (plan?.full === true) return { rows, refusal: new LogFull(origin.id) }; // JOURNAL-6
@@ -233,9 +237,10 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     return plan.events.length === 0 ? undefined : plan;
   }
 
-  #apply(loaded: Loaded, plan: Plan, key: string | undefined): void {
+  #apply(loaded: Loaded, plan: Plan, key: string | undefined, audit: First['audit']): void {
     this.#touched.add(loaded);
     const { events, full } = plan;
+    if (audit !== undefined && !full) this.#audit.insert(audit(writtenBy(loaded, plan))); // AUDIT-2
     let opens = key !== undefined && !full; // the first event of a keyed append says so
     for (const { event, bytes, whole } of events) {
       const row = this.#events.insert(loaded.key, event, {
@@ -288,13 +293,9 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       const events = loaded.fresh;
       loaded.fresh = [];
       if (events.length === 0) continue;
-      for (const listener of this.#listeners)
-        listener({
-          sessionId: loaded.session.id,
-          head: loaded.head,
-          concerns: concernOf(loaded.session),
-          events,
-        });
+      const { session, head } = loaded;
+      const hint: Hint = { sessionId: session.id, head, concerns: concernOf(session), events };
+      for (const listener of this.#listeners) listener(hint);
     }
   }
 

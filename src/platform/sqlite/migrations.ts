@@ -245,4 +245,30 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE api_key SET organisation_id = (SELECT id FROM organisation);
   CREATE INDEX api_key_of_name ON api_key (organisation_id, name);
   `,
+  // The audit log: what is begun and what came of it, each written once. Those of appends are not looked for by their ids: an index in
+  // the order of ids would be a page more for each in a commit.
+  `
+  CREATE TABLE audit_entry (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    organisation_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    is_of_append INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_entry_newest ON audit_entry (organisation_id, at, id);
+  CREATE UNIQUE INDEX audit_entry_of_id ON audit_entry (id) WHERE is_of_append = 0;
+  CREATE TABLE audit_settlement (
+    id TEXT NOT NULL PRIMARY KEY,
+    settlement TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_entry_stays BEFORE UPDATE ON audit_entry
+    BEGIN SELECT raise(ABORT, 'an audit entry does not change'); END;
+  CREATE TRIGGER audit_entry_remains BEFORE DELETE ON audit_entry
+    BEGIN SELECT raise(ABORT, 'an audit entry is not deleted'); END;
+  CREATE TRIGGER audit_settlement_stays BEFORE UPDATE ON audit_settlement
+    BEGIN SELECT raise(ABORT, 'an audit entry does not change'); END;
+  CREATE TRIGGER audit_settlement_remains BEFORE DELETE ON audit_settlement
+    BEGIN SELECT raise(ABORT, 'an audit entry is not deleted'); END;
+  `,
 ];

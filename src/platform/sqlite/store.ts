@@ -5,11 +5,13 @@ import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
+import type { AuditStore } from '../../audit/audit-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import type { Queue } from '../../webhooks/queue.ts';
 import { SqliteAgentStore } from './agent-store.ts';
+import { SqliteAuditStore } from './audit-store.ts';
 import type { LogCaps } from '../../sessions/append-plan.ts';
 import { SqliteCredentialStore } from './credential-store.ts';
 import { Database } from './database.ts';
@@ -41,6 +43,7 @@ export interface SqliteStore {
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
+  readonly audit: AuditStore;
   readonly queue: Queue;
   /** Throws Outage when nothing can be written. */
   ready(): Promise<void>;
@@ -73,6 +76,7 @@ export function openSqlite({
     keys: new SqliteKeyStore(database),
     owners: new SqliteOwnerStore(database),
     organisations: new SqliteOrganisationStore(database),
+    audit: new SqliteAuditStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),
     ready: () => database.ready(),
     close() {

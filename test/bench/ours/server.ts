@@ -2,6 +2,7 @@
  * Ours as a server process: `server.ts <data folder> [<URI of a MongoDB database>]`. Both doors on TCP, so that both sides of a
  * row use the same wire.
  */
+import { AuditExport } from '../../../src/api/audit-export.ts';
 import { createGraphqlDoor } from '../../../src/api/graphql/graphql-door.ts';
 import { listen as listenHttp } from '../../../src/api/http-server.ts';
 import { createUnitDoor } from '../../../src/api/unit/unit-endpoint.ts';
@@ -21,7 +22,10 @@ const model = () => Promise.reject(new Error('No model here.'));
 const unitPort = await listen(createUnitDoor({ ...ports, sessions: ports.runs, tools, model }));
 const graphql = createGraphqlDoor(ports, { console: false });
 const ready = () => Promise.resolve();
-const http = await listenHttp({ graphql, logger: ports.logger, ready }, { port: 0, host: '127.0.0.1' });
+const http = await listenHttp(
+  { graphql, auditExport: new AuditExport(ports), logger: ports.logger, ready },
+  { port: 0, host: '127.0.0.1' },
+);
 
 const commands = {
   ports: async () => ({ unit: unitPort, graphql: http.port }),

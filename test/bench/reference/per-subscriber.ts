@@ -23,7 +23,7 @@ const turns = new RoundRobin(ports.live.scheduler);
 const reading = { bytes: 0, take: () => undefined, takeWhole: () => undefined, renew: () => undefined };
 const context = (): Context => {
   const budget = new LogBudget(turns, principal);
-  return contextOf(ports, { principal, budget, requestId: 'bench', reading });
+  return contextOf(ports, { principal, budget, requestId: 'bench', reading, from: {} });
 };
 useServer({ schema, context }, sockets);
 const port = await listen(server);

@@ -1,5 +1,6 @@
 /** The journal and the session records on MongoDB keep their contracts. */
 import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.ts';
+import { auditStoreContract } from '../../contracts/audit-store.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
@@ -31,5 +32,6 @@ await mongoSuite('on a server of MongoDB', (server) => {
   replayContract(platform);
   storedJsonContract(platform);
   organisationStoreContract(platform);
+  auditStoreContract(platform);
   ownershipContract(platform);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite, type SqliteOptions } from '../../../src/platform/sqlite/store.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';
+import { auditStoreContract } from '../../contracts/audit-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
@@ -58,6 +59,7 @@ for (const platform of [
   sessionStoreContract(platform);
   storedJsonContract(platform);
   agentStoreContract(platform);
+  auditStoreContract(platform);
   credentialStoreContract(platform);
   replayContract(platform);
   keyStoreContract(platform);

@@ -12,6 +12,7 @@ import { LogFull, SessionNotFound } from '../../../journal/faults.ts';
 import type {
   Appended,
   AppendRequest,
+  Audits,
   Concern,
   Decision,
   Hint,
@@ -34,6 +35,8 @@ import type {
   SupervisorWish,
 } from '../../../sessions/session-store.ts';
 import type { Ownership } from '../ownership.ts';
+import { MongoAuditStore } from '../stores/audit-store.ts';
+import { audited } from './audited.ts';
 import { LogReader } from './log-reader.ts';
 import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
@@ -66,6 +69,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
   readonly #sessions: SessionCollection;
   readonly #pages: PageCollection;
   readonly #log: LogReader;
+  readonly #audit: MongoAuditStore;
   readonly #listeners = new Set<(hint: Hint) => void>();
   /** In the order of use, the longest unused first. */
   readonly #writers = new Map<SessionId, SessionWriter>();
@@ -76,17 +80,20 @@ export class MongoJournal implements SessionJournal, SessionStore {
     this.#ports = ports;
     this.#sessions = new SessionCollection(db, clock, ownership);
     this.#pages = new PageCollection(db, clock);
+    this.#audit = new MongoAuditStore(ports);
     this.#log = new LogReader(this.#sessions, this.#pages);
     this.#endHints = channel.onHint((hint) => this.#tell(hint));
   }
 
   append(sessionId: SessionId, request: AppendRequest<Session>): Promise<Appended<Session>> {
-    return this.#writerOf(sessionId).append(request);
+    const append = (own: AppendRequest<Session>) => this.#writerOf(sessionId).append(own);
+    return request.audit === undefined ? append(request) : audited(request, append, this.#audit);
   }
 
   async create(
     origin: SessionOrigin,
     decide: (session: Session) => Decision,
+    audit?: Audits<Session>,
   ): Promise<SessionEntry & { readonly created: boolean }> {
     const there = await this.#sessions.find(origin);
     if (there !== undefined) return { ...entryOf(there), created: false };
@@ -95,7 +102,12 @@ export class MongoJournal implements SessionJournal, SessionStore {
     if (created && document.head > 0)
       this.#landed({ session: sessionOf(document), head: document.head }, drafted.events);
     if (created && document.full) throw new LogFull(document._id); // JOURNAL-6
-    return { session: sessionOf(document), head: document.head, created };
+    const session = sessionOf(document);
+    if (created && audit !== undefined) {
+      const written = { before: newSession(origin), after: session, firstSeq: 1, lastSeq: document.head };
+      await this.#audit.add(audit(written)); // AUDIT-2
+    }
+    return { session, head: document.head, created };
   }
 
   read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]> {

@@ -1,7 +1,6 @@
 /** The older part of the logs: pages, the turns that ended in them, and large bodies. All are written once and never changed. */
 import { createHash } from 'node:crypto';
 import type { Collection, Db, Document } from 'mongodb';
-import { MongoBulkWriteError } from 'mongodb';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId, TurnId } from '../../../kernel/id.ts';
 import { APPEND_EVENTS_MAX } from '../../../kernel/limit.ts';
@@ -19,7 +18,7 @@ import {
   recordedEvents,
   type StoredKey,
 } from './session-document.ts';
-import { isDuplicateKey } from '../translate-error.ts';
+import { isOnlyDuplicates } from '../translate-error.ts';
 
 interface BodyDocument {
   readonly _id: string;
@@ -260,14 +259,4 @@ async function once(insert: () => Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!isOnlyDuplicates(error)) throw error;
   }
-}
-
-function isOnlyDuplicates(error: unknown): boolean {
-  if (!(error instanceof MongoBulkWriteError)) return isDuplicateKey(error);
-  const errors = [error.writeErrors].flat();
-  return (
-    errors.length > 0 &&
-    errors.every(({ code }) => code === 11_000) &&
-    error.result.getWriteConcernError() === undefined
-  );
 }
