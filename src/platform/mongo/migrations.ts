@@ -98,6 +98,15 @@ export const STEPS: readonly Step[] = [
     await dropIndexes(db, 'credential', ['createdAt_-1__id_-1', 'provider_1_claim_-1']);
     await dropIndexes(db, 'api_key', ['name_1_order_-1']);
   },
+  async (db) => {
+    // what waits, by organisation, so that nobody stands behind all that another one has (session-queue.ts)
+    await db
+      .collection('session')
+      .createIndex(
+        { organisationId: 1, wantedSince: 1, 'state.lease.owner': 1, _id: 1 },
+        { partialFilterExpression: { wantedSince: { $exists: true } } },
+      );
+  },
 ];
 
 /** Those that are still there. */

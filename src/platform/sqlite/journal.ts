@@ -28,6 +28,7 @@ import type {
   SessionPage,
   SessionStore,
   SupervisorWish,
+  Wanted,
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
 import { addUsage } from '../../sessions/cost.ts';
@@ -37,6 +38,7 @@ import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
 import { emptyLog, existing, type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { SessionQueue } from './session-queue.ts';
 import { SessionTable } from './session-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
@@ -56,6 +58,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #clock: Clock;
   readonly #caps: LogCaps;
   readonly #sessions: SessionTable;
+  readonly #queue: SessionQueue;
   readonly #events: EventTable;
   readonly #keys: AppendKeys;
   readonly #loaded: LoadedSessions;
@@ -68,6 +71,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#clock = clock;
     this.#caps = caps;
     this.#sessions = new SessionTable(database);
+    this.#queue = new SessionQueue(database);
     this.#events = new EventTable(database);
     this.#keys = new AppendKeys(database);
     this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
@@ -163,8 +167,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     });
   }
 
-  wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
-    return this.#look(() => this.#sessions.wanted(wish));
+  wanted(wish: SupervisorWish): Promise<Wanted> {
+    return this.#look(() => this.#queue.wanted(wish));
+  }
+
+  waiting(organisationId: OrganisationId, limit: number): Promise<readonly SessionId[]> {
+    return this.#look(() => this.#queue.waiting(organisationId, limit));
   }
 
   /** Commits what waits; later appends are rejected. */

@@ -2,12 +2,7 @@
 import type { StatementSync } from 'node:sqlite';
 import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
-import type {
-  SessionEntry,
-  SessionFilter,
-  SessionPage,
-  SupervisorWish,
-} from '../../sessions/session-store.ts';
+import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 
 export interface SessionRow {
@@ -25,7 +20,6 @@ export class SessionTable {
   readonly #byId: StatementSync;
   readonly #ownById: StatementSync;
   readonly #idOfKey: StatementSync;
-  readonly #wanted: StatementSync;
   readonly #putTurn: StatementSync;
   readonly #turns: StatementSync;
   readonly #turn: StatementSync;
@@ -46,11 +40,6 @@ export class SessionTable {
       'SELECT key, organisation_id, origin, state FROM session WHERE id = ? AND organisation_id = ?',
     );
     this.#idOfKey = database.prepare('SELECT id FROM session WHERE organisation_id = ? AND natural_key = ?');
-    this.#wanted = database.prepare(
-      `SELECT id FROM session WHERE (status IN ('queued', 'running') OR lease_owner IS NOT NULL)
-         AND (lease_owner IS NULL OR lease_owner NOT IN (SELECT value FROM json_each(?)))
-       ORDER BY status_at, key LIMIT ?`,
-    );
     this.#putTurn = database.prepare(
       `INSERT INTO turn (session, number, id, turn) VALUES (?, ?, ?, ?)
        ON CONFLICT (session, number) DO UPDATE SET turn = excluded.turn`,
@@ -113,10 +102,6 @@ export class SessionTable {
     return rowsOf(this.#listOf(conditions.join(' AND ')), ...values, page.limit).map(entryOf);
   }
 
-  wanted({ limit, heldByNoneOf = [] }: SupervisorWish): readonly SessionId[] {
-    return rowsOf(this.#wanted, JSON.stringify(heldByNoneOf), limit).map(idOf);
-  }
-
   putTurn(session: number, turn: Turn): void {
     this.#putTurn.run(session, turn.number, turn.id, JSON.stringify(turn));
   }
@@ -149,10 +134,6 @@ function joined(organisationId: OrganisationId, origin: string, state: string): 
 function entryOf(row: Row): SessionEntry {
   const [organisationId, origin, state, head] = row as readonly [OrganisationId, string, string, number]; // columns of list()
   return { session: joined(organisationId, origin, state), head };
-}
-
-function idOf(row: Row): SessionId {
-  return row[0] as SessionId; // the one column of the loops' statements
 }
 
 function turnOf(row: Row): Turn {
