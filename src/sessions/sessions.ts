@@ -20,7 +20,7 @@ import {
   type TurnId,
   turnIdOf,
 } from '../kernel/id.ts';
-import { MESSAGE_BYTES_MAX } from '../kernel/limit.ts';
+import { MESSAGE_BYTES_MAX, QUEUE_POSITION_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey } from '../kernel/request-hash.ts';
 import type { Actor } from '../journal/event.ts';
@@ -173,6 +173,11 @@ export class Sessions {
 
   list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
     return this.#ports.sessions.list(this.#own, filter, page);
+  }
+
+  /** Those that wait for a free slot, who is next first: QUEUE_POSITION_MAX of them at most. */
+  waiting(): Promise<readonly SessionId[]> {
+    return this.#ports.sessions.waiting(this.#own, QUEUE_POSITION_MAX);
   }
 
   async turns(

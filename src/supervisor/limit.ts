@@ -31,6 +31,8 @@ export const REMOVALS_MAX = 10_000;
 export const SWEEP_MS = 1_000;
 /** Sessions taken from the store in one sweep, of all organisations that come in it. */
 export const SWEEP_MAX = 256;
+/** Between two sweeps, when a slot has come free, it takes fewer: so many for each slot that there is, since others may have them by then. */
+export const SWEEP_PER_SLOT = 4;
 /** How often a supervisor says that it lives; a third of LEASE_TTL_MS, so that two beats may be lost. */
 export const BEAT_MS = 5_000;
 /** Brains lost in a row without progress, before the turn ends with an error. */

@@ -24,7 +24,7 @@ import { type Outcome, Settlement } from './settlement.ts';
 import { type Seen, Sighting } from './sighting.ts';
 import { describe, isOver } from './slot-end.ts';
 import { SlotStart } from './slot-start.ts';
-import type { Spares } from './spares.ts';
+import type { BrainWish, Spares } from './spares.ts';
 import type { DraftOf } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -45,8 +45,8 @@ export interface SlotPorts {
 
 /** How its server stands when it is opened, and who wants to know. */
 export interface SlotNews {
-  /** Others of its organisation wait for a slot. */
-  readonly isCrowded: boolean;
+  /** What else its organisation has here. */
+  readonly standing: BrainWish['standing'];
   /** Its session has nothing to do any more: it may be asked to give way. */
   readonly onIdle: () => void;
 }
@@ -146,8 +146,8 @@ export class Slot {
     const backoff = new Backoff({ ...pace, random: chance?.random });
     for (;;) {
       try {
-        const { isCrowded } = this.#news;
-        return await spares.take({ organisationId: this.organisationId, isCrowded }, signal);
+        const { standing } = this.#news;
+        return await spares.take({ organisationId: this.organisationId, standing }, signal);
       } catch (error) {
         const waitMs = isShortage(error) ? backoff.nextMs(0) : 0; // SLOT-5
         logger.warn('brain did not start', { epoch, waitMs, error });

@@ -2,8 +2,9 @@
  * Brains that are started and loaded before anyone needs them, so that a session's first model call waits for no
  * process start. A spare holds no session, no token and no lease; losing one costs nothing.
  *
- * ADMIT-5 A spare is not for an organisation that has sessions in the queue, or that waits for another brain: it is there for who comes anew. Brains
- *    that have to be started come up STARTS_MAX_DEFAULT at a time (or as the machine has cores), and go round the organisations.
+ * ADMIT-5 A spare is not for an organisation that has sessions in the queue, or that waits for another brain; and where organisations share the
+ *    server there is one more, which is for those that have nothing running. So whoever comes anew finds one, whatever the others do. Brains that
+ *    have to be started come up so many at a time, and go round the organisations.
  */
 import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -29,8 +30,8 @@ interface SparesPorts {
 /** For whom a brain is wanted. */
 export interface BrainWish {
   readonly organisationId: OrganisationId;
-  /** Others of its sessions wait for a slot. */
-  readonly isCrowded: boolean;
+  /** `first`: it has nothing else running here; `crowd`: others of its sessions wait for a slot. */
+  readonly standing: 'first' | 'another' | 'crowd';
 }
 
 /** Who waits for a start when the pool is filled: no organisation has this name. */
@@ -39,7 +40,9 @@ const POOL = '';
 export class Spares implements Service {
   readonly name = 'spares';
   readonly #ports: SparesPorts;
-  readonly #wanted: number;
+  #wanted: number;
+  /** Of the spares, those that are for who has nothing running. */
+  #kept = 0;
   readonly #ready: Brain[] = [];
   readonly #starts: BrainStarts;
   /** How many of each organisation wait for a brain. */
@@ -53,19 +56,26 @@ export class Spares implements Service {
   }
 
   /** A brain that waits for its session: a spare when there is one for it, else a new one. Rejects with LaunchFailed, also on `signal`. */
-  async take({ organisationId, isCrowded }: BrainWish, signal: AbortSignal): Promise<Brain> {
+  async take({ organisationId, standing }: BrainWish, signal: AbortSignal): Promise<Brain> {
     const waits = this.#waiting.get(organisationId) ?? 0;
-    const spare = isCrowded || waits > 0 ? undefined : this.#takeReady(); // ADMIT-5
+    const spare = waits > 0 ? undefined : this.#takeReady(standing);
     if (spare !== undefined) return spare;
     this.#waiting.set(organisationId, waits + 1);
     try {
-      const ready = (): Brain | undefined => (isCrowded ? undefined : this.#takeReady());
-      return await this.#starts.start(organisationId, signal, ready);
+      return await this.#starts.start(organisationId, signal, () => this.#takeReady(standing));
     } finally {
       const left = (this.#waiting.get(organisationId) ?? 1) - 1;
       if (left === 0) this.#waiting.delete(organisationId);
       else this.#waiting.set(organisationId, left);
     }
+  }
+
+  /** There are several organisations: one more is kept, unless the deployment wants none. */
+  share(): void {
+    if (this.#kept > 0 || this.#wanted === 0) return;
+    this.#kept = 1;
+    this.#wanted += 1;
+    this.#wake();
   }
 
   /** Keeps the pool full until told to stop; then stops the spares. */
@@ -92,8 +102,10 @@ export class Spares implements Service {
     await Promise.all(this.#ready.splice(0).map((brain) => brain.stop()));
   }
 
-  #takeReady(): Brain | undefined {
-    const spare = this.#ready.shift();
+  /** ADMIT-5 */
+  #takeReady(standing: BrainWish['standing']): Brain | undefined {
+    const left = { first: 0, another: this.#kept, crowd: Infinity }[standing];
+    const spare = this.#ready.length > left ? this.#ready.shift() : undefined;
     this.#wake();
     return spare;
   }

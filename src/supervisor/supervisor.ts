@@ -24,10 +24,10 @@ import type { Session } from '../sessions/session.ts';
 import type { SessionEntry, SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import { Admission, type Slots } from './admission.ts';
 import type { Launcher } from './launcher.ts';
-import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
+import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS, SWEEP_PER_SLOT } from './limit.ts';
 import type { Owners } from './owners.ts';
 import { Removals } from './removals.ts';
-import { Slot, type SlotPorts } from './slot.ts';
+import { Slot, type SlotNews, type SlotPorts } from './slot.ts';
 
 export interface SupervisorPorts extends SlotPorts {
   readonly journal: SessionJournal;
@@ -87,24 +87,34 @@ export class Supervisor implements Service {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { clock, owners, owner, store } = this.#ports;
+    const { clock, owners, owner, store, slotsMax } = this.#ports;
     const now = clock.monotonicNow();
     const told = this.#takeTold();
-    const due = this.#sweepNow || now >= this.#sweptAt + SWEEP_MS;
-    if (!due) return this.#reconcile(told, signal);
+    const isTime = now >= this.#sweptAt + SWEEP_MS;
+    if (!this.#sweepNow && !isTime) return this.#reconcile(told, signal);
     this.#sweepNow = false;
-    this.#sweptAt = now;
+    if (isTime) this.#sweptAt = now;
     for (const slot of this.#slots.values()) slot.wake(); // what happened to its session elsewhere may not have been hinted
     for (const [sessionId, at] of this.#retryAt) if (at <= now) this.#retryAt.delete(sessionId);
     const others = (await owners.alive()).filter((it) => it !== owner);
-    this.#isShared ||= (await this.#ports.isShared?.()) ?? false;
+    await this.#seeWhoShares();
     // Those that have a slot here, or have just failed, must not crowd out the others.
     const except = [...this.#slots.keys(), ...this.#retryAt.keys()];
-    const wish = { limit: SWEEP_MAX, heldByNoneOf: others, except, after: this.#sweptTo };
+    const limit = isTime ? SWEEP_MAX : Math.min(SWEEP_MAX, SWEEP_PER_SLOT * slotsMax);
+    const wish = { limit, heldByNoneOf: others, except, after: this.#sweptTo };
     const { sessionIds, after } = await store.wanted(wish); // SWEEP-1, ADMIT-3
     this.#sweptTo = after;
     this.#isCrowded = false;
+    const before = this.#slots.size;
     await this.#reconcile([...new Set([...sessionIds, ...told])], signal);
+    // An answer has a part of what an organisation has: as long as that helps, there is more.
+    if (this.#slots.size > before && this.#slots.size < slotsMax) this.#sweepNow = true;
+  }
+
+  async #seeWhoShares(): Promise<void> {
+    if (this.#isShared || (await this.#ports.isShared?.()) !== true) return;
+    this.#isShared = true;
+    this.#ports.spares.share(); // ADMIT-5
   }
 
   async #reconcile(candidates: readonly SessionId[], signal: AbortSignal): Promise<void> {
@@ -120,10 +130,17 @@ export class Supervisor implements Service {
       else if (this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
       else (isFull ? turnedAway : waiting).push(session); // SUPERVISOR-4
     }
-    const { open, evict, left } = this.#admission.admit(waiting, this.#slotsNow());
+    const slots = this.#slotsNow();
+    const { open, evict, left } = this.#admission.admit(waiting, slots);
     if (left.length > 0) this.#isCrowded = true;
     const crowded = new Set(left.map(({ organisationId }) => organisationId));
-    for (const session of open) this.#open(session, crowded.has(session.organisationId), signal);
+    const running = new Set(slots.running.keys());
+    for (const session of open) {
+      const { organisationId } = session;
+      const isFirst = !running.has(organisationId);
+      running.add(organisationId);
+      this.#open(session, crowded.has(organisationId) ? 'crowd' : isFirst ? 'first' : 'another', signal);
+    }
     const evicted = this.#evictIdle(evict); // SUPERVISOR-3: they wait; the end of a slot makes us look again
     const noRoom = [...turnedAway, ...left.slice(evicted)];
     const own = noRoom.filter(({ lease }) => lease?.owner === this.#ports.owner);
@@ -170,11 +187,11 @@ export class Supervisor implements Service {
   }
 
   /** `free`: as it was when it was seen that nobody else has it (LEASE-1). */
-  #open(free: Session, isCrowded: boolean, signal: AbortSignal): void {
+  #open(free: Session, standing: SlotNews['standing'], signal: AbortSignal): void {
     const { logger, clock, chance = systemChance } = this.#ports;
     const sessionId = free.id;
     const onIdle = (): void => this.#becameIdle();
-    const slot = new Slot(free, this.#ports, { isCrowded, onIdle });
+    const slot = new Slot(free, this.#ports, { standing, onIdle });
     this.#slots.set(sessionId, slot);
     const running = slot
       .run(signal)

@@ -139,19 +139,29 @@ export class World {
   }
 
   /** Answers the agent's id. */
-  async createAgent(input: { name: string; model: string } & Record<string, unknown>): Promise<string> {
+  async createAgent(
+    input: { name: string; model: string } & Record<string, unknown>,
+    bearer?: string,
+  ): Promise<string> {
     const query = `mutation ($input: CreateAgentInput!) { createAgent(input: $input) {
       __typename ... on CreateAgentPayload { agent { id } } ... on Fault { code message } } }`;
-    const { createAgent } = await this.graphql(query, { input: { prompt: 'You are a test.', ...input } });
+    const { createAgent } = await this.graphql(
+      query,
+      { input: { prompt: 'You are a test.', ...input } },
+      bearer,
+    );
     if (createAgent.agent === undefined) throw new Error(JSON.stringify(createAgent));
     return createAgent.agent.id;
   }
 
   /** Starts a session; answers its id. */
-  async startSession(input: { agent: string; input: string } & Record<string, unknown>): Promise<string> {
+  async startSession(
+    input: { agent: string; input: string } & Record<string, unknown>,
+    bearer?: string,
+  ): Promise<string> {
     const query = `mutation ($input: StartSessionInput!) { startSession(input: $input) {
       __typename ... on StartSessionPayload { session { id } } ... on Fault { code message } } }`;
-    const { startSession } = await this.graphql(query, { input });
+    const { startSession } = await this.graphql(query, { input }, bearer);
     if (startSession.session === undefined) throw new Error(JSON.stringify(startSession));
     return startSession.session.id;
   }
@@ -164,10 +174,15 @@ export class World {
   }
 
   // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
-  async session(sessionId: string, fields = 'id status why hibernated turnCount'): Promise<any> {
+  async session(
+    sessionId: string,
+    fields = 'id status why hibernated turnCount',
+    bearer?: string,
+  ): Promise<any> {
     const { session } = await this.graphql(
       `query ($id: ID!) { session(id: $id) { __typename ... on Session { ${fields} } ... on Fault { code } } }`,
       { id: sessionId },
+      bearer,
     );
     return session;
   }

@@ -38,7 +38,6 @@ import type { Database } from './database.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
 import { emptyLog, existing, type Loaded, LoadedSessions } from './loaded-sessions.ts';
-import { SessionQueue } from './session-queue.ts';
 import { SessionTable } from './session-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
@@ -58,7 +57,6 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #clock: Clock;
   readonly #caps: LogCaps;
   readonly #sessions: SessionTable;
-  readonly #queue: SessionQueue;
   readonly #events: EventTable;
   readonly #keys: AppendKeys;
   readonly #loaded: LoadedSessions;
@@ -71,7 +69,6 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#clock = clock;
     this.#caps = caps;
     this.#sessions = new SessionTable(database);
-    this.#queue = new SessionQueue(database);
     this.#events = new EventTable(database);
     this.#keys = new AppendKeys(database);
     this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
@@ -168,11 +165,11 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   wanted(wish: SupervisorWish): Promise<Wanted> {
-    return this.#look(() => this.#queue.wanted(wish));
+    return this.#look(() => this.#sessions.queue.wanted(wish));
   }
 
   waiting(organisationId: OrganisationId, limit: number): Promise<readonly SessionId[]> {
-    return this.#look(() => this.#queue.waiting(organisationId, limit));
+    return this.#look(() => this.#sessions.queue.waiting(organisationId, limit));
   }
 
   /** Commits what waits; later appends are rejected. */

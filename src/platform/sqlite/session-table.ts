@@ -4,6 +4,7 @@ import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+import { SessionQueue } from './session-queue.ts';
 
 export interface SessionRow {
   readonly key: number;
@@ -14,6 +15,7 @@ export interface SessionRow {
 const HEAD = 'coalesce((SELECT max(seq) FROM event WHERE event.session = session.key), 0)';
 
 export class SessionTable {
+  readonly queue: SessionQueue;
   readonly #database: Database;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
@@ -28,6 +30,7 @@ export class SessionTable {
 
   constructor(database: Database) {
     this.#database = database;
+    this.queue = new SessionQueue(database);
     this.#insert = database.prepare(
       `INSERT INTO session (id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
