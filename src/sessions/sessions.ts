@@ -23,6 +23,7 @@ import {
 import { MESSAGE_BYTES_MAX, QUEUE_POSITION_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey } from '../kernel/request-hash.ts';
+import { Semaphore } from '../kernel/semaphore.ts';
 import type { Actor } from '../journal/event.ts';
 import { LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { Credentials } from '../secrets/credentials.ts';
@@ -73,8 +74,14 @@ export interface SessionPorts {
   readonly isPriced?: ((model: string) => boolean) | undefined;
 }
 
+/** Starts of one organisation that are under way at once, the others in their order: a thousand at once are no queue before the store for others. */
+const STARTS_AT_ONCE = 8;
+/** A start that waits is not given up: the door bounds how many there are. */
+const NEVER = new AbortController().signal;
+
 export class Sessions {
   readonly #ports: SessionPorts;
+  readonly #starts = new Semaphore(STARTS_AT_ONCE);
 
   constructor(ports: SessionPorts) {
     this.#ports = ports;
@@ -82,6 +89,15 @@ export class Sessions {
 
   /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
   async start(request: StartSession): Promise<Started> {
+    const release = await this.#starts.acquire(NEVER);
+    try {
+      return await this.#start(request);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #start(request: StartSession): Promise<Started> {
     const { sessions, agents, clock, chance, organisation } = this.#ports;
     const key = parseKey('key', request.key);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);

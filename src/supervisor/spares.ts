@@ -14,7 +14,7 @@ import { Backoff } from '../kernel/backoff.ts';
 import type { OrganisationId } from '../kernel/id.ts';
 import { BrainStarts } from './brain-starts.ts';
 import type { Brain, Launcher } from './launcher.ts';
-import { RETRY_FIRST_MS, RETRY_LAST_MS, SPARE_DELAY_MS, STARTS_MAX_DEFAULT } from './limit.ts';
+import { RETRY_FIRST_MS, RETRY_LAST_MS, SPARE_DELAY_MS, SPARES_KEPT, STARTS_MAX_DEFAULT } from './limit.ts';
 
 const HELD_MS = 5_000;
 
@@ -73,8 +73,8 @@ export class Spares implements Service {
   /** There are several organisations: one more is kept, unless the deployment wants none. */
   share(): void {
     if (this.#kept > 0 || this.#wanted === 0) return;
-    this.#kept = 1;
-    this.#wanted += 1;
+    this.#kept = SPARES_KEPT;
+    this.#wanted += SPARES_KEPT;
     this.#wake();
   }
 

@@ -209,9 +209,9 @@ export class World {
     });
   }
 
-  async status(sessionId: string, status: string): Promise<void> {
+  async status(sessionId: string, status: string, bearer?: string): Promise<void> {
     await eventually(`status ${status}`, async () => {
-      const session = await this.session(sessionId);
+      const session = await this.session(sessionId, undefined, bearer);
       if (session.status !== status) throw new Error(JSON.stringify(session));
       return true;
     });
