@@ -32,11 +32,13 @@ describe('the place in the queue', () => {
   it('proves ADMIT-6: counts those of the organisation that wait, and is null for who does not wait', async () => {
     const ids = [await start(), await start(), await start()] as const;
     const places = ids.map(async (id) => (await placeOf(id)).queuePosition);
-    expect((await Promise.all(places)).toSorted()).toEqual([1, 2, 3]);
+    expect((await Promise.all(places)).toSorted((a: number, b: number) => a - b)).toEqual([1, 2, 3]);
 
     await door.beginTurn(ids[0]);
     const rest = [await placeOf(ids[1]), await placeOf(ids[2])];
-    expect(rest.map(({ queuePosition }) => queuePosition).toSorted()).toEqual([1, 2]);
+    expect(rest.map(({ queuePosition }) => queuePosition).toSorted((a: number, b: number) => a - b)).toEqual([
+      1, 2,
+    ]);
     const [next] = rest.filter(({ queuePosition }) => queuePosition === 1);
     expect(next.why).toContain('the next of its organisation');
     expect(rest.find(({ queuePosition }) => queuePosition === 2).why).toContain(
@@ -74,7 +76,11 @@ describe('the place in the queue', () => {
     };
     const { sessions } = await door.ask('{ sessions { nodes { queuePosition why } } }');
     expect(asked).toBe(1);
-    expect(sessions.nodes.map(({ queuePosition }: Answer) => queuePosition).toSorted()).toEqual([1, 2, 3]);
+    expect(
+      sessions.nodes
+        .map(({ queuePosition }: Answer) => queuePosition)
+        .toSorted((a: number, b: number) => a - b),
+    ).toEqual([1, 2, 3]);
 
     const others = Array.from({ length: QUEUE_POSITION_MAX }, () => newId('session'));
     door.store.sessions.waiting = async () => others;

@@ -173,11 +173,11 @@ export class World {
     if (sendMessage.code !== undefined) throw new Error(JSON.stringify(sendMessage));
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
   async session(
     sessionId: string,
     fields = 'id status why hibernated turnCount',
     bearer?: string,
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
   ): Promise<any> {
     const { session } = await this.graphql(
       `query ($id: ID!) { session(id: $id) { __typename ... on Session { ${fields} } ... on Fault { code } } }`,
