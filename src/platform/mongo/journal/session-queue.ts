@@ -72,12 +72,16 @@ export class SessionQueue {
   }
 
   /**
-   * The first one names itself nowhere (ownership.ts), so it is among them whatever it has. `distinct` steps over the index from one to the
-   * next (MongoDB manual, "distinct", Index Use).
+   * `distinct` steps over the index from one to the next, since the field is what the index begins with (DOCS-4824 of MongoDB). The first one
+   * names itself nowhere (ownership.ts).
    */
   async #organisationsAfter(after: OrganisationId | undefined): Promise<readonly OrganisationId[]> {
-    const named = await withRetries(this.#clock, () => this.#documents.distinct('organisationId', IS_WANTED));
-    const all = new Set([this.#ownership.read({}), ...named.flatMap((id) => id ?? [])]);
+    const first = this.#ownership.read({});
+    const [named, ofFirst] = await Promise.all([
+      withRetries(this.#clock, () => this.#documents.distinct('organisationId', IS_WANTED)),
+      this.#oldest({ ...this.#ownership.by(first), ...IS_WANTED }, 1),
+    ]);
+    const all = new Set([...(ofFirst.length > 0 ? [first] : []), ...named.flatMap((id) => id ?? [])]);
     return [...all].filter((id) => after === undefined || id > after).toSorted();
   }
 }
