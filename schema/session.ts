@@ -8,6 +8,7 @@ import { SessionNotFound } from '../src/journal/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
+import { QUEUE_POSITION_MAX } from '../src/kernel/limit.ts';
 import { limitsInForce } from '../src/sessions/session.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { AGENT_POINTS, AgentType } from './agent.ts';
@@ -22,11 +23,14 @@ import { eventPage, findEvent } from './event-list.ts';
 import { LimitsType } from './limits.ts';
 import { LeaseType, SessionStatusEnum } from './session-state.ts';
 import { TurnConnection, TurnType, turnPage, UsageType } from './turn.ts';
+import { queuePositionOf } from './queue-position.ts';
 import { whyOf } from './why.ts';
 
 /** What a session in a list, and its metadata in an answer, count as in the cost of a query: some KiB, and up to 16 KiB more. */
 const SESSION_POINTS = 5;
 const METADATA_POINTS = 8;
+/** The queue is read once for all of them. */
+const QUEUE_POINTS = 2;
 
 export const SessionType = builder.objectRef<SessionEntry>('Session');
 SessionType.implement({
@@ -46,7 +50,19 @@ SessionType.implement({
     }),
     why: t.string({
       description: 'Why it stands there, in words for a person.',
-      resolve: ({ session }) => whyOf(session),
+      ...costing({ points: QUEUE_POINTS }),
+      resolve: async ({ session }, _args, context) => whyOf(session, await queuePositionOf(session, context)),
+    }),
+    queuePosition: t.int({
+      nullable: true,
+      description:
+        "Its place among its organisation's sessions that wait for a free slot, 1: the next; null when it does not wait for one. Organisations " +
+        `have slots in turn, so other organisations' sessions do not count. ${QUEUE_POSITION_MAX + 1} means: behind ${QUEUE_POSITION_MAX} or more.`,
+      ...costing({ points: QUEUE_POINTS }),
+      resolve: async ({ session }, _args, context) => {
+        permit(context, 'session.read', session.id);
+        return (await queuePositionOf(session, context)) ?? null;
+      },
     }),
     createdAt: t.field({
       type: 'DateTime',

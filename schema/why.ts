@@ -1,16 +1,18 @@
 /** Why a session stands where it stands, in words for a person: `Session.why`. Pure; programs read the fields instead. */
+import { QUEUE_POSITION_MAX } from '../src/kernel/limit.ts';
 import { usedUp, usedUpMessage } from '../src/sessions/budget.ts';
 import { limitsInForce, type Session } from '../src/sessions/session.ts';
 import { isoOf } from './scalar.ts';
 
-export function whyOf(session: Session): string {
+/** `queuePosition`: of one that waits for a free slot (queue-position.ts). */
+export function whyOf(session: Session, queuePosition?: number): string {
   const { turn, pending, retryAt, losses, failure } = session;
   switch (session.status) {
     case 'queued':
       if (retryAt !== undefined)
         return `The brain was lost (${losses} in a row); the next one starts at ${isoOf(retryAt)}.`;
       return session.lease === undefined
-        ? `Waiting for a free brain since ${isoOf(session.statusAt)}; ${messages(pending?.count ?? 0)}.`
+        ? `Waiting for a free brain since ${isoOf(session.statusAt)}${placed(queuePosition)}; ${messages(pending?.count ?? 0)}.`
         : `The brain is starting; ${messages(pending?.count ?? 0)}.`;
     case 'running':
       return whyRunning(session);
@@ -40,6 +42,15 @@ function whyRunning({ turn, retry, retryAt, losses }: Session): string {
   }
   if (turn?.stopping !== undefined) return `Turn ${turn.number} is being ${turn.stopping}.`;
   return `Turn ${turn?.number ?? 0} runs since ${isoOf(turn?.startedAt ?? 0)}, ${turn?.modelCalls ?? 0} model calls so far.`;
+}
+
+function placed(queuePosition: number | undefined): string {
+  if (queuePosition === undefined) return '';
+  if (queuePosition > QUEUE_POSITION_MAX)
+    return `, behind ${QUEUE_POSITION_MAX} others of its organisation or more`;
+  return queuePosition === 1
+    ? ', the next of its organisation'
+    : `, number ${queuePosition} of its organisation`;
 }
 
 function messages(count: number): string {

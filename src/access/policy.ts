@@ -35,7 +35,7 @@ export const POLICY = {
   'credentials.write':   { resource: 'credential',   key: ['credentials:write'],              client: [], operations: ['createCredential', 'updateCredential', 'deleteCredential', 'CreateAgentInput.key', 'UpdateAgentInput.key'] },
   'sessions.list':       { resource: 'session',      key: ['sessions:read'],                  client: [], operations: ['sessions', 'Session.metadata', 'Session.key', 'Session.lease'] },
   'sessions.start':      { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['startSession'] },
-  'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result'] },
+  'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result', 'Session.queuePosition'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
   'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession'] },

@@ -36,6 +36,8 @@ export const PAGE_BYTES_MAX = MIB;
 export const SCAN_EVENTS_MAX = 2_000;
 /** One frame of a follower, as rendered: the largest body under its two names fits, and no reader holds more of us than that. */
 export const FRAME_BYTES_MAX = 8 * MIB;
+/** Places in an organisation's queue that are told one by one, of all others that they are behind these: one short look into an index. */
+export const QUEUE_POSITION_MAX = 1_000;
 /** `first` of a connection. */
 export const CONNECTION_FIRST_MAX = 500;
 export const CONNECTION_FIRST_DEFAULT = 50;

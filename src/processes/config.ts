@@ -191,14 +191,16 @@ export const VARIABLES = {
   HOLDFAST_SLOTS: {
     name: 'HOLDFAST_SLOTS',
     fallback: String(SLOTS_DEFAULT),
-    prose: 'Sessions that may run at the same time; the others wait in status queued.',
+    prose:
+      'Sessions that may run at the same time; the others wait in status queued. Where organisations share the server, one in eight is kept for those that have nothing running.',
     expected: 'a number from 1 to 1000',
     parse: whole(1, 1_000),
   },
   HOLDFAST_SPARES: {
     name: 'HOLDFAST_SPARES',
     fallback: String(SPARES_DEFAULT),
-    prose: 'Brains kept started and loaded, for a quick start.',
+    prose:
+      'Brains kept started and loaded, for a quick start; one more where organisations share the server. 0: none.',
     expected: 'a number from 0 to 100',
     parse: whole(0, 100),
   },

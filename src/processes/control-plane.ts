@@ -14,6 +14,7 @@ import { Outage } from '../kernel/outage.ts';
 import { filesAdvice, openFilesLimit, shareOpenFiles } from './open-files.ts';
 import { openParts, type Parts } from './parts.ts';
 import { StartRefused } from './start-refused.ts';
+import { SPARES_KEPT } from '../supervisor/limit.ts';
 import { startUnits, type Units } from './units.ts';
 
 export interface ControlPlane {
@@ -47,7 +48,7 @@ async function start(
 ): Promise<ControlPlane> {
   const { port, host, graphiql, origins, rootKey } = config;
   const parts = await openParts(config, ports, scope);
-  const files = shareOpenFiles(openFilesLimit(), config.slotsMax + config.spares);
+  const files = shareOpenFiles(openFilesLimit(), config.slotsMax + config.spares + SPARES_KEPT);
   const { connectionsMax, socketsMax } = files;
   const units = await startUnits(config, parts, files, scope);
   const graphql = createGraphqlDoor(parts, { console: graphiql, origins, socketsMax });

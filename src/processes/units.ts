@@ -1,6 +1,7 @@
 /** What runs sessions: the unit endpoint, the model gateway, the supervisor with its spares, and the hands. */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { boundConnections } from '../api/connections.ts';
 import { createUnitDoor } from '../api/unit/unit-endpoint.ts';
 import type { SessionId } from '../kernel/id.ts';
@@ -38,6 +39,7 @@ export async function startUnits(
   scope: Scope,
 ): Promise<Units> {
   const { clock, logger, access, owners, runs: sessions, useCasesOf, journal, live, prices, shared } = parts;
+  const { organisations } = parts;
   const owner = randomBytes(OWNER_BYTES).toString('hex');
   // A database that this process alone holds has no other owner that lives: its sessions go on at once (ADR 0005).
   if (shared === undefined) for (const dead of await owners.alive()) await owners.retire(dead);
@@ -58,7 +60,8 @@ export async function startUnits(
     clock,
     logger,
   });
-  const spares = new Spares({ launcher, clock, logger }, config.spares);
+  const startsMax = Math.max(1, availableParallelism() - 1); // a core is left for the server and for whoever runs
+  const spares = new Spares({ launcher, clock, logger, startsMax }, config.spares);
   const log = new WorkspaceLog({ sessions, journal, owner });
   const workbench = scope.add('workbench', new Workbench({ launcher, log, clock, logger }), (it) =>
     it.close(),
@@ -79,7 +82,8 @@ export async function startUnits(
   const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
   const floor = new DiskFloor(dataFolder, logger);
   const hasRoom = (): Promise<boolean> => floor.hasRoom();
-  const limits = { idleMs, backgroundMs, slotsMax, hasRoom };
+  const isShared = async (): Promise<boolean> => (await organisations.list({ limit: 2 })).length > 1;
+  const limits = { idleMs, backgroundMs, slotsMax, hasRoom, isShared };
   const supervisor = new Supervisor({ ...ports, launcher, owner, ...limits, draftOf });
   scope.add('services', startServices([spares, supervisor, ...services], parts), (stop) => stop());
   return { isAlive: () => owners.isBeating, checkRoom: () => floor.check() };

@@ -34,7 +34,20 @@ export interface SupervisorWish {
   readonly limit: number;
   /** Owners whose sessions are left out: they look after them themselves. Default: nobody. */
   readonly heldByNoneOf?: readonly string[] | undefined;
+  /** Left out too. Default: none. */
+  readonly except?: readonly SessionId[] | undefined;
+  /** Only organisations after this one, by their ids: `after` of the answer before. */
+  readonly after?: OrganisationId | undefined;
 }
+
+export interface Wanted {
+  readonly sessionIds: readonly SessionId[];
+  /** Where to go on; undefined when no organisation comes after those of this answer. */
+  readonly after: OrganisationId | undefined;
+}
+
+/** Organisations in one answer of `wanted`: each costs a look into an index, so that many of them make an answer a little longer, not slow. */
+export const WANTED_ORGANISATIONS_MAX = 64;
 
 export interface SessionStore {
   /**
@@ -66,8 +79,17 @@ export interface SessionStore {
   turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined>;
 
   /**
-   * Ids of sessions that want a supervisor, of all organisations, oldest status first: those that want a brain (queued or running), and those that rest
-   * with a lease which nobody has ended.
+   * Ids of sessions that want a supervisor: those that want a brain (queued or running), and those that rest with a lease which nobody has
+   * ended. Of each of the next WANTED_ORGANISATIONS_MAX organisations that have some at least an equal share of `limit`, and at least one,
+   * the oldest status first; what that costs does not grow with how many an organisation has (ADMIT-3).
    */
-  wanted(wish: SupervisorWish): Promise<readonly SessionId[]>;
+  wanted(wish: SupervisorWish): Promise<Wanted>;
+
+  /** Ids of the sessions of an organisation that want a brain and that no server has, the oldest status first. */
+  waiting(organisationId: OrganisationId, limit: number): Promise<readonly SessionId[]>;
+}
+
+/** How many of each of so many organisations `wanted` answers. */
+export function wantedOfEach(limit: number, organisations: number): number {
+  return Math.max(1, Math.floor(limit / Math.max(1, organisations)));
 }

@@ -20,9 +20,10 @@ import {
   type TurnId,
   turnIdOf,
 } from '../kernel/id.ts';
-import { MESSAGE_BYTES_MAX } from '../kernel/limit.ts';
+import { MESSAGE_BYTES_MAX, QUEUE_POSITION_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey } from '../kernel/request-hash.ts';
+import { Semaphore } from '../kernel/semaphore.ts';
 import type { Actor } from '../journal/event.ts';
 import type { Audits } from '../journal/journal.ts';
 import { LogFull, SessionNotFound } from '../journal/faults.ts';
@@ -74,8 +75,14 @@ export interface SessionPorts {
   readonly isPriced?: ((model: string) => boolean) | undefined;
 }
 
+/** Starts of one organisation that are under way at once, the others in their order: a thousand at once are no queue before the store for others. */
+const STARTS_AT_ONCE = 8;
+/** A start that waits is not given up: the door bounds how many there are. */
+const NEVER = new AbortController().signal;
+
 export class Sessions {
   readonly #ports: SessionPorts;
+  readonly #starts = new Semaphore(STARTS_AT_ONCE);
 
   constructor(ports: SessionPorts) {
     this.#ports = ports;
@@ -83,6 +90,15 @@ export class Sessions {
 
   /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
   async start(request: StartSession): Promise<Started> {
+    const release = await this.#starts.acquire(NEVER);
+    try {
+      return await this.#start(request);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #start(request: StartSession): Promise<Started> {
     const { sessions, agents, clock, chance, organisation } = this.#ports;
     const key = parseKey('key', request.key);
     const idempotencyKey = parseKey('idempotencyKey', request.idempotencyKey);
@@ -181,6 +197,11 @@ export class Sessions {
 
   list(filter: SessionFilter, page: SessionPage): Promise<readonly SessionEntry[]> {
     return this.#ports.sessions.list(this.#own, filter, page);
+  }
+
+  /** Those that wait for a free slot, who is next first: QUEUE_POSITION_MAX of them at most. */
+  waiting(): Promise<readonly SessionId[]> {
+    return this.#ports.sessions.waiting(this.#own, QUEUE_POSITION_MAX);
   }
 
   async turns(

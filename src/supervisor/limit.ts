@@ -5,6 +5,10 @@ import { END_GRACE_MS } from '../hands/limit.ts';
 export const SLOTS_DEFAULT = 16;
 /** Brains kept started and loaded, so that a session starts without waiting for one. */
 export const SPARES_DEFAULT = 1;
+/** Spares beyond those that are asked for, where organisations share a server: for one that has nothing running. */
+export const SPARES_KEPT = 1;
+/** Brains that come up at the same time, where nobody says how many cores there are: each takes one for a third of a second. */
+export const STARTS_MAX_DEFAULT = 4;
 /** A session with nothing to do keeps its brain and hands this long, since a follow-up often comes soon. */
 export const IDLE_MS_DEFAULT = 30_000;
 /** A session with nothing to do but commands in the background stays this long: a long build or a server ends sooner or is forgotten. */
@@ -27,8 +31,10 @@ export const REMOVAL_RETRY_MS = 15_000;
 export const REMOVALS_MAX = 10_000;
 /** Wishes are hints; this often the supervisor looks at the store itself. */
 export const SWEEP_MS = 1_000;
-/** Sessions taken from the store in one sweep. */
+/** Sessions taken from the store in one sweep, of all organisations that come in it. */
 export const SWEEP_MAX = 256;
+/** Between two sweeps, when a slot has come free, it takes fewer: so many for each slot that there is, since others may have them by then. */
+export const SWEEP_PER_SLOT = 2;
 /** How often a supervisor says that it lives; a third of LEASE_TTL_MS, so that two beats may be lost. */
 export const BEAT_MS = 5_000;
 /** Brains lost in a row without progress, before the turn ends with an error. */

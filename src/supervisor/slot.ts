@@ -24,7 +24,7 @@ import { type Outcome, Settlement } from './settlement.ts';
 import { type Seen, Sighting } from './sighting.ts';
 import { describe, isOver } from './slot-end.ts';
 import { SlotStart } from './slot-start.ts';
-import type { Spares } from './spares.ts';
+import type { BrainWish, Spares } from './spares.ts';
 import type { DraftOf } from './unfinished.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -43,9 +43,18 @@ export interface SlotPorts {
   readonly backgroundMs: number;
 }
 
+/** How its server stands when it is opened, and who wants to know. */
+export interface SlotNews {
+  /** What else its organisation has here. */
+  readonly standing: BrainWish['standing'];
+  /** Its session has nothing to do any more: it may be asked to give way. */
+  readonly onIdle: () => void;
+}
+
 export class Slot {
   readonly sessionId: SessionId;
-  readonly #organisationId: OrganisationId;
+  readonly organisationId: OrganisationId;
+  readonly #news: SlotNews;
   readonly #ports: SlotPorts;
   readonly #settlement: Settlement;
   readonly #wakers = new Set<() => void>();
@@ -53,14 +62,16 @@ export class Slot {
   #woken = false;
   #evicted = false;
   #idleSince: number | undefined;
+  #isRunning = true;
   #busyUntil = 0;
   readonly #sighting = new Sighting();
   readonly #start: SlotStart;
 
   /** `free`: as it was when it was seen that no other owner who lives has it. */
-  constructor(free: Session, ports: SlotPorts) {
+  constructor(free: Session, ports: SlotPorts, news: SlotNews) {
     this.sessionId = free.id;
-    this.#organisationId = free.organisationId;
+    this.organisationId = free.organisationId;
+    this.#news = news;
     this.#ports = { ...ports, logger: ports.logger.with({ sessionId: free.id }) };
     this.#start = new SlotStart(free, ports);
     const retryInMs = (attempt: number): number => this.#start.lost(attempt);
@@ -70,6 +81,11 @@ export class Slot {
   /** Set while the session has nothing to do and the slot may be asked to give way. */
   get idleSince(): number | undefined {
     return this.#evicted ? undefined : this.#idleSince;
+  }
+
+  /** The session has something to do, as far as was seen; false while the slot ends. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   /** Commands run in the background: others give way first. */
@@ -100,6 +116,7 @@ export class Slot {
       this.#ports.logger.debug('slot ended', { reason: error.code });
     } finally {
       this.#idleSince = undefined;
+      this.#isRunning = false;
       await this.#endBrain();
       const place = await sessions
         .get(this.sessionId)
@@ -129,7 +146,8 @@ export class Slot {
     const backoff = new Backoff({ ...pace, random: chance?.random });
     for (;;) {
       try {
-        return await spares.take();
+        const { standing } = this.#news;
+        return await spares.take({ organisationId: this.organisationId, standing }, signal);
       } catch (error) {
         const waitMs = isShortage(error) ? backoff.nextMs(0) : 0; // SLOT-5
         logger.warn('brain did not start', { epoch, waitMs, error });
@@ -158,7 +176,7 @@ export class Slot {
   #work(brain: Brain, epoch: number, signal: AbortSignal): Promise<Outcome> {
     const { access, logger } = this.#ports;
     this.#brain = brain;
-    brain.assign(access.mintUnitToken({ organisationId: this.#organisationId }, this.sessionId, epoch)); // SLOT-1
+    brain.assign(access.mintUnitToken({ organisationId: this.organisationId }, this.sessionId, epoch)); // SLOT-1
     logger.info('brain assigned', { epoch, pid: brain.pid });
     return this.#watch(brain, epoch, signal);
   }
@@ -216,6 +234,9 @@ export class Slot {
     const seen = this.#sighting.see(session, now);
     this.#idleSince = wantsBrain(session) ? undefined : seen.statusSince;
     if (wantsBrain(session)) this.#busyUntil = 0;
+    const isIdleNow = this.#isRunning && !wantsBrain(session);
+    this.#isRunning = wantsBrain(session);
+    if (isIdleNow) this.#news.onIdle();
     const [evicted, busyUntil, shutdown] = [this.#evicted, this.#busyUntil, signal.aborted];
     const judgement = judge(session, { ...known, ...seen, shutdown, evicted, busyUntil, idleMs }, now);
     return { judgement, now, seen, evicted };

@@ -9,10 +9,10 @@
  * SWEEP-1 A sweep asks for what others who live do not look after, so whatever they run hides no session that waits.
  * HINT-1 For the appends of sessions that others look after, or that rest, nothing is read here: the hint says whom it concerns.
  * SUPERVISOR-3 When all slots are taken, those that are idle longest are evicted, and those with commands in the background last; else sessions
- *    wait in status queued, oldest first.
+ *    wait in status queued. Whose turn it is among those who wait: admission.ts.
  * SUPERVISOR-4 While the machine has no room for work, no slot is opened: sessions wait, and those that have a slot go on.
  */
-import type { SessionId } from '../kernel/id.ts';
+import type { OrganisationId, SessionId } from '../kernel/id.ts';
 import { once } from '../kernel/tail.ts';
 import { jittered } from '../kernel/backoff.ts';
 import { systemChance } from '../kernel/chance.ts';
@@ -22,11 +22,12 @@ import type { Service } from '../kernel/service.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { SessionEntry, SessionJournal, SessionStore } from '../sessions/session-store.ts';
+import { Admission, type Slots } from './admission.ts';
 import type { Launcher } from './launcher.ts';
-import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS } from './limit.ts';
+import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS, SWEEP_PER_SLOT } from './limit.ts';
 import type { Owners } from './owners.ts';
 import { Removals } from './removals.ts';
-import { Slot, type SlotPorts } from './slot.ts';
+import { Slot, type SlotNews, type SlotPorts } from './slot.ts';
 
 export interface SupervisorPorts extends SlotPorts {
   readonly journal: SessionJournal;
@@ -36,18 +37,27 @@ export interface SupervisorPorts extends SlotPorts {
   readonly slotsMax: number;
   /** Whether this machine has room for work; without, it always has. */
   readonly hasRoom?: (() => Promise<boolean>) | undefined;
+  /** Whether there are several organisations; without, there is one. */
+  readonly isShared?: (() => Promise<boolean>) | undefined;
 }
 
 export class Supervisor implements Service {
   readonly name = 'supervisor';
   readonly #ports: SupervisorPorts;
   readonly #removals: Removals;
+  readonly #admission = new Admission();
   readonly #slots = new Map<SessionId, Slot>();
   readonly #running = new Set<Promise<void>>();
   /** To be looked at before the next sweep. */
   readonly #told = new Set<SessionId>();
   /** When a session whose slot failed may be tried again; an entry goes with the sweep after that. */
   readonly #retryAt = new Map<SessionId, number>();
+  /** Of the sweep before: with which organisation the next one goes on. */
+  #sweptTo: OrganisationId | undefined;
+  /** Organisations do not go: once true it stays so. */
+  #isShared = false;
+  /** Sessions have waited for a slot since the last sweep. */
+  #isCrowded = false;
   #sweepNow = false;
   #sweptAt = -Infinity;
   #wake: () => void = () => undefined;
@@ -77,20 +87,34 @@ export class Supervisor implements Service {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { clock, owners, owner, store } = this.#ports;
+    const { clock, owners, owner, store, slotsMax } = this.#ports;
     const now = clock.monotonicNow();
     const told = this.#takeTold();
-    const due = this.#sweepNow || now >= this.#sweptAt + SWEEP_MS;
-    if (!due) return this.#reconcile(told, signal);
+    const isTime = now >= this.#sweptAt + SWEEP_MS;
+    if (!this.#sweepNow && !isTime) return this.#reconcile(told, signal);
     this.#sweepNow = false;
-    this.#sweptAt = now;
+    if (isTime) this.#sweptAt = now;
     for (const slot of this.#slots.values()) slot.wake(); // what happened to its session elsewhere may not have been hinted
     for (const [sessionId, at] of this.#retryAt) if (at <= now) this.#retryAt.delete(sessionId);
     const others = (await owners.alive()).filter((it) => it !== owner);
-    // Those that have a slot here, or have just failed, are among the answer, and must not crowd out the others.
-    const limit = SWEEP_MAX + this.#slots.size + this.#retryAt.size;
-    const wanted = await store.wanted({ limit, heldByNoneOf: others }); // SWEEP-1
-    await this.#reconcile([...new Set([...wanted, ...told])], signal);
+    await this.#seeWhoShares();
+    // Those that have a slot here, or have just failed, must not crowd out the others.
+    const except = [...this.#slots.keys(), ...this.#retryAt.keys()];
+    const limit = isTime ? SWEEP_MAX : Math.min(SWEEP_MAX, SWEEP_PER_SLOT * slotsMax);
+    const wish = { limit, heldByNoneOf: others, except, after: this.#sweptTo };
+    const { sessionIds, after } = await store.wanted(wish); // SWEEP-1, ADMIT-3
+    this.#sweptTo = after;
+    this.#isCrowded = false;
+    const before = this.#slots.size;
+    await this.#reconcile([...new Set([...sessionIds, ...told])], signal);
+    // An answer has a part of what an organisation has: as long as that helps, there is more.
+    if (this.#slots.size > before && this.#slots.size < slotsMax) this.#sweepNow = true;
+  }
+
+  async #seeWhoShares(): Promise<void> {
+    if (this.#isShared || (await this.#ports.isShared?.()) !== true) return;
+    this.#isShared = true;
+    this.#ports.spares.share(); // ADMIT-5
   }
 
   async #reconcile(candidates: readonly SessionId[], signal: AbortSignal): Promise<void> {
@@ -104,15 +128,32 @@ export class Supervisor implements Service {
       if (this.#slots.has(session.id)) continue; // SUPERVISOR-1
       if (!wantsBrain(session)) unattended.push(session);
       else if (this.#mustWait(session.id) || this.#ports.owners.hasLapsed) continue;
-      else if (isFull)
-        turnedAway.push(session); // SUPERVISOR-4
-      else if (this.#slots.size >= this.#ports.slotsMax) waiting.push(session);
-      else this.#open(session, signal);
+      else (isFull ? turnedAway : waiting).push(session); // SUPERVISOR-4
     }
-    const evicted = this.#evictIdle(waiting.length); // SUPERVISOR-3: they wait; the end of a slot makes us look again
-    const noRoom = [...turnedAway, ...waiting.slice(evicted)];
+    const slots = this.#slotsNow();
+    const { open, evict, left } = this.#admission.admit(waiting, slots);
+    if (left.length > 0) this.#isCrowded = true;
+    const crowded = new Set(left.map(({ organisationId }) => organisationId));
+    const running = new Set(slots.running.keys());
+    for (const session of open) {
+      const { organisationId } = session;
+      const isFirst = !running.has(organisationId);
+      running.add(organisationId);
+      this.#open(session, crowded.has(organisationId) ? 'crowd' : isFirst ? 'first' : 'another', signal);
+    }
+    const evicted = this.#evictIdle(evict); // SUPERVISOR-3: they wait; the end of a slot makes us look again
+    const noRoom = [...turnedAway, ...left.slice(evicted)];
     const own = noRoom.filter(({ lease }) => lease?.owner === this.#ports.owner);
     for (const session of [...unattended, ...own]) await this.#endLease(session);
+  }
+
+  #slotsNow(): Slots {
+    const running = new Map<OrganisationId, number>();
+    let idle = 0;
+    for (const { organisationId, isRunning } of this.#slots.values())
+      if (isRunning) running.set(organisationId, (running.get(organisationId) ?? 0) + 1);
+      else idle += 1;
+    return { max: this.#ports.slotsMax, running, idle, isShared: this.#isShared };
   }
 
   /** Of these sessions without a slot here, those that no other owner who lives has (SUPERVISOR-2). Begins to remove what closed ones have left. */
@@ -146,10 +187,11 @@ export class Supervisor implements Service {
   }
 
   /** `free`: as it was when it was seen that nobody else has it (LEASE-1). */
-  #open(free: Session, signal: AbortSignal): void {
+  #open(free: Session, standing: SlotNews['standing'], signal: AbortSignal): void {
     const { logger, clock, chance = systemChance } = this.#ports;
     const sessionId = free.id;
-    const slot = new Slot(free, this.#ports);
+    const onIdle = (): void => this.#becameIdle();
+    const slot = new Slot(free, this.#ports, { standing, onIdle });
     this.#slots.set(sessionId, slot);
     const running = slot
       .run(signal)
@@ -171,15 +213,24 @@ export class Supervisor implements Service {
     return (this.#retryAt.get(sessionId) ?? 0) > this.#ports.clock.monotonicNow();
   }
 
-  /** Answers how many give way. */
+  /** Whoever waits need not wait for the next sweep. */
+  #becameIdle(): void {
+    if (!this.#isCrowded) return;
+    this.#sweepNow = true;
+    this.#wake();
+  }
+
+  /** Answers how many give way, those that do so already among them. */
   #evictIdle(count: number): number {
-    if (count === 0) return 0;
-    const idle = [...this.#slots.values()].filter((slot) => slot.idleSince !== undefined);
+    const resting = [...this.#slots.values()].filter((slot) => !slot.isRunning);
+    const idle = resting.filter((slot) => slot.idleSince !== undefined);
+    const ending = resting.length - idle.length;
+    if (count <= ending) return count;
     const longest = idle.toSorted(
       (a, b) => Number(a.isBusy) - Number(b.isBusy) || (a.idleSince ?? 0) - (b.idleSince ?? 0),
     );
-    for (const slot of longest.slice(0, count)) slot.evict();
-    return Math.min(longest.length, count);
+    for (const slot of longest.slice(0, count - ending)) slot.evict();
+    return Math.min(resting.length, count);
   }
 
   #hinted({ sessionId, concerns }: Hint): void {
@@ -195,7 +246,8 @@ export class Supervisor implements Service {
   }
 
   #lookAt(sessionId: SessionId): void {
-    if (this.#told.size < SWEEP_MAX) this.#told.add(sessionId); // beyond it the sweep finds them
+    if (this.#told.size < SWEEP_MAX) this.#told.add(sessionId);
+    else this.#sweepNow = true; // beyond it the sweep finds them, some of each organisation
     this.#wake();
   }
 
@@ -206,7 +258,7 @@ export class Supervisor implements Service {
   }
 
   async #sleep(signal: AbortSignal): Promise<void> {
-    if (this.#told.size > 0) return;
+    if (this.#told.size > 0 || this.#sweepNow) return;
     const timer = new AbortController();
     await once((wake) => {
       this.#wake = wake;

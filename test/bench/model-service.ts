@@ -4,8 +4,8 @@ import { listen } from './listen.ts';
 
 export interface ModelService {
   readonly url: string;
-  /** When the next call arrives: milliseconds of performance.now(). Ask before what brings it. */
-  nextCall(): Promise<number>;
+  /** When the next call arrives, or the next of that model: milliseconds of performance.now(). Ask before what brings it. */
+  nextCall(model?: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -34,16 +34,24 @@ const ANSWER = [
 
 export async function startModelService(): Promise<ModelService> {
   let called: (at: number) => void = () => undefined;
+  let awaited: string | undefined;
   const server = createServer((request, response) => {
-    called(performance.now());
-    request.resume().once('end', () => stream(response));
+    const at = performance.now();
+    if (awaited === undefined) called(at);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => void (awaited !== undefined && chunks.push(chunk)));
+    request.once('end', () => {
+      if (awaited !== undefined && Buffer.concat(chunks).includes(`"${awaited}"`)) called(at);
+      stream(response);
+    });
   });
   const port = await listen(server);
   return {
     url: `http://127.0.0.1:${port}`,
-    nextCall: () =>
+    nextCall: (model) =>
       new Promise((resolve) => {
         called = resolve;
+        awaited = model;
       }),
     close: () =>
       new Promise((resolve) => {

@@ -8,6 +8,7 @@ import { appendToSubscriber } from './rows/append-to-subscriber.ts';
 import { batchedAppend } from './rows/batched-append.ts';
 import { catchUp } from './rows/catch-up.ts';
 import { durableAppend } from './rows/durable-append.ts';
+import { fairStart, mongoFairStart } from './rows/fair-start.ts';
 import { followers } from './rows/followers.ts';
 import { mongoAppend } from './rows/mongo-append.ts';
 import { mongoFollower } from './rows/mongo-follower.ts';
@@ -26,11 +27,13 @@ const ROWS: readonly Row[] = [
   followers,
   resume,
   start,
+  fairStart,
   wake,
   mongoAppend,
   mongoReplay,
   mongoFollower,
   mongoResume,
+  mongoFairStart,
 ];
 /** Fewer say little: the machine does other things now and then. */
 const RUNS = 5;

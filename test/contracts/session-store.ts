@@ -12,6 +12,7 @@ import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { limitsInForce, newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
 import type { JournalPlatform, OpenJournal } from './journal.ts';
+import { sessionQueueContract, wantedOf } from './session-queue.ts';
 import { OURS } from '../support/organisation.ts';
 import type { SessionFilter, SessionPage } from '../../src/sessions/session-store.ts';
 
@@ -20,6 +21,7 @@ const AGENT = { kind: 'agent' } as const;
 const HELLO: Command = { kind: 'send', text: 'hello', mode: 'steer', actor: HUMAN };
 
 export function sessionStoreContract(platform: JournalPlatform): void {
+  sessionQueueContract(platform);
   describe(`the session store contract on ${platform.name}`, () => {
     const open: OpenJournal[] = [];
     const clock = new ManualClock();
@@ -317,11 +319,11 @@ export function sessionStoreContract(platform: JournalPlatform): void {
         await command(id, HELLO, { kind: 'takeLease', owner: id === a ? 'other' : 'owner' });
       }
 
-      expect(await sessions.wanted({ limit: 9 })).toEqual([b, c, a]);
-      expect(await sessions.wanted({ limit: 1 })).toEqual([b]);
+      expect(await wantedOf(sessions, { limit: 9 })).toEqual([b, c, a]);
+      expect(await wantedOf(sessions, { limit: 1 })).toEqual([b]);
       await command(b, { kind: 'cancel', actor: HUMAN }, { kind: 'hibernate' });
       await command(c, { kind: 'archive', actor: HUMAN });
-      expect(await sessions.wanted({ limit: 9 })).toEqual([a]);
+      expect(await wantedOf(sessions, { limit: 9 })).toEqual([a]);
       expect((await sessions.get(d))?.session.lease).toBeUndefined();
     });
 
@@ -340,16 +342,16 @@ export function sessionStoreContract(platform: JournalPlatform): void {
       await command(e, { kind: 'archive', actor: HUMAN });
 
       const free = { limit: 2, heldByNoneOf: ['others', 'nobody'] };
-      expect(await sessions.wanted(free)).toEqual([c, d]);
+      expect(await wantedOf(sessions, free)).toEqual([c, d]);
       await command(d, { kind: 'cancel', actor: HUMAN });
       await command(c, { kind: 'cancel', actor: HUMAN });
       expect((await sessions.get(d))?.session.status).toBe('idle');
-      expect(await sessions.wanted(free)).toEqual([d]);
+      expect(await wantedOf(sessions, free)).toEqual([d]);
       await command(d, { kind: 'releaseLease', owner: 'another' });
-      expect(await sessions.wanted(free)).toEqual([d]);
+      expect(await wantedOf(sessions, free)).toEqual([d]);
       await command(d, { kind: 'releaseLease', owner: 'mine' });
-      expect(await sessions.wanted(free)).toEqual([]);
-      expect(await sessions.wanted({ limit: 9 })).toEqual([a, b]);
+      expect(await wantedOf(sessions, free)).toEqual([]);
+      expect(await wantedOf(sessions, { limit: 9 })).toEqual([a, b]);
     });
 
     it('keeps a record that can be rebuilt from the log', async () => {

@@ -32,7 +32,7 @@ export async function checkRest({ world, log, store, followers, fleet, hasRun }:
       world.violate('every lease ends', `${sessionId} is ${session.status}, ${leaseOf(session)}`);
     await checkStored(world, store, sessionId, written);
   }
-  const wanted = await store.sessions.wanted({ limit: PAGE_EVENTS_MAX });
+  const { sessionIds: wanted } = await store.sessions.wanted({ limit: PAGE_EVENTS_MAX });
   if (wanted.length > 0) world.violate('what is wanted is what the records say', wanted.join(', '));
   for (const { isCaughtUp, sessionId, read } of followers)
     if (!isCaughtUp) world.violate('FOLLOW-1 complete', `a follower of ${sessionId} stopped at ${read}`);

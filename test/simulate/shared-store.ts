@@ -114,6 +114,7 @@ export class SharedStore {
         turns: line('turns', (...asked) => sessions.turns(...asked)),
         turn: line('turn', (...asked) => sessions.turn(...asked)),
         wanted: line('wanted', (wish) => sessions.wanted(wish)),
+        waiting: line('waiting', (...asked) => sessions.waiting(...asked)),
       },
       agents: {
         create: line('agent', (agent) => agents.create(agent)),

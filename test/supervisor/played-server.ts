@@ -75,6 +75,7 @@ export async function playedServer(
     turns: (...args) => store.sessions.turns(...args),
     turn: (...args) => store.sessions.turn(...args),
     wanted: (wish) => ask('wanted', () => store.sessions.wanted(wish)),
+    waiting: (...args) => store.sessions.waiting(...args),
   };
   const owners = new Owners(
     {

@@ -161,6 +161,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
     ...bound(store.sessions),
     wanted: (limit) =>
       broken.wanted ? Promise.reject(new Error('no answer')) : store.sessions.wanted(limit),
+    waiting: (...args) => store.sessions.waiting(...args),
   };
   const sessions = new SessionRuns({ journal, sessions: sessionStore });
   const access = new Access({

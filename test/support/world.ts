@@ -139,19 +139,29 @@ export class World {
   }
 
   /** Answers the agent's id. */
-  async createAgent(input: { name: string; model: string } & Record<string, unknown>): Promise<string> {
+  async createAgent(
+    input: { name: string; model: string } & Record<string, unknown>,
+    bearer?: string,
+  ): Promise<string> {
     const query = `mutation ($input: CreateAgentInput!) { createAgent(input: $input) {
       __typename ... on CreateAgentPayload { agent { id } } ... on Fault { code message } } }`;
-    const { createAgent } = await this.graphql(query, { input: { prompt: 'You are a test.', ...input } });
+    const { createAgent } = await this.graphql(
+      query,
+      { input: { prompt: 'You are a test.', ...input } },
+      bearer,
+    );
     if (createAgent.agent === undefined) throw new Error(JSON.stringify(createAgent));
     return createAgent.agent.id;
   }
 
   /** Starts a session; answers its id. */
-  async startSession(input: { agent: string; input: string } & Record<string, unknown>): Promise<string> {
+  async startSession(
+    input: { agent: string; input: string } & Record<string, unknown>,
+    bearer?: string,
+  ): Promise<string> {
     const query = `mutation ($input: StartSessionInput!) { startSession(input: $input) {
       __typename ... on StartSessionPayload { session { id } } ... on Fault { code message } } }`;
-    const { startSession } = await this.graphql(query, { input });
+    const { startSession } = await this.graphql(query, { input }, bearer);
     if (startSession.session === undefined) throw new Error(JSON.stringify(startSession));
     return startSession.session.id;
   }
@@ -163,11 +173,16 @@ export class World {
     if (sendMessage.code !== undefined) throw new Error(JSON.stringify(sendMessage));
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
-  async session(sessionId: string, fields = 'id status why hibernated turnCount'): Promise<any> {
+  async session(
+    sessionId: string,
+    fields = 'id status why hibernated turnCount',
+    bearer?: string,
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests read what they asked for
+  ): Promise<any> {
     const { session } = await this.graphql(
       `query ($id: ID!) { session(id: $id) { __typename ... on Session { ${fields} } ... on Fault { code } } }`,
       { id: sessionId },
+      bearer,
     );
     return session;
   }
@@ -194,9 +209,9 @@ export class World {
     });
   }
 
-  async status(sessionId: string, status: string): Promise<void> {
+  async status(sessionId: string, status: string, bearer?: string): Promise<void> {
     await eventually(`status ${status}`, async () => {
-      const session = await this.session(sessionId);
+      const session = await this.session(sessionId, undefined, bearer);
       if (session.status !== status) throw new Error(JSON.stringify(session));
       return true;
     });

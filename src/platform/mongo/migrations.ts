@@ -102,6 +102,15 @@ export const STEPS: readonly Step[] = [
     // the audit log (audit-store.ts)
     await db.collection('audit').createIndex({ organisationId: 1, createdAt: -1, _id: -1 });
   },
+  async (db) => {
+    // what waits, by organisation, so that nobody stands behind all that another one has (session-queue.ts)
+    await db
+      .collection('session')
+      .createIndex(
+        { organisationId: 1, wantedSince: 1, 'state.lease.owner': 1, _id: 1 },
+        { partialFilterExpression: { wantedSince: { $exists: true } } },
+      );
+  },
 ];
 
 /** Those that are still there. */

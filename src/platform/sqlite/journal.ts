@@ -28,6 +28,7 @@ import type {
   SessionPage,
   SessionStore,
   SupervisorWish,
+  Wanted,
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend, writtenBy } from '../../sessions/append-plan.ts';
 import { addUsage } from '../../sessions/cost.ts';
@@ -167,8 +168,12 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     });
   }
 
-  wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
-    return this.#look(() => this.#sessions.wanted(wish));
+  wanted(wish: SupervisorWish): Promise<Wanted> {
+    return this.#look(() => this.#sessions.queue.wanted(wish));
+  }
+
+  waiting(organisationId: OrganisationId, limit: number): Promise<readonly SessionId[]> {
+    return this.#look(() => this.#sessions.queue.waiting(organisationId, limit));
   }
 
   /** Commits what waits; later appends are rejected. */

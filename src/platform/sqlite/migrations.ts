@@ -271,4 +271,12 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_settlement_remains BEFORE DELETE ON audit_settlement
     BEGIN SELECT raise(ABORT, 'an audit entry is not deleted'); END;
   `,
+  // Slots go round the organisations: who looks for what waits goes by organisation, and by what stands before a session in its own.
+  `
+  DROP INDEX session_wanted;
+  CREATE INDEX session_wanted ON session (organisation_id, status_at, key)
+    WHERE status IN ('queued', 'running') OR lease_owner IS NOT NULL;
+  CREATE INDEX session_waiting ON session (organisation_id, status_at, key, id)
+    WHERE status IN ('queued', 'running') AND lease_owner IS NULL;
+  `,
 ];

@@ -2,13 +2,9 @@
 import type { StatementSync } from 'node:sqlite';
 import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
-import type {
-  SessionEntry,
-  SessionFilter,
-  SessionPage,
-  SupervisorWish,
-} from '../../sessions/session-store.ts';
+import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+import { SessionQueue } from './session-queue.ts';
 
 export interface SessionRow {
   readonly key: number;
@@ -19,13 +15,13 @@ export interface SessionRow {
 const HEAD = 'coalesce((SELECT max(seq) FROM event WHERE event.session = session.key), 0)';
 
 export class SessionTable {
+  readonly queue: SessionQueue;
   readonly #database: Database;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #byId: StatementSync;
   readonly #ownById: StatementSync;
   readonly #idOfKey: StatementSync;
-  readonly #wanted: StatementSync;
   readonly #putTurn: StatementSync;
   readonly #turns: StatementSync;
   readonly #turn: StatementSync;
@@ -34,6 +30,7 @@ export class SessionTable {
 
   constructor(database: Database) {
     this.#database = database;
+    this.queue = new SessionQueue(database);
     this.#insert = database.prepare(
       `INSERT INTO session (id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -46,11 +43,6 @@ export class SessionTable {
       'SELECT key, organisation_id, origin, state FROM session WHERE id = ? AND organisation_id = ?',
     );
     this.#idOfKey = database.prepare('SELECT id FROM session WHERE organisation_id = ? AND natural_key = ?');
-    this.#wanted = database.prepare(
-      `SELECT id FROM session WHERE (status IN ('queued', 'running') OR lease_owner IS NOT NULL)
-         AND (lease_owner IS NULL OR lease_owner NOT IN (SELECT value FROM json_each(?)))
-       ORDER BY status_at, key LIMIT ?`,
-    );
     this.#putTurn = database.prepare(
       `INSERT INTO turn (session, number, id, turn) VALUES (?, ?, ?, ?)
        ON CONFLICT (session, number) DO UPDATE SET turn = excluded.turn`,
@@ -113,10 +105,6 @@ export class SessionTable {
     return rowsOf(this.#listOf(conditions.join(' AND ')), ...values, page.limit).map(entryOf);
   }
 
-  wanted({ limit, heldByNoneOf = [] }: SupervisorWish): readonly SessionId[] {
-    return rowsOf(this.#wanted, JSON.stringify(heldByNoneOf), limit).map(idOf);
-  }
-
   putTurn(session: number, turn: Turn): void {
     this.#putTurn.run(session, turn.number, turn.id, JSON.stringify(turn));
   }
@@ -149,10 +137,6 @@ function joined(organisationId: OrganisationId, origin: string, state: string): 
 function entryOf(row: Row): SessionEntry {
   const [organisationId, origin, state, head] = row as readonly [OrganisationId, string, string, number]; // columns of list()
   return { session: joined(organisationId, origin, state), head };
-}
-
-function idOf(row: Row): SessionId {
-  return row[0] as SessionId; // the one column of the loops' statements
 }
 
 function turnOf(row: Row): Turn {

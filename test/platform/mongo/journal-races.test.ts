@@ -140,7 +140,7 @@ await mongoSuite('two servers on one database', (server) => {
           ({ session }) => session.id,
         ),
       ).toEqual([id]);
-      expect(await one.sessions.wanted({ limit: 5 })).toEqual([id]);
+      expect((await one.sessions.wanted({ limit: 5 })).sessionIds).toEqual([id]);
     });
   });
 

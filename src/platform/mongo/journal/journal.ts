@@ -33,6 +33,7 @@ import type {
   SessionPage,
   SessionStore,
   SupervisorWish,
+  Wanted,
 } from '../../../sessions/session-store.ts';
 import type { Ownership } from '../ownership.ts';
 import { MongoAuditStore } from '../stores/audit-store.ts';
@@ -42,6 +43,7 @@ import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
 import { SessionCollection, type SessionRecord } from './session-collection.ts';
 import { loggedOf, type SessionDocument, sessionOf, storedOrigin, storedState } from './session-document.ts';
+import { SessionQueue } from './session-queue.ts';
 import { SessionWriter } from './session-writer.ts';
 
 /** Told of every append, and tells of those of other processes (live-channel.ts). */
@@ -67,6 +69,7 @@ const CLOSE_MS_MAX = 3_000;
 export class MongoJournal implements SessionJournal, SessionStore {
   readonly #ports: MongoJournalPorts;
   readonly #sessions: SessionCollection;
+  readonly #queue: SessionQueue;
   readonly #pages: PageCollection;
   readonly #log: LogReader;
   readonly #audit: MongoAuditStore;
@@ -79,6 +82,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
     const { db, clock, channel, ownership } = ports;
     this.#ports = ports;
     this.#sessions = new SessionCollection(db, clock, ownership);
+    this.#queue = new SessionQueue(db, clock, ownership);
     this.#pages = new PageCollection(db, clock);
     this.#audit = new MongoAuditStore(ports);
     this.#log = new LogReader(this.#sessions, this.#pages);
@@ -182,8 +186,12 @@ export class MongoJournal implements SessionJournal, SessionStore {
     return new Map([...turns].map(([number, turn]) => [number, withLateUsage(turn, late)]));
   }
 
-  wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
-    return this.#sessions.wanted(wish);
+  wanted(wish: SupervisorWish): Promise<Wanted> {
+    return this.#queue.wanted(wish);
+  }
+
+  waiting(organisationId: OrganisationId, limit: number): Promise<readonly SessionId[]> {
+    return this.#queue.waiting(organisationId, limit);
   }
 
   /** Answers what was asked so far, within CLOSE_MS_MAX; what is cut off then fails when the database is closed. */

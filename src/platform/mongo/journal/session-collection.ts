@@ -12,7 +12,7 @@ import {
 import type { Clock } from '../../../kernel/clock.ts';
 import type { OrganisationId, SessionId } from '../../../kernel/id.ts';
 import type { SessionOrigin } from '../../../sessions/session.ts';
-import type { SessionFilter, SessionPage, SupervisorWish } from '../../../sessions/session-store.ts';
+import type { SessionFilter, SessionPage } from '../../../sessions/session-store.ts';
 import { Batch } from '../batch.ts';
 import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
@@ -156,18 +156,6 @@ export class SessionCollection {
         .toArray(),
     );
     return found.map((document) => this.#owned(document));
-  }
-
-  async wanted({ limit, heldByNoneOf = [] }: SupervisorWish): Promise<SessionId[]> {
-    const free = { wantedSince: { $gt: 0 }, 'state.lease.owner': { $nin: [...heldByNoneOf] } };
-    const found = await withRetries(this.#clock, () =>
-      this.#documents
-        .find(free, { projection: { _id: 1 } })
-        .sort({ wantedSince: 1 })
-        .limit(limit)
-        .toArray(),
-    );
-    return found.map(({ _id }) => _id);
   }
 
   #reading<T extends { readonly _id: SessionId }>(
