@@ -8,15 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/schema.ts';
 import { Organisations } from '../../src/access/organisations.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import {
-  type AgentId,
-  type CredentialId,
-  eventIdOf,
-  newId,
-  type OrganisationId,
-  type SessionId,
-  turnIdOf,
-} from '../../src/kernel/id.ts';
+import { eventIdOf, newId, type OrganisationId, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import type { UseCases } from '../../src/sessions/use-cases.ts';
 import { Door, ROOT_KEY } from '../support/door.ts';
