@@ -141,3 +141,19 @@ describe('a key in a form that none has', () => {
     expect(text).not.toContain(ROOT_KEY);
   });
 });
+
+it('no key is in the log, also when the store that knows them fails in the middle', async () => {
+  const authenticate = door.access.authenticate.bind(door.access);
+  door.access.authenticate = () => Promise.reject(new Error('a defect while a key is looked up'));
+  const { status, body } = await door.post('{ __typename }');
+  const socket = new WebSocket(door.socketUrl, 'graphql-transport-ws');
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ROOT_KEY}` } }));
+  const [code] = await once(socket, 'close');
+  door.access.authenticate = authenticate;
+
+  expect([status, body.errors[0].extensions.code, code]).toEqual([500, 'INTERNAL', 4500]);
+  expect(door.logs).toContain('a defect while a key is looked up');
+  expect(door.logs).not.toContain(ROOT_KEY);
+  expect(door.logs).not.toMatch(/bearer/i);
+});
