@@ -1,23 +1,19 @@
 /** Messages: how one speaks to an agent, before, during and after a turn. */
-import { GraphQLError } from 'graphql';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { MESSAGE_MODES } from '../src/journal/event-catalog.ts';
 import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
-import { eventIdOf, parseId, type SessionId } from '../src/kernel/id.ts';
+import { eventIdOf, parseId } from '../src/kernel/id.ts';
 import { PendingFull, SessionArchived } from '../src/sessions/faults.ts';
 import type { MessageMode } from '../src/journal/event-catalog.ts';
 import type { Sent } from '../src/sessions/sessions.ts';
-import { askedOf } from './asked-field.ts';
 import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
-import { actorOf, type Context, permit } from './context.ts';
+import { actorOf, permit } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
 import { KEY_DESCRIPTION } from './limits.ts';
+import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
 import { SessionType } from './session.ts';
-
-/** What of its session a token may see that may only steer it. */
-const OF_STEERING: ReadonlySet<string> = new Set(['__typename', 'id', 'status']);
 
 const SendMessageInput = builder.inputType('SendMessageInput', {
   description: 'Something to say to the agent of a session.',
@@ -48,11 +44,7 @@ const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').impleme
       resolve: ({ session, seq }) => cursorOf(session.id, seq),
     }),
     turnId: t.exposeID('turnId', { description: 'The turn that it joins, or that it will start.' }),
-    session: t.field({
-      type: SessionType,
-      description: 'The session after it; with a client token that may not READ, its id and status.',
-      resolve: (sent) => sent,
-    }),
+    session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (sent) => sent }),
     replayed: t.exposeBoolean('replayed', {
       description: 'True when the message had been sent before with the same key.',
     }),
@@ -82,7 +74,7 @@ builder.mutationField('sendMessage', (t) =>
     resolve: (_root, { input, idempotencyKey }, context, info) => {
       const sessionId = parseId('session', input.sessionId, 'sessionId');
       permit(context, 'session.steer', sessionId);
-      permitSession(context, sessionId, askedOf(info, 'session'));
+      permitPayload(context, info, sessionId);
       return context.sessions.send({
         sessionId,
         text: input.text,
@@ -95,15 +87,3 @@ builder.mutationField('sendMessage', (t) =>
     },
   }),
 );
-
-/** Before anything is sent. An error and not a Fault of the result: what is refused is a part of the answer, not the message. */
-function permitSession(context: Context, sessionId: SessionId, asked: ReadonlySet<string>): void {
-  if ([...asked].every((field) => OF_STEERING.has(field))) return;
-  try {
-    permit(context, 'session.read', sessionId);
-  } catch (error) {
-    if (!(error instanceof Forbidden)) throw error;
-    const message = `${error.message} Of \`session\` ask for id and status only; nothing was sent.`;
-    throw new GraphQLError(message, { extensions: { code: error.code } });
-  }
-}

@@ -10,6 +10,7 @@ import { builder } from './builder.ts';
 import { ClientTokenType } from './client-token.ts';
 import { actorOf, permit } from './context.ts';
 import { KEY_DESCRIPTION, LimitsInput, limitsOf } from './limits.ts';
+import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
 import { SessionType } from './session.ts';
 
 const StartSessionInput = builder.inputType('StartSessionInput', {
@@ -37,7 +38,7 @@ interface StartSessionPayload extends SessionEntry {
 const StartSessionPayloadType = builder.objectRef<StartSessionPayload>('StartSessionPayload').implement({
   description: 'The session is durable and its first turn is queued.',
   fields: (t) => ({
-    session: t.field({ type: SessionType, description: 'The session.', resolve: (started) => started }),
+    session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (started) => started }),
     clientToken: t.field({
       type: ClientTokenType,
       description: 'For a browser: reads and steers this session for an hour.',
@@ -63,7 +64,7 @@ function payloadOf(name: string, description: string) {
   return builder.objectRef<SessionPayload>(name).implement({
     description,
     fields: (t) => ({
-      session: t.field({ type: SessionType, description: 'As it is now.', resolve: (entry) => entry }),
+      session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (entry) => entry }),
       replayed: t.exposeBoolean('replayed', {
         description: 'True when the same key had been used before; nothing was done now.',
       }),
@@ -86,8 +87,9 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
     },
     errors: { types: [InvalidInput, Forbidden, AgentNotFound, NoCredential, IdempotencyConflict] },
-    resolve: (_root, { input, idempotencyKey }, context) => {
+    resolve: (_root, { input, idempotencyKey }, context, info) => {
       permit(context, 'sessions.start');
+      permitPayload(context, info);
       const { agent, model, limits, metadata, key } = input;
       return context.sessions.start({
         agent,
@@ -112,9 +114,10 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
     },
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
-    resolve: (_root, { sessionId, idempotencyKey }, context) => {
+    resolve: (_root, { sessionId, idempotencyKey }, context, info) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.cancel', id);
+      permitPayload(context, info, id);
       return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined, context.audits);
     },
   }),
@@ -127,9 +130,10 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: 'Not needed: closing what is closed does nothing.' }),
     },
     errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
-    resolve: (_root, { sessionId, idempotencyKey }, context) => {
+    resolve: (_root, { sessionId, idempotencyKey }, context, info) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.write', id);
+      permitPayload(context, info, id);
       return context.sessions.archive(id, actorOf(context), idempotencyKey ?? undefined, context.audits);
     },
   }),

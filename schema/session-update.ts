@@ -8,6 +8,7 @@ import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
 import { actorOf, permit } from './context.ts';
 import { CHANGE_KEY_DESCRIPTION, LimitsInput } from './limits.ts';
+import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
 import { SessionType } from './session.ts';
 
 const UpdateSessionInput = builder.inputType('UpdateSessionInput', {
@@ -29,7 +30,7 @@ interface UpdateSessionPayload extends SessionEntry {
 const UpdateSessionPayloadType = builder.objectRef<UpdateSessionPayload>('UpdateSessionPayload').implement({
   description: 'The session is as asked. A turn that ended at a limit is not begun again: send a message.',
   fields: (t) => ({
-    session: t.field({ type: SessionType, description: 'As it is now.', resolve: (entry) => entry }),
+    session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (entry) => entry }),
     replayed: t.exposeBoolean('replayed', {
       description: 'True when it had been done before with the same idempotency key; nothing was done now.',
     }),
@@ -48,9 +49,10 @@ builder.mutationField('updateSession', (t) =>
     errors: {
       types: [InvalidInput, Forbidden, SessionNotFound, SessionArchived, LogFull, IdempotencyConflict],
     },
-    resolve: (_root, { input, idempotencyKey }, context) => {
+    resolve: (_root, { input, idempotencyKey }, context, info) => {
       const sessionId = parseId('session', input.id, 'id');
       permit(context, 'session.write', sessionId);
+      permitPayload(context, info, sessionId);
       return context.sessions.changeLimits({
         sessionId,
         limits: input.limits ?? {},

@@ -1,5 +1,7 @@
-/** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models,promises}.md, and a table of rehearsal.md. */
+/** Prints what is made from the code: docs/{configuration,session-lifecycle,events,limits,models,policy,promises}.md, and a table of rehearsal.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { POLICY, type Rule } from '../src/access/policy.ts';
+import { CLIENT_SCOPES, KEY_SCOPES } from '../src/access/principal.ts';
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import {
   ANSWER_ERROR_BYTES_MAX,
@@ -27,6 +29,7 @@ export function printedDocs(): Readonly<Record<string, string>> {
     'events.md': events(),
     'limits.md': limits(),
     'models.md': models(),
+    'policy.md': policy(),
     'rehearsal.md': rehearsal(),
     'promises.md': printedPromises(),
   };
@@ -134,6 +137,48 @@ function models(): string {
 
 function mib(bytes: number): number {
   return bytes / 1024 ** 2;
+}
+
+function policy(): string {
+  const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
+  const rows = Object.entries<Rule>(POLICY);
+  const opened = (scope: string, of: 'key' | 'client'): string =>
+    code(
+      rows
+        .filter(([, rule]) => rule[of].some((one) => one === scope))
+        .flatMap(([, { operations }]) => operations),
+    );
+  return page(
+    'Who may do what',
+    'One table (`src/access/policy.ts`), which every door asks before anything is done. A caller needs one of the scopes of the row; an empty cell is for nobody of that kind. Operations are the root fields of the schema, and `Type.field` where a field asks for more than what it is on. `test/api/policy.test.ts` walks all of it: every kind of caller, every operation, every transport.',
+    [
+      '| action | with | API key | client token | operations |',
+      '|---|---|---|---|---|',
+      ...rows.map(
+        ([action, { resource, key, client, operations }]) =>
+          `| \`${action}\` | ${resource} | ${code(key)} | ${code(client.map((scope) => scope.toUpperCase()))} | ${code(operations)} |`,
+      ),
+      '',
+      '## By scope',
+      '',
+      'An API key holds for its organisation, and a client token for one session; what is of another organisation or session is answered as what there never was.',
+      '',
+      '| scope | of | opens |',
+      '|---|---|---|',
+      ...KEY_SCOPES.map((scope) => `| \`${scope}\` | API key | ${opened(scope, 'key')} |`),
+      ...CLIENT_SCOPES.map(
+        (scope) => `| \`${scope.toUpperCase()}\` | client token | ${opened(scope, 'client')} |`,
+      ),
+      '',
+      '## What is answered',
+      '',
+      '- No key or token, one that nobody knows, that was altered or has expired: `UNAUTHENTICATED`, with status 401 over HTTP, and a socket closes with 4401.',
+      '- One without the scope: `FORBIDDEN`, with a sentence that names the scope. Nothing was changed.',
+      '- A client token that names another session, and whoever names a thing of another organisation: what is answered for an id that never was, `SESSION_NOT_FOUND` for a session. A subscription says it as `SessionGone`.',
+      '- A mutation of a session answers the `session` as its caller may read it: without `sessions:read` or `READ`, its `id` and `status`. Asking for more is `FORBIDDEN` before anything is done.',
+      '- A unit token is for brains: it opens the unit endpoint, which is no address of the network, and nothing of this table. Keys and client tokens do not open that.',
+    ],
+  );
 }
 
 const OWN_PRICES = `{

@@ -12,6 +12,7 @@ import {
   CLIENT_TOKEN_TTL_MAX_S,
   CLIENT_TOKEN_TTL_MIN_S,
 } from '../kernel/limit.ts';
+import { KeyLookUps } from './key-look-ups.ts';
 import type { ApiKey, KeyStore } from './key-store.ts';
 import { CLIENT_SCOPES, type ClientScope, KEY_SCOPES, type Principal } from './principal.ts';
 import { isSignedToken, mintToken, verifyToken } from './token.ts';
@@ -44,6 +45,7 @@ export interface ClientToken {
 
 export class Access {
   readonly #keys: KeyStore;
+  readonly #lookUps: KeyLookUps;
   readonly #clock: Clock;
   readonly #signingKey: Buffer;
   readonly #firstOrganisation: OrganisationId;
@@ -57,6 +59,7 @@ export class Access {
     firstOrganisation: OrganisationId;
   }) {
     this.#keys = ports.keys;
+    this.#lookUps = new KeyLookUps(ports.keys);
     this.#clock = ports.clock;
     this.#signingKey = ports.signingKey;
     this.#firstOrganisation = ports.firstOrganisation;
@@ -135,7 +138,7 @@ export class Access {
 
   async #keyHolder(key: string): Promise<Principal | undefined> {
     if (key.length > API_KEY_CHARS_MAX) return undefined;
-    const found = await this.#keys.byHash(hashOf(key));
+    const found = await this.#lookUps.byHash(hashOf(key));
     if (found === undefined) return undefined;
     return { kind: 'key', organisationId: found.organisationId, keyId: found.id, scopes: KEY_SCOPES };
   }

@@ -1,4 +1,4 @@
-/** What the use cases of access refuse, each with nothing changed. */
+/** What access refuses, each with nothing changed. */
 import { Fault } from '../kernel/fault.ts';
 
 export class OrganisationNotFound extends Fault {
@@ -26,6 +26,17 @@ export class OlderServerRuns extends Fault {
   constructor() {
     super(
       'A server of an older version is on this database, or was within the last ten minutes, and would show each organisation the things of the others. Stop all servers of older versions, wait until they are forgotten, then try again.',
+    );
+  }
+}
+
+/** What it names is known to whoever keeps addresses: it should be replaced. */
+export class KeyInUrl extends Fault {
+  readonly code = 'KEY_IN_URL';
+
+  constructor() {
+    super(
+      'A key or token does not belong in a URL, which proxies and browsers keep: send the header "Authorization: Bearer <API key or client token>", or over a WebSocket connectionParams with `authorization`. Replace the one that was in the URL.',
     );
   }
 }

@@ -44,6 +44,18 @@ export const POLICY = {
 
 export type Action = keyof typeof POLICY;
 
+/** Of a field of a type, as rows name it (`Session.key`), what it asks for beyond what it is on. */
+export function actionOf(operation: string): Action | undefined {
+  return ACTION_OF.get(operation);
+}
+
+// as: the keys of POLICY
+const ACTION_OF: ReadonlyMap<string, Action> = new Map(
+  (Object.keys(POLICY) as Action[]).flatMap((action) =>
+    POLICY[action].operations.map((operation) => [operation, action] as const),
+  ),
+);
+
 /** Returns, or throws Forbidden or SessionNotFound. `sessionId`: which one it is about, where it is about one. */
 export function authorize(principal: Principal, action: Action, sessionId?: SessionId): void {
   const { key, client }: Rule = POLICY[action];

@@ -9,6 +9,7 @@ import type {
   InvalidInput,
   Unauthenticated,
 } from '../kernel/fault.ts';
+import type { KeyInUrl } from '../access/faults.ts';
 import type { Outage } from '../kernel/outage.ts';
 import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
@@ -19,6 +20,7 @@ type KnownFault =
   | InvalidInput
   | Outage
   | Unauthenticated
+  | KeyInUrl
   | Forbidden
   | IdempotencyConflict
   | SessionNotFound
@@ -30,6 +32,7 @@ type KnownFault =
 const STATUS = {
   INVALID_INPUT: 400,
   UNAUTHENTICATED: 401,
+  KEY_IN_URL: 400,
   FORBIDDEN: 403,
   SESSION_NOT_FOUND: 404,
   AGENT_NOT_FOUND: 404,

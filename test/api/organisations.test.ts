@@ -4,46 +4,22 @@
  * nothing of the other one is in them. TRIES and SEED in the environment for more, or for one again.
  */
 import { createHash } from 'node:crypto';
-import { type Client, createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 import { schema } from '../../schema/schema.ts';
 import { Organisations } from '../../src/access/organisations.ts';
-import { cursorOf } from '../../src/journal/cursor.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import {
-  type AgentId,
-  type CredentialId,
-  eventIdOf,
-  newId,
-  type OrganisationId,
-  type SessionId,
-  turnIdOf,
-} from '../../src/kernel/id.ts';
+import { eventIdOf, newId, type OrganisationId, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import type { UseCases } from '../../src/sessions/use-cases.ts';
 import { Door, ROOT_KEY } from '../support/door.ts';
 import { randomOf } from '../support/random.ts';
+import { type Asked, OPERATIONS, type Thing } from '../support/root-fields.ts';
+import { Transports } from '../support/transports.ts';
 
 const TRIES = Number(process.env['TRIES'] ?? 2_000);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const random = randomOf(SEED);
 const ID = /\b(?:agt|ses|trn|evt|cred|key|org)_[0-9a-f]{24}\b/g;
-
-/** What an operation is asked about: of the asker, of the other organisation, or of nobody. */
-interface Thing {
-  readonly agentId: AgentId;
-  readonly credentialId: CredentialId;
-  readonly sessionId: SessionId;
-  /** As names, keys and idempotency keys. */
-  readonly word: string;
-}
-
-interface Asked {
-  readonly field: string;
-  readonly query: string;
-  readonly variables: Readonly<Record<string, unknown>>;
-}
 
 interface Side {
   readonly id: OrganisationId;
@@ -54,148 +30,13 @@ interface Side {
   readonly ids: Set<string>;
 }
 
-const FAULT = '__typename ... on Fault { code message }';
-const AGENT = '... on Agent { id name prompt model revision credentialId }';
-const EVENTS = 'events(first: 5) { nodes { id body fullBody } pageInfo { endCursor } }';
-const SESSION = `... on Session { id status why key metadata agentId head cursor agent { id name prompt } turn { id }
-  turns(first: 2) { nodes { id } } ${EVENTS} }`;
-
-/** Every root field of the schema, asked about a thing; `own`: something of the asker, to ask about the other in its light. */
-const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly Omit<Asked, 'field'>[]>> = {
-  agent: ({ agentId, word }) => [
-    { query: `query ($id: ID) { agent(id: $id) { ${AGENT} ${FAULT} } }`, variables: { id: agentId } },
-    {
-      query: `query ($name: String) { agent(name: $name) { ${AGENT} ${FAULT} } }`,
-      variables: { name: word },
-    },
-  ],
-  agents: ({ agentId }) => [list('agents', '{ nodes { id name prompt }', place('agents', agentId))],
-  credential: ({ credentialId: id }) => [
-    {
-      query: `query ($id: ID!) { credential(id: $id) { ... on Credential { id name last4 } ${FAULT} } }`,
-      variables: { id },
-    },
-  ],
-  credentials: ({ credentialId }) => [
-    list('credentials', '{ nodes { id name last4 }', place('credentials', credentialId)),
-  ],
-  auditEntries: ({ agentId, credentialId, sessionId }) =>
-    [agentId, credentialId, sessionId].map((targetId) => ({
-      query: `query ($filter: AuditFilter) { auditEntries(first: 100, filter: $filter) { nodes { id action outcome before after } } }`,
-      variables: { filter: { targetId } },
-    })),
-  event: ({ sessionId }, own) =>
-    [
-      { sessionId, id: eventIdOf(sessionId, 1) },
-      { sessionId: own.sessionId, id: eventIdOf(sessionId, 1) },
-      { sessionId, id: eventIdOf(own.sessionId, 1) },
-    ].map((variables) => ({
-      query: `query ($sessionId: ID!, $id: ID!) { event(sessionId: $sessionId, id: $id) { ... on Event { id seq body fullBody } ${FAULT} } }`,
-      variables,
-    })),
-  session: ({ sessionId: id }) => [
-    { query: `query ($id: ID!) { session(id: $id) { ${SESSION} ${FAULT} } }`, variables: { id } },
-  ],
-  sessions: ({ agentId, sessionId, word }) =>
-    [{ agentId }, { key: word }, { after: place('sessions', sessionId) }].map((variables) => ({
-      query: `query ($agentId: ID, $key: String, $after: String) {
-        sessions(agentId: $agentId, key: $key, after: $after, first: 100) { nodes { id key metadata } } }`,
-      variables,
-    })),
-  turn: ({ sessionId }, own) =>
-    [
-      { sessionId, id: turnIdOf(sessionId, 1) },
-      { sessionId: own.sessionId, id: turnIdOf(sessionId, 1) },
-    ].map((variables) => ({
-      query: `query ($sessionId: ID!, $id: ID!) { turn(sessionId: $sessionId, id: $id) { ... on Turn { id number } ${FAULT} } }`,
-      variables,
-    })),
-  createAgent: ({ credentialId, word }) =>
-    [{}, { credentialId }].map((more) => ({
-      query: `mutation ($input: CreateAgentInput!, $key: String) { createAgent(input: $input, idempotencyKey: $key) {
-        ... on CreateAgentPayload { agent { id name prompt } replayed } ${FAULT} } }`,
-      variables: {
-        input: { name: word, model: 'anthropic/claude-sonnet-5', prompt: 'p', ...more },
-        key: word,
-      },
-    })),
-  updateAgent: ({ agentId, credentialId }, own) =>
-    [
-      { id: agentId, prompt: 'changed' },
-      { id: agentId, limits: { turns: 1 } },
-      { id: own.agentId, credentialId },
-    ].map((input) => ({
-      query: `mutation ($input: UpdateAgentInput!) { updateAgent(input: $input) {
-        ... on UpdateAgentPayload { agent { id name prompt credentialId } replayed } ${FAULT} } }`,
-      variables: { input },
-    })),
-  updateSession: ({ sessionId, word }) =>
-    [{}, { idempotencyKey: word }].map(({ idempotencyKey }: { idempotencyKey?: string }) => ({
-      query: `mutation ($input: UpdateSessionInput!, $key: String) { updateSession(input: $input, idempotencyKey: $key) {
-        ... on UpdateSessionPayload { session { id limits { turns } } replayed } ${FAULT} } }`,
-      variables: { input: { id: sessionId, limits: { turns: 7 } }, key: idempotencyKey },
-    })),
-  createCredential: ({ word }) => [
-    {
-      query: `mutation ($input: CreateCredentialInput!, $key: String) { createCredential(input: $input, idempotencyKey: $key) {
-        ... on CreateCredentialPayload { credential { id name last4 isDefault } replayed } ${FAULT} } }`,
-      variables: { input: { provider: 'anthropic', key: 'sk-test-0123456789' }, key: word },
-    },
-  ],
-  updateCredential: ({ credentialId: id, word }) =>
-    [{ name: 'changed' }, { isDefault: true }, { key: 'sk-test-changed' }].map((change) => ({
-      query: `mutation ($input: UpdateCredentialInput!, $key: String) { updateCredential(input: $input, idempotencyKey: $key) {
-        ... on UpdateCredentialPayload { credential { id name last4 } replayed } ${FAULT} } }`,
-      variables: { input: { id, ...change }, key: word },
-    })),
-  deleteCredential: ({ credentialId: id, word }) =>
-    [{ id }, { id, key: word }].map((variables) => ({
-      query: `mutation ($id: ID!, $key: String) { deleteCredential(id: $id, idempotencyKey: $key) {
-        ... on DeleteCredentialPayload { id replayed } ${FAULT} } }`,
-      variables,
-    })),
-  startSession: ({ agentId, word }, own) =>
-    [
-      { agent: agentId, input: 'hi' },
-      { agent: word, input: 'hi' },
-      { agent: own.agentId, input: 'hi', key: word },
-    ].map((input) => ({
-      query: `mutation ($input: StartSessionInput!, $key: String) { startSession(input: $input, idempotencyKey: $key) {
-        ... on StartSessionPayload { session { id key } turnId cursor clientToken { token } replayed } ${FAULT} } }`,
-      variables: { input, key: word },
-    })),
-  sendMessage: ({ sessionId, word }) =>
-    [undefined, word].map((key) => ({
-      query: `mutation ($input: SendMessageInput!, $key: String) { sendMessage(input: $input, idempotencyKey: $key) {
-        ... on SendMessagePayload { eventId turnId cursor session { id status } replayed } ${FAULT} } }`,
-      variables: { input: { sessionId, text: 'more' }, key },
-    })),
-  cancelTurn: ({ sessionId: id, word }) => [onSession('cancelTurn', id), onSession('cancelTurn', id, word)],
-  archiveSession: ({ sessionId: id, word }) => [
-    onSession('archiveSession', id),
-    onSession('archiveSession', id, word),
-  ],
-  createClientToken: ({ sessionId: id }) => [
-    {
-      query: `mutation ($id: ID!) { createClientToken(sessionId: $id) {
-        ... on CreateClientTokenPayload { clientToken { token scopes } } ${FAULT} } }`,
-      variables: { id },
-    },
-  ],
-  sessionEvents: ({ sessionId: id }, own) =>
-    [{ id }, { id, after: cursorOf(id, 1) }, { id, after: cursorOf(own.sessionId, 1) }].map((variables) => ({
-      query: `subscription ($id: ID!, $after: Cursor) { sessionEvents(sessionId: $id, after: $after, deltas: true) {
-        __typename ... on EventBatch { events { id body } } ... on SessionGone { message } ... on CursorRefused { reason } } }`,
-      variables,
-    })),
-};
-
 let door: Door;
 let sides: readonly [Side, Side];
-const clients = new Map<string, Client>();
+let transports: Transports;
 
 beforeAll(async () => {
   door = await Door.open({ operations: { client: 2_000 } });
+  transports = new Transports(door);
   const organisations = new Organisations({ organisations: door.store.organisations, clock: systemClock });
   const { organisation } = await organisations.create({ name: 'second' });
   const key = 'key-of-the-second-organisation-0';
@@ -208,7 +49,7 @@ beforeAll(async () => {
   sides = [sideOf(door.organisationId, ROOT_KEY, 'MARK-OF-ONE'), sideOf(organisation.id, key, 'MARK-OF-TWO')];
 });
 afterAll(async () => {
-  for (const client of clients.values()) await client.dispose();
+  await transports.close();
   await door.close();
 });
 
@@ -245,18 +86,18 @@ describe(`two organisations (SEED=${SEED})`, () => {
           return { field, ...one };
         };
         const bearer = random.below(3) === 0 ? clientTokenOf(asker, own.sessionId) : asker.key;
-        const transport = random.pick(['http', 'socket']);
+        const transport = random.pick(['http', 'socket'] as const);
         const before = isOwn ? '' : await stateOf(other, target);
 
-        const answer = await ask(bearer, transport, askedOf(target));
+        const answer = JSON.stringify(await transports.ask(bearer, transport, askedOf(target)));
 
-        if (!/"code":|^refused/.test(answer)) met.add(field);
+        if (!/"code":|"closed":/.test(answer)) met.add(field);
         if (isOwn) {
           learn(asker, other, answer, field);
           continue;
         }
         const never = { ...nobody(), word: `never ${count}` };
-        const control = await ask(bearer, transport, askedOf(never));
+        const control = JSON.stringify(await transports.ask(bearer, transport, askedOf(never)));
         const where = `SEED=${SEED} try ${count}: ${field} by ${bearer === asker.key ? 'key' : 'token'} over ${transport}`;
         expect(plain(answer, target), `at ${where}`).toBe(plain(control, never));
         expect(answer, `at ${where}`).not.toContain(other.mark);
@@ -329,76 +170,4 @@ function plain(answer: string, thing: Thing): string {
     .replaceAll(/\b\d+\.[0-9a-f]{8}\b/g, '<cursor>')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
     .replaceAll(/"requestId":"[^"]*"/g, '"requestId"');
-}
-
-/** The answer as text, its status included; of a subscription the first frame. */
-async function ask(bearer: string, transport: string, { field, query, variables }: Asked): Promise<string> {
-  if (transport === 'http' && field !== 'sessionEvents') {
-    const { status, body } = await door.post(query, variables, bearer);
-    return JSON.stringify([status, body]);
-  }
-  if (transport === 'http') return firstOfStream(bearer, query, variables);
-  const client =
-    clients.get(bearer) ??
-    createClient({
-      url: door.socketUrl,
-      webSocketImpl: WebSocket,
-      connectionParams: { authorization: `Bearer ${bearer}` },
-      retryAttempts: 0,
-    });
-  const isToken = bearer.startsWith('hct_');
-  if (!isToken) clients.set(bearer, client);
-  const frames = client.iterate({ query, variables });
-  try {
-    const { value } = await frames.next();
-    return JSON.stringify(value ?? null);
-  } catch (error) {
-    return `refused: ${error instanceof Error ? error.message : JSON.stringify(error)}`;
-  } finally {
-    await frames.return?.();
-    if (isToken) await client.dispose();
-  }
-}
-
-async function firstOfStream(bearer: string, query: string, variables: object): Promise<string> {
-  const over = new AbortController();
-  const response = await fetch(door.url, {
-    method: 'POST',
-    signal: over.signal,
-    headers: {
-      'content-type': 'application/json',
-      accept: 'text/event-stream',
-      authorization: `Bearer ${bearer}`,
-    },
-    body: JSON.stringify({ query, variables }),
-  });
-  let text = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk);
-    if (/^data: .*\n\n/m.test(text)) break;
-  }
-  over.abort();
-  return `${response.status} ${/^data: (.*)$/m.exec(text)?.[1] ?? text}`;
-}
-
-function onSession(field: string, id: SessionId, key?: string): Omit<Asked, 'field'> {
-  const payload = `${field[0]?.toUpperCase()}${field.slice(1)}Payload`;
-  return {
-    query: `mutation ($id: ID!, $key: String) { ${field}(sessionId: $id, idempotencyKey: $key) {
-      ... on ${payload} { session { id status } replayed } ${FAULT} } }`,
-    variables: { id, key },
-  };
-}
-
-/** A list from a place that another's thing would have in it. */
-function list(field: string, fields: string, after: string): Omit<Asked, 'field'> {
-  return {
-    query: `query ($after: String) { ${field}(after: $after, first: 100) ${fields} } }`,
-    variables: { after },
-  };
-}
-
-function place(of: string, id: string): string {
-  return Buffer.from(`${of} ${Date.now() + 1_000} ${id}`).toString('base64url');
 }

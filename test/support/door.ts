@@ -2,7 +2,7 @@
  * The HTTP server with its GraphQL door in this process, over SQLite in memory: what a client of the API sees, without units.
  * `close()` fails when a socket or a reader of a log was left behind.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import type { RawData } from 'ws';
 import { Access } from '../../src/access/access.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { AuditExport } from '../../src/api/audit-export.ts';
+import type { KeyScope, Principal } from '../../src/access/principal.ts';
 import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graphql-door.ts';
 import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
 import { type HttpServer, listen } from '../../src/api/http-server.ts';
@@ -17,7 +18,7 @@ import type { NewEvent } from '../../src/journal/event.ts';
 import { SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { OrganisationId, SessionId } from '../../src/kernel/id.ts';
+import { type ApiKeyId, newId, type OrganisationId, type SessionId } from '../../src/kernel/id.ts';
 import { type Logger, jsonLogger } from '../../src/kernel/logger.ts';
 import { Prices } from '../../src/models/prices.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
@@ -46,7 +47,9 @@ export class Door {
   readonly #started = new Set<SessionId>();
   readonly #folder: string;
   readonly #logLines: string[] = [];
+  readonly #scopes = new Map<ApiKeyId, readonly KeyScope[]>();
   readonly store: SqliteStore;
+  readonly signingKey = randomBytes(32);
   readonly live: Live;
   readonly access: Access;
   readonly audit: AuditLog;
@@ -86,7 +89,8 @@ export class Door {
     this.#options = options;
     this.store = store;
     this.live = new Live({ journal });
-    this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32), firstOrganisation });
+    const { signingKey } = this;
+    this.access = new ScopedAccess(this.#scopes, { keys, clock: systemClock, signingKey, firstOrganisation });
     this.audit = new AuditLog({ audit: store.audit, clock: systemClock });
     const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
     const isPriced = (model: string): boolean => new Prices().find([model], systemClock.now()) !== undefined;
@@ -98,6 +102,16 @@ export class Door {
     this.agents = agents;
     this.credentials = credentials;
     this.sessions = sessions;
+  }
+
+  /** A further API key, which may do just that. */
+  async grantKey(scopes: readonly KeyScope[], organisationId = this.organisationId): Promise<string> {
+    const id = newId('apiKey');
+    const key = `hf_${randomBytes(24).toString('base64url')}`;
+    const hash = createHash('sha256').update(key).digest('hex');
+    this.#scopes.set(id, scopes);
+    await this.store.keys.add({ id, organisationId, name: `key ${id}`, hash, createdAt: Date.now() });
+    return key;
   }
 
   get port(): number {
@@ -233,6 +247,25 @@ export class Door {
     const { body } = await this.post(query, variables, bearer);
     if (body.errors !== undefined) throw new Error(JSON.stringify(body.errors));
     return body.data;
+  }
+}
+
+/** Access that knows keys with fewer scopes than all. */
+class ScopedAccess extends Access {
+  readonly #scopes: ReadonlyMap<ApiKeyId, readonly KeyScope[]>;
+
+  constructor(
+    scopes: ReadonlyMap<ApiKeyId, readonly KeyScope[]>,
+    ports: ConstructorParameters<typeof Access>[0],
+  ) {
+    super(ports);
+    this.#scopes = scopes;
+  }
+
+  override async authenticate(bearer: string | undefined): Promise<Principal> {
+    const principal = await super.authenticate(bearer);
+    if (principal.kind !== 'key') return principal;
+    return { ...principal, scopes: this.#scopes.get(principal.keyId) ?? principal.scopes };
   }
 }
 

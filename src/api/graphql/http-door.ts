@@ -1,5 +1,5 @@
 /**
- * GraphQL over HTTP and SSE, by yoga. Who asks is settled before the document is looked at; documents are checked by the
+ * GraphQL over HTTP and SSE, by yoga. Who asks is settled before yoga looks at anything; documents are checked by the
  * same rules as on sockets; errors are masked at the very end, wherever they came from.
  */
 import { randomUUID } from 'node:crypto';
@@ -11,6 +11,7 @@ import { type Context, contextOf } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
+import type { Principal } from '../../access/principal.ts';
 import { Unauthenticated } from '../../kernel/fault.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { TimeSlices } from '../../kernel/time-slices.ts';
@@ -21,7 +22,8 @@ import { GraphiqlConsole, wantsPage } from './console.ts';
 import type { Documents } from './documents.ts';
 import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, maskedResult } from './masking.ts';
-import { METHODS, refuseKeyless } from './keyless.ts';
+import { refuseKeyInUrl } from './key-in-url.ts';
+import { answerByHead, METHODS, refuseKeyless, refuseUnknown } from './keyless.ts';
 import type { Operations } from './operations.ts';
 import { originOf } from './origin.ts';
 import { type DoorPorts, type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
@@ -67,7 +69,6 @@ export function createHttpDoor(
     context: (given): Context => contextOfRequest(ports, given),
     plugins: [
       EXECUTION,
-      useAuthentication(ports, slices),
       useDocuments(documents),
       // A request with an Authorization header has been preflighted by any browser.
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-graphql-yoga-csrf'] }),
@@ -88,9 +89,15 @@ export function createHttpDoor(
     cors: ({ headers }) => (isWelcome(headers.get('origin'), options) ? CORS : false),
   });
   return async (req, res) => {
+    if (refuseKeyInUrl(req, res, options)) return;
     if (options.console !== false && wantsPage(req)) return graphiql.send(req, res);
     if (refuseKeyless(req, res, options)) return;
-    await yoga(req, res, { requestId: randomUUID() });
+    const requestId = randomUUID();
+    if (req.method === 'OPTIONS') return yoga(req, res, { requestId }); // a preflight carries no token
+    const principal = await principalOf(ports, options, req, res, requestId);
+    if (principal === undefined) return;
+    slices.promote(req.socket, 'keyed'); // SLICE-4
+    await yoga(req, res, { requestId, principal });
   };
 }
 
@@ -110,27 +117,27 @@ function contextOfRequest(
   });
 }
 
-function useAuthentication(
+/** Undefined when the request has been answered: before yoga looks at it, which is most of what a request costs (KEYLESS-1). */
+async function principalOf(
   { access, logger }: GraphqlPorts,
-  slices: TimeSlices,
-): Plugin<object, ServerContext> {
-  return {
-    async onRequest({ request, serverContext, endResponse, fetchAPI }) {
-      if (request.method === 'OPTIONS') return; // a preflight carries no token
-      try {
-        serverContext.principal = await access.authenticate(bearerOf(request.headers.get('authorization')));
-        if (serverContext.req !== undefined) slices.promote(serverContext.req.socket, 'keyed'); // SLICE-4
-      } catch (error) {
-        const { requestId } = serverContext;
-        const shown = masked(error, { requestId, logger });
-        const init =
-          error instanceof Unauthenticated
-            ? { status: 401, headers: { 'www-authenticate': 'Bearer' } }
-            : { status: 500, ...shown.extensions.http };
-        endResponse(fetchAPI.Response.json({ errors: [formatted(shown)] }, init));
-      }
-    },
-  };
+  options: GraphqlOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+): Promise<Principal | undefined> {
+  try {
+    return await access.authenticate(bearerOf(req.headers.authorization));
+  } catch (error) {
+    if (!req.complete) res.setHeader('connection', 'close'); // nothing more is read of it; body by body it would be for free
+    if (error instanceof Unauthenticated) refuseUnknown(req, res, options, error);
+    else {
+      const shown = masked(error, { requestId, logger });
+      const { status = 500, headers } = shown.extensions.http ?? {};
+      const body = JSON.stringify({ errors: [formatted(shown)] });
+      answerByHead(req, res, options, { status, body, headers });
+    }
+    return undefined;
+  }
 }
 
 /** Of a request that is answered before its body has come nothing more is read; body by body it would be for free. */

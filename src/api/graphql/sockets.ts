@@ -11,6 +11,7 @@ import { rawAnswer } from '../response-headers.ts';
 import { type Crowd, FRAGMENTS_MAX, Inflow, READS_MAX } from './inflow.ts';
 import { PING_INTERVAL_MS, SOCKETS_MAX } from './limits.ts';
 import { requestExcess } from './json-excess.ts';
+import { hasKeyInUrl, KEY_IN_URL } from './key-in-url.ts';
 import { Mailbox } from './mailbox.ts';
 import { type GraphqlOptions, type GraphqlPorts, isWelcome } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -79,6 +80,7 @@ export class Sockets {
 
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (!isWelcome(request.headers.origin, this.#options)) return refuse(socket, '403 Forbidden');
+    if (hasKeyInUrl(request)) return refuse(socket, '400 Bad Request', KEY_IN_URL); // URL-1
     if (this.#open.size >= this.#socketsMax) return refuse(socket, '503 Service Unavailable');
     this.#upgrades.handleUpgrade(request, socket, head, (ws) => this.#opened(ws, socket, request));
   }
@@ -178,8 +180,10 @@ function reasonOf(code: number | undefined, reason: string | undefined): string 
 }
 
 /** Answers an upgrade, and closes its connection for good: a client may keep its half open for ever. */
-export function refuse(socket: Duplex, status: string): void {
-  socket.end(rawAnswer(status), () => socket.destroy());
+export function refuse(socket: Duplex, status: string, json = ''): void {
+  const type: Record<string, string> =
+    json === '' ? {} : { 'content-type': 'application/json; charset=utf-8' };
+  socket.end(rawAnswer(status, json, type), () => socket.destroy());
 }
 
 function textOf(data: RawData): string {

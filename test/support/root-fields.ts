@@ -1,0 +1,180 @@
+/**
+ * Every root field of the schema, each asked about a thing in some forms: for the tests that walk all of them (organisations, policy). A new
+ * root field is added here, or they fail.
+ */
+import { cursorOf } from '../../src/journal/cursor.ts';
+import { type AgentId, type CredentialId, eventIdOf, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
+import { FAULT } from './operations.ts';
+
+/** What an operation is asked about: of the asker, of the other organisation, or of nobody. */
+export interface Thing {
+  readonly agentId: AgentId;
+  readonly credentialId: CredentialId;
+  readonly sessionId: SessionId;
+  /** As names, keys and idempotency keys. */
+  readonly word: string;
+}
+
+export interface Asked {
+  readonly field: string;
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+const AGENT = '... on Agent { id name prompt model revision credentialId }';
+const EVENTS = 'events(first: 5) { nodes { id body fullBody } pageInfo { endCursor } }';
+const SESSION = `... on Session { id status why key metadata agentId head cursor agent { id name prompt } turn { id }
+  turns(first: 2) { nodes { id } } ${EVENTS} }`;
+
+/** Every root field of the schema, asked about a thing; `own`: something of the asker, to ask about the other in its light. */
+export const OPERATIONS: Readonly<
+  Record<string, (thing: Thing, own: Thing) => readonly Omit<Asked, 'field'>[]>
+> = {
+  agent: ({ agentId, word }) => [
+    { query: `query ($id: ID) { agent(id: $id) { ${AGENT} ${FAULT} } }`, variables: { id: agentId } },
+    {
+      query: `query ($name: String) { agent(name: $name) { ${AGENT} ${FAULT} } }`,
+      variables: { name: word },
+    },
+  ],
+  agents: ({ agentId }) => [list('agents', '{ nodes { id name prompt }', place('agents', agentId))],
+  credential: ({ credentialId: id }) => [
+    {
+      query: `query ($id: ID!) { credential(id: $id) { ... on Credential { id name last4 } ${FAULT} } }`,
+      variables: { id },
+    },
+  ],
+  credentials: ({ credentialId }) => [
+    list('credentials', '{ nodes { id name last4 }', place('credentials', credentialId)),
+  ],
+  auditEntries: ({ agentId, credentialId, sessionId }) =>
+    [agentId, credentialId, sessionId].map((targetId) => ({
+      query: `query ($filter: AuditFilter) { auditEntries(first: 100, filter: $filter) { nodes { id action outcome before after } } }`,
+      variables: { filter: { targetId } },
+    })),
+  event: ({ sessionId }, own) =>
+    [
+      { sessionId, id: eventIdOf(sessionId, 1) },
+      { sessionId: own.sessionId, id: eventIdOf(sessionId, 1) },
+      { sessionId, id: eventIdOf(own.sessionId, 1) },
+    ].map((variables) => ({
+      query: `query ($sessionId: ID!, $id: ID!) { event(sessionId: $sessionId, id: $id) { ... on Event { id seq body fullBody } ${FAULT} } }`,
+      variables,
+    })),
+  session: ({ sessionId: id }) => [
+    { query: `query ($id: ID!) { session(id: $id) { ${SESSION} ${FAULT} } }`, variables: { id } },
+  ],
+  sessions: ({ agentId, sessionId, word }) =>
+    [{ agentId }, { key: word }, { after: place('sessions', sessionId) }].map((variables) => ({
+      query: `query ($agentId: ID, $key: String, $after: String) {
+        sessions(agentId: $agentId, key: $key, after: $after, first: 100) { nodes { id key metadata } } }`,
+      variables,
+    })),
+  turn: ({ sessionId }, own) =>
+    [
+      { sessionId, id: turnIdOf(sessionId, 1) },
+      { sessionId: own.sessionId, id: turnIdOf(sessionId, 1) },
+    ].map((variables) => ({
+      query: `query ($sessionId: ID!, $id: ID!) { turn(sessionId: $sessionId, id: $id) { ... on Turn { id number } ${FAULT} } }`,
+      variables,
+    })),
+  createAgent: ({ credentialId, word }) =>
+    [{}, { credentialId }].map((more) => ({
+      query: `mutation ($input: CreateAgentInput!, $key: String) { createAgent(input: $input, idempotencyKey: $key) {
+        ... on CreateAgentPayload { agent { id name prompt } replayed } ${FAULT} } }`,
+      variables: {
+        input: { name: word, model: 'anthropic/claude-sonnet-5', prompt: 'p', ...more },
+        key: word,
+      },
+    })),
+  updateAgent: ({ agentId, credentialId }, own) =>
+    [
+      { id: agentId, prompt: 'changed' },
+      { id: agentId, limits: { turns: 1 } },
+      { id: own.agentId, credentialId },
+    ].map((input) => ({
+      query: `mutation ($input: UpdateAgentInput!) { updateAgent(input: $input) {
+        ... on UpdateAgentPayload { agent { id name prompt credentialId } replayed } ${FAULT} } }`,
+      variables: { input },
+    })),
+  updateSession: ({ sessionId, word }) =>
+    [{}, { idempotencyKey: word }].map(({ idempotencyKey }: { idempotencyKey?: string }) => ({
+      query: `mutation ($input: UpdateSessionInput!, $key: String) { updateSession(input: $input, idempotencyKey: $key) {
+        ... on UpdateSessionPayload { session { id limits { turns } } replayed } ${FAULT} } }`,
+      variables: { input: { id: sessionId, limits: { turns: 7 } }, key: idempotencyKey },
+    })),
+  createCredential: ({ word }) => [
+    {
+      query: `mutation ($input: CreateCredentialInput!, $key: String) { createCredential(input: $input, idempotencyKey: $key) {
+        ... on CreateCredentialPayload { credential { id name last4 isDefault } replayed } ${FAULT} } }`,
+      variables: { input: { provider: 'anthropic', key: 'sk-test-0123456789' }, key: word },
+    },
+  ],
+  updateCredential: ({ credentialId: id, word }) =>
+    [{ name: 'changed' }, { isDefault: true }, { key: 'sk-test-changed' }].map((change) => ({
+      query: `mutation ($input: UpdateCredentialInput!, $key: String) { updateCredential(input: $input, idempotencyKey: $key) {
+        ... on UpdateCredentialPayload { credential { id name last4 } replayed } ${FAULT} } }`,
+      variables: { input: { id, ...change }, key: word },
+    })),
+  deleteCredential: ({ credentialId: id, word }) =>
+    [{ id }, { id, key: word }].map((variables) => ({
+      query: `mutation ($id: ID!, $key: String) { deleteCredential(id: $id, idempotencyKey: $key) {
+        ... on DeleteCredentialPayload { id replayed } ${FAULT} } }`,
+      variables,
+    })),
+  startSession: ({ agentId, word }, own) =>
+    [
+      { agent: agentId, input: 'hi' },
+      { agent: word, input: 'hi' },
+      { agent: own.agentId, input: 'hi', key: word },
+    ].map((input) => ({
+      query: `mutation ($input: StartSessionInput!, $key: String) { startSession(input: $input, idempotencyKey: $key) {
+        ... on StartSessionPayload { session { id key } turnId cursor clientToken { token } replayed } ${FAULT} } }`,
+      variables: { input, key: word },
+    })),
+  sendMessage: ({ sessionId, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($input: SendMessageInput!, $key: String) { sendMessage(input: $input, idempotencyKey: $key) {
+        ... on SendMessagePayload { eventId turnId cursor session { id status } replayed } ${FAULT} } }`,
+      variables: { input: { sessionId, text: 'more' }, key },
+    })),
+  cancelTurn: ({ sessionId: id, word }) => [onSession('cancelTurn', id), onSession('cancelTurn', id, word)],
+  archiveSession: ({ sessionId: id, word }) => [
+    onSession('archiveSession', id),
+    onSession('archiveSession', id, word),
+  ],
+  createClientToken: ({ sessionId: id }) => [
+    {
+      query: `mutation ($id: ID!) { createClientToken(sessionId: $id) {
+        ... on CreateClientTokenPayload { clientToken { token scopes } } ${FAULT} } }`,
+      variables: { id },
+    },
+  ],
+  sessionEvents: ({ sessionId: id }, own) =>
+    [{ id }, { id, after: cursorOf(id, 1) }, { id, after: cursorOf(own.sessionId, 1) }].map((variables) => ({
+      query: `subscription ($id: ID!, $after: Cursor) { sessionEvents(sessionId: $id, after: $after, deltas: true) {
+        __typename ... on EventBatch { events { id body } } ... on SessionGone { message } ... on CursorRefused { reason } } }`,
+      variables,
+    })),
+};
+
+function onSession(field: string, id: SessionId, key?: string): Omit<Asked, 'field'> {
+  const payload = `${field[0]?.toUpperCase()}${field.slice(1)}Payload`;
+  return {
+    query: `mutation ($id: ID!, $key: String) { ${field}(sessionId: $id, idempotencyKey: $key) {
+      ... on ${payload} { session { id status } replayed } ${FAULT} } }`,
+    variables: { id, key },
+  };
+}
+
+/** A list from a place that another's thing would have in it. */
+function list(field: string, fields: string, after: string): Omit<Asked, 'field'> {
+  return {
+    query: `query ($after: String) { ${field}(after: $after, first: 100) ${fields} } }`,
+    variables: { after },
+  };
+}
+
+function place(of: string, id: string): string {
+  return Buffer.from(`${of} ${Date.now() + 1_000} ${id}`).toString('base64url');
+}
