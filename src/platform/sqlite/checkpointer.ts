@@ -5,10 +5,10 @@
  * A checkpoint that is to let the log begin anew has to reach its end, and appends go on while it runs (sqlite.org/wal.html, "checkpoint
  * starvation"). So there are two: a long one while they go on, and a short one for what they have added, while they wait.
  *
- * CHECKPOINT-1 Nothing is copied home or waited for on the event loop while the server runs. Between the two copies the data file is
+ * WAL-1 Nothing is copied home or waited for on the event loop while the server runs. Between the two copies the data file is
  *    flushed as well (FLUSH-2), so that appends wait for a short copy only.
- * CHECKPOINT-2 The log is bounded: from WAL_PAGES_MAX on that are not copied, appends wait until they are.
- * CHECKPOINT-3 When the thread fails, SQLite does it again, inside commits. When the disk does, nothing more is written (FLUSH-2).
+ * WAL-2 The log is bounded: from WAL_PAGES_MAX on that are not copied, appends wait until they are.
+ * WAL-3 When the thread fails, SQLite does it again, inside commits. When the disk does, nothing more is written (FLUSH-2).
  */
 
 /** Pages in the write-ahead log before they are copied home (32 MiB): of a page that is written often only the last is copied. */
@@ -52,7 +52,7 @@ export class Checkpointer {
     return this.#pause?.promise;
   }
 
-  /** Throws when the disk has failed (CHECKPOINT-3). */
+  /** Throws when the disk has failed (WAL-3). */
   check(): void {
     this.#ports.check();
   }
@@ -63,7 +63,7 @@ export class Checkpointer {
     const pages = this.#ports.pages();
     if (this.#running === undefined) {
       if (pages >= this.#nextAt) this.#running = this.#run();
-    } else if (pages * CHECKPOINT_PAGES > WAL_PAGES_MAX * this.#pages) this.#pause = Promise.withResolvers(); // CHECKPOINT-2
+    } else if (pages * CHECKPOINT_PAGES > WAL_PAGES_MAX * this.#pages) this.#pause = Promise.withResolvers(); // WAL-2
   }
 
   /** What it holds is let go of when a copy that runs is over; that may be after this. */
@@ -77,13 +77,13 @@ export class Checkpointer {
   async #run(): Promise<void> {
     try {
       await this.#ports.copy();
-      await this.#ports.flush(); // CHECKPOINT-1
+      await this.#ports.flush(); // WAL-1
       if (this.#isClosed) return;
       this.#pause ??= Promise.withResolvers();
       await this.#ports.copy();
     } catch {
       this.#isGivenUp = true;
-      if (!this.#isClosed) this.#ports.giveUp(); // CHECKPOINT-3
+      if (!this.#isClosed) this.#ports.giveUp(); // WAL-3
     } finally {
       this.#running = undefined;
       if (!this.#isClosed) this.#nextAt = this.#pages + this.#ports.pages();

@@ -83,7 +83,7 @@ export class Database {
       sqlite = new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: false });
       refuseForeign(path, sqlite);
       sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};
-        PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY`); // SQLITE-2, CHECKPOINT-1
+        PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY`); // SQLITE-2, WAL-1
       migrate(sqlite);
       sqlite.exec('PRAGMA busy_timeout = 0'); // SQLITE-4
       return new Database(path, sqlite, unlock, ports);
@@ -108,7 +108,7 @@ export class Database {
     return this.#flusher?.isSlow === true;
   }
 
-  /** While nothing should be committed, since the end of the log is copied home (CHECKPOINT-1); undefined when it may be. */
+  /** While nothing should be committed, since the end of the log is copied home (WAL-1); undefined when it may be. */
   get pause(): Promise<void> | undefined {
     return this.#checkpointer?.pause;
   }

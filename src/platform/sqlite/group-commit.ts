@@ -47,7 +47,7 @@ export class GroupCommit {
   #heldUp: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
   /** COMMIT-5: those of the commit that the disk is waited for, and who waits for it. */
   #flushing: { readonly group: readonly Work[]; readonly over: PromiseWithResolvers<void> } | undefined;
-  /** The end of the log is copied home (CHECKPOINT-1). */
+  /** The end of the log is copied home (WAL-1). */
   #isPaused = false;
   #closed = false;
 

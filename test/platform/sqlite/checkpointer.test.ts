@@ -59,7 +59,7 @@ function appender(heard: number[], failed: unknown[] = []) {
 }
 
 describe('the log of a server that writes without a pause', () => {
-  it('is copied home by the thread again and again, begins anew each time, and loses nothing (proves CHECKPOINT-1, CHECKPOINT-2)', async () => {
+  it('is copied home by the thread again and again, begins anew each time, and loses nothing (proves WAL-1, WAL-2)', async () => {
     const pages = 64;
     let copies = 0;
     database = Database.open(path, {
@@ -90,7 +90,7 @@ describe('the log of a server that writes without a pause', () => {
     expect(found).toEqual([heard.length, heard.length, heard.length * 9_000]);
   });
 
-  it('goes on when the thread fails: SQLite does it in commits (proves CHECKPOINT-3)', async () => {
+  it('goes on when the thread fails: SQLite does it in commits (proves WAL-3)', async () => {
     let tries = 0;
     database = Database.open(path, {
       checkpointer: (ports) =>
@@ -174,7 +174,7 @@ describe('appends', () => {
   }
   const names = (): string => steps.map(({ name }) => name).join(' ');
 
-  it('go on during the long copy and the write of the file, and wait for the short copy alone (proves CHECKPOINT-1)', async () => {
+  it('go on during the long copy and the write of the file, and wait for the short copy alone (proves WAL-1)', async () => {
     const append = open();
     pages = CHECKPOINT_PAGES - 1;
     await append(1);
@@ -200,7 +200,7 @@ describe('appends', () => {
     expect(names()).toBe('copy flush copy');
   });
 
-  it('wait as soon as the log is too long, whatever the copies are about (proves CHECKPOINT-2)', async () => {
+  it('wait as soon as the log is too long, whatever the copies are about (proves WAL-2)', async () => {
     const append = open();
     pages = CHECKPOINT_PAGES;
     await append(1);
@@ -220,7 +220,7 @@ describe('appends', () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
-  it('fail once the disk did not take what was copied (proves CHECKPOINT-3)', async () => {
+  it('fail once the disk did not take what was copied (proves WAL-3)', async () => {
     const append = open();
     pages = CHECKPOINT_PAGES;
     await append(1);

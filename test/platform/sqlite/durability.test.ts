@@ -19,7 +19,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-/** `chars`: of each event. Large ones fill the log, which is copied home while it is killed (CHECKPOINT-1). */
+/** `chars`: of each event. Large ones fill the log, which is copied home while it is killed (WAL-1). */
 it.each([
   { chars: 0, acknowledgedMin: ACKNOWLEDGED_MIN },
   { chars: 30_000, acknowledgedMin: 2 * ACKNOWLEDGED_MIN },
