@@ -4,7 +4,7 @@
  */
 import type { Access } from '../src/access/access.ts';
 import { authorize, type Action } from '../src/access/policy.ts';
-import type { Principal } from '../src/access/principal.ts';
+import type { ClientPrincipal, Principal } from '../src/access/principal.ts';
 import type { Actor } from '../src/journal/event.ts';
 import type { Live } from '../src/journal/live.ts';
 import type { SessionId } from '../src/kernel/id.ts';
@@ -30,10 +30,12 @@ export interface Context extends Omit<SchemaPorts, 'useCasesOf'>, UseCases {
   readonly reading: Reading;
   /** Aborts when the client has gone; set over HTTP. */
   readonly signal?: AbortSignal | undefined;
+  /** Goes on under a token that was renewed; set on a socket, which takes the place of the one that it was opened with. */
+  readonly renewed?: ((token: string, principal: ClientPrincipal) => void) | undefined;
 }
 
 /** What the door adds to its ports for one operation. */
-type Asked = Pick<Context, 'principal' | 'budget' | 'requestId' | 'reading' | 'signal'>;
+type Asked = Pick<Context, 'principal' | 'budget' | 'requestId' | 'reading' | 'signal' | 'renewed'>;
 
 export function contextOf<T extends Asked>(
   { access, useCasesOf, journal, live }: SchemaPorts,
@@ -46,6 +48,11 @@ export function contextOf<T extends Asked>(
 /** Throws Forbidden or SessionNotFound, as the policy says. */
 export function permit(context: Context, action: Action, sessionId?: SessionId): void {
   authorize(context.principal, action, sessionId);
+}
+
+/** Before a client token writes into its session. Throws RateLimited (TOKEN-7). */
+export function spend({ access, principal }: Context, what: 'message' | 'cancel'): void {
+  if (principal.kind === 'client') access.clientTokens.take(principal, what);
 }
 
 /** The author of what this caller writes. */

@@ -1,4 +1,5 @@
 /** Every Fault that a field lists, registered once: the class stays ignorant of GraphQL. */
+import { RateLimited } from '../src/access/faults.ts';
 import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
 import { type Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
@@ -34,6 +35,14 @@ builder.objectType(Forbidden, {
   name: 'Forbidden',
   interfaces,
   description: 'The key or token is good, but may not do this.',
+});
+builder.objectType(RateLimited, {
+  name: 'RateLimited',
+  interfaces,
+  description: 'The client token has sent as much as it may for now.',
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'Try again after so many milliseconds.' }),
+  }),
 });
 builder.objectType(IdempotencyConflict, {
   name: 'IdempotencyConflict',

@@ -1,5 +1,6 @@
 /** Messages: how one speaks to an agent, before, during and after a turn. */
 import { GraphQLError } from 'graphql';
+import { RateLimited } from '../src/access/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { MESSAGE_MODES } from '../src/journal/event-catalog.ts';
 import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
@@ -10,7 +11,7 @@ import type { MessageMode } from '../src/journal/event-catalog.ts';
 import type { Sent } from '../src/sessions/sessions.ts';
 import { askedOf } from './asked-field.ts';
 import { builder } from './builder.ts';
-import { actorOf, type Context, permit } from './context.ts';
+import { actorOf, type Context, permit, spend } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
 import { KEY_DESCRIPTION } from './limits.ts';
 import { SessionType } from './session.ts';
@@ -70,6 +71,7 @@ builder.mutationField('sendMessage', (t) =>
       types: [
         InvalidInput,
         Forbidden,
+        RateLimited,
         SessionNotFound,
         SessionArchived,
         PendingFull,
@@ -79,19 +81,30 @@ builder.mutationField('sendMessage', (t) =>
     },
     resolve: (_root, { input, idempotencyKey }, context, info) => {
       const sessionId = parseId('session', input.sessionId, 'sessionId');
-      permit(context, 'session.steer', sessionId);
+      const isAnswer = permitSpeaking(context, sessionId);
       permitSession(context, sessionId, askedOf(info, 'session'));
+      spend(context, 'message');
       return context.sessions.send({
         sessionId,
         text: input.text,
         mode: (input.mode ?? undefined) as MessageMode | undefined, // as: the enum's values are MESSAGE_MODES
         raw: input.raw ?? undefined,
         actor: actorOf(context),
+        isAnswer,
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },
   }),
 );
+
+/** Whether it may only answer (TOKEN-5). */
+function permitSpeaking(context: Context, sessionId: SessionId): boolean {
+  const { principal } = context;
+  const isAnswer =
+    principal.kind === 'client' && principal.scopes.includes('answer') && !principal.scopes.includes('steer');
+  permit(context, isAnswer ? 'session.answer' : 'session.steer', sessionId);
+  return isAnswer;
+}
 
 /** Before anything is sent. An error and not a Fault of the result: what is refused is a part of the answer, not the message. */
 function permitSession(context: Context, sessionId: SessionId, asked: ReadonlySet<string>): void {

@@ -7,17 +7,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import { InvalidInput, Unauthenticated } from '../kernel/fault.ts';
 import { newId, type OrganisationId, type SessionId } from '../kernel/id.ts';
-import {
-  CLIENT_TOKEN_TTL_DEFAULT_S,
-  CLIENT_TOKEN_TTL_MAX_S,
-  CLIENT_TOKEN_TTL_MIN_S,
-} from '../kernel/limit.ts';
+import { type ClientToken, ClientTokens, type Minter, type TokenWish } from './client-tokens.ts';
 import type { ApiKey, KeyStore } from './key-store.ts';
-import { CLIENT_SCOPES, type ClientScope, KEY_SCOPES, type Principal } from './principal.ts';
+import { KEY_SCOPES, type Principal } from './principal.ts';
+import type { TokenGenerationStore } from './token-generation-store.ts';
 import { isSignedToken, mintToken, verifyToken } from './token.ts';
-
-/** Of a token for which none are named. */
-const CLIENT_SCOPES_DEFAULT: readonly ClientScope[] = ['read', 'steer'];
 
 const KEY_PREFIX = 'hf_';
 /** The name of the one key that HOLDFAST_ROOT_KEY gives. */
@@ -35,23 +29,18 @@ export const GIVEN_KEY_EXPECTED = `${API_KEY_CHARS_MIN} to ${API_KEY_CHARS_MAX} 
 /** Tokens that were checked: what they say is signed and does not change. One per running brain is usual. */
 const KNOWN_MAX = 4_096;
 
-export interface ClientToken {
-  readonly token: string;
-  readonly scopes: readonly ClientScope[];
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
-}
-
 export class Access {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
   readonly #signingKey: Buffer;
   readonly #firstOrganisation: OrganisationId;
   readonly #known = new Map<string, Principal>();
+  readonly clientTokens: ClientTokens;
 
   /** `firstOrganisation`: that of the keys which are made here, and of tokens from when there was no other. */
   constructor(ports: {
     keys: KeyStore;
+    tokenGenerations: TokenGenerationStore;
     clock: Clock;
     signingKey: Buffer;
     firstOrganisation: OrganisationId;
@@ -60,15 +49,17 @@ export class Access {
     this.#clock = ports.clock;
     this.#signingKey = ports.signingKey;
     this.#firstOrganisation = ports.firstOrganisation;
+    this.clientTokens = new ClientTokens(ports);
   }
 
   /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated. */
   async authenticate(bearer: string | undefined): Promise<Principal> {
     if (bearer === undefined || bearer === '') throw new Unauthenticated();
     const principal = await this.#look(bearer);
-    if (principal === undefined || hasExpired(principal, this.#clock.now())) {
+    if (principal === undefined || hasExpired(principal, this.#clock.now()))
       throw new Unauthenticated('This key or token is not known here, or has expired.');
-    }
+    const [end] = await this.endsOf([principal]);
+    if (end !== undefined) throw new Unauthenticated(end);
     return principal;
   }
 
@@ -89,25 +80,9 @@ export class Access {
     return key;
   }
 
-  /** A token of the minter's organisation. Throws InvalidInput for an unknown scope or a ttl outside the limits. */
-  mintClientToken(
-    { organisationId }: Pick<Principal, 'organisationId'>,
-    sessionId: SessionId,
-    wish: { scopes?: readonly string[] | undefined; ttlSeconds?: number | undefined } = {},
-  ): ClientToken {
-    const ttl = wish.ttlSeconds ?? CLIENT_TOKEN_TTL_DEFAULT_S;
-    if (!Number.isInteger(ttl) || ttl < CLIENT_TOKEN_TTL_MIN_S || ttl > CLIENT_TOKEN_TTL_MAX_S) {
-      throw new InvalidInput(
-        'ttlSeconds',
-        `expected ${CLIENT_TOKEN_TTL_MIN_S} to ${CLIENT_TOKEN_TTL_MAX_S} seconds.`,
-      );
-    }
-    const scopes = [...new Set(wish.scopes ?? CLIENT_SCOPES_DEFAULT)].map(parseScope);
-    if (scopes.length === 0)
-      throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
-    const expiresAt = this.#clock.now() + ttl * 1_000;
-    const principal = { kind: 'client', organisationId, sessionId, scopes, expiresAt } as const;
-    return { token: mintToken(principal, this.#signingKey), scopes, expiresAt };
+  /** A token of the minter's organisation. Throws InvalidInput, Forbidden. */
+  mintClientToken(minter: Minter, sessionId: SessionId, wish?: TokenWish): Promise<ClientToken> {
+    return this.clientTokens.mint(minter, sessionId, wish);
   }
 
   mintUnitToken(
@@ -116,6 +91,15 @@ export class Access {
     epoch: number,
   ): string {
     return mintToken({ kind: 'unit', organisationId, sessionId, epoch }, this.#signingKey);
+  }
+
+  /** Why each may ask no more, in a sentence; undefined while it may. Throws Outage. */
+  async endsOf(principals: readonly Principal[]): Promise<readonly (string | undefined)[]> {
+    const tokens = principals.filter((principal) => principal.kind === 'client');
+    const ends = tokens.length === 0 ? [] : await this.clientTokens.endsOf(tokens);
+    return principals.map((principal) =>
+      principal.kind === 'client' ? ends[tokens.indexOf(principal)] : undefined,
+    );
   }
 
   async #look(bearer: string): Promise<Principal | undefined> {
@@ -162,10 +146,4 @@ function hasExpired(principal: Principal, now: number): boolean {
 
 function hashOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
-}
-
-function parseScope(scope: string): ClientScope {
-  const known = CLIENT_SCOPES.find((candidate) => candidate === scope);
-  if (known === undefined) throw new InvalidInput('scopes', `expected some of ${CLIENT_SCOPES.join(', ')}.`);
-  return known;
 }

@@ -19,6 +19,19 @@ export class OrganisationNameTaken extends Fault {
   }
 }
 
+/** A client token has written as much as it may for now; nothing was done. */
+export class RateLimited extends Fault {
+  readonly code = 'RATE_LIMITED';
+  declare readonly retryAfterMs: number;
+
+  constructor(what: string, perMinute: number, retryAfterMs: number) {
+    super(
+      `This client token may send ${perMinute} ${what}s in a minute. Try again in ${Math.ceil(retryAfterMs / 1_000)} s.`,
+      { retryAfterMs },
+    );
+  }
+}
+
 /** A server that knows of no organisations is on the same database: it would show everything to everybody. */
 export class OlderServerRuns extends Fault {
   readonly code = 'OLDER_SERVER_RUNS';

@@ -9,6 +9,7 @@ import type {
   InvalidInput,
   Unauthenticated,
 } from '../kernel/fault.ts';
+import type { RateLimited } from '../access/faults.ts';
 import type { Outage } from '../kernel/outage.ts';
 import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
@@ -20,6 +21,7 @@ type KnownFault =
   | Outage
   | Unauthenticated
   | Forbidden
+  | RateLimited
   | IdempotencyConflict
   | SessionNotFound
   | EpochStale
@@ -44,6 +46,7 @@ const STATUS = {
   INPUT_PENDING: 409,
   SESSION_ARCHIVED: 409,
   PENDING_FULL: 429,
+  RATE_LIMITED: 429,
   LOG_FULL: 409,
   UNAVAILABLE: 503,
 } as const satisfies Record<KnownFault['code'], number>;

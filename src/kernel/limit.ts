@@ -61,3 +61,6 @@ export const LEASE_TTL_MS = 15_000;
 export const CLIENT_TOKEN_TTL_MIN_S = 60;
 export const CLIENT_TOKEN_TTL_MAX_S = 86_400;
 export const CLIENT_TOKEN_TTL_DEFAULT_S = 3_600;
+/** How long after it was minted a client token may be renewed, in seconds: a day of work, and by wish a month. */
+export const CLIENT_TOKEN_RENEWABLE_DEFAULT_S = 86_400;
+export const CLIENT_TOKEN_RENEWABLE_MAX_S = 2_592_000;

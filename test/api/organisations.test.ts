@@ -170,6 +170,19 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
     onSession('archiveSession', id),
     onSession('archiveSession', id, word),
   ],
+  renewClientToken: () => [
+    {
+      query: `mutation { renewClientToken { ... on RenewClientTokenPayload { clientToken { token scopes } } ${FAULT} } }`,
+      variables: {},
+    },
+  ],
+  revokeClientTokens: ({ sessionId: id }) => [
+    {
+      query: `mutation ($id: ID!) { revokeClientTokens(sessionId: $id) {
+        ... on RevokeClientTokensPayload { sessionId keyId } ${FAULT} } }`,
+      variables: { id },
+    },
+  ],
   createClientToken: ({ sessionId: id }) => [
     {
       query: `mutation ($id: ID!) { createClientToken(sessionId: $id) {
@@ -239,7 +252,7 @@ describe(`two organisations (SEED=${SEED})`, () => {
           if (one === undefined) throw new Error(`no operation for ${field}`);
           return { field, ...one };
         };
-        const bearer = random.below(3) === 0 ? clientTokenOf(asker, own.sessionId) : asker.key;
+        const bearer = random.below(3) === 0 ? await clientTokenOf(asker, own.sessionId) : asker.key;
         const transport = random.pick(['http', 'socket']);
         const before = isOwn ? '' : await stateOf(other, target);
 
@@ -297,8 +310,8 @@ async function stateOf({ useCases }: Side, { agentId, credentialId, sessionId }:
   ]);
 }
 
-function clientTokenOf({ id }: Side, sessionId: SessionId): string {
-  return door.access.mintClientToken({ organisationId: id }, sessionId).token;
+async function clientTokenOf({ id }: Side, sessionId: SessionId): Promise<string> {
+  return (await door.access.mintClientToken({ organisationId: id }, sessionId)).token;
 }
 
 /** The ids in an answer are the asker's from now on; none of them may be the other's. */

@@ -47,6 +47,8 @@ export class Door {
   readonly store: SqliteStore;
   readonly live: Live;
   readonly access: Access;
+  /** Of its tokens. */
+  readonly signingKey = randomBytes(32);
   readonly runs: SessionRuns;
   readonly useCasesOf: UseCasesOf;
   /** The first one: whose the root key is. */
@@ -77,13 +79,18 @@ export class Door {
     store: SqliteStore,
     secrets: Awaited<ReturnType<typeof openSecretFiles>>,
   ) {
-    const { journal, keys } = store;
+    const { journal } = store;
     const { first: firstOrganisation } = store.organisations;
     this.#folder = folder;
     this.#options = options;
     this.store = store;
     this.live = new Live({ journal });
-    this.access = new Access({ keys, clock: systemClock, signingKey: randomBytes(32), firstOrganisation });
+    this.access = new Access({
+      ...store,
+      clock: systemClock,
+      signingKey: this.signingKey,
+      firstOrganisation,
+    });
     const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
     const isPriced = (model: string): boolean => new Prices().find([model], systemClock.now()) !== undefined;
     const ports = { ...store, secrets, clock: systemClock, serverKeys, firstOrganisation, isPriced };

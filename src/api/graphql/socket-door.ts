@@ -1,6 +1,9 @@
 /**
  * GraphQL over WebSocket: graphql-transport-ws by graphql-ws's server, on our own sending side. Followers of sessions are
  * served by follower.ts; all else is executed here, under the same rules as over HTTP.
+ *
+ * TOKEN-9 A client token that is renewed on a socket takes the place there of the one before: what was subscribed to goes on, and the socket
+ *    ends with the last of them.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -10,7 +13,7 @@ import { type Context, contextOf } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
-import type { Principal } from '../../access/principal.ts';
+import type { ClientPrincipal, Principal } from '../../access/principal.ts';
 import { Fault, Unauthenticated } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
@@ -165,10 +168,7 @@ async function admit(
     extra.principal = principal;
     outlet.owner = nameOf(principal);
     extra.inflow.known();
-    if (principal.kind === 'client') {
-      const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
-      extra.expiry = setTimeout(expire, Math.max(0, principal.expiresAt - Date.now()));
-    }
+    if (principal.kind === 'client') expireWith(extra, principal);
     return true;
   } catch (error) {
     if (error instanceof Outage) {
@@ -181,6 +181,13 @@ async function admit(
     }
     return false;
   }
+}
+
+/** Once more when a token was renewed (TOKEN-9). */
+function expireWith(extra: Extra, { expiresAt }: ClientPrincipal): void {
+  const expire = (): void => extra.outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
+  clearTimeout(extra.expiry);
+  if (extra.outlet.open) extra.expiry = setTimeout(expire, Math.max(0, expiresAt - Date.now()));
 }
 
 /** A key may have been replaced since the socket was opened (ACCESS-1); a token ends the socket by its own clock. */
@@ -239,6 +246,11 @@ function argsOf(
     budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
+    renewed: (token: string, next: ClientPrincipal): void => {
+      extra.bearer = token;
+      extra.principal = next;
+      expireWith(extra, next);
+    },
     reading: NOTHING_READ,
   });
   return { schema, document, operationName, variableValues: variables, contextValue };

@@ -98,6 +98,9 @@ export const STEPS: readonly Step[] = [
     await dropIndexes(db, 'credential', ['createdAt_-1__id_-1', 'provider_1_claim_-1']);
     await dropIndexes(db, 'api_key', ['name_1_order_-1']);
   },
+  async (db) => {
+    await ensureCollection(db, 'token_generation'); // found by its _id, the session's or the key's
+  },
 ];
 
 /** Those that are still there. */

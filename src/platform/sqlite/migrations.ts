@@ -245,4 +245,12 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE api_key SET organisation_id = (SELECT id FROM organisation);
   CREATE INDEX api_key_of_name ON api_key (organisation_id, name);
   `,
+  // What revokes client tokens: of a session, or of a key.
+  `
+  CREATE TABLE token_generation (
+    subject TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    generation INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

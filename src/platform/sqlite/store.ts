@@ -6,6 +6,7 @@ import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
+import type { TokenGenerationStore } from '../../access/token-generation-store.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import type { Queue } from '../../webhooks/queue.ts';
@@ -18,6 +19,7 @@ import { SqliteKeyStore } from './key-store.ts';
 import { SqliteOrganisationStore } from './organisation-store.ts';
 import { SqliteOwnerStore } from './owner-store.ts';
 import { SqliteQueue } from './queue.ts';
+import { SqliteTokenGenerationStore } from './token-generation-store.ts';
 
 export interface SqliteOptions {
   /** A file, made with its folder when it is not there; or `:memory:`. */
@@ -39,6 +41,7 @@ export interface SqliteStore {
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
+  readonly tokenGenerations: TokenGenerationStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly queue: Queue;
@@ -71,6 +74,7 @@ export function openSqlite({
     agents: new SqliteAgentStore(database),
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),
+    tokenGenerations: new SqliteTokenGenerationStore(database),
     owners: new SqliteOwnerStore(database),
     organisations: new SqliteOrganisationStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),

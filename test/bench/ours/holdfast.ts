@@ -45,7 +45,7 @@ export async function openHoldfast(folder: string, uri?: string) {
   const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'keys', 'master.key'));
   const { first: firstOrganisation } = store.organisations;
   const signingKey = randomBytes(SIGNING_KEY_BYTES);
-  const access = new Access({ keys: store.keys, clock, signingKey, firstOrganisation });
+  const access = new Access({ ...store, clock, signingKey, firstOrganisation });
   await access.ensureKey(KEY);
   const useCasesOf = useCasesOver({ ...store, secrets, clock, serverKeys: new Set(), firstOrganisation });
   const { agents, sessions } = useCasesOf(firstOrganisation);

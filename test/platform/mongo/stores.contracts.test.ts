@@ -10,12 +10,14 @@ import { MongoAgentStore } from '../../../src/platform/mongo/stores/agent-store.
 import { MongoCredentialStore } from '../../../src/platform/mongo/stores/credential-store.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
 import { MongoKeyStore } from '../../../src/platform/mongo/stores/key-store.ts';
+import { MongoTokenGenerationStore } from '../../../src/platform/mongo/stores/token-generation-store.ts';
 import { MongoOwnerStore } from '../../../src/platform/mongo/stores/owner-store.ts';
 import type { Credential } from '../../../src/secrets/credential-store.ts';
 import type { Agent, AgentRevision } from '../../../src/sessions/agent.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
+import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
@@ -44,6 +46,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
         agents: new MongoAgentStore(database),
         credentials: new MongoCredentialStore(database),
         keys: new MongoKeyStore(database),
+        tokenGenerations: new MongoTokenGenerationStore(database),
         owners: new MongoOwnerStore(database),
         close: () => database.close(),
       };
@@ -52,6 +55,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
   agentStoreContract(platform);
   credentialStoreContract(platform);
   keyStoreContract(platform);
+  tokenGenerationStoreContract(platform);
   ownerStoreContract(platform);
 
   describe('agents on MongoDB', () => {
