@@ -22,7 +22,10 @@ export type Principal =
       readonly kind: 'key';
       readonly organisationId: OrganisationId;
       readonly keyId: ApiKeyId;
+      readonly name: string;
       readonly scopes: readonly KeyScope[];
+      /** Of the value with which it came: a key that is being rotated has two. */
+      readonly valueHash: string;
     }
   /** A browser with a client token: one session, for a while. */
   | {
@@ -31,6 +34,8 @@ export type Principal =
       readonly sessionId: SessionId;
       readonly scopes: readonly ClientScope[];
       readonly expiresAt: number;
+      /** That made it, and with which it ends; absent in tokens of versions that did not say. */
+      readonly keyId?: ApiKeyId | undefined;
     }
   /** A brain: one session, while its epoch is the current one. */
   | {
