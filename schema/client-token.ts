@@ -1,5 +1,6 @@
 /** Client tokens: for browsers. One session, some scopes, for a while. */
 import type { ClientToken, Minter } from '../src/access/client-tokens.ts';
+import { ApiKeyNotFound } from '../src/access/faults.ts';
 import { MESSAGES_PER_MINUTE_DEFAULT, MESSAGES_PER_MINUTE_MAX } from '../src/access/token-rate.ts';
 import { CLIENT_SCOPES } from '../src/access/principal.ts';
 import type { TokenSubject } from '../src/access/token-generation-store.ts';
@@ -164,7 +165,7 @@ builder.mutationFields((t) => ({
       if (principal.kind !== 'client') throw new Forbidden('Only a client token renews itself.');
       permit(context, 'tokens.renew', principal.sessionId);
       const clientToken = access.clientTokens.renew(principal);
-      context.renewed?.(clientToken.token, clientToken.principal);
+      context.renewed?.(clientToken.principal);
       return { clientToken, replayed: false };
     },
   }),
@@ -177,7 +178,7 @@ builder.mutationFields((t) => ({
       keyId: t.arg.id({ description: 'The API key.' }),
       idempotencyKey: t.arg.string({ description: 'Not needed: every call revokes what there is then.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, ApiKeyNotFound] },
     resolve: async (_root, { sessionId, keyId, idempotencyKey }, context) => {
       permit(context, 'tokens.revoke');
       parseKey('idempotencyKey', idempotencyKey ?? undefined);
@@ -190,7 +191,7 @@ builder.mutationFields((t) => ({
 
 /** Whose tokens are meant, once it was found in the organisation that asks (ORGANISATION-1). */
 async function subjectOf(
-  { sessions, principal }: Context,
+  { sessions, access, principal }: Context,
   sessionId: string | undefined,
   keyId: string | undefined,
 ): Promise<TokenSubject> {
@@ -202,8 +203,7 @@ async function subjectOf(
     return id;
   }
   const id = parseId('apiKey', keyId ?? '', 'keyId');
-  if (principal.kind !== 'key' || principal.keyId !== id)
-    throw new InvalidInput('keyId', 'there is no such key.');
+  await access.keysOf(principal.organisationId).get(id);
   return id;
 }
 

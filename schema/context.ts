@@ -3,6 +3,7 @@
  * holds no state of its own. The journal knows no organisations: what is read of a log comes after its session was looked up.
  */
 import type { Access } from '../src/access/access.ts';
+import type { Organisations } from '../src/access/organisations.ts';
 import { authorize, type Action } from '../src/access/policy.ts';
 import type { ClientPrincipal, Principal } from '../src/access/principal.ts';
 import type { Actor } from '../src/journal/event.ts';
@@ -16,6 +17,7 @@ import type { LogBudget } from './log-budget.ts';
 /** The use cases behind the schema, the same for every operation. */
 export interface SchemaPorts {
   readonly access: Access;
+  readonly organisations: Organisations;
   readonly useCasesOf: UseCasesOf;
   readonly journal: SessionJournal;
   readonly live: Live;
@@ -31,18 +33,23 @@ export interface Context extends Omit<SchemaPorts, 'useCasesOf'>, UseCases {
   /** Aborts when the client has gone; set over HTTP. */
   readonly signal?: AbortSignal | undefined;
   /** Goes on under a token that was renewed; set on a socket, which takes the place of the one that it was opened with. */
-  readonly renewed?: ((token: string, principal: ClientPrincipal) => void) | undefined;
+  readonly renewed?: ((principal: ClientPrincipal) => void) | undefined;
+  /** Calls back, with the reason, when who asks may ask no more (ACCESS-2). Answers what ends the watch. Set over HTTP; a socket is closed as a whole. */
+  readonly onRevoked?: ((end: (why: string) => void) => () => void) | undefined;
 }
 
 /** What the door adds to its ports for one operation. */
-type Asked = Pick<Context, 'principal' | 'budget' | 'requestId' | 'reading' | 'signal' | 'renewed'>;
+type Asked = Pick<
+  Context,
+  'principal' | 'budget' | 'requestId' | 'reading' | 'signal' | 'renewed' | 'onRevoked'
+>;
 
 export function contextOf<T extends Asked>(
-  { access, useCasesOf, journal, live }: SchemaPorts,
+  { access, organisations, useCasesOf, journal, live }: SchemaPorts,
   asked: T,
 ): Context & T {
   const { agents, credentials, sessions } = useCasesOf(asked.principal.organisationId);
-  return { access, agents, credentials, sessions, journal, live, ...asked };
+  return { access, organisations, agents, credentials, sessions, journal, live, ...asked };
 }
 
 /** Throws Forbidden or SessionNotFound, as the policy says. */
@@ -57,5 +64,6 @@ export function spend({ access, principal }: Context, what: 'message' | 'cancel'
 
 /** The author of what this caller writes. */
 export function actorOf({ principal }: Context): Actor {
-  return principal.kind === 'key' ? { kind: 'human', id: principal.keyId } : { kind: 'human' };
+  if (principal.kind !== 'key') return { kind: 'human' };
+  return { kind: 'human', id: principal.keyId, display: principal.name };
 }

@@ -5,7 +5,7 @@ import { viewOf } from '../src/access/principal.ts';
 import type { RecordedEvent } from '../src/journal/event.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { follow } from '../src/journal/follow.ts';
-import { InvalidInput } from '../src/kernel/fault.ts';
+import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, type SessionId } from '../src/kernel/id.ts';
 import { tail, type TailSource } from '../src/kernel/tail.ts';
 import { charsOf } from './body-weight.ts';
@@ -77,15 +77,18 @@ export async function openFrames(
   const source = follow(context, { sessionId, after, deltas, thinking, filter, turn }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
   const waiting: Frame[] = []; // the rest of one page, cut: FRAME-1
+  let revoked: string | undefined;
   const frames: TailSource<Frame> = {
     async pull() {
       context.reading.renew(); // the frame before this one is made
       for (;;) {
+        if (revoked !== undefined) throw new Forbidden(revoked); // ACCESS-2
         const cutBefore = waiting.shift();
         if (cutBefore !== undefined) return cutBefore;
         const next = await source.next().catch(goneFrame);
         if ('kind' in next) return next;
         const { done, value } = next;
+        if (revoked !== undefined) continue;
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {
@@ -109,10 +112,15 @@ export async function openFrames(
     },
     release() {
       clearTimeout(expiry);
+      unwatch?.();
       abort.abort();
     },
   };
   const { principal, signal } = context;
+  const unwatch = context.onRevoked?.((why) => {
+    revoked = why;
+    abort.abort(); // a pull that waits comes back, and tells it
+  });
   const end = (): void => void reader.return?.();
   const isStream = context.renewed === undefined; // a socket ends with the last of its tokens, and closes all that is on it
   const expiry =

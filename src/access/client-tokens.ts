@@ -20,9 +20,9 @@ import {
   CLIENT_TOKEN_TTL_MAX_S,
   CLIENT_TOKEN_TTL_MIN_S,
 } from '../kernel/limit.ts';
+import { BriefMemory } from './brief-memory.ts';
 import { CLIENT_SCOPES, type ClientPrincipal, type ClientScope, type KeyScope } from './principal.ts';
 import type { TokenGenerationStore, TokenSubject } from './token-generation-store.ts';
-import { TokenGenerations } from './token-generations.ts';
 import { MESSAGES_PER_MINUTE_DEFAULT, MESSAGES_PER_MINUTE_MAX, TokenRate } from './token-rate.ts';
 import { mintToken } from './token.ts';
 
@@ -36,6 +36,8 @@ const NEEDED: Readonly<Record<ClientScope, KeyScope>> = {
   cancel: 'sessions:write',
 };
 const TOKEN_ID_BYTES = 12;
+const SESSION_REVOKED = 'The client tokens of this session were revoked.';
+const KEY_REVOKED = 'The client tokens that this API key made were revoked.';
 
 export interface ClientToken {
   readonly token: string;
@@ -66,7 +68,8 @@ export interface TokenWish {
 }
 
 export class ClientTokens {
-  readonly #generations: TokenGenerations;
+  readonly #store: TokenGenerationStore;
+  readonly #generations: BriefMemory<TokenSubject, number>;
   readonly #clock: Clock;
   readonly #chance: Chance;
   readonly #signingKey: Buffer;
@@ -78,7 +81,9 @@ export class ClientTokens {
     signingKey: Buffer;
     chance?: Chance | undefined;
   }) {
-    this.#generations = new TokenGenerations(ports.tokenGenerations, ports.clock);
+    const store = ports.tokenGenerations;
+    this.#store = store;
+    this.#generations = new BriefMemory(ports.clock, (subjects) => store.generationsOf(subjects));
     this.#clock = ports.clock;
     this.#chance = ports.chance ?? systemChance;
     this.#signingKey = ports.signingKey;
@@ -98,7 +103,7 @@ export class ClientTokens {
     const scopes = scopesOf(minter, wish.scopes);
     const { organisationId, keyId, expiresAt: keyEnd = Number.POSITIVE_INFINITY } = minter;
     const subjects = keyId === undefined ? [sessionId] : [sessionId, keyId];
-    const [session = 0, key = 0] = await this.#generations.current(subjects);
+    const [session = 0, key = 0] = await this.#store.generationsOf(subjects); // now, not a moment ago
     const now = this.#clock.now();
     return this.#tokenOf({
       kind: 'client',
@@ -129,27 +134,22 @@ export class ClientTokens {
   }
 
   /** Ends all tokens of a session, or all that a key has minted, which are there now (TOKEN-6). */
-  revoke(organisationId: OrganisationId, subject: TokenSubject): Promise<void> {
-    return this.#generations.raise(organisationId, subject);
+  async revoke(organisationId: OrganisationId, subject: TokenSubject): Promise<void> {
+    await this.#store.raise(organisationId, subject);
+    this.#generations.forget(subject); // TOKEN-6
   }
 
-  /** For each why it may ask no more, in a sentence; undefined while it may. */
-  async endsOf(tokens: readonly ClientPrincipal[]): Promise<readonly (string | undefined)[]> {
-    const now = this.#clock.now();
-    const subjects = new Set(
-      tokens.flatMap(({ sessionId, keyId }) => (keyId ? [sessionId, keyId] : [sessionId])),
-    );
-    const asked = [...subjects];
-    const generations = await this.#generations.of(asked);
-    const current = new Map(asked.map((subject, at) => [subject, generations[at] ?? 0]));
-    return tokens.map(({ sessionId, keyId, expiresAt, generations: own = { session: 0, key: 0 } }) => {
-      if (expiresAt <= now) return 'The client token has expired.';
-      if ((current.get(sessionId) ?? 0) > own.session)
-        return 'The client tokens of this session were revoked.';
-      if (keyId && (current.get(keyId) ?? 0) > own.key)
-        return 'The client tokens that this API key minted were revoked.';
-      return undefined;
-    });
+  /** Of those that were revoked (TOKEN-6), in a sentence of at most 120 bytes. Throws Outage. */
+  async revocationsOf(tokens: readonly ClientPrincipal[]): Promise<ReadonlyMap<ClientPrincipal, string>> {
+    const subjects = tokens.flatMap(({ sessionId, keyId }) => (keyId ? [sessionId, keyId] : [sessionId]));
+    const current = await this.#generations.of(subjects);
+    const revocations = new Map<ClientPrincipal, string>();
+    for (const token of tokens) {
+      const { sessionId, keyId, generations: own = { session: 0, key: 0 } } = token;
+      if ((current.get(sessionId) ?? 0) > own.session) revocations.set(token, SESSION_REVOKED);
+      else if (keyId && (current.get(keyId) ?? 0) > own.key) revocations.set(token, KEY_REVOKED);
+    }
+    return revocations;
   }
 
   /** Before a message or a cancel of a client token. Throws RateLimited (TOKEN-7). */

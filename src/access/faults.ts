@@ -1,6 +1,34 @@
 /** What the use cases of access refuse, each with nothing changed. */
 import { Fault } from '../kernel/fault.ts';
 
+export class ApiKeyNotFound extends Fault {
+  readonly code = 'API_KEY_NOT_FOUND';
+
+  constructor(id: string) {
+    super(`There is no API key ${id}. Take the id of one from the list of keys.`);
+  }
+}
+
+/** A revoked key gets no new value: what was revoked stays so. */
+export class ApiKeyRevoked extends Fault {
+  readonly code = 'API_KEY_REVOKED';
+
+  constructor(id: string) {
+    super(`The API key ${id} was revoked, which is for good. Create another one.`);
+  }
+}
+
+/** With it the organisation would lose the way to its own keys. */
+export class LastKey extends Fault {
+  readonly code = 'LAST_KEY';
+
+  constructor() {
+    super(
+      'This is the last API key of the organisation with the scope keys:write: without it nobody could make another one. Create one first, or let an operator revoke it.',
+    );
+  }
+}
+
 export class OrganisationNotFound extends Fault {
   readonly code = 'ORGANISATION_NOT_FOUND';
 

@@ -48,7 +48,10 @@ export type Principal =
       readonly kind: 'key';
       readonly organisationId: OrganisationId;
       readonly keyId: ApiKeyId;
+      readonly name: string;
       readonly scopes: readonly KeyScope[];
+      /** Of the value with which it came: a key that is being rotated has two. */
+      readonly valueHash: string;
     }
   | ClientPrincipal
   /** A brain: one session, while its epoch is the current one. */

@@ -13,9 +13,11 @@ import type { RateLimited } from '../access/faults.ts';
 import type { Outage } from '../kernel/outage.ts';
 import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
+import type * as accessFaults from '../access/faults.ts';
 import type * as sessionFaults from '../sessions/faults.ts';
 
 type SessionFault = InstanceType<(typeof sessionFaults)[keyof typeof sessionFaults]>;
+type AccessFault = InstanceType<(typeof accessFaults)[keyof typeof accessFaults]>;
 type KnownFault =
   | InvalidInput
   | Outage
@@ -27,6 +29,7 @@ type KnownFault =
   | EpochStale
   | LogFull
   | CredentialNotFound
+  | AccessFault
   | SessionFault;
 
 const STATUS = {
@@ -36,10 +39,16 @@ const STATUS = {
   SESSION_NOT_FOUND: 404,
   AGENT_NOT_FOUND: 404,
   CREDENTIAL_NOT_FOUND: 404,
+  API_KEY_NOT_FOUND: 404,
+  ORGANISATION_NOT_FOUND: 404,
   TURN_NOT_FOUND: 404,
   EVENT_NOT_FOUND: 404,
   IDEMPOTENCY_CONFLICT: 409,
   AGENT_NAME_TAKEN: 409,
+  ORGANISATION_NAME_TAKEN: 409,
+  OLDER_SERVER_RUNS: 409,
+  API_KEY_REVOKED: 409,
+  LAST_KEY: 409,
   NO_CREDENTIAL: 409,
   EPOCH_STALE: 409,
   TURN_OVER: 409,

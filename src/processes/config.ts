@@ -3,7 +3,7 @@
  * is printed from it. All problems are reported at once, with the name and what was expected. An empty value means unset.
  */
 import { resolve } from 'node:path';
-import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/access.ts';
+import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/root-key.ts';
 import {
   BACKGROUND_MS_DEFAULT,
   IDLE_MS_DEFAULT,

@@ -2,7 +2,7 @@
  * The composition root of one machine: opens the parts, starts what runs sessions, then opens the outer door. Each thing is
  * released in the reverse order of its start, so that doors close before what they lead to.
  */
-import { isSafeKey } from '../access/access.ts';
+import { isSafeKey } from '../access/root-key.ts';
 import { createGraphqlDoor } from '../api/graphql/graphql-door.ts';
 import { listen } from '../api/http-server.ts';
 import type { Clock } from '../kernel/clock.ts';

@@ -1,48 +1,35 @@
 import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import { bearerOf } from '../../src/access/bearer.ts';
-import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
 import { authorize, authorizeUnit } from '../../src/access/policy.ts';
 import { newId } from '../../src/kernel/id.ts';
-import { MemoryGenerations } from '../support/memory-generations.ts';
+import { IN_MEMORY } from '../../src/platform/sqlite/database.ts';
+import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { OURS, OWNED } from '../support/organisation.ts';
 
 let now: number;
-let keys: ApiKey[];
+let store: SqliteStore;
 let access: Access;
 
 beforeEach(() => {
   now = 1_000_000;
-  keys = [];
+  store = openSqlite({ path: IN_MEMORY });
   access = new Access({
-    keys: keyList(),
-    tokenGenerations: new MemoryGenerations(),
+    ...store,
     clock: { now: () => now, monotonicNow: () => now, sleep: async () => undefined },
     signingKey: randomBytes(32),
     firstOrganisation: OURS.id,
   });
 });
 
-/** The port over an array; the real adapters have their contract. */
-function keyList(): KeyStore {
-  return {
-    add: async (key) => void (keys.some(({ hash }) => hash === key.hash) || keys.push(key)),
-    replace: async (key) => {
-      const same = keys.find(({ hash }) => hash === key.hash);
-      keys = [...keys.filter(({ name }) => name !== key.name), { ...(same ?? key), name: key.name }];
-    },
-    byHash: async (hash) => keys.find((key) => key.hash === hash),
-    count: async () => keys.length,
-  };
-}
+afterEach(() => store.close());
 
 describe('API keys', () => {
   it('proves ACCESS-1: a root key that another server has replaced opens nothing here, also when it was in use', async () => {
     const clock = { now: () => now, monotonicNow: () => now, sleep: async () => undefined };
     const other = new Access({
-      keys: keyList(),
-      tokenGenerations: new MemoryGenerations(),
+      ...store,
       clock,
       signingKey: randomBytes(32),
       firstOrganisation: OURS.id,
@@ -63,7 +50,7 @@ describe('API keys', () => {
 
     expect(key).toMatch(/^hf_[\w-]{32}$/);
     expect(await access.ensureKey(undefined)).toBeUndefined();
-    expect(JSON.stringify(keys)).not.toContain(key);
+    expect(JSON.stringify(await store.keys.list(OURS.id, { limit: 9 }))).not.toContain(key);
     await expect(access.authenticate(key)).resolves.toMatchObject({ kind: 'key' });
   });
 
@@ -90,7 +77,7 @@ describe('API keys', () => {
     'a root key that would never work as a bearer is refused: %s',
     async (given) => {
       await expect(access.ensureKey(given)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-      expect(keys).toEqual([]);
+      expect(await store.keys.count()).toBe(0);
     },
   );
 });

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import type { ClientToken, Minter, TokenWish } from '../../src/access/client-tokens.ts';
+import type { ApiKey } from '../../src/access/key-store.ts';
 import type { ClientPrincipal } from '../../src/access/principal.ts';
-import { GENERATION_MS_MAX } from '../../src/access/token-generations.ts';
+import { REMEMBERED_MS_MAX } from '../../src/access/brief-memory.ts';
 import { narrowToken } from '../../src/client/narrow-token.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { MemoryGenerations } from '../support/memory-generations.ts';
@@ -12,22 +13,25 @@ import { OURS, OWNED } from '../support/organisation.ts';
 
 const HOUR_MS = 3_600_000;
 const sessionId = newId('session');
-const minter: Minter = { ...OWNED, keyId: newId('apiKey') };
+const KEY = newId('apiKey');
+const minter: Minter = { ...OWNED, keyId: KEY };
 const signingKey = randomBytes(32);
 let now: number;
 let generations: MemoryGenerations;
+let keys: Map<string, Partial<ApiKey>>;
 let access: Access;
 
 beforeEach(() => {
   now = Date.UTC(2026, 10, 27);
   generations = new MemoryGenerations();
+  keys = new Map([[KEY, { id: KEY }]]);
   access = server();
 });
 
 /** One of the servers on the store. */
 function server(): Access {
   return new Access({
-    keys: { byId: async () => undefined } as never,
+    keys: { byId: async (id: string) => keys.get(id) } as never, // no more is asked of it
     tokenGenerations: generations,
     clock: { now: () => now, monotonicNow: () => now, sleep: async () => undefined },
     signingKey,
@@ -57,7 +61,8 @@ describe('minting', () => {
       await expect(mint({ scopes: ['read', scope] }, reader)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(mint({ scopes: ['read'] }, writer)).rejects.toMatchObject({ code: 'FORBIDDEN' });
 
-    const short = await mint({ renewableSeconds: 86_400 }, { ...minter, expiresAt: now + 5_000 });
+    keys.set(KEY, { id: KEY, expiresAt: now + 5_000 });
+    const short = await mint({ renewableSeconds: 86_400 });
     expect(short.expiresAt).toBe(now + 5_000);
     expect(() => access.clientTokens.renew(short.principal)).toThrow(/cannot be renewed/);
   });
@@ -132,7 +137,7 @@ describe('revoking', () => {
       const tokens = [token, access.clientTokens.renew(principal).token, await narrowToken(token, {})];
       for (const one of tokens) for (const on of [access, other]) await principalOf(one, on);
 
-      const subject = what === 'session' ? sessionId : (minter.keyId ?? sessionId);
+      const subject = what === 'session' ? sessionId : KEY;
       await access.clientTokens.revoke(OURS.id, subject);
 
       for (const one of tokens)
@@ -140,7 +145,7 @@ describe('revoking', () => {
           message: expect.stringContaining('revoked'),
         });
       await principalOf(token, other); // it remembers for a moment
-      now += GENERATION_MS_MAX;
+      now += REMEMBERED_MS_MAX;
       for (const one of tokens)
         await expect(other.authenticate(one)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
       const [ended, good] = await other.endsOf([principal, (await mint()).principal]);
@@ -150,9 +155,11 @@ describe('revoking', () => {
   );
 
   it('TOKEN-6 leaves the tokens of other sessions and other keys alone', async () => {
-    const another = await access.mintClientToken({ ...OWNED, keyId: newId('apiKey') }, newId('session'));
+    const other = newId('apiKey');
+    keys.set(other, { id: other });
+    const another = await access.mintClientToken({ ...OWNED, keyId: other }, newId('session'));
     await access.clientTokens.revoke(OURS.id, sessionId);
-    if (minter.keyId) await access.clientTokens.revoke(OURS.id, minter.keyId);
+    await access.clientTokens.revoke(OURS.id, KEY);
 
     await expect(principalOf(another.token)).resolves.toMatchObject({ kind: 'client' });
   });
@@ -163,12 +170,32 @@ describe('revoking', () => {
     await Promise.all(Array.from({ length: 100 }, () => access.authenticate(token)));
     expect(generations.asked).toHaveLength(1);
 
-    now += GENERATION_MS_MAX;
+    now += REMEMBERED_MS_MAX;
     const { generationsOf } = generations;
     generations.generationsOf = () => Promise.reject(new Error('no answer'));
     await expect(access.authenticate(token)).rejects.toThrow('no answer');
     generations.generationsOf = generationsOf;
     await expect(access.authenticate(token)).resolves.toMatchObject({ kind: 'client' });
+  });
+});
+
+describe('the end of the key that made a token', () => {
+  it.each([
+    ['revoked', { id: KEY, revokedAt: 1 }],
+    ['gone', undefined],
+    ['expired', { id: KEY, expiresAt: 1 }],
+  ])('TOKEN-6 is its own, a moment later: %s', async (_how, key) => {
+    const { token, principal } = await mint();
+    await principalOf(token);
+    if (key === undefined) keys.delete(KEY);
+    else keys.set(KEY, key);
+
+    now += REMEMBERED_MS_MAX;
+    await expect(access.authenticate(token)).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+      message: expect.stringContaining('that made this client token'),
+    });
+    expect(await access.endsOf([principal])).toEqual([expect.any(String)]);
   });
 });
 

@@ -53,7 +53,7 @@ function clientOf(bearer: string): Client {
   return client;
 }
 
-async function over(client: Client, query: string): Promise<Answer> {
+async function sent(client: Client, query: string): Promise<Answer> {
   const { value } = await client.iterate<Answer>({ query }).next();
   return value?.data;
 }
@@ -197,7 +197,7 @@ describe('renewClientToken', () => {
       });
       for (const { seqs } of followers) await eventually('history', () => seqs.includes(3));
 
-      const { renewClientToken } = await over(renewing, RENEW);
+      const { renewClientToken } = await sent(renewing, RENEW);
       await eventually('the end of the token that was not renewed', () => followers[1]?.isOver() === true);
       await eventually('the end of the first token', () => Date.now() > expiresAt + 250);
       await door.record(id, said('later'));
@@ -208,7 +208,7 @@ describe('renewClientToken', () => {
       ]);
       expect(followers[0]?.isOver()).toBe(false);
       expect(Date.parse(renewClientToken.clientToken.expiresAt)).toBeGreaterThan(expiresAt);
-      expect((await over(renewing, `{ session(id: "${id}") { ... on Session { id } } }`)).session).toEqual({
+      expect((await sent(renewing, `{ session(id: "${id}") { ... on Session { id } } }`)).session).toEqual({
         id,
       });
     },
@@ -242,6 +242,61 @@ describe('revokeClientTokens', () => {
     }
     expect((await door.post('{ __typename }', {}, untouched)).status).toBe(200);
     expect((await own.session(id, 'id', await tokenOf(id))).id).toBe(id);
+  });
+
+  it('closes their sockets with 4403 and ends their streams, and leaves others open (TOKEN-6)', async () => {
+    const [id, other] = [await door.session(), await door.session()];
+    const [mine, theirs] = [await tokenOf(id), await tokenOf(other)];
+    const over = new AbortController();
+    const stream = await fetch(door.url, {
+      method: 'POST',
+      signal: over.signal,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+        authorization: `Bearer ${mine}`,
+      },
+      body: JSON.stringify({ query: `subscription { sessionEvents(sessionId: "${id}") { __typename } }` }),
+    });
+    const ended = stream.text();
+    for (const [bearer, session] of [
+      [mine, id],
+      [theirs, other],
+    ] as const) {
+      const client = clientOf(bearer);
+      expect((await sent(client, `{ session(id: "${session}") { ... on Session { id } } }`)).session.id).toBe(
+        session,
+      );
+    }
+
+    await revoke(`sessionId: "${id}"`);
+
+    await eventually('the end of the socket', () => closed.length > 0);
+    expect(closed).toEqual(['4403 The client tokens of this session were revoked.']);
+    expect(await ended).toContain('FORBIDDEN');
+    expect((await door.post('{ __typename }', {}, theirs)).status).toBe(200);
+  });
+
+  it('of a key ends those that it made, and so does the end of the key itself', async () => {
+    const id = await door.session();
+    const make = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { ... on CreateApiKeyPayload { apiKey { id } value } ${FAULT} } }`;
+    const keyed = async (): Promise<{ keyId: string; token: string }> => {
+      const input = { name: 'back end', scopes: ['SESSIONS_READ', 'SESSIONS_WRITE'] };
+      const { apiKey, value } = (await door.ask(make, { input })).createApiKey;
+      const { clientToken } = await own.createClientToken({ sessionId: id }, value);
+      return { keyId: apiKey.id, token: clientToken.token };
+    };
+    const [one, two, three] = [await keyed(), await keyed(), await keyed()];
+
+    expect(await revoke(`keyId: "${one.keyId}"`)).toMatchObject({ sessionId: null, keyId: one.keyId });
+    expect((await door.post('{ __typename }', {}, one.token)).status).toBe(401);
+    await door.ask(`mutation { revokeApiKey(id: "${two.keyId}") { __typename } }`);
+    await eventually(
+      'the end of the other',
+      async () => (await door.post('{ __typename }', {}, two.token)).status === 401,
+    );
+    expect((await door.post('{ __typename }', {}, three.token)).status).toBe(200);
+    expect(await revoke(`keyId: "${newId('apiKey')}"`)).toMatchObject({ code: 'API_KEY_NOT_FOUND' });
   });
 
   it('needs one session or one key that is there, and an API key', async () => {

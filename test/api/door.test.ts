@@ -131,7 +131,7 @@ describe('a caller', () => {
       JSON.stringify({ type: 'subscribe', id: '1', payload: { query: '{ agents { nodes { id } } }' } }),
     );
 
-    expect(await closed).toBe(4401);
+    expect(await closed).toBe(4403);
     await door.access.ensureKey(ROOT_KEY);
   });
 

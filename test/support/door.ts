@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RawData } from 'ws';
 import { Access } from '../../src/access/access.ts';
+import type { KeyHolder } from '../../src/access/api-keys.ts';
+import { Organisations } from '../../src/access/organisations.ts';
 import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graphql-door.ts';
 import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
 import { type HttpServer, listen } from '../../src/api/http-server.ts';
@@ -131,7 +133,8 @@ export class Door {
   async listen(port: number): Promise<void> {
     const logger: Logger = jsonLogger('debug', (line) => this.#logLines.push(line));
     const { access, useCasesOf, live, store } = this;
-    const ports = { access, useCasesOf, live, logger, journal: store.journal };
+    const organisations = new Organisations({ organisations: store.organisations, clock: systemClock });
+    const ports = { access, organisations, useCasesOf, live, logger, journal: store.journal };
     this.graphql = createGraphqlDoor(ports, this.#options);
     this.#server = await listen(
       { graphql: this.graphql, logger, ready: () => this.#ready() },
@@ -237,6 +240,13 @@ export class Door {
     if (body.errors !== undefined) throw new Error(JSON.stringify(body.errors));
     return body.data;
   }
+}
+
+/** Who comes with the root key. */
+export async function rootOf({ access }: Door): Promise<KeyHolder> {
+  const principal = await access.authenticate(ROOT_KEY);
+  if (principal.kind !== 'key') throw new Error('The root key is a key.');
+  return principal;
 }
 
 /** An event as a brain writes it. */

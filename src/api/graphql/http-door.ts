@@ -99,7 +99,8 @@ function contextOfRequest(
 ): Context {
   if (principal === undefined || reading === undefined) throw new Unauthenticated();
   const budget = new LogBudget(ports.turns, principal);
-  return contextOf(ports, { principal, budget, requestId, reading, signal: request.signal });
+  const onRevoked = (end: (why: string) => void): (() => void) => ports.watch.add(principal, end);
+  return contextOf(ports, { principal, budget, requestId, reading, signal: request.signal, onRevoked });
 }
 
 function useAuthentication({ access, logger }: GraphqlPorts): Plugin<object, ServerContext> {

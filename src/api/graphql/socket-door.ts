@@ -14,7 +14,7 @@ import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { ClientPrincipal, Principal } from '../../access/principal.ts';
-import { Fault, Unauthenticated } from '../../kernel/fault.ts';
+import { Fault } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
 import { bounded, boundedStream } from './answer-bounds.ts';
@@ -33,7 +33,7 @@ import {
 import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, refusal } from './masking.ts';
 import { nameOf, type Operations, tooMany } from './operations.ts';
-import type { DoorPorts, GraphqlPorts } from './options.ts';
+import type { DoorPorts } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
 import { sendingAll, senderOf, SENT } from './socket-answers.ts';
@@ -45,8 +45,6 @@ export interface Extra {
   readonly inflow: Pick<Inflow, 'known'>;
   /** Set when the connection is acknowledged. */
   principal?: Principal;
-  /** What it was acknowledged for. */
-  bearer?: string | undefined;
   /** Ends the socket when its token does. */
   expiry?: NodeJS.Timeout;
   /** What is to be called when it has closed: of its operations, and of itself. */
@@ -143,7 +141,7 @@ const NOTHING_READ = new Allowance({ make: () => undefined, made: () => undefine
 
 /** Answers false when the socket is closed for it. */
 async function admit(
-  { access, logger }: GraphqlPorts,
+  { access, logger, watch }: DoorPorts,
   operations: Operations,
   { connectionParams, extra }: SocketConnection,
 ): Promise<boolean> {
@@ -153,8 +151,7 @@ async function admit(
     connectionParams?.['Authorization'] ??
     request.headers.authorization;
   try {
-    extra.bearer = bearerOf(given);
-    const principal = await access.authenticate(extra.bearer);
+    const principal = await access.authenticate(bearerOf(given));
     const end = operations.beginSocket(principal);
     if (end === undefined) {
       outlet.close(CLOSE.tooMany, 'Too many sockets of this session: share one, or close some.');
@@ -166,6 +163,7 @@ async function admit(
     }
     extra.ends.add(end);
     extra.principal = principal;
+    extra.ends.add(watch.add(principal, (why) => outlet.close(CLOSE.forbidden, why))); // ACCESS-2
     outlet.owner = nameOf(principal);
     extra.inflow.known();
     if (principal.kind === 'client') expireWith(extra, principal);
@@ -190,16 +188,13 @@ function expireWith(extra: Extra, { expiresAt }: ClientPrincipal): void {
   if (extra.outlet.open) extra.expiry = setTimeout(expire, Math.max(0, expiresAt - Date.now()));
 }
 
-/** A key may have been replaced since the socket was opened (ACCESS-1); a token ends the socket by its own clock. */
-async function readmit({ access }: GraphqlPorts, { extra }: SocketConnection): Promise<void> {
-  if (extra.principal?.kind !== 'key') return;
-  try {
-    await access.authenticate(extra.bearer);
-  } catch (error) {
-    if (!(error instanceof Unauthenticated)) throw error;
-    extra.outlet.close(CLOSE.unauthenticated, error.message);
-    throw refusal('UNAUTHENTICATED', error.message, 401);
-  }
+/** A key may have been revoked since the socket was opened (ACCESS-1); a token's own end closes the socket by the clock. */
+async function readmit({ access }: DoorPorts, { extra }: SocketConnection): Promise<void> {
+  if (extra.principal === undefined) return; // graphql-ws refuses it
+  const [why] = await access.endsOf([extra.principal]);
+  if (why === undefined) return;
+  extra.outlet.close(CLOSE.forbidden, why);
+  throw refusal('FORBIDDEN', why, 403);
 }
 
 /** TURNS-2. Meanwhile nothing more is taken from this client: what it sends would have to be kept. */
@@ -246,8 +241,7 @@ function argsOf(
     budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
-    renewed: (token: string, next: ClientPrincipal): void => {
-      extra.bearer = token;
+    renewed: (next: ClientPrincipal): void => {
       extra.principal = next;
       expireWith(extra, next);
     },

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Access } from '../../../src/access/access.ts';
+import { Organisations } from '../../../src/access/organisations.ts';
 import type { NewEvent } from '../../../src/journal/event.ts';
 import { Live } from '../../../src/journal/live.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
@@ -52,7 +53,8 @@ export async function openHoldfast(folder: string, uri?: string) {
   await agents.create({ name: 'bench', model: 'rehearsal/echo', prompt: 'You are measured.' });
   const runs = new SessionRuns(store);
   const live = new Live({ journal, wire: mongo?.channel, logger });
-  const ports = { access, useCasesOf, sessions, runs, journal, live, logger };
+  const organisations = new Organisations({ organisations: store.organisations, clock });
+  const ports = { access, organisations, useCasesOf, sessions, runs, journal, live, logger };
   const close = async (): Promise<void> => {
     live.close();
     await store.close();

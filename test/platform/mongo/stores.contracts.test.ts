@@ -5,6 +5,7 @@
 import type { Db } from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ApiKey } from '../../../src/access/key-store.ts';
+import { KEY_SCOPES } from '../../../src/access/principal.ts';
 import { newId } from '../../../src/kernel/id.ts';
 import { MongoAgentStore } from '../../../src/platform/mongo/stores/agent-store.ts';
 import { MongoCredentialStore } from '../../../src/platform/mongo/stores/credential-store.ts';
@@ -264,7 +265,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
   });
 
   describe('keys on MongoDB', () => {
-    it('are one of a name after replacements by two processes at once, and never none', async () => {
+    it('are one root key after replacements by two processes at once, and never none', async () => {
       const uri = server.uri();
       const [one, two] = [new MongoKeyStore(await openAt(uri)), new MongoKeyStore(await openAt(uri))];
       const keys = Array.from({ length: 8 }, (_, index) => keyOf('root', String(index)));
@@ -281,16 +282,17 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       const store = new MongoKeyStore(database);
       const [old, next] = [keyOf('root', 'a'), keyOf('root', 'b')];
       await store.replace(old);
-      const { hash, ...rest } = next;
+      const { id, ...rest } = next;
+      const found = { hashes: [next.hash], rootHashes: [next.hash], version: 1, order: 2 };
       await database.db
-        .collection<{ _id: string; order: number }>('api_key')
-        .insertOne({ _id: hash, ...rest, order: 2 });
+        .collection<{ _id: string }>('api_key_record')
+        .insertOne({ _id: id, ...rest, ...found });
 
-      expect(await store.byHash(old.hash)).toEqual(old);
-      expect(await store.byHash(next.hash)).toEqual(next);
+      expect(await store.byHash(old.hash)).toMatchObject(old);
+      expect(await store.byHash(next.hash)).toMatchObject(next);
       await store.replace(next);
       expect(await store.byHash(old.hash)).toBeUndefined();
-      expect(await store.byHash(next.hash)).toEqual(next);
+      expect(await store.byHash(next.hash)).toMatchObject(next);
     });
   });
 
@@ -389,7 +391,14 @@ function credentialOf(given: Partial<Credential> = {}): Credential {
 }
 
 function keyOf(name: string, letter: string): ApiKey {
-  return { id: newId('apiKey'), organisationId: OURS.id, name, hash: letter.repeat(64), createdAt: 7 };
+  return {
+    id: newId('apiKey'),
+    organisationId: OURS.id,
+    name,
+    scopes: KEY_SCOPES,
+    hash: letter.repeat(64),
+    createdAt: 7,
+  };
 }
 
 async function act(
