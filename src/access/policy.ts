@@ -24,10 +24,10 @@ export interface Rule {
 
 // biome-ignore format: a table is read by its columns
 export const POLICY = {
-  'organisations.read':  { resource: 'organisation', key: ['operator'],                       client: [], operations: ['organisation', 'organisations', 'Query.apiKey.organisationId', 'Query.apiKeys.organisationId'] },
-  'organisations.write': { resource: 'organisation', key: ['operator'],                       client: [], operations: ['createOrganisation', 'CreateApiKeyInput.organisationId', 'RotateApiKeyInput.organisationId', 'Mutation.revokeApiKey.organisationId'] },
-  'keys.read':           { resource: 'API key',      key: ['keys:write', 'operator'],         client: [], operations: ['apiKey', 'apiKeys'] },
-  'keys.write':          { resource: 'API key',      key: ['keys:write', 'operator'],         client: [], operations: ['createApiKey', 'rotateApiKey', 'revokeApiKey'] },
+  'organisations.read':  { resource: 'organisation', key: ['operator'],                       client: [], operations: ['organisation', 'organisations'] },
+  'organisations.write': { resource: 'organisation', key: ['operator'],                       client: [], operations: ['createOrganisation', 'CreateApiKeyInput.organisationId', 'RotateApiKeyInput.organisationId'] },
+  'keys.read':           { resource: 'API key',      key: ['keys:write'],                     client: [], operations: ['apiKey', 'apiKeys'] },
+  'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: ['createApiKey', 'rotateApiKey', 'revokeApiKey'] },
   'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: [] },
   'agents.read':         { resource: 'agent',        key: ['agents:write', 'sessions:read'],  client: [], operations: ['agent', 'agents', 'Session.agent'] },
   'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent'] },

@@ -93,7 +93,7 @@ describe('a new key', () => {
 
   it('proves KEY-2: has no scope that its maker has not, unless an operator makes it', async () => {
     const maker = await holder((await made('keys:write', 'sessions:read')).value);
-    const operator = await holder((await made('operator')).value);
+    const operator = await holder((await made('operator', 'keys:write')).value);
 
     for (const scopes of [['sessions:write'], ['sessions:read', 'operator'], [...KEY_SCOPES]])
       await expect(keys.create(maker, { name: 'more', scopes })).rejects.toMatchObject({ code: 'FORBIDDEN' });

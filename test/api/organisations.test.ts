@@ -202,7 +202,7 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
     {
       query: `mutation ($input: CreateApiKeyInput!, $key: String) { createApiKey(input: $input, idempotencyKey: $key) {
         ... on CreateApiKeyPayload { apiKey { id name } replayed } ${FAULT} } }`,
-      variables: { input: { name: word, scopes: ['SESSIONS_READ'] }, key: word },
+      variables: { input: { name: word, scopes: ['KEYS_WRITE'] }, key: word },
     },
   ],
   rotateApiKey: ({ apiKeyId: id, word }) =>
@@ -327,7 +327,7 @@ async function thingOf({ id, useCases, mark, ids }: Side, word: string): Promise
   const key = new Sealed('sk-test-of-thing-00');
   const made = await credentials.create({ provider: 'anthropic', key, name: mark, idempotencyKey: word });
   const credentialId = made.credential.id;
-  const request = { name: mark, scopes: ['sessions:read'], idempotencyKey: word };
+  const request = { name: mark, scopes: ['keys:write'], idempotencyKey: word };
   const { apiKey } = await door.access.keysOf(id).create(await rootOf(door), request);
   const definition = { name: word, model: 'anthropic/claude-sonnet-5', prompt: mark, idempotencyKey: word };
   const { agent } = await agents.create(definition);

@@ -296,6 +296,25 @@ await mongoSuite('the small stores on MongoDB', (server) => {
     });
   });
 
+  it('takes a key away from servers of the version before when it is revoked, rotated or replaced, and shows them no new one', async () => {
+    const database = await openAt(server.uri());
+    const store = new MongoKeyStore(database);
+    const older = database.db.collection<{ _id: string }>('api_key'); // as that version has it
+    const hashes = async () => (await older.find().toArray()).map(({ _id }) => _id);
+    const [revoked, rotated, replaced, stays] = ['a', 'b', 'c', 'd'].map((letter) => keyOf('k', letter));
+    if (!revoked || !rotated || !replaced || !stays) return;
+    await store.replace(replaced);
+    for (const key of [revoked, rotated, stays]) await store.add(key);
+    expect(await hashes()).toEqual([]);
+    for (const { hash } of [revoked, rotated, replaced, stays]) await older.insertOne({ _id: hash });
+
+    await store.update(OURS.id, revoked.id, (key) => ({ ...key, revokedAt: 8 }));
+    await store.update(OURS.id, rotated.id, (key) => ({ ...key, hash: 'e'.repeat(64), rotatedAt: 8 }));
+    await store.replace(keyOf('k', 'f'));
+
+    expect(await hashes()).toEqual([stays.hash]);
+  });
+
   it('has heartbeats that servers of the version before see change, and sees theirs, whatever clocks say', async () => {
     const database = await openAt(server.uri());
     const before = database.db.collection<{ _id: string; expiresAt: number }>('owner'); // as that version has it
