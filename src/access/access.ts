@@ -32,7 +32,7 @@ export class Access {
   readonly uses: LastUses;
   readonly clientTokens: ClientTokens;
   /** Those that made client tokens (TOKEN-6). */
-  readonly #makers: BriefMemory<ApiKeyId, ApiKey | undefined>;
+  readonly #tokenKeys: BriefMemory<ApiKeyId, ApiKey | undefined>;
 
   /** `firstOrganisation`: that of the keys which are made here, and of tokens from when there was no other. */
   constructor(ports: {
@@ -48,13 +48,16 @@ export class Access {
     this.#firstOrganisation = ports.firstOrganisation;
     this.uses = new LastUses(ports);
     this.clientTokens = new ClientTokens(ports);
-    this.#makers = new BriefMemory(ports.clock, (ids) => Promise.all(ids.map((id) => ports.keys.byId(id))));
+    this.#tokenKeys = new BriefMemory(ports.clock, (ids) =>
+      Promise.all(ids.map((id) => ports.keys.byId(id))),
+    );
   }
 
   /** The use cases of one organisation's API keys. */
   keysOf(id: OrganisationId): ApiKeys {
     const organisation = { id, isFirst: id === this.#firstOrganisation };
-    return new ApiKeys({ keys: this.#keys, clock: this.#clock, organisation });
+    const revoked = (key: ApiKeyId): void => this.#tokenKeys.forget(key); // TOKEN-6
+    return new ApiKeys({ keys: this.#keys, clock: this.#clock, organisation, revoked });
   }
 
   /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated, Outage. */
@@ -75,10 +78,10 @@ export class Access {
    */
   async endsOf(principals: readonly Principal[]): Promise<readonly (string | undefined)[]> {
     const tokens = principals.filter((principal) => principal.kind === 'client');
-    const makerIds = tokens.map(({ keyId }) => keyId).filter((id) => id !== undefined);
-    const [keys, makers, revocations] = await Promise.all([
+    const tokenKeyIds = tokens.map(({ keyId }) => keyId).filter((id) => id !== undefined);
+    const [keys, tokenKeys, revocations] = await Promise.all([
       this.#keysOf(principals),
-      this.#makers.of(makerIds),
+      this.#tokenKeys.of(tokenKeyIds),
       this.clientTokens.revocationsOf(tokens),
     ]);
     const now = this.#clock.now();
@@ -88,7 +91,7 @@ export class Access {
       const end =
         kind === 'key'
           ? keyEnd(keys.get(keyId), now, principal.valueHash)
-          : keyId && keyEnd(makers.get(keyId), now);
+          : keyId && keyEnd(tokenKeys.get(keyId), now);
       if (end !== undefined) return sentenceOf(end, kind);
       return kind === 'client' ? revocations.get(principal) : undefined;
     });

@@ -60,11 +60,19 @@ export class ApiKeys {
   readonly #store: KeyStore;
   readonly #clock: Clock;
   readonly #organisation: Organisation;
+  readonly #revoked: (id: ApiKeyId) => void;
 
-  constructor(ports: { keys: KeyStore; clock: Clock; organisation: Organisation }) {
+  /** `revoked` is told what is revoked here, for who remembers keys for a moment (TOKEN-6). */
+  constructor(ports: {
+    keys: KeyStore;
+    clock: Clock;
+    organisation: Organisation;
+    revoked?: ((id: ApiKeyId) => void) | undefined;
+  }) {
     this.#store = ports.keys;
     this.#clock = ports.clock;
     this.#organisation = ports.organisation;
+    this.#revoked = ports.revoked ?? (() => undefined);
   }
 
   /** Throws InvalidInput, Forbidden, IdempotencyConflict. */
@@ -150,6 +158,7 @@ export class ApiKeys {
       key.revokedAt === undefined ? { ...key, revokedAt: now, retired: undefined } : key,
     );
     if (outcome === undefined) throw new ApiKeyNotFound(id);
+    this.#revoked(id);
     const { before, after } = outcome;
     if (before.revokedAt !== undefined) return { apiKey: after, replayed: true };
     if (needsAnother && opensNow && (await this.#makers(now)) === 0) {

@@ -94,6 +94,7 @@ await onEachStore((store) => {
       expect(there).toMatchObject({ organisationId: first, name: 'root', scopes: KEY_SCOPES, hash });
       const access = new Access({
         keys,
+        tokenGenerations: undefined as never, // nobody comes with a client token
         clock: systemClock,
         signingKey: randomBytes(32),
         firstOrganisation: first,
