@@ -5,7 +5,7 @@
  *    whichever server, or that has expired opens nothing from then on.
  */
 import type { Clock } from '../kernel/clock.ts';
-import { InvalidInput, Unauthenticated } from '../kernel/fault.ts';
+import { Forbidden, InvalidInput, Unauthenticated } from '../kernel/fault.ts';
 import type { ApiKeyId, OrganisationId, SessionId } from '../kernel/id.ts';
 import {
   CLIENT_TOKEN_TTL_DEFAULT_S,
@@ -79,14 +79,16 @@ export class Access {
    */
   async endsOf(principals: readonly Principal[]): Promise<readonly (string | undefined)[]> {
     const keys = await this.#keysOf(principals);
-    const now = this.#clock.now();
-    return principals.map((principal) => {
-      const id = keyIdOf(principal);
-      if (id === undefined) return undefined;
-      const valueHash = principal.kind === 'key' ? principal.valueHash : undefined;
-      const end = keyEnd(keys.get(id), now, valueHash);
-      return end === undefined ? undefined : sentenceOf(end, principal.kind);
-    });
+    return principals.map((principal) => this.#endOf(principal, keys));
+  }
+
+  /** Of one who was let in before, for another operation (ACCESS-1). Throws Forbidden when it may ask no more, and Outage. */
+  async readmit(principal: Principal): Promise<void> {
+    const keys = await this.#keysOf([principal]);
+    const why = this.#endOf(principal, keys);
+    if (why !== undefined) throw new Forbidden(why);
+    const key = principal.kind === 'key' ? keys.get(principal.keyId) : undefined;
+    if (key !== undefined) this.uses.note(key);
   }
 
   /**
@@ -165,6 +167,14 @@ export class Access {
     this.uses.note(found);
     const { id: keyId, organisationId, name, scopes } = found;
     return { kind: 'key', organisationId, keyId, name, scopes, valueHash };
+  }
+
+  #endOf(principal: Principal, keys: ReadonlyMap<ApiKeyId, ApiKey | undefined>): string | undefined {
+    const id = keyIdOf(principal);
+    if (id === undefined) return undefined;
+    const valueHash = principal.kind === 'key' ? principal.valueHash : undefined;
+    const end = keyEnd(keys.get(id), this.#clock.now(), valueHash);
+    return end === undefined ? undefined : sentenceOf(end, principal.kind);
   }
 
   async #keysOf(principals: readonly Principal[]): Promise<ReadonlyMap<ApiKeyId, ApiKey | undefined>> {
