@@ -78,17 +78,20 @@ export async function openFrames(
   const sift = new Sift(sessionId, after, filter);
   const waiting: Frame[] = []; // the rest of one page, cut: FRAME-1
   let revoked: string | undefined;
+  const refuseRevoked = (): void => {
+    if (revoked !== undefined) throw new Forbidden(revoked); // ACCESS-2
+  };
   const frames: TailSource<Frame> = {
     async pull() {
       context.reading.renew(); // the frame before this one is made
       for (;;) {
-        if (revoked !== undefined) throw new Forbidden(revoked); // ACCESS-2
+        refuseRevoked();
         const cutBefore = waiting.shift();
         if (cutBefore !== undefined) return cutBefore;
         const next = await source.next().catch(goneFrame);
         if ('kind' in next) return next;
         const { done, value } = next;
-        if (revoked !== undefined) continue;
+        refuseRevoked();
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {

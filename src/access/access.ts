@@ -5,7 +5,7 @@
  *    from then on. What ends a client token, its key's end among it, is looked up several times in a second (TOKEN-6).
  */
 import type { Clock } from '../kernel/clock.ts';
-import { Unauthenticated } from '../kernel/fault.ts';
+import { Forbidden, Unauthenticated } from '../kernel/fault.ts';
 import type { ApiKeyId, OrganisationId, SessionId } from '../kernel/id.ts';
 import { ApiKeys } from './api-keys.ts';
 import { BriefMemory } from './brief-memory.ts';
@@ -77,24 +77,16 @@ export class Access {
    * once for all. A token's own end is not said: it is known from the beginning. Throws Outage.
    */
   async endsOf(principals: readonly Principal[]): Promise<readonly (string | undefined)[]> {
-    const tokens = principals.filter((principal) => principal.kind === 'client');
-    const tokenKeyIds = tokens.map(({ keyId }) => keyId).filter((id) => id !== undefined);
-    const [keys, tokenKeys, revocations] = await Promise.all([
-      this.#keysOf(principals),
-      this.#tokenKeys.of(tokenKeyIds),
-      this.clientTokens.revocationsOf(tokens),
-    ]);
-    const now = this.#clock.now();
-    return principals.map((principal) => {
-      if (principal.kind === 'unit') return undefined;
-      const { kind, keyId } = principal;
-      const end =
-        kind === 'key'
-          ? keyEnd(keys.get(keyId), now, principal.valueHash)
-          : keyId && keyEnd(tokenKeys.get(keyId), now);
-      if (end !== undefined) return sentenceOf(end, kind);
-      return kind === 'client' ? revocations.get(principal) : undefined;
-    });
+    return (await this.#standingsOf(principals)).ends;
+  }
+
+  /** Of one who was let in before, for another operation (ACCESS-1). Throws Forbidden when it may ask no more, and Outage. */
+  async readmit(principal: Principal): Promise<void> {
+    const { ends, keys } = await this.#standingsOf([principal]);
+    const [why] = ends;
+    if (why !== undefined) throw new Forbidden(why);
+    const key = principal.kind === 'key' ? keys.get(principal.keyId) : undefined;
+    if (key !== undefined) this.uses.note(key);
   }
 
   /**
@@ -125,6 +117,31 @@ export class Access {
     epoch: number,
   ): string {
     return mintToken({ kind: 'unit', organisationId, sessionId, epoch }, this.#signingKey);
+  }
+
+  async #standingsOf(principals: readonly Principal[]): Promise<{
+    readonly ends: readonly (string | undefined)[];
+    readonly keys: ReadonlyMap<ApiKeyId, ApiKey | undefined>;
+  }> {
+    const tokens = principals.filter((principal) => principal.kind === 'client');
+    const tokenKeyIds = tokens.map(({ keyId }) => keyId).filter((id) => id !== undefined);
+    const [keys, tokenKeys, revocations] = await Promise.all([
+      this.#keysOf(principals),
+      this.#tokenKeys.of(tokenKeyIds),
+      this.clientTokens.revocationsOf(tokens),
+    ]);
+    const now = this.#clock.now();
+    const ends = principals.map((principal) => {
+      if (principal.kind === 'unit') return undefined;
+      const { kind, keyId } = principal;
+      const end =
+        kind === 'key'
+          ? keyEnd(keys.get(keyId), now, principal.valueHash)
+          : keyId && keyEnd(tokenKeys.get(keyId), now);
+      if (end !== undefined) return sentenceOf(end, kind);
+      return kind === 'client' ? revocations.get(principal) : undefined;
+    });
+    return { ends, keys };
   }
 
   /** What is signed does not change, and is checked once. */

@@ -65,9 +65,9 @@ async function start(
   scope.add('outer door', door, (it) => it.close()); // ends the graphql door too
   // Last, since a key that was made is shown once: not in a start that fails.
   let keyAdvice: string | undefined;
-  const firstKey = await parts.access.ensureKey(rootKey?.open(), (advice) => {
-    keyAdvice = advice;
-    logger.warn(advice);
+  const firstKey = await parts.access.ensureKey(rootKey?.open(), (sentence) => {
+    keyAdvice = sentence;
+    logger.warn(sentence);
   });
   if (rootKey !== undefined && !isSafeKey(rootKey.open())) {
     logger.warn(

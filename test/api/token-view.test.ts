@@ -152,6 +152,28 @@ describe.each(SEEN)('proves TOKEN-4: a client token of %s', (_name, wish, seen) 
 });
 
 describe('a client token', () => {
+  it.each([
+    ['by projection', QUICK],
+    ['by execution', BY_EXECUTION],
+  ])('shares no group with one that sees more (TOKEN-4, %s)', async (_how, selection) => {
+    const session = await begun();
+    const followers = new Map<boolean, Follower>();
+    for (const thinking of [true, false]) {
+      const token = await tokenOf({ thinking }, session);
+      const follower = follow(clientOf(token), session, { deltas: true }, selection);
+      await follower.sees('the end of history', caughtUp);
+      followers.set(thinking, follower);
+    }
+    door.live.delta(session, { callId: 'call-1', kind: 'thinking', offset: 0, text: THOUGHT });
+    await door.record(session, thinks(), said('Done.'));
+
+    for (const [thinking, follower] of followers) {
+      await follower.sees('the last event', () => follower.seqs().includes(8));
+      expect(JSON.stringify(follower.frames).includes(THOUGHT)).toBe(thinking);
+      expect(follower.seqs().includes(7)).toBe(thinking);
+    }
+  });
+
   it('is told when nothing of what it asks for is ever there for it', async () => {
     const asked = `query { session(id: "${id}") { ... on Session { events(types: ["agent.thinking"]) { nodes { seq } } } } }`;
     const { body } = await door.post(asked, {}, await tokenOf({}));

@@ -14,7 +14,7 @@ import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
 import type { ClientPrincipal, Principal } from '../../access/principal.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { Fault, Forbidden } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
 import { bounded, boundedStream } from './answer-bounds.ts';
@@ -191,10 +191,13 @@ function expireWith(extra: Extra, { expiresAt }: ClientPrincipal): void {
 /** A key may have been revoked since the socket was opened (ACCESS-1); a token's own end closes the socket by the clock. */
 async function readmit({ access }: DoorPorts, { extra }: SocketConnection): Promise<void> {
   if (extra.principal === undefined) return; // graphql-ws refuses it
-  const [why] = await access.endsOf([extra.principal]);
-  if (why === undefined) return;
-  extra.outlet.close(CLOSE.forbidden, why);
-  throw refusal('FORBIDDEN', why, 403);
+  try {
+    await access.readmit(extra.principal);
+  } catch (error) {
+    if (!(error instanceof Forbidden)) throw error;
+    extra.outlet.close(CLOSE.forbidden, error.message);
+    throw refusal('FORBIDDEN', error.message, 403);
+  }
 }
 
 /** TURNS-2. Meanwhile nothing more is taken from this client: what it sends would have to be kept. */
