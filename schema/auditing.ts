@@ -19,7 +19,7 @@ import {
 import type { Audits } from '../src/journal/journal.ts';
 import { must } from '../src/kernel/assert.ts';
 import { Fault, Forbidden } from '../src/kernel/fault.ts';
-import { derivedId } from '../src/kernel/id.ts';
+import { derivedId, isId } from '../src/kernel/id.ts';
 import { limitsInForce, type Session } from '../src/sessions/session.ts';
 import { askedOf } from './asked-field.ts';
 import type { Context } from './context.ts';
@@ -28,6 +28,7 @@ interface Named {
   readonly id?: unknown;
   readonly sessionId?: unknown;
   readonly agentId?: unknown;
+  readonly keyId?: unknown;
 }
 type Args = Named & { readonly input?: Named | null };
 
@@ -244,7 +245,7 @@ function askedBy({ principal, requestId, from, audit }: Context, action: string)
 
 function auditActorOf(principal: Principal): AuditActor {
   return principal.kind === 'key'
-    ? { kind: 'key', id: principal.keyId }
+    ? { kind: 'key', id: principal.keyId, name: principal.name }
     : { kind: 'client', id: principal.sessionId };
 }
 
@@ -267,11 +268,20 @@ const ID = /^[a-z]{2,8}_[0-9a-f]{24}$/;
 
 /** What has not the form of an id is text of somebody's, and stays out. */
 function targetOf(kind: TargetKind, id: string | undefined): AuditTarget | undefined {
-  return id !== undefined && ID.test(id) ? { kind, id } : undefined;
+  if (id === undefined || !ID.test(id)) return undefined;
+  return { kind: isId('apiKey', id) ? 'apiKey' : kind, id }; // client tokens are revoked of sessions and of keys
 }
 
 function idOf({ input, ...args }: Args): string | undefined {
-  const named = [args.id, input?.id, args.sessionId, input?.sessionId, args.agentId, input?.agentId];
+  const named = [
+    args.id,
+    input?.id,
+    args.sessionId,
+    input?.sessionId,
+    args.agentId,
+    input?.agentId,
+    args.keyId,
+  ];
   return named.find((id): id is string => typeof id === 'string');
 }
 

@@ -5,8 +5,9 @@
 import type { AuditLog } from '../src/audit/audit-log.ts';
 import type { Origin } from '../src/audit/entry.ts';
 import type { Access } from '../src/access/access.ts';
+import type { Organisations } from '../src/access/organisations.ts';
 import { authorize, type Action } from '../src/access/policy.ts';
-import type { Principal } from '../src/access/principal.ts';
+import type { ClientPrincipal, Principal } from '../src/access/principal.ts';
 import type { Actor } from '../src/journal/event.ts';
 import type { Audits } from '../src/journal/journal.ts';
 import type { Live } from '../src/journal/live.ts';
@@ -20,6 +21,7 @@ import type { LogBudget } from './log-budget.ts';
 /** The use cases behind the schema, the same for every operation. */
 export interface SchemaPorts {
   readonly access: Access;
+  readonly organisations: Organisations;
   readonly useCasesOf: UseCasesOf;
   readonly journal: SessionJournal;
   readonly live: Live;
@@ -39,17 +41,24 @@ export interface Context extends Omit<SchemaPorts, 'useCasesOf'>, UseCases {
   readonly audits?: Audits<Session> | undefined;
   /** Aborts when the client has gone; set over HTTP. */
   readonly signal?: AbortSignal | undefined;
+  /** Goes on under a token that was renewed; set on a socket, which takes the place of the one that it was opened with. */
+  readonly renewed?: ((principal: ClientPrincipal) => void) | undefined;
+  /** Calls back, with the reason, when who asks may ask no more (ACCESS-2). Answers what ends the watch. Set over HTTP; a socket is closed as a whole. */
+  readonly onRevoked?: ((end: (why: string) => void) => () => void) | undefined;
 }
 
 /** What the door adds to its ports for one operation. */
-type Asked = Pick<Context, 'principal' | 'budget' | 'requestId' | 'reading' | 'from' | 'signal'>;
+type Asked = Pick<
+  Context,
+  'principal' | 'budget' | 'requestId' | 'reading' | 'from' | 'signal' | 'renewed' | 'onRevoked'
+>;
 
 export function contextOf<T extends Asked>(
-  { access, useCasesOf, journal, live, audit }: SchemaPorts,
+  { access, organisations, useCasesOf, journal, live, audit }: SchemaPorts,
   asked: T,
 ): Context & T {
   const { agents, credentials, sessions } = useCasesOf(asked.principal.organisationId);
-  return { access, agents, credentials, sessions, journal, live, audit, ...asked };
+  return { access, organisations, agents, credentials, sessions, journal, live, audit, ...asked };
 }
 
 /** Throws Forbidden or SessionNotFound, as the policy says. */
@@ -57,7 +66,13 @@ export function permit(context: Context, action: Action, sessionId?: SessionId):
   authorize(context.principal, action, sessionId);
 }
 
+/** Before a client token writes into its session. Throws RateLimited (TOKEN-7). */
+export function spend({ access, principal }: Context, what: 'message' | 'cancel'): void {
+  if (principal.kind === 'client') access.clientTokens.take(principal, what);
+}
+
 /** The author of what this caller writes. */
 export function actorOf({ principal }: Context): Actor {
-  return principal.kind === 'key' ? { kind: 'human', id: principal.keyId } : { kind: 'human' };
+  if (principal.kind !== 'key') return { kind: 'human' };
+  return { kind: 'human', id: principal.keyId, display: principal.name };
 }

@@ -1,10 +1,18 @@
 /** Listing the events of a log, and finding one: what is asked for, within the operation's budget (log-budget.ts). */
 import { cursorOf, parseCursor } from '../src/journal/cursor.ts';
 import { EVENTS } from '../src/journal/event-catalog.ts';
-import { type EventFilter, isOpen } from '../src/journal/event-filter.ts';
+import { viewOf } from '../src/access/principal.ts';
+import {
+  type EventFilter,
+  type EventView,
+  isOpen,
+  neverPasses,
+  passes,
+  viewed,
+} from '../src/journal/event-filter.ts';
 import type { RecordedEvent } from '../src/journal/event.ts';
 import { historyOf } from '../src/journal/follow.ts';
-import { InvalidInput } from '../src/kernel/fault.ts';
+import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type SessionId, seqOfEventId } from '../src/kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../src/kernel/limit.ts';
 import { EventNotFound } from '../src/sessions/faults.ts';
@@ -31,7 +39,17 @@ export function parseFilter({ level, types, turnId }: GivenFilter): EventFilter 
   };
 }
 
-type ListContext = Pick<Context, 'journal' | 'budget' | 'reading'>;
+/** TOKEN-4. Throws Forbidden where nothing of what is asked for is ever there for the caller, who would wait for ever. */
+export function viewedFilter(filter: EventFilter, view: EventView): EventFilter {
+  const seen = viewed(filter, view);
+  if (!neverPasses(filter) && neverPasses(seen))
+    throw new Forbidden(
+      'This client token sees no events of these types. Ask for others, or mint a token of a higher level or with `thinking: true`.',
+    );
+  return seen;
+}
+
+type ListContext = Pick<Context, 'journal' | 'budget' | 'reading' | 'principal'>;
 
 /** A log, as far as it goes for this answer (SNAPSHOT-1). */
 interface Log {
@@ -46,12 +64,12 @@ interface Wanted extends GivenFilter {
 
 /** A page of a session's log after a cursor, oldest first. It ends early where the budget does. Throws LogBudgetSpent. */
 export async function eventPage(
-  { journal, budget, reading }: ListContext,
+  { journal, budget, reading, principal }: ListContext,
   { sessionId, head }: Log,
   { first, after, ...given }: Wanted,
   weight: BodyWeight,
 ): Promise<Page<RecordedEvent>> {
-  const filter = parseFilter(given);
+  const filter = viewedFilter(parseFilter(given), viewOf(principal));
   let seq = after ? parseCursor(sessionId, after) : 0;
   const nodes: RecordedEvent[] = [];
   const cursor = (event: RecordedEvent): string => cursorOf(sessionId, event.seq);
@@ -95,7 +113,7 @@ export async function eventPage(
 
 /** One event by its id. Throws EventNotFound, InvalidInput, SessionNotFound, LogBudgetSpent. */
 export async function findEvent(
-  { journal, budget }: ListContext,
+  { journal, budget, principal }: ListContext,
   sessionId: SessionId,
   id: string,
   weight: BodyWeight,
@@ -105,6 +123,7 @@ export async function findEvent(
   const [event] =
     seq === undefined || seq < 1 ? [] : await journal.read(sessionId, { after: seq - 1, limit: 1 });
   if (event === undefined || event.seq !== seq) throw new EventNotFound(id);
+  if (!passes(viewed({}, viewOf(principal)), event)) throw new EventNotFound(id); // TOKEN-4
   if (!budget.spend(bytesOf(event, weight)) && !budget.spendAll()) throw new LogBudgetSpent();
   return event;
 }

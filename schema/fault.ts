@@ -1,4 +1,13 @@
 /** Every Fault that a field lists, registered once: the class stays ignorant of GraphQL. */
+import {
+  ApiKeyNotFound,
+  ApiKeyRevoked,
+  LastKey,
+  OlderServerRuns,
+  OrganisationNameTaken,
+  OrganisationNotFound,
+  RateLimited,
+} from '../src/access/faults.ts';
 import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
 import { type Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
@@ -34,6 +43,14 @@ builder.objectType(Forbidden, {
   name: 'Forbidden',
   interfaces,
   description: 'The key or token is good, but may not do this.',
+});
+builder.objectType(RateLimited, {
+  name: 'RateLimited',
+  interfaces,
+  description: 'The client token has sent as much as it may for now.',
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'Try again after so many milliseconds.' }),
+  }),
 });
 builder.objectType(IdempotencyConflict, {
   name: 'IdempotencyConflict',
@@ -94,4 +111,37 @@ builder.objectType(EventNotFound, {
   name: 'EventNotFound',
   interfaces,
   description: 'The session has no such event.',
+});
+builder.objectType(ApiKeyNotFound, {
+  name: 'ApiKeyNotFound',
+  interfaces,
+  description: 'There is no API key of this id.',
+});
+builder.objectType(ApiKeyRevoked, {
+  name: 'ApiKeyRevoked',
+  interfaces,
+  description: 'The API key was revoked, which is for good.',
+});
+builder.objectType(LastKey, {
+  name: 'LastKey',
+  interfaces,
+  description: 'The organisation would be left without a key that can make keys.',
+});
+builder.objectType(OrganisationNotFound, {
+  name: 'OrganisationNotFound',
+  interfaces,
+  description: 'There is no organisation of this id.',
+});
+builder.objectType(OrganisationNameTaken, {
+  name: 'OrganisationNameTaken',
+  interfaces,
+  description: 'An organisation of this name exists.',
+  fields: (t) => ({
+    organisationId: t.exposeString('organisationId', { description: 'The organisation that has the name.' }),
+  }),
+});
+builder.objectType(OlderServerRuns, {
+  name: 'OlderServerRuns',
+  interfaces,
+  description: 'A server of a version that knows one organisation only is on the same database.',
 });

@@ -1,15 +1,16 @@
 /** Opening a follower: what it may see and from where, or the frame that refuses it. */
 import { parseCursor } from '../src/journal/cursor.ts';
 import { type EventFilter, isOpen, passes } from '../src/journal/event-filter.ts';
+import { viewOf } from '../src/access/principal.ts';
 import type { RecordedEvent } from '../src/journal/event.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { follow } from '../src/journal/follow.ts';
-import { InvalidInput } from '../src/kernel/fault.ts';
+import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, type SessionId } from '../src/kernel/id.ts';
 import { tail, type TailSource } from '../src/kernel/tail.ts';
 import { charsOf } from './body-weight.ts';
 import { type Context, permit } from './context.ts';
-import { type GivenFilter, parseFilter } from './event-list.ts';
+import { type GivenFilter, parseFilter, viewedFilter } from './event-list.ts';
 import type { FrameCut } from './frame-cut.ts';
 import type { Frame } from './frame.ts';
 
@@ -29,12 +30,15 @@ export interface Opened {
   readonly after: number;
   readonly filter: EventFilter;
   readonly deltas: boolean;
+  /** Whether thinking is among the deltas. */
+  readonly thinking: boolean;
 }
 
-/** Throws Forbidden (a token without the scope) and InvalidInput (a filter that means nothing). */
+/** Throws Forbidden (a token without the scope, or that sees nothing of what is asked for) and InvalidInput (a filter that means nothing). */
 export async function openFollow(context: Context, args: FollowArgs): Promise<Opened | Frame> {
   const { sessionId, after } = args;
-  const filter = parseFilter(args.filter ?? {});
+  const view = viewOf(context.principal);
+  const filter = viewedFilter(parseFilter(args.filter ?? {}), view);
   try {
     if (!isId('session', sessionId)) throw new SessionNotFound(sessionId.slice(0, 64));
     permit(context, 'session.read', sessionId);
@@ -42,7 +46,9 @@ export async function openFollow(context: Context, args: FollowArgs): Promise<Op
     const seq = after === undefined || after === null ? 0 : seqOf(sessionId, after);
     if (seq === undefined) return { kind: 'refused', sessionId, reason: 'foreign' };
     if (seq > head) return { kind: 'refused', sessionId, reason: 'ahead' };
-    return { kind: 'opened', sessionId, after: seq, filter, deltas: args.deltas ?? false };
+    const deltas = args.deltas === true && view.level !== 'user'; // TOKEN-4: whether it is narration is known when it is written
+    const thinking = view.thinking && (view.level ?? 'internal') === 'internal';
+    return { kind: 'opened', sessionId, after: seq, filter, deltas, thinking };
   } catch (error) {
     return goneFrame(error);
   }
@@ -65,21 +71,27 @@ export async function openFrames(
 ): Promise<AsyncIterableIterator<Frame>> {
   const opened = await openFollow(context, args);
   if (opened.kind !== 'opened') return once(opened);
-  const { sessionId, after, filter, deltas } = opened;
+  const { sessionId, after, filter, deltas, thinking } = opened;
   const abort = new AbortController();
   const turn = (): Promise<void> => context.budget.turn(sessionId); // BUDGET-2
-  const source = follow(context, { sessionId, after, deltas, filter, turn }, abort.signal);
+  const source = follow(context, { sessionId, after, deltas, thinking, filter, turn }, abort.signal);
   const sift = new Sift(sessionId, after, filter);
   const waiting: Frame[] = []; // the rest of one page, cut: FRAME-1
+  let revoked: string | undefined;
+  const refuseRevoked = (): void => {
+    if (revoked !== undefined) throw new Forbidden(revoked); // ACCESS-2
+  };
   const frames: TailSource<Frame> = {
     async pull() {
       context.reading.renew(); // the frame before this one is made
       for (;;) {
+        refuseRevoked();
         const cutBefore = waiting.shift();
         if (cutBefore !== undefined) return cutBefore;
         const next = await source.next().catch(goneFrame);
         if ('kind' in next) return next;
         const { done, value } = next;
+        refuseRevoked();
         if (done === true) return undefined;
         switch (value.kind) {
           case 'events': {
@@ -103,13 +115,21 @@ export async function openFrames(
     },
     release() {
       clearTimeout(expiry);
+      unwatch?.();
       abort.abort();
     },
   };
   const { principal, signal } = context;
+  const unwatch = context.onRevoked?.((why) => {
+    revoked = why;
+    abort.abort(); // a pull that waits comes back, and tells it
+  });
   const end = (): void => void reader.return?.();
+  const isStream = context.renewed === undefined; // a socket ends with the last of its tokens, and closes all that is on it
   const expiry =
-    principal.kind === 'client' ? setTimeout(end, Math.max(0, principal.expiresAt - Date.now())) : undefined;
+    principal.kind === 'client' && isStream
+      ? setTimeout(end, Math.max(0, principal.expiresAt - Date.now()))
+      : undefined;
   // The signal releases the reader at once when a client goes, whatever the layers of streams above do about it.
   const reader = tail(frames, signal);
   return reader;

@@ -1,15 +1,16 @@
 /** Messages: how one speaks to an agent, before, during and after a turn. */
+import { RateLimited } from '../src/access/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { MESSAGE_MODES } from '../src/journal/event-catalog.ts';
 import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
-import { eventIdOf, parseId } from '../src/kernel/id.ts';
+import { eventIdOf, parseId, type SessionId } from '../src/kernel/id.ts';
 import { PendingFull, SessionArchived } from '../src/sessions/faults.ts';
 import type { MessageMode } from '../src/journal/event-catalog.ts';
 import type { Sent } from '../src/sessions/sessions.ts';
 import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
-import { actorOf, permit } from './context.ts';
+import { actorOf, type Context, permit, spend } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
 import { KEY_DESCRIPTION } from './limits.ts';
 import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
@@ -64,6 +65,7 @@ builder.mutationField('sendMessage', (t) =>
       types: [
         InvalidInput,
         Forbidden,
+        RateLimited,
         SessionNotFound,
         SessionArchived,
         PendingFull,
@@ -73,8 +75,9 @@ builder.mutationField('sendMessage', (t) =>
     },
     resolve: (_root, { input, idempotencyKey }, context, info) => {
       const sessionId = parseId('session', input.sessionId, 'sessionId');
-      permit(context, 'session.steer', sessionId);
+      const isAnswer = permitSpeaking(context, sessionId);
       permitPayload(context, info, sessionId);
+      spend(context, 'message');
       return context.sessions.send({
         sessionId,
         text: input.text,
@@ -82,8 +85,18 @@ builder.mutationField('sendMessage', (t) =>
         raw: input.raw ?? undefined,
         actor: actorOf(context),
         audit: context.audits,
+        isAnswer,
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },
   }),
 );
+
+/** Whether it may only answer (TOKEN-5). */
+function permitSpeaking(context: Context, sessionId: SessionId): boolean {
+  const { principal } = context;
+  const isAnswer =
+    principal.kind === 'client' && principal.scopes.includes('answer') && !principal.scopes.includes('steer');
+  permit(context, isAnswer ? 'session.answer' : 'session.steer', sessionId);
+  return isAnswer;
+}

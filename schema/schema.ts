@@ -7,6 +7,8 @@ import './credential.ts';
 import './event.ts';
 import './turn.ts';
 import './client-token.ts';
+import './organisation.ts';
+import './api-key.ts';
 import './session.ts';
 import './session-command.ts';
 import './session-update.ts';

@@ -1,5 +1,6 @@
 /** What can be done to a session: start it, cancel its turn, archive it. Messages are in schema/message.ts. */
 import { cursorOf } from '../src/journal/cursor.ts';
+import { RateLimited } from '../src/access/faults.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
@@ -7,8 +8,8 @@ import { AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
-import { ClientTokenType } from './client-token.ts';
-import { actorOf, permit } from './context.ts';
+import { ClientTokenType, minterOf } from './client-token.ts';
+import { actorOf, permit, spend } from './context.ts';
 import { KEY_DESCRIPTION, LimitsInput, limitsOf } from './limits.ts';
 import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
 import { SessionType } from './session.ts';
@@ -41,8 +42,9 @@ const StartSessionPayloadType = builder.objectRef<StartSessionPayload>('StartSes
     session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (started) => started }),
     clientToken: t.field({
       type: ClientTokenType,
-      description: 'For a browser: reads and steers this session for an hour.',
-      resolve: ({ session }, _args, { access, principal }) => access.mintClientToken(principal, session.id),
+      description:
+        'For a browser: reads and steers this session for an hour, as far as your API key may; it can be renewed for a day.',
+      resolve: ({ session }, _args, context) => context.access.mintClientToken(minterOf(context), session.id),
     }),
     turnId: t.exposeID('turnId', { description: 'The turn that takes up the first message.' }),
     cursor: t.field({
@@ -113,11 +115,12 @@ builder.mutationFields((t) => ({
       sessionId: t.arg.id({ required: true, description: 'The session whose turn it is.' }),
       idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, RateLimited, SessionNotFound] },
     resolve: (_root, { sessionId, idempotencyKey }, context, info) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.cancel', id);
       permitPayload(context, info, id);
+      spend(context, 'cancel');
       return context.sessions.cancel(id, actorOf(context), idempotencyKey ?? undefined, context.audits);
     },
   }),

@@ -10,6 +10,7 @@ import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
 import { QUEUE_POSITION_MAX } from '../src/kernel/limit.ts';
 import { limitsInForce } from '../src/sessions/session.ts';
+import { EventNotFound } from '../src/sessions/faults.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { AGENT_POINTS, AgentType } from './agent.ts';
 import { agentsOf } from './agent-reads.ts';
@@ -237,5 +238,9 @@ builder.queryFields((t) => ({
 async function resultOf(context: Context, session: SessionEntry['session'], weight: BodyWeight) {
   permit(context, 'session.read', session.id);
   const eventId = session.turn?.resultEventId;
-  return eventId === undefined ? null : findEvent(context, session.id, eventId, weight);
+  if (eventId === undefined) return null;
+  return findEvent(context, session.id, eventId, weight).catch((error: unknown) => {
+    if (error instanceof EventNotFound) return null; // TOKEN-4: it is not there for this caller
+    throw error;
+  });
 }

@@ -1,47 +1,27 @@
 /**
  * Who may come in: API keys (only their hashes rest), client tokens for browsers, unit tokens for brains.
  *
- * ACCESS-1 An API key is looked up each time: one that was replaced, by whichever server, opens nothing from then on.
+ * ACCESS-1 An API key is looked up each time: one that was replaced, rotated or revoked, by whichever server, or that has expired opens nothing
+ *    from then on. What ends a client token, its key's end among it, is looked up several times in a second (TOKEN-6).
  */
-import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
-import { InvalidInput, Unauthenticated } from '../kernel/fault.ts';
-import { newId, type OrganisationId, type SessionId } from '../kernel/id.ts';
-import {
-  CLIENT_TOKEN_TTL_DEFAULT_S,
-  CLIENT_TOKEN_TTL_MAX_S,
-  CLIENT_TOKEN_TTL_MIN_S,
-} from '../kernel/limit.ts';
+import { Forbidden, Unauthenticated } from '../kernel/fault.ts';
+import type { ApiKeyId, OrganisationId, SessionId } from '../kernel/id.ts';
+import { ApiKeys } from './api-keys.ts';
+import { BriefMemory } from './brief-memory.ts';
+import { type ClientToken, ClientTokens, type Minter, type TokenWish } from './client-tokens.ts';
 import { KeyLookUps } from './key-look-ups.ts';
 import type { ApiKey, KeyStore } from './key-store.ts';
-import { CLIENT_SCOPES, type ClientScope, KEY_SCOPES, type Principal } from './principal.ts';
+import { hashOf, KEY_VALUE_CHARS_MAX } from './key-value.ts';
+import { LastUses } from './last-uses.ts';
+import type { Principal } from './principal.ts';
+import { makeFirstKey, takeRootKey } from './root-key.ts';
+import { keyEnd, sentenceOf } from './standing.ts';
+import type { TokenGenerationStore } from './token-generation-store.ts';
 import { isSignedToken, mintToken, verifyToken } from './token.ts';
 
-/** Of a token for which none are named. */
-const CLIENT_SCOPES_DEFAULT: readonly ClientScope[] = ['read', 'steer'];
-
-const KEY_PREFIX = 'hf_';
-/** The name of the one key that HOLDFAST_ROOT_KEY gives. */
-const ROOT = 'root';
-const KEY_BYTES = 24;
-/** A given root key at all: shorter ones are typing mistakes. */
-const API_KEY_CHARS_MIN = 4;
-const API_KEY_CHARS_MAX = 256;
-/** Below this a given root key can be guessed: good enough to try things on one's own machine, and warned about. */
-const API_KEY_CHARS_SAFE = 16;
-/** What a header can carry: printable ASCII without spaces. */
-const GIVEN_KEY = new RegExp(`^[\\x21-\\x7e]{${API_KEY_CHARS_MIN},${API_KEY_CHARS_MAX}}$`);
-/** What a given root key must be, in words. */
-export const GIVEN_KEY_EXPECTED = `${API_KEY_CHARS_MIN} to ${API_KEY_CHARS_MAX} printable ASCII characters without spaces, ${API_KEY_CHARS_SAFE} or more so that nobody can guess it, not starting with hct_ or hut_`;
 /** Tokens that were checked: what they say is signed and does not change. One per running brain is usual. */
 const KNOWN_MAX = 4_096;
-
-export interface ClientToken {
-  readonly token: string;
-  readonly scopes: readonly ClientScope[];
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
-}
 
 export class Access {
   readonly #keys: KeyStore;
@@ -50,10 +30,16 @@ export class Access {
   readonly #signingKey: Buffer;
   readonly #firstOrganisation: OrganisationId;
   readonly #known = new Map<string, Principal>();
+  /** To be run by the door. */
+  readonly uses: LastUses;
+  readonly clientTokens: ClientTokens;
+  /** Those that made client tokens (TOKEN-6). */
+  readonly #tokenKeys: BriefMemory<ApiKeyId, ApiKey | undefined>;
 
   /** `firstOrganisation`: that of the keys which are made here, and of tokens from when there was no other. */
   constructor(ports: {
     keys: KeyStore;
+    tokenGenerations: TokenGenerationStore;
     clock: Clock;
     signingKey: Buffer;
     firstOrganisation: OrganisationId;
@@ -63,54 +49,69 @@ export class Access {
     this.#clock = ports.clock;
     this.#signingKey = ports.signingKey;
     this.#firstOrganisation = ports.firstOrganisation;
+    this.uses = new LastUses(ports);
+    this.clientTokens = new ClientTokens(ports);
+    this.#tokenKeys = new BriefMemory(ports.clock, (ids) =>
+      Promise.all(ids.map((id) => ports.keys.byId(id))),
+    );
   }
 
-  /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated. */
+  /** The use cases of one organisation's API keys. */
+  keysOf(id: OrganisationId): ApiKeys {
+    const organisation = { id, isFirst: id === this.#firstOrganisation };
+    const revoked = (key: ApiKeyId): void => this.#tokenKeys.forget(key); // TOKEN-6
+    return new ApiKeys({ keys: this.#keys, clock: this.#clock, organisation, revoked });
+  }
+
+  /** The principal of an `Authorization` header's bearer value. Throws Unauthenticated, Outage. */
   async authenticate(bearer: string | undefined): Promise<Principal> {
     if (bearer === undefined || bearer === '') throw new Unauthenticated();
-    const principal = await this.#look(bearer);
-    if (principal === undefined || hasExpired(principal, this.#clock.now())) {
+    const principal = isSignedToken(bearer) ? this.#verified(bearer) : await this.#keyHolder(bearer);
+    if (principal === undefined || hasExpired(principal, this.#clock.now()))
       throw new Unauthenticated('This key or token is not known here, or has expired.');
-    }
+    if (principal.kind !== 'client') return principal;
+    const [end] = await this.endsOf([principal]);
+    if (end !== undefined) throw new Unauthenticated(end);
     return principal;
+  }
+
+  /**
+   * Of those who were let in before: why each may ask no more, in a sentence of at most 120 bytes; undefined while it may. Each key is looked up
+   * once for all. A token's own end is not said: it is known from the beginning. Throws Outage.
+   */
+  async endsOf(principals: readonly Principal[]): Promise<readonly (string | undefined)[]> {
+    return (await this.#standingsOf(principals)).ends;
+  }
+
+  /** Of one who was let in before, for another operation (ACCESS-1). Throws Forbidden when it may ask no more, and Outage. */
+  async readmit(principal: Principal): Promise<void> {
+    const { ends, keys } = await this.#standingsOf([principal]);
+    const [why] = ends;
+    if (why !== undefined) throw new Forbidden(why);
+    const key = principal.kind === 'key' ? keys.get(principal.keyId) : undefined;
+    if (key !== undefined) this.uses.note(key);
   }
 
   /**
    * Makes sure that there is an API key: `given` (HOLDFAST_ROOT_KEY) takes the place of the one that was given before, which
    * opens nothing any more; without it, one is generated at the first start only. Answers the key when it was generated now: it
-   * is shown once.
+   * is shown once. `warn` is told when `given` is not what opens this server (KEY-4).
    */
-  async ensureKey(given: string | undefined): Promise<string | undefined> {
-    if (given !== undefined) {
-      if (!isRootKey(given)) throw new InvalidInput('HOLDFAST_ROOT_KEY', `expected ${GIVEN_KEY_EXPECTED}.`);
-      await this.#keys.replace(this.#keyOf(ROOT, given));
-      return undefined;
-    }
-    if ((await this.#keys.count()) > 0) return undefined;
-    const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString('base64url')}`;
-    await this.#keys.add(this.#keyOf('first start', key));
-    return key;
+  async ensureKey(
+    given: string | undefined,
+    warn: (sentence: string) => void = () => undefined,
+  ): Promise<string | undefined> {
+    const ports = { keys: this.#keys, clock: this.#clock, firstOrganisation: this.#firstOrganisation };
+    if (given === undefined) return makeFirstKey(ports);
+    const advice = await takeRootKey(ports, given);
+    if (advice !== undefined) warn(advice);
+    return undefined;
   }
 
-  /** A token of the minter's organisation. Throws InvalidInput for an unknown scope or a ttl outside the limits. */
-  mintClientToken(
-    { organisationId }: Pick<Principal, 'organisationId'>,
-    sessionId: SessionId,
-    wish: { scopes?: readonly string[] | undefined; ttlSeconds?: number | undefined } = {},
-  ): ClientToken {
-    const ttl = wish.ttlSeconds ?? CLIENT_TOKEN_TTL_DEFAULT_S;
-    if (!Number.isInteger(ttl) || ttl < CLIENT_TOKEN_TTL_MIN_S || ttl > CLIENT_TOKEN_TTL_MAX_S) {
-      throw new InvalidInput(
-        'ttlSeconds',
-        `expected ${CLIENT_TOKEN_TTL_MIN_S} to ${CLIENT_TOKEN_TTL_MAX_S} seconds.`,
-      );
-    }
-    const scopes = [...new Set(wish.scopes ?? CLIENT_SCOPES_DEFAULT)].map(parseScope);
-    if (scopes.length === 0)
-      throw new InvalidInput('scopes', 'name at least one scope, or leave scopes out.');
-    const expiresAt = this.#clock.now() + ttl * 1_000;
-    const principal = { kind: 'client', organisationId, sessionId, scopes, expiresAt } as const;
-    return { token: mintToken(principal, this.#signingKey), scopes, expiresAt };
+  /** A token of the minter's organisation. Throws InvalidInput, Forbidden. */
+  async mintClientToken(minter: Minter, sessionId: SessionId, wish?: TokenWish): Promise<ClientToken> {
+    const key = minter.keyId === undefined ? undefined : await this.#keys.byId(minter.keyId);
+    return this.clientTokens.mint({ ...minter, expiresAt: key?.expiresAt }, sessionId, wish);
   }
 
   mintUnitToken(
@@ -121,54 +122,67 @@ export class Access {
     return mintToken({ kind: 'unit', organisationId, sessionId, epoch }, this.#signingKey);
   }
 
-  async #look(bearer: string): Promise<Principal | undefined> {
-    if (!isSignedToken(bearer)) return this.#keyHolder(bearer); // ACCESS-1
-    const known = this.#known.get(bearer);
+  async #standingsOf(principals: readonly Principal[]): Promise<{
+    readonly ends: readonly (string | undefined)[];
+    readonly keys: ReadonlyMap<ApiKeyId, ApiKey | undefined>;
+  }> {
+    const tokens = principals.filter((principal) => principal.kind === 'client');
+    const tokenKeyIds = tokens.map(({ keyId }) => keyId).filter((id) => id !== undefined);
+    const [keys, tokenKeys, revocations] = await Promise.all([
+      this.#keysOf(principals),
+      this.#tokenKeys.of(tokenKeyIds),
+      this.clientTokens.revocationsOf(tokens),
+    ]);
+    const now = this.#clock.now();
+    const ends = principals.map((principal) => {
+      if (principal.kind === 'unit') return undefined;
+      const { kind, keyId } = principal;
+      const end =
+        kind === 'key'
+          ? keyEnd(keys.get(keyId), now, principal.valueHash)
+          : keyId && keyEnd(tokenKeys.get(keyId), now);
+      if (end !== undefined) return sentenceOf(end, kind);
+      return kind === 'client' ? revocations.get(principal) : undefined;
+    });
+    return { ends, keys };
+  }
+
+  /** What is signed does not change, and is checked once. */
+  #verified(token: string): Principal | undefined {
+    const known = this.#known.get(token);
     if (known !== undefined) return known;
-    const principal = verifyToken(bearer, {
+    const principal = verifyToken(token, {
       signingKey: this.#signingKey,
       now: this.#clock.now(),
       firstOrganisation: this.#firstOrganisation,
     });
     if (principal === undefined) return undefined;
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    this.#known.set(bearer, principal);
+    this.#known.set(token, principal);
     return principal;
   }
 
-  async #keyHolder(key: string): Promise<Principal | undefined> {
-    if (key.length > API_KEY_CHARS_MAX) return undefined;
-    const found = await this.#lookUps.byHash(hashOf(key));
-    if (found === undefined) return undefined;
-    return { kind: 'key', organisationId: found.organisationId, keyId: found.id, scopes: KEY_SCOPES };
+  /** ACCESS-1 */
+  async #keyHolder(value: string): Promise<Principal | undefined> {
+    if (value.length > KEY_VALUE_CHARS_MAX) return undefined;
+    const valueHash = hashOf(value);
+    const found = await this.#lookUps.byHash(valueHash);
+    if (found === undefined || keyEnd(found, this.#clock.now(), valueHash) !== undefined) return undefined;
+    this.uses.note(found);
+    const { id: keyId, organisationId, name, scopes } = found;
+    return { kind: 'key', organisationId, keyId, name, scopes, valueHash };
   }
 
-  #keyOf(name: string, key: string): ApiKey {
-    const organisationId = this.#firstOrganisation;
-    return { id: newId('apiKey'), organisationId, name, hash: hashOf(key), createdAt: this.#clock.now() };
+  /** Of those who came with one. */
+  async #keysOf(principals: readonly Principal[]): Promise<ReadonlyMap<ApiKeyId, ApiKey | undefined>> {
+    const ids = new Set(
+      principals.flatMap((principal) => (principal.kind === 'key' ? [principal.keyId] : [])),
+    );
+    const found = await Promise.all([...ids].map(async (id) => [id, await this.#keys.byId(id)] as const));
+    return new Map(found);
   }
-}
-
-/** Whether a given root key is long enough not to be guessed. */
-export function isSafeKey(text: string): boolean {
-  return text.length >= API_KEY_CHARS_SAFE;
-}
-
-/** Whether a given text can be the root key: usable as a bearer, not too short, and not taken for a token. */
-export function isRootKey(text: string): boolean {
-  return GIVEN_KEY.test(text) && !isSignedToken(text);
 }
 
 function hasExpired(principal: Principal, now: number): boolean {
   return principal.kind === 'client' && principal.expiresAt <= now;
-}
-
-function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
-}
-
-function parseScope(scope: string): ClientScope {
-  const known = CLIENT_SCOPES.find((candidate) => candidate === scope);
-  if (known === undefined) throw new InvalidInput('scopes', `expected some of ${CLIENT_SCOPES.join(', ')}.`);
-  return known;
 }

@@ -1,6 +1,34 @@
 /** What access refuses, each with nothing changed. */
 import { Fault } from '../kernel/fault.ts';
 
+export class ApiKeyNotFound extends Fault {
+  readonly code = 'API_KEY_NOT_FOUND';
+
+  constructor(id: string) {
+    super(`There is no API key ${id}. Take the id of one from the list of keys.`);
+  }
+}
+
+/** A revoked key gets no new value: what was revoked stays so. */
+export class ApiKeyRevoked extends Fault {
+  readonly code = 'API_KEY_REVOKED';
+
+  constructor(id: string) {
+    super(`The API key ${id} was revoked, which is for good. Create another one.`);
+  }
+}
+
+/** With it the organisation would lose the way to its own keys. */
+export class LastKey extends Fault {
+  readonly code = 'LAST_KEY';
+
+  constructor() {
+    super(
+      'This is the last API key of the organisation with the scope keys:write: without it nobody could make another one. Create one first, or let an operator revoke it.',
+    );
+  }
+}
+
 export class OrganisationNotFound extends Fault {
   readonly code = 'ORGANISATION_NOT_FOUND';
 
@@ -16,6 +44,19 @@ export class OrganisationNameTaken extends Fault {
   constructor(organisationId: string) {
     super(`An organisation of this name exists (${organisationId}). Use that one, or choose another name.`);
     this.organisationId = organisationId;
+  }
+}
+
+/** A client token has written as much as it may for now; nothing was done. */
+export class RateLimited extends Fault {
+  readonly code = 'RATE_LIMITED';
+  declare readonly retryAfterMs: number;
+
+  constructor(what: string, perMinute: number, retryAfterMs: number) {
+    super(
+      `This client token may send ${perMinute} ${what}s in a minute. Try again in ${Math.ceil(retryAfterMs / 1_000)} s.`,
+      { retryAfterMs },
+    );
   }
 }
 

@@ -24,10 +24,10 @@ export interface Rule {
 
 // biome-ignore format: a table is read by its columns
 export const POLICY = {
-  'organisations.read':  { resource: 'organisation', key: ['operator'],                       client: [], operations: [] },
-  'organisations.write': { resource: 'organisation', key: ['operator'],                       client: [], operations: [] },
-  'keys.read':           { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
-  'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
+  'organisations.read':  { resource: 'organisation', key: ['operator'],                       client: [], operations: ['organisation', 'organisations'] },
+  'organisations.write': { resource: 'organisation', key: ['operator'],                       client: [], operations: ['createOrganisation', 'CreateApiKeyInput.organisationId', 'RotateApiKeyInput.organisationId'] },
+  'keys.read':           { resource: 'API key',      key: ['keys:write'],                     client: [], operations: ['apiKey', 'apiKeys'] },
+  'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: ['createApiKey', 'rotateApiKey', 'revokeApiKey'] },
   'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: ['auditEntries'] },
   'agents.read':         { resource: 'agent',        key: ['agents:write', 'sessions:read'],  client: [], operations: ['agent', 'agents', 'Session.agent'] },
   'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent'] },
@@ -37,9 +37,12 @@ export const POLICY = {
   'sessions.start':      { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['startSession'] },
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result', 'Session.queuePosition'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
+  'session.answer':      { resource: 'session that awaits input', key: ['sessions:write'],    client: ['steer', 'answer'], operations: [] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
   'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession'] },
-  'tokens.write':        { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
+  'tokens.write':        { resource: 'client token', key: ['sessions:read', 'sessions:write'], client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
+  'tokens.renew':        { resource: 'client token', key: [],                                 client: ['read', 'steer', 'answer', 'cancel'], operations: ['renewClientToken'] },
+  'tokens.revoke':       { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['revokeClientTokens'] },
 } as const satisfies Readonly<Record<string, Rule>>;
 
 export type Action = keyof typeof POLICY;
@@ -61,6 +64,7 @@ export function authorize(principal: Principal, action: Action, sessionId?: Sess
   const { key, client }: Rule = POLICY[action];
   switch (principal.kind) {
     case 'key':
+      if (key.length === 0) throw new Forbidden('This is for client tokens; an API key does not need it.');
       return needOne('API key', key, principal.scopes); // POLICY-1
     case 'client':
       if (client.length === 0)

@@ -9,24 +9,28 @@ import type {
   InvalidInput,
   Unauthenticated,
 } from '../kernel/fault.ts';
-import type { KeyInUrl } from '../access/faults.ts';
+import type { KeyInUrl, RateLimited } from '../access/faults.ts';
 import type { Outage } from '../kernel/outage.ts';
 import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
+import type * as accessFaults from '../access/faults.ts';
 import type * as sessionFaults from '../sessions/faults.ts';
 
 type SessionFault = InstanceType<(typeof sessionFaults)[keyof typeof sessionFaults]>;
+type AccessFault = InstanceType<(typeof accessFaults)[keyof typeof accessFaults]>;
 type KnownFault =
   | InvalidInput
   | Outage
   | Unauthenticated
   | KeyInUrl
   | Forbidden
+  | RateLimited
   | IdempotencyConflict
   | SessionNotFound
   | EpochStale
   | LogFull
   | CredentialNotFound
+  | AccessFault
   | SessionFault;
 
 const STATUS = {
@@ -37,16 +41,23 @@ const STATUS = {
   SESSION_NOT_FOUND: 404,
   AGENT_NOT_FOUND: 404,
   CREDENTIAL_NOT_FOUND: 404,
+  API_KEY_NOT_FOUND: 404,
+  ORGANISATION_NOT_FOUND: 404,
   TURN_NOT_FOUND: 404,
   EVENT_NOT_FOUND: 404,
   IDEMPOTENCY_CONFLICT: 409,
   AGENT_NAME_TAKEN: 409,
+  ORGANISATION_NAME_TAKEN: 409,
+  OLDER_SERVER_RUNS: 409,
+  API_KEY_REVOKED: 409,
+  LAST_KEY: 409,
   NO_CREDENTIAL: 409,
   EPOCH_STALE: 409,
   TURN_OVER: 409,
   INPUT_PENDING: 409,
   SESSION_ARCHIVED: 409,
   PENDING_FULL: 429,
+  RATE_LIMITED: 429,
   LOG_FULL: 409,
   UNAVAILABLE: 503,
 } as const satisfies Record<KnownFault['code'], number>;

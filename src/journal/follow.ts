@@ -41,6 +41,8 @@ export interface FollowRequest {
   readonly after: number;
   /** Whether to give messages and thinking while they are being written; from when the log has been caught up with. */
   readonly deltas: boolean;
+  /** Whether thinking is among them. Default: true. */
+  readonly thinking?: boolean | undefined;
   /** What the store may leave out of the history; what is live comes whole, and is for the caller to filter. */
   readonly filter?: EventFilter | undefined;
   /** Before each page of history, where those who read take turns. */
@@ -135,6 +137,7 @@ class Follower {
     const given = new Map<string, { generation: number; length: number }>();
     let news: Follow | undefined;
     for (const { callId, kind, generation, text } of live.drafts.all()) {
+      if (kind === 'thinking' && this.#request.thinking === false) continue;
       const key = draftKey({ kind, callId });
       const before = this.#given.get(key);
       const offset = before?.generation === generation ? before.length : 0;

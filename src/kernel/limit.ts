@@ -63,3 +63,11 @@ export const LEASE_TTL_MS = 15_000;
 export const CLIENT_TOKEN_TTL_MIN_S = 60;
 export const CLIENT_TOKEN_TTL_MAX_S = 86_400;
 export const CLIENT_TOKEN_TTL_DEFAULT_S = 3_600;
+/** How long after it was minted a client token may be renewed, in seconds: a day of work, and by wish a month. */
+export const CLIENT_TOKEN_RENEWABLE_DEFAULT_S = 86_400;
+export const CLIENT_TOKEN_RENEWABLE_MAX_S = 2_592_000;
+/** How long the values of a rotated API key still open: an hour to roll the new one out, a week for those who deploy once a week. */
+export const KEY_OVERLAP_SECONDS_DEFAULT = 3_600;
+export const KEY_OVERLAP_SECONDS_MAX = 604_800;
+/** The furthest end of an API key, ten years: what is further is a slip of the unit, and a key without an end says so. */
+export const KEY_LIFE_SECONDS_MAX = 315_576_000;

@@ -3,7 +3,7 @@
  * is printed from it. All problems are reported at once, with the name and what was expected. An empty value means unset.
  */
 import { resolve } from 'node:path';
-import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/access.ts';
+import { GIVEN_KEY_EXPECTED, isRootKey } from '../access/root-key.ts';
 import {
   BACKGROUND_MS_DEFAULT,
   IDLE_MS_DEFAULT,
@@ -122,7 +122,7 @@ export const VARIABLES = {
     name: 'HOLDFAST_ROOT_KEY',
     fallback: undefined,
     prose:
-      'An API key to accept, of your making; another one takes its place at the next start. Unset: one is made and printed at the first start.',
+      'The operator key, of your making; another one takes its place at the next start. Once it was revoked or rotated ([keys.md](keys.md)), only another value makes a key. Unset: one is made and printed at the first start.',
     expected: GIVEN_KEY_EXPECTED,
     parse: (text) => (isRootKey(text) ? new Sealed(text) : undefined),
   },

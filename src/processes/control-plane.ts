@@ -2,7 +2,7 @@
  * The composition root of one machine: opens the parts, starts what runs sessions, then opens the outer door. Each thing is
  * released in the reverse order of its start, so that doors close before what they lead to.
  */
-import { isSafeKey } from '../access/access.ts';
+import { isSafeKey } from '../access/root-key.ts';
 import { AuditExport } from '../api/audit-export.ts';
 import { createGraphqlDoor } from '../api/graphql/graphql-door.ts';
 import { listen } from '../api/http-server.ts';
@@ -24,6 +24,8 @@ export interface ControlPlane {
   readonly place: string;
   /** The API key that was made at this start, the first one. */
   readonly firstKey: string | undefined;
+  /** What is to be said about HOLDFAST_ROOT_KEY, when it makes no key (KEY-4). */
+  readonly keyAdvice: string | undefined;
   close(): Promise<void>;
 }
 
@@ -64,13 +66,17 @@ async function start(
   });
   scope.add('outer door', door, (it) => it.close()); // ends the graphql door too
   // Last, since a key that was made is shown once: not in a start that fails.
-  const firstKey = await parts.access.ensureKey(rootKey?.open());
+  let keyAdvice: string | undefined;
+  const firstKey = await parts.access.ensureKey(rootKey?.open(), (sentence) => {
+    keyAdvice = sentence;
+    logger.warn(sentence);
+  });
   if (rootKey !== undefined && !isSafeKey(rootKey.open())) {
     logger.warn(
       'HOLDFAST_ROOT_KEY is short and can be guessed: take a longer one before others can reach this server',
     );
   }
-  return { url: urlOf(host, door.port), place: parts.place, firstKey, close: () => scope.close() };
+  return { url: urlOf(host, door.port), place: parts.place, firstKey, keyAdvice, close: () => scope.close() };
 }
 
 /** Throws Outage when this server cannot take work. */

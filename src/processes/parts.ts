@@ -62,7 +62,7 @@ export async function openParts(
     await refuseOtherDatabase(shared, dataFolder);
   }
   const { first: firstOrganisation } = store.organisations;
-  const access = new Access({ keys: store.keys, clock, signingKey: key, firstOrganisation });
+  const access = new Access({ ...store, clock, signingKey: key, firstOrganisation });
   const serverKeys = new Set(providers().filter((provider) => config.providers[provider].key !== undefined));
   const prices = await readPrices(config.pricesFile);
   const isPriced = (model: string): boolean => prices.find([model], clock.now()) !== undefined;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { KeyStore } from '../access/key-store.ts';
 import type { OrganisationStore } from '../access/organisation-store.ts';
 import type { AuditStore } from '../audit/audit-store.ts';
+import type { TokenGenerationStore } from '../access/token-generation-store.ts';
 import type { LiveWire } from '../journal/live-wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -28,6 +29,7 @@ export interface Store {
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
+  readonly tokenGenerations: TokenGenerationStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;

@@ -14,7 +14,7 @@ import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import { LogFull } from '../journal/faults.ts';
 import type { Concern, Decision } from '../journal/journal.ts';
 import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
-import { InvalidInput } from '../kernel/fault.ts';
+import { Forbidden, InvalidInput } from '../kernel/fault.ts';
 import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import { type EndTurn, endTurn, type LoseBrain, loseBrain } from './brain-end.ts';
@@ -42,6 +42,8 @@ export type Command =
       readonly mode: MessageMode;
       readonly actor: Actor;
       readonly raw?: unknown;
+      /** Whoever says it may answer what the agent asks, and say nothing else. */
+      readonly isAnswer?: boolean | undefined;
     }
   /** `isKeyed`: the request has an idempotency key, and leaves it in the log also when there is nothing to do. */
   | { readonly kind: 'cancel'; readonly actor: Actor; readonly isKeyed?: boolean | undefined }
@@ -98,6 +100,8 @@ export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionSt
 };
 
 const NOTHING: Decision = { kind: 'nothing' };
+const NOTHING_ASKED =
+  'This client token may only answer, and the agent asks nothing now. Wait until the session awaits input, or take a token with the scope "steer".';
 
 export function decide(session: Session, command: Command): Decision {
   const verdict = VERDICT[command.kind][session.status];
@@ -177,7 +181,10 @@ export function concernOf({ lease, status }: Session): Concern | undefined {
 }
 
 function send(session: Session, command: Extract<Command, { kind: 'send' }>): Decision {
-  const { text, mode, actor, raw } = command;
+  const { text, mode, actor, raw, isAnswer } = command;
+  if (isAnswer === true && session.status !== 'awaiting_input') {
+    return { kind: 'refuse', fault: new Forbidden(NOTHING_ASKED) }; // TOKEN-5
+  }
   const turn = session.turn;
   const joins = turn?.state === 'running' && mode === 'steer' && turn.stopping === undefined;
   if (!joins && (session.pending?.count ?? 0) >= PENDING_MESSAGES_MAX) {

@@ -22,15 +22,25 @@ export interface SendMessage {
   readonly mode?: MessageMode | undefined;
   readonly raw?: unknown;
   readonly actor: Actor;
+  /** Whoever says it may only answer what the agent asks. */
+  readonly isAnswer?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly audit?: Audits<Session> | undefined;
 }
 
 /** What is to be said, or why it cannot be: a replay is answered whatever would be wrong with it now. */
-export function parseMessage({ text, mode = 'steer', raw, actor }: SendMessage): SendCommand | InvalidInput {
+export function parseMessage(message: SendMessage): SendCommand | InvalidInput {
+  const { text, mode = 'steer', raw, actor, isAnswer } = message;
   try {
     const kept = raw === undefined ? {} : parseMetadata({ raw }, 'raw', MESSAGE_BYTES_MAX);
-    return { kind: 'send', text: parseText('text', text, MESSAGE_BYTES_MAX), mode, actor, ...kept };
+    return {
+      kind: 'send',
+      text: parseText('text', text, MESSAGE_BYTES_MAX),
+      mode,
+      actor,
+      isAnswer,
+      ...kept,
+    };
   } catch (error) {
     if (error instanceof InvalidInput) return error;
     throw error;

@@ -1,45 +1,35 @@
 import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import { bearerOf } from '../../src/access/bearer.ts';
-import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
 import { authorize, authorizeUnit } from '../../src/access/policy.ts';
 import { newId } from '../../src/kernel/id.ts';
+import { IN_MEMORY } from '../../src/platform/sqlite/database.ts';
+import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { OURS, OWNED } from '../support/organisation.ts';
 
 let now: number;
-let keys: ApiKey[];
+let store: SqliteStore;
 let access: Access;
 
 beforeEach(() => {
   now = 1_000_000;
-  keys = [];
+  store = openSqlite({ path: IN_MEMORY });
   access = new Access({
-    keys: keyList(),
+    ...store,
     clock: { now: () => now, monotonicNow: () => now, sleep: async () => undefined },
     signingKey: randomBytes(32),
     firstOrganisation: OURS.id,
   });
 });
 
-/** The port over an array; the real adapters have their contract. */
-function keyList(): KeyStore {
-  return {
-    add: async (key) => void (keys.some(({ hash }) => hash === key.hash) || keys.push(key)),
-    replace: async (key) => {
-      const same = keys.find(({ hash }) => hash === key.hash);
-      keys = [...keys.filter(({ name }) => name !== key.name), { ...(same ?? key), name: key.name }];
-    },
-    byHash: async (hash) => keys.find((key) => key.hash === hash),
-    count: async () => keys.length,
-  };
-}
+afterEach(() => store.close());
 
 describe('API keys', () => {
   it('proves ACCESS-1: a root key that another server has replaced opens nothing here, also when it was in use', async () => {
     const clock = { now: () => now, monotonicNow: () => now, sleep: async () => undefined };
     const other = new Access({
-      keys: keyList(),
+      ...store,
       clock,
       signingKey: randomBytes(32),
       firstOrganisation: OURS.id,
@@ -60,7 +50,7 @@ describe('API keys', () => {
 
     expect(key).toMatch(/^hf_[\w-]{32}$/);
     expect(await access.ensureKey(undefined)).toBeUndefined();
-    expect(JSON.stringify(keys)).not.toContain(key);
+    expect(JSON.stringify(await store.keys.list(OURS.id, { limit: 9 }))).not.toContain(key);
     await expect(access.authenticate(key)).resolves.toMatchObject({ kind: 'key' });
   });
 
@@ -87,7 +77,7 @@ describe('API keys', () => {
     'a root key that would never work as a bearer is refused: %s',
     async (given) => {
       await expect(access.ensureKey(given)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-      expect(keys).toEqual([]);
+      expect(await store.keys.count()).toBe(0);
     },
   );
 });
@@ -109,7 +99,7 @@ describe('the bearer of a header', () => {
 describe('client tokens', () => {
   it('open one session until they expire, and do there what a scope allows (proves POLICY-1)', async () => {
     const sessionId = newId('session');
-    const { token, expiresAt } = access.mintClientToken(OWNED, sessionId, {
+    const { token, expiresAt } = await access.mintClientToken(OWNED, sessionId, {
       ttlSeconds: 60,
     });
     const principal = await access.authenticate(token);
@@ -124,7 +114,7 @@ describe('client tokens', () => {
   });
 
   it('are refused after any single character was changed', async () => {
-    const { token } = access.mintClientToken(OWNED, newId('session'));
+    const { token } = await access.mintClientToken(OWNED, newId('session'));
     for (let at = 0; at < token.length; at += 1) {
       const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
       await expect(access.authenticate(changed)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
@@ -134,13 +124,15 @@ describe('client tokens', () => {
   it('with fewer scopes may do less; unknown scopes and ttls are refused', async () => {
     const sessionId = newId('session');
     const reader = await access.authenticate(
-      access.mintClientToken(OWNED, sessionId, { scopes: ['read'] }).token,
+      (await access.mintClientToken(OWNED, sessionId, { scopes: ['read'] })).token,
     );
 
     expect(() => authorize(reader, 'session.steer', sessionId)).toThrow(/scope "steer"/);
-    expect(() => access.mintClientToken(OWNED, sessionId, { scopes: ['admin'] })).toThrow(/scopes/);
-    expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 59 })).toThrow(/ttlSeconds/);
-    expect(() => access.mintClientToken(OWNED, sessionId, { ttlSeconds: 86_401 })).toThrow(/ttlSeconds/);
+    await expect(access.mintClientToken(OWNED, sessionId, { scopes: ['admin'] })).rejects.toThrow(/scopes/);
+    await expect(access.mintClientToken(OWNED, sessionId, { ttlSeconds: 59 })).rejects.toThrow(/ttlSeconds/);
+    await expect(access.mintClientToken(OWNED, sessionId, { ttlSeconds: 86_401 })).rejects.toThrow(
+      /ttlSeconds/,
+    );
   });
 });
 
@@ -157,7 +149,7 @@ describe('unit tokens', () => {
 
 describe('a signed token', () => {
   it('has one form: padding, other alphabets and unused bits are refused', async () => {
-    const { token } = access.mintClientToken(OWNED, newId('session'));
+    const { token } = await access.mintClientToken(OWNED, newId('session'));
     for (const changed of [
       `${token}=`,
       `${token} `,

@@ -12,7 +12,14 @@ interface Asked {
   fail(error: Error): void;
 }
 
-const KEY: ApiKey = { id: newId('apiKey'), organisationId: OURS.id, name: 'k', hash: 'good', createdAt: 1 };
+const KEY: ApiKey = {
+  id: newId('apiKey'),
+  organisationId: OURS.id,
+  name: 'k',
+  scopes: [],
+  hash: 'good',
+  createdAt: 1,
+};
 
 let asked: Asked[];
 let lookUps: KeyLookUps;

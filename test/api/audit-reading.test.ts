@@ -38,7 +38,7 @@ async function entries(): Promise<readonly AuditEntry[]> {
 }
 
 async function clientToken(): Promise<string> {
-  return door.access.mintClientToken(door, await door.session()).token;
+  return (await door.access.mintClientToken(door, await door.session())).token;
 }
 
 describe('auditEntries', () => {

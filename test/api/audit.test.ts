@@ -11,7 +11,7 @@ import type { AuditEntry } from '../../src/audit/entry.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
-import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
+import { type Answer, Door, ROOT_KEY, rootOf } from '../support/door.ts';
 
 const SECRET = 'sk-test-secret-of-a-model-0123';
 const OTHER_SECRET = 'sk-test-secret-that-is-newer-45';
@@ -22,6 +22,7 @@ const FAULT = '__typename ... on Fault { code message }';
 
 interface Things {
   readonly agentId: string;
+  readonly apiKeyId: string;
   readonly credentialId: string;
   readonly sessionId: SessionId;
 }
@@ -31,6 +32,8 @@ interface Tried {
   readonly variables: object;
   /** What of the entry is known before. */
   readonly entry: object;
+  /** By a client token of the session; else by the root key. */
+  readonly isByToken?: boolean;
 }
 
 const mutation = (field: string, args: string, payload: string): string =>
@@ -166,7 +169,70 @@ const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: { scopes: ['read', 'steer'], expiresAt: expect.any(Number) },
     },
   }),
+  renewClientToken: ({ sessionId }) => ({
+    query: mutation('renewClientToken', '', 'clientToken { token } replayed'),
+    variables: {},
+    isByToken: true,
+    entry: {
+      actor: { kind: 'client', id: sessionId },
+      before: undefined,
+      after: { scopes: ['read', 'steer'], expiresAt: expect.any(Number) },
+    },
+  }),
+  revokeClientTokens: ({ apiKeyId }) => ({
+    query: mutation('revokeClientTokens(keyId: $id)', '($id: ID!)', 'keyId replayed'),
+    variables: { id: apiKeyId },
+    entry: { target: { kind: 'apiKey', id: apiKeyId }, before: undefined, after: { revoked: true } },
+  }),
+  createApiKey: () => ({
+    query: mutation(
+      'createApiKey(input: $input)',
+      '($input: CreateApiKeyInput!)',
+      'apiKey { id } value replayed',
+    ),
+    variables: { input: { name: 'made', scopes: ['SESSIONS_READ'] } },
+    entry: {
+      target: { kind: 'apiKey', id: AN_ID('key') },
+      before: undefined,
+      after: expect.objectContaining({ name: 'made', scopes: ['sessions:read'] }),
+    },
+  }),
+  rotateApiKey: ({ apiKeyId }) => ({
+    query: mutation(
+      'rotateApiKey(input: $input)',
+      '($input: RotateApiKeyInput!)',
+      'apiKey { id } value replayed',
+    ),
+    variables: { input: { id: apiKeyId } },
+    entry: {
+      target: { kind: 'apiKey', id: apiKeyId },
+      before: { overlaps: [] },
+      after: { rotatedAt: expect.any(Number), overlaps: [expect.any(Number)] },
+    },
+  }),
+  revokeApiKey: ({ apiKeyId }) => ({
+    query: mutation('revokeApiKey(id: $id)', '($id: ID!)', 'apiKey { id } replayed'),
+    variables: { id: apiKeyId },
+    entry: {
+      target: { kind: 'apiKey', id: apiKeyId },
+      before: {},
+      after: { revokedAt: expect.any(Number) },
+    },
+  }),
+  createOrganisation: () => ({
+    query: mutation('createOrganisation(name: $name)', '($name: String!)', 'organisation { id } replayed'),
+    variables: { name: 'made' },
+    entry: {
+      target: { kind: 'organisation', id: AN_ID('org') },
+      before: undefined,
+      after: { name: 'made' },
+    },
+  }),
 };
+/** Names that are there once. */
+const NAMED = ['createAgent', 'createOrganisation'];
+/** Done anew each time. */
+const NEVER_REPLAYED = ['createClientToken', 'renewClientToken', 'revokeClientTokens'];
 /** Of a session: what they append is in its log, and so what appends nothing leaves no entry. */
 const COMMANDS = ['startSession', 'sendMessage', 'cancelTurn', 'archiveSession', 'updateSession'];
 
@@ -193,7 +259,10 @@ async function thingsOf(): Promise<Things> {
     actor: { kind: 'human' },
   });
   await door.beginTurn(session.id);
-  return { agentId: agent.id, credentialId: credential.id, sessionId: session.id };
+  const request = { name: 'before', scopes: ['sessions:read'] };
+  const { apiKey, value } = await door.access.keysOf(door.organisationId).create(await rootOf(door), request);
+  given.push(must(value, 'it was made now'));
+  return { apiKeyId: apiKey.id, agentId: agent.id, credentialId: credential.id, sessionId: session.id };
 }
 
 async function entries(): Promise<readonly AuditEntry[]> {
@@ -209,11 +278,12 @@ async function addedBy(work: () => Promise<unknown>) {
 
 async function asked(query: string, variables: object, bearer = ROOT_KEY): Promise<Answer> {
   const { body } = await door.post(query, variables, bearer, { 'user-agent': 'audit-test/1' });
-  for (const [, token] of JSON.stringify(body).matchAll(/"token":"([^"]+)"/g)) given.push(token ?? '');
+  for (const [, token] of JSON.stringify(body).matchAll(/"(?:token|value)":"([^"]+)"/g))
+    given.push(token ?? '');
   return body;
 }
 
-async function overSocket(query: string, variables: object): Promise<unknown> {
+async function overSocket(query: string, variables: object, bearer = ROOT_KEY): Promise<unknown> {
   class Named extends WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols, { headers: { 'user-agent': 'audit-socket/1' } });
@@ -222,7 +292,7 @@ async function overSocket(query: string, variables: object): Promise<unknown> {
   const client = createClient({
     url: door.socketUrl,
     webSocketImpl: Named,
-    connectionParams: { authorization: `Bearer ${ROOT_KEY}` },
+    connectionParams: { authorization: `Bearer ${bearer}` },
   });
   try {
     return await new Promise((resolve, reject) => {
@@ -253,19 +323,22 @@ describe('the audit log', () => {
       [asked, 'audit-test/1'],
       [overSocket, 'audit-socket/1'],
     ] as const) {
-      if (userAgent === 'audit-socket/1' && action === 'createAgent') continue; // the name is taken
-      const { query, variables, entry } = must(MUTATIONS[action], 'it is of the table')(await thingsOf());
+      if (userAgent === 'audit-socket/1' && NAMED.includes(action)) continue; // the name is taken
+      const things = await thingsOf();
+      const { query, variables, entry, isByToken } = must(MUTATIONS[action], 'it is of the table')(things);
+      const bearer =
+        isByToken === true ? (await door.access.mintClientToken(door, things.sessionId)).token : ROOT_KEY;
       const from = Date.now();
 
-      const { answer, added } = await addedBy(() => ask(query, variables));
+      const { answer, added } = await addedBy(() => ask(query, variables, bearer));
 
       expect(JSON.stringify(answer)).not.toMatch(/"(code|errors)"/);
       expect(added).toEqual([
         expect.objectContaining({
-          ...defined(entry),
           organisationId: door.organisationId,
           action,
-          actor: { kind: 'key', id: AN_ID('key') },
+          actor: { kind: 'key', id: AN_ID('key'), name: 'root' },
+          ...defined(entry),
           outcome: 'done',
           requestId: expect.any(String),
           from: { address: '127.0.0.1', userAgent },
@@ -278,7 +351,7 @@ describe('the audit log', () => {
     }
   });
 
-  it.each(Object.keys(MUTATIONS).filter((action) => action !== 'createClientToken'))(
+  it.each(Object.keys(MUTATIONS).filter((action) => !NEVER_REPLAYED.includes(action)))(
     'marks %s as replayed when it is answered again, and has nothing of a command that does nothing',
     async (action) => {
       const { query, variables } = must(MUTATIONS[action], 'it is of the table')(await thingsOf());
@@ -286,7 +359,11 @@ describe('the audit log', () => {
         .replace(/mutation M\(/, 'mutation M($key: String, ')
         .replace(/(mutation .*?\{ \w+\()/, '$1idempotencyKey: $key, ');
       const name =
-        action === 'createAgent' ? { input: { ...(variables as Answer).input, name: 'again' } } : {};
+        action === 'createAgent'
+          ? { input: { ...(variables as Answer).input, name: 'again' } }
+          : action === 'createOrganisation'
+            ? { name: 'again' }
+            : {};
       const request = { ...variables, ...name, key: `again ${action}` };
       const first = await asked(keyed, request);
       expect(JSON.stringify(first)).toContain('"replayed":false');
@@ -320,7 +397,7 @@ describe('the audit log', () => {
 
   it('proves AUDIT-5: keeps some refusals a minute of who may not ask, and who it was', async () => {
     const { sessionId } = await thingsOf();
-    const { token } = door.access.mintClientToken(door, sessionId);
+    const { token } = await door.access.mintClientToken(door, sessionId);
     given.push(token);
     const { query, variables } = must(MUTATIONS['createCredential'], 'it is of the table')(await thingsOf());
 

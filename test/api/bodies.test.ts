@@ -59,7 +59,7 @@ function held(): number {
 
 async function tokenOf(options: DoorOptions): Promise<string> {
   door = await Door.open(options);
-  return door.access.mintClientToken(door, await door.session()).token;
+  return (await door.access.mintClientToken(door, await door.session())).token;
 }
 
 describe('a body', () => {

@@ -344,7 +344,7 @@ describe('what nobody reads', () => {
 
   it('of one session is at most its share: its own readers are ended for its own operations, nobody else meets it (proves OUTGOING-3)', async () => {
     const id = await sessionOf(24, 500_000, { outgoingBytesMax: 32 * MIB });
-    const { token } = door.access.mintClientToken(door, id);
+    const { token } = await door.access.mintClientToken(door, id);
     const added = vi.spyOn(door.graphql.outgoing, 'addResponse');
     const query = `{ session(id: "${id}") { ... on Session { events(first: 20) { nodes { fullBody } } } } }`;
     const waiting = async (bearer: string): Promise<Socket> => {
@@ -404,8 +404,8 @@ async function unreadRequest(query: string, bearer = ROOT_KEY): Promise<Socket> 
 describe('operations at once (proves OPERATIONS-1)', () => {
   it('of one session by client tokens are bounded over its sockets and requests; of others they are not', async () => {
     const id = await sessionOf(0, 0, { operations: { client: 3 } });
-    const { token } = door.access.mintClientToken(door, id);
-    const again = door.access.mintClientToken(door, id).token;
+    const { token } = await door.access.mintClientToken(door, id);
+    const again = (await door.access.mintClientToken(door, id)).token;
     const [one, two] = [await opened(token), await opened(again)];
     for (const at of [1, 2])
       one.send({ id: `${at}`, type: 'subscribe', payload: { query: following(id, '') } });
@@ -453,7 +453,7 @@ describe('operations at once (proves OPERATIONS-1)', () => {
 
   it('a session has so many sockets by client tokens, and no more', async () => {
     const id = await sessionOf(0, 0, { operations: { clientSockets: 2 } });
-    const { token } = door.access.mintClientToken(door, id);
+    const { token } = await door.access.mintClientToken(door, id);
     await opened(token);
     const second = await opened(token);
     const closed = await new Promise<number>((resolve) => {

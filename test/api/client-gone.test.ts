@@ -85,9 +85,9 @@ it.each([
   ['a subscription', 'subscription { sessionEvents(sessionId: "$id") { __typename } }'],
 ])('on a socket while its key is looked up again: %s is not left under way', async (_what, query) => {
   const id = await door.session();
-  const authenticate = door.access.authenticate.bind(door.access);
+  const readmit = door.access.readmit.bind(door.access);
   const socket = await opened();
-  door.access.authenticate = gated(authenticate);
+  door.access.readmit = gated(readmit);
   for (let at = 0; at < 5; at += 1) {
     const payload = { query: query.replaceAll('$id', id) };
     socket.send(JSON.stringify({ id: `${at}`, type: 'subscribe', payload }));
@@ -97,7 +97,7 @@ it.each([
   await eventually('the server knows', () => door.graphql.held.sockets === 0);
   gate.resolve();
   await eventually('all were looked up', () => left === 5);
-  door.access.authenticate = authenticate;
+  door.access.readmit = readmit;
   await door.post('{ agents { nodes { id } } }'); // later than what comes of them
 
   await eventually(
@@ -138,8 +138,8 @@ it('while its operations are let in: none of a socket that has closed begins (pr
   const socket = await opened();
   const query = `subscription { sessionEvents(sessionId: "${await door.session()}") { __typename } }`;
   const begun = vi.spyOn(door.sessions, 'get');
-  const authenticate = door.access.authenticate.bind(door.access);
-  door.access.authenticate = gated(authenticate);
+  const readmit = door.access.readmit.bind(door.access);
+  door.access.readmit = gated(readmit);
   for (let at = 0; at < 60; at += 1) {
     socket.send(JSON.stringify({ id: `s${at}`, type: 'subscribe', payload: { query } }));
   }
@@ -148,7 +148,7 @@ it('while its operations are let in: none of a socket that has closed begins (pr
   await eventually('the socket has closed', () => door.graphql.held.sockets === 0);
   gate.resolve();
   await eventually('all were looked up', () => left === 60);
-  door.access.authenticate = authenticate;
+  door.access.readmit = readmit;
   await door.post('{ agents { nodes { id } } }'); // later than what comes of them
 
   await eventually('none is left', () => door.graphql.held.operations === 0);

@@ -131,7 +131,7 @@ describe('a caller', () => {
       JSON.stringify({ type: 'subscribe', id: '1', payload: { query: '{ agents { nodes { id } } }' } }),
     );
 
-    expect(await closed).toBe(4401);
+    expect(await closed).toBe(4403);
     await door.access.ensureKey(ROOT_KEY);
   });
 
@@ -339,7 +339,7 @@ describe('the server', () => {
 
   it('ends a subscription over SSE when its client token ends', async () => {
     const id = await door.session();
-    const { token } = door.access.mintClientToken(door, id);
+    const { token } = await door.access.mintClientToken(door, id);
     const { authenticate } = door.access;
     door.access.authenticate = async (bearer) =>
       ({ ...(await authenticate.call(door.access, bearer)), expiresAt: Date.now() + 50 }) as never; // a token about to end
@@ -372,7 +372,7 @@ describe('the server', () => {
     const { authenticate } = door.access;
     door.access.authenticate = async (bearer) =>
       ({ ...(await authenticate.call(door.access, bearer)), expiresAt: Date.now() + 1 }) as never; // a token about to end
-    const token = mintClientToken.call(door.access, door, id).token;
+    const { token } = await mintClientToken.call(door.access, door, id);
     const closed = await closedWith({ authorization: `Bearer ${token}` });
     door.access.authenticate = authenticate;
 

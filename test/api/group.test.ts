@@ -83,7 +83,7 @@ function groupAt(seq: number): Group {
     },
   };
   const ports = { journal: store.journal, live, highWaterBytes: HIGH_WATER_BYTES, turns };
-  const wanted = { sessionId: id, filter: {}, deltas: false, renderer };
+  const wanted = { sessionId: id, filter: {}, deltas: false, thinking: true, renderer };
   return new Group(ports, wanted, seq, () => (closed += 1));
 }
 

@@ -9,8 +9,8 @@ const door = await Door.open({}, { eventsMax: 1_100 });
 const { startSession, sendMessage, onSession, createClientToken, session } = operationsOf(door);
 afterAll(() => door.close());
 
-const aToken = (sessionId: SessionId, scopes?: readonly string[]): string =>
-  door.access.mintClientToken(door, sessionId, { scopes }).token;
+const aToken = async (sessionId: SessionId, scopes?: readonly string[]): Promise<string> =>
+  (await door.access.mintClientToken(door, sessionId, { scopes })).token;
 
 describe('messages', () => {
   it('are durable, tell their turn, and are sent once by key', async () => {
@@ -169,13 +169,15 @@ describe('client tokens', () => {
     const steered = await door.post(
       `mutation { sendMessage(input: { sessionId: "${id}", text: "x" }) { ... on SendMessagePayload { session { id events { nodes { id } } } } } }`,
       {},
-      aToken(id, ['steer']),
+      await aToken(id, ['steer']),
     );
 
-    expect(await sendMessage({ sessionId: id, text: 'x' }, undefined, aToken(id, ['read']))).toMatchObject({
+    expect(
+      await sendMessage({ sessionId: id, text: 'x' }, undefined, await aToken(id, ['read'])),
+    ).toMatchObject({
       __typename: 'Forbidden',
     });
-    expect(await session(id, 'id', aToken(id, ['steer']))).toMatchObject({ __typename: 'Forbidden' });
+    expect(await session(id, 'id', await aToken(id, ['steer']))).toMatchObject({ __typename: 'Forbidden' });
     expect(steered.body.errors[0].extensions.code).toBe('FORBIDDEN');
   });
 
@@ -194,19 +196,19 @@ describe('client tokens', () => {
       ' fragment F on SendMessagePayload { s: session { ... on Session { ...G } } } fragment G on Session { head }';
     const query = selection === '...F' ? send.concat(fragment) : send;
 
-    const { body } = await door.post(query, {}, aToken(id, ['steer']));
+    const { body } = await door.post(query, {}, await aToken(id, ['steer']));
 
     expect(body.errors[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
     expect(body.data).toBeNull();
     expect(await session(id, 'head')).toEqual({ __typename: 'Session', head });
-    expect((await door.post(query, {}, aToken(id))).body.errors).toBeUndefined();
+    expect((await door.post(query, {}, await aToken(id))).body.errors).toBeUndefined();
   });
 
   it('that may only steer are told which session they spoke to, and how it stands', async () => {
     const id = await door.session();
     const query = `mutation { sendMessage(input: { sessionId: "${id}", text: "x" }) { ... on SendMessagePayload { eventId cursor turnId session { __typename id status } } } }`;
 
-    const { body } = await door.post(query, {}, aToken(id, ['steer']));
+    const { body } = await door.post(query, {}, await aToken(id, ['steer']));
 
     expect(body.data.sendMessage.session).toEqual({ __typename: 'Session', id, status: 'QUEUED' });
   });
@@ -216,7 +218,7 @@ describe('client tokens', () => {
     const { body } = await door.post(
       `{ session(id: "${id}") { ... on Session { id agent { prompt } metadata key lease { owner } } } }`,
       {},
-      aToken(id),
+      await aToken(id),
     );
 
     expect(body.data.session).toEqual({ id, agent: null, metadata: null, key: null, lease: null });

@@ -3,15 +3,16 @@
  * try is asked twice, once about something of the other organisation and once about what never was: the answers say the same, and
  * nothing of the other one is in them. TRIES and SEED in the environment for more, or for one again.
  */
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/schema.ts';
 import { Organisations } from '../../src/access/organisations.ts';
+import { KEY_SCOPES } from '../../src/access/principal.ts';
+import { must } from '../../src/kernel/assert.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { eventIdOf, newId, type OrganisationId, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import type { UseCases } from '../../src/sessions/use-cases.ts';
-import { Door, ROOT_KEY } from '../support/door.ts';
+import { Door, rootOf } from '../support/door.ts';
 import { randomOf } from '../support/random.ts';
 import { type Asked, OPERATIONS, type Thing } from '../support/root-fields.ts';
 import { Transports } from '../support/transports.ts';
@@ -30,6 +31,9 @@ interface Side {
   readonly ids: Set<string>;
 }
 
+/** Of operators, which neither of the two is: they are refused, whatever is asked. */
+const OF_OPERATORS = new Set(['organisation', 'organisations', 'createOrganisation']);
+
 let door: Door;
 let sides: readonly [Side, Side];
 let transports: Transports;
@@ -39,14 +43,18 @@ beforeAll(async () => {
   transports = new Transports(door);
   const organisations = new Organisations({ organisations: door.store.organisations, clock: systemClock });
   const { organisation } = await organisations.create({ name: 'second' });
-  const key = 'key-of-the-second-organisation-0';
-  const hash = createHash('sha256').update(key).digest('hex');
-  const record = { id: newId('apiKey'), organisationId: organisation.id, name: 'second', hash, createdAt: 1 };
-  await door.store.keys.add(record);
+  const keyOf = async (id: OrganisationId): Promise<string> => {
+    const scopes = KEY_SCOPES.filter((scope) => scope !== 'operator');
+    const { value } = await door.access.keysOf(id).create(await rootOf(door), { name: 'side', scopes });
+    return must(value, 'it was made now');
+  };
   const sideOf = (id: OrganisationId, bearer: string, mark: string): Side => {
     return { id, useCases: door.useCasesOf(id), key: bearer, mark, ids: new Set([id]) };
   };
-  sides = [sideOf(door.organisationId, ROOT_KEY, 'MARK-OF-ONE'), sideOf(organisation.id, key, 'MARK-OF-TWO')];
+  sides = [
+    sideOf(door.organisationId, await keyOf(door.organisationId), 'MARK-OF-ONE'),
+    sideOf(organisation.id, await keyOf(organisation.id), 'MARK-OF-TWO'),
+  ];
 });
 afterAll(async () => {
   await transports.close();
@@ -85,7 +93,7 @@ describe(`two organisations (SEED=${SEED})`, () => {
           if (one === undefined) throw new Error(`no operation for ${field}`);
           return { field, ...one };
         };
-        const bearer = random.below(3) === 0 ? clientTokenOf(asker, own.sessionId) : asker.key;
+        const bearer = random.below(3) === 0 ? await clientTokenOf(asker, own.sessionId) : asker.key;
         const transport = random.pick(['http', 'socket'] as const);
         const before = isOwn ? '' : await stateOf(other, target);
 
@@ -104,18 +112,21 @@ describe(`two organisations (SEED=${SEED})`, () => {
         expect(await stateOf(other, target), `at ${where}`).toBe(before);
         learn(asker, other, without(answer, target), where);
       }
-      if (TRIES >= 2_000) expect([...met].toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
+      const all = Object.keys(OPERATIONS).filter((field) => !OF_OPERATORS.has(field));
+      if (TRIES >= 2_000) expect(all.filter((field) => !met.has(field))).toEqual([]);
     },
     Math.max(120_000, TRIES * 100),
   );
 });
 
 /** A fresh agent, credential and session, all under one word. */
-async function thingOf({ useCases, mark, ids }: Side, word: string): Promise<Thing> {
+async function thingOf({ id, useCases, mark, ids }: Side, word: string): Promise<Thing> {
   const { agents, credentials, sessions } = useCases;
   const key = new Sealed('sk-test-of-thing-00');
   const made = await credentials.create({ provider: 'anthropic', key, name: mark, idempotencyKey: word });
   const credentialId = made.credential.id;
+  const request = { name: mark, scopes: ['keys:write'], idempotencyKey: word };
+  const { apiKey } = await door.access.keysOf(id).create(await rootOf(door), request);
   const definition = { name: word, model: 'anthropic/claude-sonnet-5', prompt: mark, idempotencyKey: word };
   const { agent } = await agents.create(definition);
   const start = { agent: word, input: mark, key: word, idempotencyKey: word, metadata: { mark } };
@@ -123,28 +134,38 @@ async function thingOf({ useCases, mark, ids }: Side, word: string): Promise<Thi
   const { id: sessionId } = session;
   await sessions.send({ sessionId, text: 'more', idempotencyKey: word, actor: { kind: 'human' } });
   await door.beginTurn(sessionId);
-  for (const id of [agent.id, credentialId, sessionId, turnIdOf(sessionId, 1)]) ids.add(id);
+  for (const one of [agent.id, apiKey.id, credentialId, sessionId, turnIdOf(sessionId, 1)]) ids.add(one);
   for (const seq of [1, 2, 3, 4]) ids.add(eventIdOf(sessionId, seq));
-  return { agentId: agent.id, credentialId, sessionId, word };
+  return { organisationId: id, agentId: agent.id, apiKeyId: apiKey.id, credentialId, sessionId, word };
 }
 
 function nobody(): Omit<Thing, 'word'> {
-  return { agentId: newId('agent'), credentialId: newId('credential'), sessionId: newId('session') };
+  return {
+    organisationId: newId('organisation'),
+    agentId: newId('agent'),
+    apiKeyId: newId('apiKey'),
+    credentialId: newId('credential'),
+    sessionId: newId('session'),
+  };
 }
 
 /** All that is kept of a thing. */
-async function stateOf({ useCases }: Side, { agentId, credentialId, sessionId }: Thing): Promise<string> {
+async function stateOf(
+  { id, useCases }: Side,
+  { agentId, apiKeyId, credentialId, sessionId }: Thing,
+): Promise<string> {
   const { agents, credentials, sessions } = useCases;
   return JSON.stringify([
     await agents.get(agentId),
+    await door.access.keysOf(id).get(apiKeyId),
     await credentials.get(credentialId),
     await credentials.defaultOf('anthropic'),
     await sessions.get(sessionId),
   ]);
 }
 
-function clientTokenOf({ id }: Side, sessionId: SessionId): string {
-  return door.access.mintClientToken({ organisationId: id }, sessionId).token;
+async function clientTokenOf({ id }: Side, sessionId: SessionId): Promise<string> {
+  return (await door.access.mintClientToken({ organisationId: id }, sessionId)).token;
 }
 
 /** The ids in an answer are the asker's from now on; none of them may be the other's. */
@@ -156,8 +177,8 @@ function learn(asker: Side, other: Side, answer: string, where: string): void {
 }
 
 /** What is left of an answer without what was asked about. */
-function without(answer: string, { agentId, credentialId, sessionId }: Thing): string {
-  const given = [agentId, credentialId, sessionId, turnIdOf(sessionId, 1), eventIdOf(sessionId, 1)];
+function without(answer: string, { agentId, apiKeyId, credentialId, sessionId }: Thing): string {
+  const given = [agentId, apiKeyId, credentialId, sessionId, turnIdOf(sessionId, 1), eventIdOf(sessionId, 1)];
   return given.reduce<string>((text, id) => text.replaceAll(id, '<given>'), answer);
 }
 

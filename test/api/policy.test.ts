@@ -25,7 +25,7 @@ import { CLIENT_SCOPES, type ClientScope, KEY_SCOPES, type KeyScope } from '../.
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
-import { type Answer, Door } from '../support/door.ts';
+import { type Answer, Door, rootOf } from '../support/door.ts';
 import { MODEL_KEY } from '../support/operations.ts';
 import { type Asked, OPERATIONS, type Thing } from '../support/root-fields.ts';
 import { type Reply, type Transport, Transports } from '../support/transports.ts';
@@ -59,7 +59,7 @@ beforeAll(async () => {
     keys.set(nameOf(scopes), await door.grantKey([...new Set(scopes)]));
   const late = { ...systemClock, now: () => Date.now() - 2 * DAY_MS };
   const { store, signingKey, organisationId: firstOrganisation } = door;
-  const past = new Access({ keys: store.keys, clock: late, signingKey, firstOrganisation });
+  const past = new Access({ ...store, clock: late, signingKey, firstOrganisation });
   const nobody = (name: string, bearerFor: Caller['bearerFor']): Caller => {
     return { name, bearerFor, verdict: () => 'UNAUTHENTICATED' };
   };
@@ -78,8 +78,8 @@ beforeAll(async () => {
     },
     nobody('nobody', () => null),
     nobody('an unknown key', () => 'hf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
-    nobody('an expired token', (id) => past.mintClientToken(organisation, id).token),
-    nobody('an altered token', (id) => altered(mint(id, CLIENT_SCOPES))),
+    nobody('an expired token', async (id) => (await past.mintClientToken(organisation, id)).token),
+    nobody('an altered token', async (id) => altered(await mint(id, CLIENT_SCOPES))),
   ];
 });
 afterAll(async () => {
@@ -122,16 +122,16 @@ describe('the table', () => {
 
 /** The second entry of the books: what a scope may open at all, whatever rows are added. A scope too many in a row is seen here. */
 const OPENED: Readonly<Record<KeyScope | ClientScope, RegExp>> = {
-  'sessions:read': /^(sessions\.list|session\.read|agents\.read)$/,
-  'sessions:write': /^(sessions\.start|session\.(steer|cancel|write)|tokens\.write)$/,
+  'sessions:read': /^(sessions\.list|session\.read|agents\.read|tokens\.write)$/,
+  'sessions:write': /^(sessions\.start|session\.(steer|answer|cancel|write)|tokens\.(write|revoke))$/,
   'agents:write': /^agents\./,
   'credentials:write': /^credentials\./,
   'keys:write': /^(keys|audit)\./,
   operator: /^(organisations|keys|audit)\./,
-  read: /^session\.read$/,
-  steer: /^session\.steer$/,
-  answer: /^session\.answer$/,
-  cancel: /^session\.cancel$/,
+  read: /^(session\.read|tokens\.renew)$/,
+  steer: /^(session\.(steer|answer)|tokens\.renew)$/,
+  answer: /^(session\.answer|tokens\.renew)$/,
+  cancel: /^(session\.cancel|tokens\.renew)$/,
 };
 
 it.each(Object.entries(OPENED))('the scope %s opens what it is for and nothing else', (scope, actions) => {
@@ -275,8 +275,9 @@ function strangerOf(scopes: readonly ClientScope[]): Caller {
   };
 }
 
-function mint(sessionId: SessionId, scopes: readonly ClientScope[]): string {
-  return door.access.mintClientToken({ organisationId: door.organisationId }, sessionId, { scopes }).token;
+async function mint(sessionId: SessionId, scopes: readonly ClientScope[]): Promise<string> {
+  const minter = { organisationId: door.organisationId };
+  return (await door.access.mintClientToken(minter, sessionId, { scopes, messagesPerMinute: 6_000 })).token;
 }
 
 function altered(token: string): string {
@@ -300,15 +301,22 @@ async function newThing(last?: Thing): Promise<Thing> {
   const start = { agent: agent.id, input: 'hello', key: word, actor: { kind: 'human' } } as const;
   const { session } = await door.sessions.start(start);
   await door.beginTurn(session.id);
-  return { agentId: agent.id, credentialId: credential.id, sessionId: session.id, word };
+  const { organisationId } = door;
+  const request = { name: word, scopes: ['keys:write'] };
+  const { apiKey } = await door.access.keysOf(organisationId).create(await rootOf(door), request);
+  const ids = { organisationId, agentId: agent.id, apiKeyId: apiKey.id };
+  return { ...ids, credentialId: credential.id, sessionId: session.id, word };
 }
 
 /** All that a refusal may not change: the thing, and what there is newest. */
-async function state({ agentId, credentialId, sessionId }: Thing): Promise<string> {
+async function state({ agentId, apiKeyId, credentialId, sessionId }: Thing): Promise<string> {
   const { agents, credentials, sessions } = door;
   const page = { limit: 2 };
   return JSON.stringify([
     await agents.get(agentId),
+    await door.access.keysOf(door.organisationId).get(apiKeyId),
+    await door.access.keysOf(door.organisationId).list(page),
+    await door.store.organisations.list(page),
     await credentials.get(credentialId),
     await credentials.defaultOf('anthropic'),
     await sessions.get(sessionId),

@@ -1,13 +1,12 @@
 /** Where a session stands in the queue of its organisation, over HTTP: with nobody who runs sessions, all of them wait. */
-import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Organisations } from '../../src/access/organisations.ts';
+import { KEY_SCOPES } from '../../src/access/principal.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { newId, type SessionId } from '../../src/kernel/id.ts';
+import type { SessionId } from '../../src/kernel/id.ts';
 import { QUEUE_POSITION_MAX } from '../../src/kernel/limit.ts';
 import { type Answer, Door } from '../support/door.ts';
 
-const OTHER_KEY = 'key-of-the-second-organisation-0';
 const ONE = `query ($id: ID!) { session(id: $id) { ... on Session { queuePosition why status } } }`;
 const MODEL = 'anthropic/claude-sonnet-5';
 
@@ -53,16 +52,14 @@ describe('the place in the queue', () => {
     const mine = await start();
     const organisations = new Organisations({ organisations: door.store.organisations, clock: systemClock });
     const { organisation } = await organisations.create({ name: 'second' });
-    const hash = createHash('sha256').update(OTHER_KEY).digest('hex');
-    const key = { id: newId('apiKey'), organisationId: organisation.id, name: 'second', hash, createdAt: 1 };
-    await door.store.keys.add(key);
+    const key = await door.grantKey(KEY_SCOPES, organisation.id);
     const { agents, sessions } = door.useCasesOf(organisation.id);
     await agents.create({ name: 'queued', model: 'rehearsal/echo', prompt: 'x' });
     const { session } = await sessions.start({ agent: 'queued', input: 'x', actor: { kind: 'human' } });
 
-    expect((await placeOf(session.id, OTHER_KEY)).queuePosition).toBe(1);
+    expect((await placeOf(session.id, key)).queuePosition).toBe(1);
     expect(await placeOf(session.id)).not.toHaveProperty('queuePosition');
-    const { token } = door.access.mintClientToken({ organisationId: door.organisationId }, mine);
+    const { token } = await door.access.mintClientToken({ organisationId: door.organisationId }, mine);
     expect((await placeOf(mine, token)).queuePosition).toBe(1);
   });
 

@@ -299,7 +299,7 @@ describe('a follower that cannot be served', () => {
 
   it('gets SessionGone for a session that its token does not open', async () => {
     const [own, other] = [await door.session(), await door.session()];
-    const client = clientOf(`Bearer ${door.access.mintClientToken(door, own).token}`);
+    const client = clientOf(`Bearer ${(await door.access.mintClientToken(door, own)).token}`);
     const refused = follow(client, other);
     const served = follow(client, own);
     await eventually('completion', () => refused.completed());
@@ -322,7 +322,7 @@ describe('a follower that cannot be served', () => {
 
   it('gets an error for a token without the scope and for a filter that means nothing', async () => {
     const id = await door.session();
-    const { token } = door.access.mintClientToken(door, id, { scopes: ['steer'] });
+    const { token } = await door.access.mintClientToken(door, id, { scopes: ['steer'] });
     const forbidden = follow(clientOf(`Bearer ${token}`), id);
     const invalid = follow(clientOf(), id, { filter: { types: ['agent.mesage'] } });
     await eventually(

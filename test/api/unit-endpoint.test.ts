@@ -40,7 +40,7 @@ beforeEach(async () => {
   store = openSqlite({ path: ':memory:' });
   const { journal } = store;
   live = new Live({ journal });
-  access = new Access({ keys: store.keys, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id });
+  access = new Access({ ...store, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id });
   called = [];
   settings = undefined;
   onCheckpoint = () => undefined;
@@ -292,7 +292,7 @@ describe('a brain that was replaced', () => {
 
 describe('a token', () => {
   it('that is no unit token, or none at all, opens nothing', async () => {
-    const client = access.mintClientToken(OWNED, sessionId).token;
+    const client = (await access.mintClientToken(OWNED, sessionId)).token;
     const statuses = [];
     for (const token of ['', 'hut_x.y', 'hf_nobody', client]) {
       statuses.push((await ask('GET', '/unit/assignment', undefined, token)).status);

@@ -19,7 +19,7 @@ it.each([
 ])('too many %s are refused', async (named, json) => {
   const store = openSqlite({ path: ':memory:' });
   const access = new Access({
-    keys: store.keys,
+    ...store,
     clock,
     signingKey: randomBytes(32),
     firstOrganisation: OURS.id,

@@ -167,16 +167,16 @@ describe('following', () => {
   });
 
   it.each([
-    ['an unknown key', () => 'no-such-key-0123456789', 'CLOSED_4401'],
+    ['an unknown key', async () => 'no-such-key-0123456789', 'CLOSED_4401'],
     [
       'a token without the scope',
-      (id: Parameters<Door['access']['mintClientToken']>[1]) =>
-        door.access.mintClientToken(door, id, { scopes: ['steer'] }).token,
+      async (id: Parameters<Door['access']['mintClientToken']>[1]) =>
+        (await door.access.mintClientToken(door, id, { scopes: ['steer'] })).token,
       'FORBIDDEN',
     ],
   ])('throws for %s', async (_what, keyOf, code) => {
     const id = await door.session();
-    const stranger = connect({ url: door.url, key: keyOf(id) });
+    const stranger = connect({ url: door.url, key: await keyOf(id) });
     const failed = await stranger
       .follow({ sessionId: id })
       .next()

@@ -62,6 +62,7 @@ export function journalScanContract(name: string, begin: () => Promise<Begun>): 
             [],
           ]),
           turnId: random.pick([undefined, ...turns]),
+          without: random.pick([undefined, ['brain.started'], ['agent.message', 'turn.started']]),
         };
         const [after, to, limit] = [
           random.below(head),

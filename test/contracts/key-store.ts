@@ -1,7 +1,8 @@
 /** What every KeyStore must keep. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ApiKey, KeyStore } from '../../src/access/key-store.ts';
-import { newId } from '../../src/kernel/id.ts';
+import { KEY_SCOPES } from '../../src/access/principal.ts';
+import { type ApiKeyId, newId } from '../../src/kernel/id.ts';
 import { OURS } from '../support/organisation.ts';
 
 export interface KeyPlatform {
@@ -16,54 +17,165 @@ export function keyStoreContract(platform: KeyPlatform): void {
       for (const one of open.splice(0)) await one.close();
     });
 
-    it('finds a key by its hash, and adds the same hash once', async () => {
+    async function begin(): Promise<KeyStore> {
       const store = await platform.open();
       open.push(store);
-      const { keys } = store;
-      const key: ApiKey = {
-        id: newId('apiKey'),
-        organisationId: OURS.id,
-        name: 'root',
-        hash: 'a'.repeat(64),
-        createdAt: 7,
-      };
+      return store.keys;
+    }
+    const keyOf = (letter: string, given: Partial<ApiKey> = {}): ApiKey => ({
+      id: newId('apiKey'),
+      organisationId: OURS.id,
+      name: 'ci',
+      scopes: KEY_SCOPES,
+      hash: letter.repeat(64),
+      createdAt: 7,
+      ...given,
+    });
+
+    it('finds a key by its hash and its id, and adds the same hash or id once', async () => {
+      const keys = await begin();
+      const key = keyOf('a', { scopes: ['sessions:read'], createdBy: newId('apiKey'), expiresAt: 9 });
       expect(await keys.count()).toBe(0);
 
-      await keys.add(key);
-      await keys.add({ ...key, id: newId('apiKey'), name: 'again' });
-      await keys.add({ ...key, id: newId('apiKey'), hash: 'b'.repeat(64) });
+      expect(await keys.add(key)).toEqual({ added: true, key });
+      for (const same of [keyOf('a', { name: 'again' }), keyOf('c', { id: key.id })])
+        expect(await keys.add(same)).toEqual({ added: false, key });
+      await keys.add(keyOf('b'));
 
       expect(await keys.count()).toBe(2);
       expect(await keys.byHash(key.hash)).toEqual(key);
+      expect(await keys.byId(key.id)).toEqual(key);
+      expect(await keys.get(OURS.id, key.id)).toEqual(key);
       expect(await keys.byHash('c'.repeat(64))).toBeUndefined();
+      expect(await keys.byId(newId('apiKey'))).toBeUndefined();
+      expect(await keys.get(newId('organisation'), key.id)).toBeUndefined();
     });
 
-    it('has one key of a name after a replacement, and leaves the other names alone', async () => {
-      const store = await platform.open();
-      open.push(store);
-      const { keys } = store;
-      const keyOf = (name: string, letter: string): ApiKey => ({
-        id: newId('apiKey'),
-        organisationId: OURS.id,
-        name,
-        hash: letter.repeat(64),
-        createdAt: 7,
-      });
-      const [first, other, second] = [keyOf('root', 'a'), keyOf('first start', 'b'), keyOf('root', 'c')];
+    it('has one root key after a replacement, and leaves the other keys alone', async () => {
+      const keys = await begin();
+      const [first, other, named, second] = [
+        keyOf('a'),
+        keyOf('b'),
+        keyOf('d', { name: 'root' }),
+        keyOf('c'),
+      ] as const;
       await keys.replace(first);
       await keys.add(other);
+      await keys.add(named);
 
       await keys.replace(second);
       expect(await keys.byHash(first.hash)).toBeUndefined();
-      expect(await keys.byHash(second.hash)).toEqual(second);
+      expect(await keys.byId(first.id)).toBeUndefined();
+      expect(await keys.byHash(second.hash)).toEqual({ ...second, rootHashes: [second.hash] });
       expect(await keys.byHash(other.hash)).toEqual(other);
+      expect(await keys.byHash(named.hash), 'a name is only a name').toEqual(named);
 
-      await keys.replace({ ...second, id: newId('apiKey') });
-      expect(await keys.byHash(second.hash), 'the same key stays as it is').toEqual(second);
+      await keys.replace(keyOf('c'));
+      expect(await keys.byHash(second.hash), 'the same key stays as it is').toMatchObject(second);
 
-      await keys.replace({ ...other, id: newId('apiKey'), name: 'root' });
-      expect(await keys.byHash(other.hash), 'it takes the name').toEqual({ ...other, name: 'root' });
-      expect(await keys.count()).toBe(1);
+      await keys.replace(keyOf('b', { name: 'root' }));
+      expect(await keys.byHash(other.hash), 'it is the root key now').toEqual({
+        ...other,
+        rootHashes: [other.hash],
+      });
+      expect(await keys.byHash(second.hash)).toBeUndefined();
+      expect(await keys.count()).toBe(2);
+    });
+
+    it('proves KEY-4: keeps what a root key was, when it was rotated or revoked before it is replaced', async () => {
+      const keys = await begin();
+      const [revoked, rotated, next] = [keyOf('a'), keyOf('b'), keyOf('c')];
+      await keys.replace(revoked);
+      await keys.update(OURS.id, revoked.id, (key) => ({ ...key, revokedAt: 8 }));
+      await keys.replace(rotated);
+      await keys.update(OURS.id, rotated.id, (key) => ({ ...key, hash: 'd'.repeat(64), rotatedAt: 8 }));
+
+      await keys.replace({ ...next, createdAt: 9 });
+
+      expect(await keys.byHash(revoked.hash)).toMatchObject({ id: revoked.id, revokedAt: 8 });
+      for (const hash of [rotated.hash, 'd'.repeat(64)])
+        expect(await keys.byHash(hash)).toMatchObject({ id: rotated.id, revokedAt: 9 });
+    });
+
+    it('changes a key as it is then, and finds it by each of its values', async () => {
+      const keys = await begin();
+      const key = keyOf('a', { expiresAt: 50 });
+      await keys.add(key);
+      const retired = [{ hash: key.hash, until: 20 }];
+      const rotated = { ...key, hash: 'b'.repeat(64), retired, rotatedAt: 8, expiresAt: undefined };
+
+      expect(await keys.update(OURS.id, key.id, () => rotated)).toEqual({ before: key, after: rotated });
+      for (const hash of [key.hash, rotated.hash]) expect(await keys.byHash(hash)).toEqual(rotated);
+      await keys.update(OURS.id, key.id, (there) => ({ ...there, retired: undefined, revokedAt: 9 }));
+      expect(await keys.byHash(key.hash)).toBeUndefined();
+      expect(await keys.byHash(rotated.hash)).toEqual({ ...rotated, retired: undefined, revokedAt: 9 });
+
+      const refused = keys.update(OURS.id, key.id, () => {
+        throw new Error('no');
+      });
+      await expect(refused).rejects.toThrow('no');
+      expect(await keys.update(newId('organisation'), key.id, () => key)).toBeUndefined();
+      expect(await keys.update(OURS.id, newId('apiKey'), () => key)).toBeUndefined();
+      expect(await keys.byId(key.id)).toMatchObject({ revokedAt: 9 });
+    });
+
+    it('loses no change of several at once', async () => {
+      const keys = await begin();
+      const key = keyOf('a');
+      await keys.add(key);
+      const names = ['b', 'c', 'd', 'e'];
+
+      await Promise.all(
+        names.map((name) => keys.update(OURS.id, key.id, (now) => ({ ...now, name: now.name + name }))),
+      );
+
+      const { name = '' } = (await keys.byId(key.id)) ?? {};
+      expect(name.slice(2).split('').toSorted()).toEqual(names);
+    });
+
+    it('lists those of an organisation newest first, from a place on', async () => {
+      const keys = await begin();
+      const all = [1, 2, 2, 3].map((createdAt, at) => keyOf(String(at), { createdAt }));
+      for (const key of [...all, keyOf('f', { organisationId: newId('organisation') })]) await keys.add(key);
+      const order = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+
+      expect(await keys.list(OURS.id, { limit: 2 })).toEqual(order.slice(0, 2));
+      expect(await keys.list(OURS.id, { limit: 9, before: order[1] })).toEqual(order.slice(2));
+    });
+
+    it('counts those that have a scope and open at the moment', async () => {
+      const keys = await begin();
+      const scopes = ['keys:write'] as const;
+      for (const key of [
+        keyOf('a'),
+        keyOf('b', { scopes, expiresAt: 101 }),
+        keyOf('c', { scopes, expiresAt: 100 }),
+        keyOf('d', { scopes, revokedAt: 5 }),
+        keyOf('e', { scopes: ['sessions:read'] }),
+        keyOf('f', { organisationId: newId('organisation') }),
+      ])
+        await keys.add(key);
+
+      expect(await keys.countWith(OURS.id, 'keys:write', 100)).toBe(2);
+      expect(await keys.countWith(OURS.id, 'operator', 100)).toBe(1);
+    });
+
+    it('remembers the last use of each, whatever order they are told in, and changes keep it', async () => {
+      const keys = await begin();
+      const [one, two] = [keyOf('a'), keyOf('b')];
+      for (const key of [one, two]) await keys.add(key);
+      const usesOf = async (...ids: readonly ApiKeyId[]) =>
+        Promise.all(ids.map(async (id) => (await keys.byId(id))?.lastUsedAt));
+
+      await keys.used([{ id: one.id, at: 20 }]);
+      await keys.used([
+        { id: one.id, at: 10 },
+        { id: two.id, at: 30 },
+        { id: newId('apiKey'), at: 40 },
+      ]);
+      expect(await usesOf(one.id, two.id)).toEqual([20, 30]);
+      await keys.update(OURS.id, one.id, (key) => ({ ...key, name: 'other', lastUsedAt: 1 }));
+      expect(await usesOf(one.id, two.id)).toEqual([20, 30]);
     });
   });
 }

@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { KeyStore } from '../../src/access/key-store.ts';
+import { KEY_SCOPES } from '../../src/access/principal.ts';
 import type { OrganisationStore } from '../../src/access/organisation-store.ts';
 import { SessionNotFound } from '../../src/journal/faults.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -151,17 +152,24 @@ export function ownershipContract(platform: OwnershipPlatform): void {
       expect(new Set([...mine, ...theirs]).size).toBe(6);
     });
 
-    it('are API keys by their hash, each with its organisation, and one of a name in each', async () => {
+    it('are API keys by their hash, each with its organisation, and one root key in each', async () => {
       const { store, ownId, otherId } = await begin();
       const keyOf = (organisationId: OrganisationId, letter: string) => {
-        return { id: newId('apiKey'), organisationId, name: 'root', hash: letter.repeat(64), createdAt: 1 };
+        return {
+          id: newId('apiKey'),
+          organisationId,
+          name: 'root',
+          scopes: KEY_SCOPES,
+          hash: letter.repeat(64),
+          createdAt: 1,
+        };
       };
       const [mine, theirs, next] = [keyOf(ownId, 'a'), keyOf(otherId, 'b'), keyOf(ownId, 'c')];
       for (const key of [mine, theirs, next]) await store.keys.replace(key);
 
       expect(await store.keys.byHash(mine.hash)).toBeUndefined();
-      expect(await store.keys.byHash(theirs.hash)).toEqual(theirs);
-      expect(await store.keys.byHash(next.hash)).toEqual(next);
+      expect(await store.keys.byHash(theirs.hash)).toMatchObject(theirs);
+      expect(await store.keys.byHash(next.hash)).toMatchObject(next);
       expect(await store.keys.count()).toBe(2);
     });
   });

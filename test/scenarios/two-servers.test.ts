@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { mongoSuite } from '../support/mongo-suite.ts';
 import { type LogEvent, World } from '../support/world.ts';
@@ -61,6 +62,34 @@ await mongoSuite('two servers', () => {
   const outcomes = (events: readonly LogEvent[]) =>
     events.filter(({ type }) => type === 'turn.completed').map(({ body }) => body.outcome);
   const runsOn = (world: World, sessionId: string) => world.brainPid(sessionId) !== undefined;
+
+  it('know of a revocation that the other one was asked for, and end what is open with it (proves ACCESS-1, ACCESS-2)', async () => {
+    const one = await open();
+    const other = await beside(one);
+    const made = await one.graphql(`mutation { createApiKey(input: { name: "ci", scopes: [SESSIONS_READ] }) {
+      ... on CreateApiKeyPayload { apiKey { id } value } ... on Fault { message } } }`);
+    const { apiKey, value } = made.createApiKey;
+    const socket = new WebSocket(`${other.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    let acknowledged = false;
+    let closed: readonly [number, string] | undefined;
+    socket.once('open', () =>
+      socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${value}` } })),
+    );
+    socket.once('message', () => (acknowledged = true));
+    socket.once('close', (code, reason) => (closed = [code, String(reason)]));
+    await eventually('it is let in', () => acknowledged);
+    expect(await other.graphql('{ sessions { nodes { id } } }', {}, value)).toEqual({
+      sessions: { nodes: [] },
+    });
+
+    await one.graphql(`mutation { revokeApiKey(id: "${apiKey.id}") { __typename } }`);
+
+    await expect(other.graphql('{ sessions { nodes { id } } }', {}, value)).rejects.toThrow(
+      'UNAUTHENTICATED',
+    );
+    await eventually('it is closed', () => closed);
+    expect(closed).toEqual([4403, 'The API key was revoked.']);
+  });
 
   it('show a message that is being written, to readers of both, with the token of either', async () => {
     const { one, other } = await two();

@@ -11,6 +11,7 @@ import {
 import { createGraphQLError } from 'graphql-yoga';
 import { describe, expect, it } from 'vitest';
 import { printedSchema, schema } from '../../schema/schema.ts';
+import * as accessFaults from '../../src/access/faults.ts';
 import * as journalFaults from '../../src/journal/faults.ts';
 import * as kernelFaults from '../../src/kernel/fault.ts';
 import * as secretFaults from '../../src/secrets/faults.ts';
@@ -66,8 +67,8 @@ describe('the schema', () => {
   });
 
   it('has every Fault that a caller of the API can meet, with its code and message', () => {
-    const classes = [kernelFaults, journalFaults, secretFaults, sessionFaults].flatMap((faults) =>
-      Object.keys(faults),
+    const classes = [kernelFaults, accessFaults, journalFaults, secretFaults, sessionFaults].flatMap(
+      (faults) => Object.keys(faults),
     );
     const fault = schema.getType('Fault');
     const known = isInterfaceType(fault) ? schema.getPossibleTypes(fault).map(({ name }) => name) : [];

@@ -32,6 +32,23 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
   releaseLease: { kind: 'releaseLease', owner: 'me' },
 };
 
+describe('an answer', () => {
+  it.each(SESSION_STATUSES)(
+    'proves TOKEN-5: is taken while the session awaits input, and at no other time: %s',
+    (status) => {
+      const life = new Life();
+      REACH[status](life);
+      const answer = life.do({ kind: 'send', text: 'yes', mode: 'steer', actor: HUMAN, isAnswer: true });
+
+      const refusal = status === 'archived' ? 'SESSION_ARCHIVED' : 'FORBIDDEN';
+      expect(answer).toEqual(status === 'awaiting_input' ? ['user.message'] : refusal);
+      if (status !== 'awaiting_input') return;
+      const again = life.do({ kind: 'send', text: 'yes', mode: 'steer', actor: HUMAN, isAnswer: true });
+      expect(again).toBe('FORBIDDEN');
+    },
+  );
+});
+
 describe('the lifecycle table', () => {
   it.each(SESSION_STATUSES)('status %s is reached by its own commands', (status) => {
     const life = new Life();

@@ -8,7 +8,7 @@ const START = `mutation ($input: StartSessionInput!) { startSession(input: $inpu
   ... on StartSessionPayload { session { id } turnId } ... on Fault { code message } } }`;
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
   ... on SendMessagePayload { turnId } ... on Fault { code message } } }`;
-const TOKEN = `mutation ($id: ID!, $scopes: [ClientScope!]) { createClientToken(sessionId: $id, scopes: $scopes, ttlSeconds: 86400) {
+const TOKEN = `mutation ($id: ID!, $scopes: [ClientScope!]) { createClientToken(sessionId: $id, scopes: $scopes, ttlSeconds: 86400, messagesPerMinute: 6000) {
   ... on CreateClientTokenPayload { clientToken { token } } ... on Fault { code message } } }`;
 const TURN = `query ($id: ID!, $turn: ID!) { turn(sessionId: $id, id: $turn) {
   __typename ... on Turn { state outcome } ... on Fault { code } } }`;

@@ -9,7 +9,7 @@ import { pause } from './probe.ts';
 
 const START = `mutation { startSession(input: { agent: "polite", input: "Hello." }) {
   ... on StartSessionPayload { session { id } turnId } ... on Fault { code message } } }`;
-const TOKEN = `mutation ($id: ID!) { createClientToken(sessionId: $id, scopes: [READ, STEER]) {
+const TOKEN = `mutation ($id: ID!) { createClientToken(sessionId: $id, scopes: [READ, STEER], messagesPerMinute: 6000) {
   ... on CreateClientTokenPayload { clientToken { token } } ... on Fault { code message } } }`;
 const SEND = `mutation ($id: ID!) { sendMessage(input: { sessionId: $id, text: "And now?" }) {
   ... on SendMessagePayload { turnId } ... on Fault { code message } } }`;

@@ -198,6 +198,7 @@ export class SimServer {
     const keys = undefined as never; // units have tokens
     return new Access({
       keys,
+      tokenGenerations: keys,
       clock: this.#ports.world.clockOf(this.node),
       signingKey: SIGNING_KEY,
       firstOrganisation: ORGANISATION.id,

@@ -88,7 +88,13 @@ export async function playedServer(
   const unused = undefined as never; // nobody starts a session or brings a key here
   const sessions = new SessionRuns({ journal, sessions: records });
   const stage = new Stage();
-  const access = new Access({ keys: unused, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id });
+  const access = new Access({
+    keys: unused,
+    tokenGenerations: unused,
+    clock,
+    signingKey: randomBytes(32),
+    firstOrganisation: OURS.id,
+  });
   const spares = new Spares({ launcher: stage, clock, logger }, 0);
   const log = new WorkspaceLog({ sessions, journal, owner });
   const workbench = new Workbench({ launcher: stage, log, clock, logger });

@@ -140,7 +140,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, owner = 'me' } = {}): void {
     journal,
     store: records,
     owners: new Owners(store.owners, clock),
-    access: new Access({ keys: store.keys, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id }),
+    access: new Access({ ...store, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id }),
     spares: new Spares({ launcher: stage, clock, logger }, 0),
     workbench,
     launcher: stage,

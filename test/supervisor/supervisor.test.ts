@@ -165,7 +165,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
   };
   const sessions = new SessionRuns({ journal, sessions: sessionStore });
   const access = new Access({
-    keys: store.keys,
+    ...store,
     clock,
     signingKey: randomBytes(32),
     firstOrganisation: OURS.id,

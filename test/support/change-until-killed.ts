@@ -9,6 +9,7 @@ import { graphql } from 'graphql';
 import { contextOf } from '../../schema/context.ts';
 import { LogBudget } from '../../schema/log-budget.ts';
 import { schema } from '../../schema/schema.ts';
+import { Organisations } from '../../src/access/organisations.ts';
 import { Access } from '../../src/access/access.ts';
 import { KEY_SCOPES, type Principal } from '../../src/access/principal.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
@@ -29,7 +30,8 @@ const { first: firstOrganisation } = store.organisations;
 const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'key'));
 const live = new Live({ journal });
 const ports = {
-  access: new Access({ keys: store.keys, clock, signingKey: randomBytes(32), firstOrganisation }),
+  access: new Access({ ...store, clock, signingKey: randomBytes(32), firstOrganisation }),
+  organisations: new Organisations({ organisations: store.organisations, clock }),
   audit: new AuditLog({ audit: store.audit, clock }),
   useCasesOf: useCasesOver({
     ...store,
@@ -45,6 +47,8 @@ const principal: Principal = {
   kind: 'key',
   organisationId: firstOrganisation,
   keyId: newId('apiKey'),
+  name: 'test',
+  valueHash: 'test',
   scopes: KEY_SCOPES,
 };
 const turns = new RoundRobin(live.scheduler);

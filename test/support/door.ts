@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RawData } from 'ws';
 import { Access } from '../../src/access/access.ts';
+import type { KeyHolder } from '../../src/access/api-keys.ts';
+import { Organisations } from '../../src/access/organisations.ts';
+import type { KeyScope } from '../../src/access/principal.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { AuditExport } from '../../src/api/audit-export.ts';
-import type { KeyScope, Principal } from '../../src/access/principal.ts';
 import { createGraphqlDoor, type GraphqlDoor } from '../../src/api/graphql/graphql-door.ts';
 import type { GraphqlOptions } from '../../src/api/graphql/options.ts';
 import { type HttpServer, listen } from '../../src/api/http-server.ts';
@@ -47,8 +49,8 @@ export class Door {
   readonly #started = new Set<SessionId>();
   readonly #folder: string;
   readonly #logLines: string[] = [];
-  readonly #scopes = new Map<ApiKeyId, readonly KeyScope[]>();
   readonly store: SqliteStore;
+  /** Of its tokens. */
   readonly signingKey = randomBytes(32);
   readonly live: Live;
   readonly access: Access;
@@ -83,14 +85,18 @@ export class Door {
     store: SqliteStore,
     secrets: Awaited<ReturnType<typeof openSecretFiles>>,
   ) {
-    const { journal, keys } = store;
+    const { journal } = store;
     const { first: firstOrganisation } = store.organisations;
     this.#folder = folder;
     this.#options = options;
     this.store = store;
     this.live = new Live({ journal });
-    const { signingKey } = this;
-    this.access = new ScopedAccess(this.#scopes, { keys, clock: systemClock, signingKey, firstOrganisation });
+    this.access = new Access({
+      ...store,
+      clock: systemClock,
+      signingKey: this.signingKey,
+      firstOrganisation,
+    });
     this.audit = new AuditLog({ audit: store.audit, clock: systemClock });
     const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
     const isPriced = (model: string): boolean => new Prices().find([model], systemClock.now()) !== undefined;
@@ -109,8 +115,7 @@ export class Door {
     const id = newId('apiKey');
     const key = `hf_${randomBytes(24).toString('base64url')}`;
     const hash = createHash('sha256').update(key).digest('hex');
-    this.#scopes.set(id, scopes);
-    await this.store.keys.add({ id, organisationId, name: `key ${id}`, hash, createdAt: Date.now() });
+    await this.store.keys.add({ id, organisationId, name: `key ${id}`, scopes, hash, createdAt: Date.now() });
     return key;
   }
 
@@ -142,7 +147,8 @@ export class Door {
   async listen(port: number): Promise<void> {
     const logger: Logger = jsonLogger('debug', (line) => this.#logLines.push(line));
     const { access, audit, useCasesOf, live, store } = this;
-    const ports = { access, audit, useCasesOf, live, logger, journal: store.journal };
+    const organisations = new Organisations({ organisations: store.organisations, clock: systemClock });
+    const ports = { access, audit, organisations, useCasesOf, live, logger, journal: store.journal };
     this.graphql = createGraphqlDoor(ports, this.#options);
     this.#server = await listen(
       { graphql: this.graphql, auditExport: new AuditExport(ports), logger, ready: () => this.#ready() },
@@ -250,23 +256,11 @@ export class Door {
   }
 }
 
-/** Access that knows keys with fewer scopes than all. */
-class ScopedAccess extends Access {
-  readonly #scopes: ReadonlyMap<ApiKeyId, readonly KeyScope[]>;
-
-  constructor(
-    scopes: ReadonlyMap<ApiKeyId, readonly KeyScope[]>,
-    ports: ConstructorParameters<typeof Access>[0],
-  ) {
-    super(ports);
-    this.#scopes = scopes;
-  }
-
-  override async authenticate(bearer: string | undefined): Promise<Principal> {
-    const principal = await super.authenticate(bearer);
-    if (principal.kind !== 'key') return principal;
-    return { ...principal, scopes: this.#scopes.get(principal.keyId) ?? principal.scopes };
-  }
+/** Who comes with the root key. */
+export async function rootOf({ access }: Door): Promise<KeyHolder> {
+  const principal = await access.authenticate(ROOT_KEY);
+  if (principal.kind !== 'key') throw new Error('The root key is a key.');
+  return principal;
 }
 
 /** An event as a brain writes it. */

@@ -168,7 +168,7 @@ function servicesOf(owner: string) {
   };
   const sessions = new SessionRuns({ journal, sessions: records });
   const access = new Access({
-    keys: store.keys,
+    ...store,
     clock,
     signingKey: randomBytes(32),
     firstOrganisation: OURS.id,

@@ -3,14 +3,25 @@
  * root field is added here, or they fail.
  */
 import { cursorOf } from '../../src/journal/cursor.ts';
-import { type AgentId, type CredentialId, eventIdOf, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
+import {
+  type AgentId,
+  type ApiKeyId,
+  type CredentialId,
+  eventIdOf,
+  type OrganisationId,
+  type SessionId,
+  turnIdOf,
+} from '../../src/kernel/id.ts';
 import { FAULT } from './operations.ts';
 
 /** What an operation is asked about: of the asker, of the other organisation, or of nobody. */
 export interface Thing {
   readonly agentId: AgentId;
+  readonly apiKeyId: ApiKeyId;
   readonly credentialId: CredentialId;
   readonly sessionId: SessionId;
+  /** Whose the others are. */
+  readonly organisationId: OrganisationId;
   /** As names, keys and idempotency keys. */
   readonly word: string;
 }
@@ -22,6 +33,7 @@ export interface Asked {
 }
 
 const AGENT = '... on Agent { id name prompt model revision credentialId }';
+const API_KEY = '... on ApiKey { id name scopes createdBy }';
 const EVENTS = 'events(first: 5) { nodes { id body fullBody } pageInfo { endCursor } }';
 const SESSION = `... on Session { id status why key metadata agentId head cursor agent { id name prompt } turn { id }
   turns(first: 2) { nodes { id } } ${EVENTS} }`;
@@ -148,6 +160,62 @@ export const OPERATIONS: Readonly<
       query: `mutation ($id: ID!) { createClientToken(sessionId: $id) {
         ... on CreateClientTokenPayload { clientToken { token scopes } } ${FAULT} } }`,
       variables: { id },
+    },
+  ],
+  renewClientToken: () => [
+    {
+      query: `mutation { renewClientToken { ... on RenewClientTokenPayload { clientToken { token scopes } } ${FAULT} } }`,
+      variables: {},
+    },
+  ],
+  revokeClientTokens: ({ sessionId: id }) => [
+    {
+      query: `mutation ($id: ID!) { revokeClientTokens(sessionId: $id) {
+        ... on RevokeClientTokensPayload { sessionId keyId } ${FAULT} } }`,
+      variables: { id },
+    },
+  ],
+  apiKey: ({ apiKeyId: id }) => [
+    { query: `query ($id: ID!) { apiKey(id: $id) { ${API_KEY} ${FAULT} } }`, variables: { id } },
+  ],
+  apiKeys: ({ apiKeyId }) => [list('apiKeys', '{ nodes { id name }', place('apiKeys', apiKeyId))],
+  createApiKey: ({ word }) => [
+    {
+      query: `mutation ($input: CreateApiKeyInput!, $key: String) { createApiKey(input: $input, idempotencyKey: $key) {
+        ... on CreateApiKeyPayload { apiKey { id name } replayed } ${FAULT} } }`,
+      variables: { input: { name: word, scopes: ['KEYS_WRITE'] }, key: word },
+    },
+  ],
+  rotateApiKey: ({ apiKeyId: id, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($input: RotateApiKeyInput!, $key: String) { rotateApiKey(input: $input, idempotencyKey: $key) {
+        ... on RotateApiKeyPayload { apiKey { id name } replayed } ${FAULT} } }`,
+      variables: { input: { id }, key },
+    })),
+  revokeApiKey: ({ apiKeyId: id }) => [
+    {
+      query: `mutation ($id: ID!) { revokeApiKey(id: $id) { ... on RevokeApiKeyPayload { apiKey { id name } replayed } ${FAULT} } }`,
+      variables: { id },
+    },
+  ],
+  organisation: ({ organisationId: id }) => [
+    {
+      query: `query ($id: ID!) { organisation(id: $id) { ... on Organisation { id name } ${FAULT} } }`,
+      variables: { id },
+    },
+  ],
+  organisations: ({ organisationId: id }) => [
+    { query: '{ organisations { nodes { id name } } }', variables: {} },
+    {
+      query: 'query ($id: ID) { apiKeys(organisationId: $id) { nodes { id } } }',
+      variables: { id },
+    },
+  ],
+  createOrganisation: ({ word }) => [
+    {
+      query: `mutation ($name: String!) { createOrganisation(name: $name) {
+        ... on CreateOrganisationPayload { organisation { id name } replayed } ${FAULT} } }`,
+      variables: { name: word },
     },
   ],
   sessionEvents: ({ sessionId: id }, own) =>

@@ -1,6 +1,7 @@
 /** Another organisation beside the first one of a world: made in its store while the server is down, and its key. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { KEY_SCOPES } from '../../src/access/principal.ts';
 import { Organisations } from '../../src/access/organisations.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
@@ -22,7 +23,8 @@ export async function secondOrganisation(world: World): Promise<string> {
     const key = 'key-of-the-second-organisation-0';
     const hash = createHash('sha256').update(key).digest('hex');
     const id = newId('apiKey');
-    await store.keys.add({ id, organisationId: organisation.id, name: 'second', hash, createdAt: 1 });
+    const ours = { organisationId: organisation.id, name: 'second', scopes: KEY_SCOPES };
+    await store.keys.add({ id, ...ours, hash, createdAt: 1 });
     return key;
   } finally {
     await store.close();

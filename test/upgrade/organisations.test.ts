@@ -1,8 +1,14 @@
 /** A database from before organisations, opened by this version: all that is in it belongs to the first one, and another one finds nothing. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Access } from '../../src/access/access.ts';
 import type { KeyStore } from '../../src/access/key-store.ts';
 import type { OrganisationStore } from '../../src/access/organisation-store.ts';
+import { hashOf } from '../../src/access/key-value.ts';
+import { KEY_SCOPES } from '../../src/access/principal.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { Unauthenticated } from '../../src/kernel/fault.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { openMongo } from '../../src/platform/mongo/store.ts';
 import { openSqlite } from '../../src/platform/sqlite/store.ts';
@@ -11,6 +17,7 @@ import type { SessionStore } from '../../src/sessions/session-store.ts';
 import type { OwnerStore } from '../../src/supervisor/owner-store.ts';
 import { mongoServer } from '../support/mongo.ts';
 import { onEachStore } from '../support/stores.ts';
+import { ROOT_KEY } from '../support/world.ts';
 import { layOut, loadInto, OLDER, readFixture } from '../support/upgrade.ts';
 
 interface Opened {
@@ -76,6 +83,27 @@ await onEachStore((store) => {
         created: false,
         agent: { id: then.id },
       });
+      expect(await keys.count()).toBe(1);
+    });
+
+    it('has a root key that may do everything, under the id which it had, and still the one root key', async () => {
+      const { organisations, keys } = await opened();
+      const { first } = organisations;
+      const [there] = await keys.list(first, { limit: 9 });
+      const hash = hashOf(ROOT_KEY);
+      expect(there).toMatchObject({ organisationId: first, name: 'root', scopes: KEY_SCOPES, hash });
+      const access = new Access({
+        keys,
+        tokenGenerations: undefined as never, // nobody comes with a client token
+        clock: systemClock,
+        signingKey: randomBytes(32),
+        firstOrganisation: first,
+      });
+
+      await access.ensureKey(ROOT_KEY);
+      expect(await access.authenticate(ROOT_KEY)).toMatchObject({ keyId: there?.id, scopes: KEY_SCOPES });
+      await access.ensureKey('root-key-of-another-start');
+      await expect(access.authenticate(ROOT_KEY)).rejects.toThrow(Unauthenticated);
       expect(await keys.count()).toBe(1);
     });
   });

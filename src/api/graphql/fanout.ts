@@ -1,6 +1,4 @@
 /** The groups of followers that there are now, by what they share. Authorisation is decided before a follower comes here. */
-import type { SessionId } from '../../kernel/id.ts';
-import type { EventFilter } from '../../journal/event-filter.ts';
 import { Group, type GroupPorts, type Member, type Wanted } from './group.ts';
 
 export class Fanout {
@@ -18,7 +16,7 @@ export class Fanout {
 
   /** The group that the member has joined; undefined when it must read on first. `sort`: the kind of its principal. */
   async join(member: Member, wanted: Wanted, sort: string): Promise<Group | undefined> {
-    const key = keyOf(wanted.sessionId, wanted.filter, wanted.deltas, sort, wanted.renderer.id);
+    const key = keyOf(wanted, sort);
     const group = this.#groups.get(key) ?? this.#open(key, wanted, member.seq);
     if (await group.join(member)) return group;
     group.remove(member); // a group that nobody joined must not go on
@@ -34,12 +32,8 @@ export class Fanout {
   }
 }
 
-function keyOf(
-  sessionId: SessionId,
-  { level, types, turnId }: EventFilter,
-  deltas: boolean,
-  sort: string,
-  rendererId: string,
-): string {
-  return JSON.stringify([sessionId, level ?? null, types ?? null, turnId ?? null, deltas, sort, rendererId]);
+/** All that decides what is sent: two who may see different things (TOKEN-4) are never in one group. */
+function keyOf({ sessionId, filter, deltas, thinking, renderer }: Wanted, sort: string): string {
+  const { level, types, turnId, without } = filter;
+  return JSON.stringify([sessionId, level, types, turnId, without, deltas, thinking, sort, renderer.id]);
 }

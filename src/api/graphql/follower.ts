@@ -86,9 +86,9 @@ class Follower implements Member {
 
   async #follow(opened: Opened, signal: AbortSignal): Promise<void> {
     const { renderer, fanout, sort } = this.#options;
-    const { sessionId, filter, deltas } = opened;
+    const { sessionId, filter, deltas, thinking } = opened;
     const sift = new Sift(sessionId, opened.after, filter);
-    const wanted: Wanted = { sessionId, filter, deltas, renderer };
+    const wanted: Wanted = { sessionId, filter, deltas, thinking, renderer };
     this.seq = opened.after;
     while (!signal.aborted) {
       if (await this.#page(opened, sift, signal)) continue;

@@ -5,6 +5,9 @@ import { schema } from '../../../schema/schema.ts';
 import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
+import { BearerWatch } from '../../access/bearer-watch.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { startServices } from '../../kernel/service.ts';
 import { RoundRobin } from '../../kernel/round-robin.ts';
 import { TimeSlices } from '../../kernel/time-slices.ts';
 import { Operations } from './operations.ts';
@@ -41,7 +44,11 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
   const bounds = { outgoing, operations: new Operations(options.operations), slices };
   const turns = new RoundRobin(scheduler, monotonicNow);
   const admission = new RoundRobin(scheduler, monotonicNow, ADMITTED_PER_ROUND);
-  const shared: DoorPorts = { ...ports, turns, admission };
+  const { access } = ports;
+  const clock = systemClock;
+  const watch = new BearerWatch({ access, clock, logger, scheduler });
+  const stopServices = startServices([watch, access.uses], { clock, logger });
+  const shared: DoorPorts = { ...ports, turns, admission, watch };
   const follows = new Follows(shared, options);
   const handle = createHttpDoor(shared, options, documents, bounds);
   const sockets = new Sockets(createSocketServer(shared, documents, follows, bounds), ports, options, {
@@ -53,6 +60,7 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
     upgrade: (req, socket, head) => sockets.upgrade(req, socket, head),
     async close() {
       await sockets.close();
+      await stopServices();
       outgoing.close();
     },
     outgoing,

@@ -53,6 +53,7 @@ export interface Wanted {
   readonly sessionId: SessionId;
   readonly filter: EventFilter;
   readonly deltas: boolean;
+  readonly thinking: boolean;
   readonly renderer: Renderer;
 }
 
@@ -78,7 +79,7 @@ export class Group {
     this.#sift = new Sift(wanted.sessionId, seq, wanted.filter);
     const source = follow(
       ports,
-      { sessionId: wanted.sessionId, after: seq, deltas: wanted.deltas },
+      { sessionId: wanted.sessionId, after: seq, deltas: wanted.deltas, thinking: wanted.thinking },
       this.#abort.signal,
     );
     void this.#run(source); // owned: ends when the last member leaves, and never rejects

@@ -107,6 +107,7 @@ function contextOfRequest(
 ): Context {
   if (principal === undefined || reading === undefined) throw new Unauthenticated();
   const budget = new LogBudget(ports.turns, principal);
+  const onRevoked = (end: (why: string) => void): (() => void) => ports.watch.add(principal, end);
   return contextOf(ports, {
     principal,
     budget,
@@ -114,6 +115,7 @@ function contextOfRequest(
     reading,
     from: originOf(req),
     signal: request.signal,
+    onRevoked,
   });
 }
 

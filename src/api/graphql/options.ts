@@ -1,5 +1,6 @@
 /** What this door needs, and what an operator can choose about it. */
 import type { SchemaPorts } from '../../../schema/context.ts';
+import type { BearerWatch } from '../../access/bearer-watch.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RoundRobin } from '../../kernel/round-robin.ts';
 import type { BodyLimits } from './bodies.ts';
@@ -18,6 +19,8 @@ export interface DoorPorts extends GraphqlPorts {
   readonly turns: RoundRobin;
   /** Of those that begin (TURNS-2). */
   readonly admission: RoundRobin;
+  /** Of what is open (ACCESS-2). */
+  readonly watch: BearerWatch;
 }
 
 export interface GraphqlOptions {

@@ -1,6 +1,9 @@
 /**
  * GraphQL over WebSocket: graphql-transport-ws by graphql-ws's server, on our own sending side. Followers of sessions are
  * served by follower.ts; all else is executed here, under the same rules as over HTTP.
+ *
+ * TOKEN-9 A client token that is renewed on a socket takes the place there of the one before: what was subscribed to goes on, and the socket
+ *    ends with the last of them.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -10,8 +13,8 @@ import { type Context, contextOf } from '../../../schema/context.ts';
 import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { bearerOf } from '../../access/bearer.ts';
-import type { Principal } from '../../access/principal.ts';
-import { Fault, Unauthenticated } from '../../kernel/fault.ts';
+import type { ClientPrincipal, Principal } from '../../access/principal.ts';
+import { Fault, Forbidden } from '../../kernel/fault.ts';
 import { Outage } from '../../kernel/outage.ts';
 import { Allowance } from './allowance.ts';
 import { bounded, boundedStream } from './answer-bounds.ts';
@@ -30,7 +33,7 @@ import {
 import { executeInTurn, subscribeInTurns } from './making.ts';
 import { formatted, masked, refusal } from './masking.ts';
 import { nameOf, type Operations, tooMany } from './operations.ts';
-import type { DoorPorts, GraphqlPorts } from './options.ts';
+import type { DoorPorts } from './options.ts';
 import { originOf } from './origin.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
@@ -43,8 +46,6 @@ export interface Extra {
   readonly inflow: Pick<Inflow, 'known'>;
   /** Set when the connection is acknowledged. */
   principal?: Principal;
-  /** What it was acknowledged for. */
-  bearer?: string | undefined;
   /** Ends the socket when its token does. */
   expiry?: NodeJS.Timeout;
   /** What is to be called when it has closed: of its operations, and of itself. */
@@ -141,7 +142,7 @@ const NOTHING_READ = new Allowance({ make: () => undefined, made: () => undefine
 
 /** Answers false when the socket is closed for it. */
 async function admit(
-  { access, logger }: GraphqlPorts,
+  { access, logger, watch }: DoorPorts,
   operations: Operations,
   { connectionParams, extra }: SocketConnection,
 ): Promise<boolean> {
@@ -151,8 +152,7 @@ async function admit(
     connectionParams?.['Authorization'] ??
     request.headers.authorization;
   try {
-    extra.bearer = bearerOf(given);
-    const principal = await access.authenticate(extra.bearer);
+    const principal = await access.authenticate(bearerOf(given));
     const end = operations.beginSocket(principal);
     if (end === undefined) {
       outlet.close(CLOSE.tooMany, 'Too many sockets of this session: share one, or close some.');
@@ -164,12 +164,10 @@ async function admit(
     }
     extra.ends.add(end);
     extra.principal = principal;
+    extra.ends.add(watch.add(principal, (why) => outlet.close(CLOSE.forbidden, why))); // ACCESS-2
     outlet.owner = nameOf(principal);
     extra.inflow.known();
-    if (principal.kind === 'client') {
-      const expire = (): void => outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
-      extra.expiry = setTimeout(expire, Math.max(0, principal.expiresAt - Date.now()));
-    }
+    if (principal.kind === 'client') expireWith(extra, principal);
     return true;
   } catch (error) {
     if (error instanceof Outage) {
@@ -184,15 +182,22 @@ async function admit(
   }
 }
 
-/** A key may have been replaced since the socket was opened (ACCESS-1); a token ends the socket by its own clock. */
-async function readmit({ access }: GraphqlPorts, { extra }: SocketConnection): Promise<void> {
-  if (extra.principal?.kind !== 'key') return;
+/** Once more when a token was renewed (TOKEN-9). */
+function expireWith(extra: Extra, { expiresAt }: ClientPrincipal): void {
+  const expire = (): void => extra.outlet.close(CLOSE.unauthenticated, 'The client token has expired.');
+  clearTimeout(extra.expiry);
+  if (extra.outlet.open) extra.expiry = setTimeout(expire, Math.max(0, expiresAt - Date.now()));
+}
+
+/** A key may have been revoked since the socket was opened (ACCESS-1); a token's own end closes the socket by the clock. */
+async function readmit({ access }: DoorPorts, { extra }: SocketConnection): Promise<void> {
+  if (extra.principal === undefined) return; // graphql-ws refuses it
   try {
-    await access.authenticate(extra.bearer);
+    await access.readmit(extra.principal);
   } catch (error) {
-    if (!(error instanceof Unauthenticated)) throw error;
-    extra.outlet.close(CLOSE.unauthenticated, error.message);
-    throw refusal('UNAUTHENTICATED', error.message, 401);
+    if (!(error instanceof Forbidden)) throw error;
+    extra.outlet.close(CLOSE.forbidden, error.message);
+    throw refusal('FORBIDDEN', error.message, 403);
   }
 }
 
@@ -240,6 +245,10 @@ function argsOf(
     budget: new LogBudget(ports.turns, principal),
     requestId: randomUUID(),
     line: { outlet, operationId },
+    renewed: (next: ClientPrincipal): void => {
+      extra.principal = next;
+      expireWith(extra, next);
+    },
     reading: NOTHING_READ,
     from: originOf(request),
   });

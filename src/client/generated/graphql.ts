@@ -251,6 +251,7 @@ export type SendMessageMutation = { sendMessage:
     | { __typename: 'InvalidInput', code: string, message: string }
     | { __typename: 'LogFull', code: string, message: string }
     | { __typename: 'PendingFull', code: string, message: string }
+    | { __typename: 'RateLimited', code: string, message: string }
     | { __typename: 'SendMessagePayload', eventId: string, cursor: string, turnId: string, replayed: boolean, session: { id: string, status: SessionStatus } }
     | { __typename: 'SessionArchived', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
@@ -266,6 +267,7 @@ export type CancelTurnMutation = { cancelTurn:
     | { __typename: 'CancelTurnPayload', replayed: boolean, session: { id: string, status: SessionStatus } }
     | { __typename: 'Forbidden', code: string, message: string }
     | { __typename: 'InvalidInput', code: string, message: string }
+    | { __typename: 'RateLimited', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 

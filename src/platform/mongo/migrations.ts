@@ -15,6 +15,22 @@ const NAMESPACE_NOT_FOUND = 26;
 const INDEX_NOT_FOUND = 27;
 const NAMESPACE_EXISTS = 48;
 
+/** A key before it had scopes: it may do everything. */
+interface OlderKeyDocument {
+  readonly _id: string;
+  readonly id: string;
+  readonly name: string;
+  readonly order: number;
+}
+const SCOPES_OF_OLDER_KEYS = [
+  'sessions:read',
+  'sessions:write',
+  'agents:write',
+  'credentials:write',
+  'keys:write',
+  'operator',
+];
+
 export const STEPS: readonly Step[] = [
   async (db) => {
     await db.collection('agent').createIndex({ name: 1 }, { unique: true });
@@ -110,6 +126,30 @@ export const STEPS: readonly Step[] = [
         { organisationId: 1, wantedSince: 1, 'state.lease.owner': 1, _id: 1 },
         { partialFilterExpression: { wantedSince: { $exists: true } } },
       );
+  },
+  async (db) => {
+    // An API key has scopes, an end and more than one value (key-store.ts). Servers of the version before go on to look into `api_key`, which has a
+    // document for each value and knows no scopes: so what is new is in a collection of its own, that they do not see.
+    const records = db.collection<{ _id: string }>('api_key_record');
+    await records.createIndex({ hashes: 1 });
+    await records.createIndex({ organisationId: 1, createdAt: -1, _id: -1 });
+    for await (const key of db.collection<OlderKeyDocument>('api_key').find()) {
+      const { _id: hash, id, order, ...rest } = key;
+      const isRoot = key.name === 'root' ? { rootHashes: [hash] } : {};
+      const record = {
+        ...rest,
+        hash,
+        hashes: [hash],
+        order,
+        version: 1,
+        scopes: SCOPES_OF_OLDER_KEYS,
+        ...isRoot,
+      };
+      await records.updateOne({ _id: id }, { $setOnInsert: record }, { upsert: true });
+    }
+  },
+  async (db) => {
+    await ensureCollection(db, 'token_generation'); // found by its _id, the session's or the key's
   },
 ];
 

@@ -2,6 +2,7 @@
 import type { KeyStore } from '../../access/key-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
 import type { AuditStore } from '../../audit/audit-store.ts';
+import type { TokenGenerationStore } from '../../access/token-generation-store.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import { type Logger, silentLogger } from '../../kernel/logger.ts';
@@ -20,6 +21,7 @@ import { Ownership } from './ownership.ts';
 import { LiveChannel } from './live/live-channel.ts';
 import { MongoOrganisationStore } from './stores/organisation-store.ts';
 import { MongoOwnerStore } from './stores/owner-store.ts';
+import { MongoTokenGenerationStore } from './stores/token-generation-store.ts';
 
 export interface MongoOptions {
   readonly uri: string;
@@ -35,6 +37,7 @@ export interface MongoStore {
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
+  readonly tokenGenerations: TokenGenerationStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
@@ -64,6 +67,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     agents: new MongoAgentStore(database),
     credentials: new MongoCredentialStore(database),
     keys: new MongoKeyStore(database),
+    tokenGenerations: new MongoTokenGenerationStore(database),
     owners: new MongoOwnerStore(database, clock),
     organisations: new MongoOrganisationStore(database),
     audit: new MongoAuditStore(database),

@@ -63,7 +63,8 @@ export class EventTable {
          AND (?4 IS NULL OR type IN (SELECT value FROM json_each(?4)))
          AND (?5 IS NULL OR level IN (SELECT value FROM json_each(?5)))
          AND (?6 IS NULL OR turn = ?6)
-       ORDER BY seq LIMIT ?7`,
+         AND (?7 IS NULL OR type NOT IN (SELECT value FROM json_each(?7)))
+       ORDER BY seq LIMIT ?8`,
     );
     this.#end = database.prepare(
       'SELECT seq, at, type, bytes_total FROM event WHERE session = ? ORDER BY seq DESC LIMIT 1',
@@ -126,6 +127,7 @@ export class EventTable {
       filter.types ? JSON.stringify(filter.types) : null,
       levels === undefined ? null : JSON.stringify(levels),
       filter.turnId ?? null,
+      filter.without ? JSON.stringify(filter.without) : null,
       most,
     );
     const events = this.#pageOf(sessionId, rows, PAGE_BYTES_MAX);

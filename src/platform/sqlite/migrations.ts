@@ -279,4 +279,39 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX session_waiting ON session (organisation_id, status_at, key, id)
     WHERE status IN ('queued', 'running') AND lease_owner IS NULL;
   `,
+  // An API key has scopes, an end and more than one value; keys of before may do everything. The key that HOLDFAST_ROOT_KEY made is known by its
+  // hash, where it was known by its name.
+  `
+  CREATE TABLE api_key_scoped (
+    id TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER,
+    is_root INTEGER NOT NULL,
+    key TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO api_key_scoped (id, organisation_id, created_at, is_root, key)
+    SELECT id, organisation_id, created_at, name = 'root', json_patch(
+      json_object('name', name, 'hash', hash, 'scopes', json_array('sessions:read', 'sessions:write', 'agents:write',
+        'credentials:write', 'keys:write', 'operator')),
+      CASE name WHEN 'root' THEN json_object('rootHashes', json_array(hash)) ELSE '{}' END)
+    FROM api_key;
+  CREATE TABLE api_key_value (
+    hash TEXT NOT NULL PRIMARY KEY,
+    key_id TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO api_key_value (hash, key_id) SELECT hash, id FROM api_key;
+  DROP TABLE api_key;
+  ALTER TABLE api_key_scoped RENAME TO api_key;
+  CREATE INDEX api_key_newest ON api_key (organisation_id, created_at, id);
+  CREATE INDEX api_key_value_of_key ON api_key_value (key_id);
+  `,
+  // What revokes client tokens: of a session, or of a key.
+  `
+  CREATE TABLE token_generation (
+    subject TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    generation INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -7,6 +7,7 @@ import type { SessionJournal, SessionStore } from '../../sessions/session-store.
 import type { KeyStore } from '../../access/key-store.ts';
 import type { AuditStore } from '../../audit/audit-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
+import type { TokenGenerationStore } from '../../access/token-generation-store.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import type { Queue } from '../../webhooks/queue.ts';
@@ -20,6 +21,7 @@ import { SqliteKeyStore } from './key-store.ts';
 import { SqliteOrganisationStore } from './organisation-store.ts';
 import { SqliteOwnerStore } from './owner-store.ts';
 import { SqliteQueue } from './queue.ts';
+import { SqliteTokenGenerationStore } from './token-generation-store.ts';
 
 export interface SqliteOptions {
   /** A file, made with its folder when it is not there; or `:memory:`. */
@@ -41,6 +43,7 @@ export interface SqliteStore {
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
+  readonly tokenGenerations: TokenGenerationStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
@@ -74,6 +77,7 @@ export function openSqlite({
     agents: new SqliteAgentStore(database),
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),
+    tokenGenerations: new SqliteTokenGenerationStore(database),
     owners: new SqliteOwnerStore(database),
     organisations: new SqliteOrganisationStore(database),
     audit: new SqliteAuditStore(database),

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Access } from '../../../src/access/access.ts';
 import { AuditLog } from '../../../src/audit/audit-log.ts';
+import { Organisations } from '../../../src/access/organisations.ts';
 import type { NewEvent } from '../../../src/journal/event.ts';
 import { Live } from '../../../src/journal/live.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
@@ -46,15 +47,16 @@ export async function openHoldfast(folder: string, uri?: string) {
   const secrets = await openSecretFiles(join(folder, 'secrets'), join(folder, 'keys', 'master.key'));
   const { first: firstOrganisation } = store.organisations;
   const signingKey = randomBytes(SIGNING_KEY_BYTES);
-  const access = new Access({ keys: store.keys, clock, signingKey, firstOrganisation });
+  const access = new Access({ ...store, clock, signingKey, firstOrganisation });
   await access.ensureKey(KEY);
   const useCasesOf = useCasesOver({ ...store, secrets, clock, serverKeys: new Set(), firstOrganisation });
   const { agents, sessions } = useCasesOf(firstOrganisation);
   await agents.create({ name: 'bench', model: 'rehearsal/echo', prompt: 'You are measured.' });
   const runs = new SessionRuns(store);
   const live = new Live({ journal, wire: mongo?.channel, logger });
+  const organisations = new Organisations({ organisations: store.organisations, clock });
   const audit = new AuditLog({ audit: store.audit, clock });
-  const ports = { access, audit, useCasesOf, sessions, runs, journal, live, logger };
+  const ports = { access, audit, organisations, useCasesOf, sessions, runs, journal, live, logger };
   const close = async (): Promise<void> => {
     live.close();
     await store.close();

@@ -5,17 +5,20 @@
 import type { Db } from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ApiKey } from '../../../src/access/key-store.ts';
+import { KEY_SCOPES } from '../../../src/access/principal.ts';
 import { newId } from '../../../src/kernel/id.ts';
 import { MongoAgentStore } from '../../../src/platform/mongo/stores/agent-store.ts';
 import { MongoCredentialStore } from '../../../src/platform/mongo/stores/credential-store.ts';
 import { MongoDatabase } from '../../../src/platform/mongo/database.ts';
 import { MongoKeyStore } from '../../../src/platform/mongo/stores/key-store.ts';
+import { MongoTokenGenerationStore } from '../../../src/platform/mongo/stores/token-generation-store.ts';
 import { MongoOwnerStore } from '../../../src/platform/mongo/stores/owner-store.ts';
 import type { Credential } from '../../../src/secrets/credential-store.ts';
 import type { Agent, AgentRevision } from '../../../src/sessions/agent.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
+import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { failingAt } from '../../support/failing-writes.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
@@ -44,6 +47,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
         agents: new MongoAgentStore(database),
         credentials: new MongoCredentialStore(database),
         keys: new MongoKeyStore(database),
+        tokenGenerations: new MongoTokenGenerationStore(database),
         owners: new MongoOwnerStore(database),
         close: () => database.close(),
       };
@@ -52,6 +56,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
   agentStoreContract(platform);
   credentialStoreContract(platform);
   keyStoreContract(platform);
+  tokenGenerationStoreContract(platform);
   ownerStoreContract(platform);
 
   describe('agents on MongoDB', () => {
@@ -260,7 +265,7 @@ await mongoSuite('the small stores on MongoDB', (server) => {
   });
 
   describe('keys on MongoDB', () => {
-    it('are one of a name after replacements by two processes at once, and never none', async () => {
+    it('are one root key after replacements by two processes at once, and never none', async () => {
       const uri = server.uri();
       const [one, two] = [new MongoKeyStore(await openAt(uri)), new MongoKeyStore(await openAt(uri))];
       const keys = Array.from({ length: 8 }, (_, index) => keyOf('root', String(index)));
@@ -277,17 +282,37 @@ await mongoSuite('the small stores on MongoDB', (server) => {
       const store = new MongoKeyStore(database);
       const [old, next] = [keyOf('root', 'a'), keyOf('root', 'b')];
       await store.replace(old);
-      const { hash, ...rest } = next;
+      const { id, ...rest } = next;
+      const found = { hashes: [next.hash], rootHashes: [next.hash], version: 1, order: 2 };
       await database.db
-        .collection<{ _id: string; order: number }>('api_key')
-        .insertOne({ _id: hash, ...rest, order: 2 });
+        .collection<{ _id: string }>('api_key_record')
+        .insertOne({ _id: id, ...rest, ...found });
 
-      expect(await store.byHash(old.hash)).toEqual(old);
-      expect(await store.byHash(next.hash)).toEqual(next);
+      expect(await store.byHash(old.hash)).toMatchObject(old);
+      expect(await store.byHash(next.hash)).toMatchObject(next);
       await store.replace(next);
       expect(await store.byHash(old.hash)).toBeUndefined();
-      expect(await store.byHash(next.hash)).toEqual(next);
+      expect(await store.byHash(next.hash)).toMatchObject(next);
     });
+  });
+
+  it('takes a key away from servers of the version before when it is revoked, rotated or replaced, and shows them no new one', async () => {
+    const database = await openAt(server.uri());
+    const store = new MongoKeyStore(database);
+    const older = database.db.collection<{ _id: string }>('api_key'); // as that version has it
+    const hashes = async () => (await older.find().toArray()).map(({ _id }) => _id);
+    const [revoked, rotated, replaced, stays] = ['a', 'b', 'c', 'd'].map((letter) => keyOf('k', letter));
+    if (!revoked || !rotated || !replaced || !stays) return;
+    await store.replace(replaced);
+    for (const key of [revoked, rotated, stays]) await store.add(key);
+    expect(await hashes()).toEqual([]);
+    for (const { hash } of [revoked, rotated, replaced, stays]) await older.insertOne({ _id: hash });
+
+    await store.update(OURS.id, revoked.id, (key) => ({ ...key, revokedAt: 8 }));
+    await store.update(OURS.id, rotated.id, (key) => ({ ...key, hash: 'e'.repeat(64), rotatedAt: 8 }));
+    await store.replace(keyOf('k', 'f'));
+
+    expect(await hashes()).toEqual([stays.hash]);
   });
 
   it('has heartbeats that servers of the version before see change, and sees theirs, whatever clocks say', async () => {
@@ -385,7 +410,14 @@ function credentialOf(given: Partial<Credential> = {}): Credential {
 }
 
 function keyOf(name: string, letter: string): ApiKey {
-  return { id: newId('apiKey'), organisationId: OURS.id, name, hash: letter.repeat(64), createdAt: 7 };
+  return {
+    id: newId('apiKey'),
+    organisationId: OURS.id,
+    name,
+    scopes: KEY_SCOPES,
+    hash: letter.repeat(64),
+    createdAt: 7,
+  };
 }
 
 async function act(

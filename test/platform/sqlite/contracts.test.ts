@@ -15,6 +15,7 @@ import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 
 async function inMemory(options: Omit<SqliteOptions, 'path'> = {}) {
@@ -63,6 +64,7 @@ for (const platform of [
   credentialStoreContract(platform);
   replayContract(platform);
   keyStoreContract(platform);
+  tokenGenerationStoreContract(platform);
   ownerStoreContract(platform);
   organisationStoreContract(platform);
   ownershipContract(platform);

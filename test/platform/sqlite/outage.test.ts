@@ -57,7 +57,14 @@ it('a lock that is held too long is an outage for everyone who waits, and nothin
   const start = performance.now();
   const waits = [
     store.journal.append(id, { decide: appending(spoken('lost')) }),
-    store.keys.add({ id: 'key_1' as never, organisationId: OURS.id, name: 'n', hash: 'h', createdAt: 1 }), // any id will do
+    store.keys.add({
+      id: 'key_1' as never,
+      organisationId: OURS.id,
+      name: 'n',
+      scopes: [],
+      hash: 'h',
+      createdAt: 1,
+    }), // any id will do
   ];
   const told = Promise.allSettled(waits);
   await rounds(3); // both have met the lock

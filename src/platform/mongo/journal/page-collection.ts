@@ -238,10 +238,11 @@ export function withLateUsage(turn: Turn, late: readonly LateUsage[]): Turn {
 }
 
 /** One stored event that passes. */
-function matchOf({ level, types, turnId }: EventFilter): Document {
+function matchOf({ level, types, turnId, without }: EventFilter): Document {
   const levels = levelsOf(level);
+  const type = { ...(types && { $in: [...types] }), ...(without && { $nin: [...without] }) };
   return {
-    ...(types ? { type: { $in: [...types] } } : {}),
+    ...(types || without ? { type } : {}),
     ...(levels === undefined ? {} : { level: { $in: [...levels] } }),
     ...(turnId ? { turnId } : {}),
   };
