@@ -181,7 +181,7 @@ function changing(
         if (isReplay(payload)) return { outcome: 'replayed' };
         const thing = of.changed?.(payload);
         const after = thing === undefined ? undefined : of.shown(thing);
-        const known = thing === undefined ? target : { kind: of.target, id: thing.id };
+        const known = thing === undefined ? target : targetOf(of.target, thing.id);
         return { outcome: 'done', target: known, ...differences(before, after) };
       },
     );

@@ -60,7 +60,7 @@ describe('auditEntries', () => {
     const { auditEntries } = await door.ask(QUERY, { first: 1 });
     expect(auditEntries.nodes[0]).toMatchObject({
       action: 'createAgent',
-      actor: { kind: 'KEY', name: null },
+      actor: { kind: 'KEY', name: 'root' },
       target: { kind: 'AGENT' },
       before: null,
       after: { name: 'read', model: 'rehearsal/echo' },

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Organisations } from '../../src/access/organisations.ts';
 import { KEY_SCOPES } from '../../src/access/principal.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { SessionId } from '../../src/kernel/id.ts';
+import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { QUEUE_POSITION_MAX } from '../../src/kernel/limit.ts';
 import { type Answer, Door } from '../support/door.ts';
 

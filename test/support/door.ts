@@ -20,7 +20,7 @@ import type { NewEvent } from '../../src/journal/event.ts';
 import { SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { type ApiKeyId, newId, type OrganisationId, type SessionId } from '../../src/kernel/id.ts';
+import { newId, type OrganisationId, type SessionId } from '../../src/kernel/id.ts';
 import { type Logger, jsonLogger } from '../../src/kernel/logger.ts';
 import { Prices } from '../../src/models/prices.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';

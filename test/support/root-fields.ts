@@ -204,13 +204,7 @@ export const OPERATIONS: Readonly<
       variables: { id },
     },
   ],
-  organisations: ({ organisationId: id }) => [
-    { query: '{ organisations { nodes { id name } } }', variables: {} },
-    {
-      query: 'query ($id: ID) { apiKeys(organisationId: $id) { nodes { id } } }',
-      variables: { id },
-    },
-  ],
+  organisations: () => [{ query: '{ organisations { nodes { id name } } }', variables: {} }],
   createOrganisation: ({ word }) => [
     {
       query: `mutation ($name: String!) { createOrganisation(name: $name) {
