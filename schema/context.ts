@@ -39,8 +39,7 @@ export function contextOf<T extends Asked>(
   { access, useCasesOf, journal, live }: SchemaPorts,
   asked: T,
 ): Context & T {
-  const { agents, credentials, sessions } = useCasesOf(asked.principal.organisationId);
-  return { access, agents, credentials, sessions, journal, live, ...asked };
+  return { access, journal, live, ...useCasesOf(asked.principal.organisationId), ...asked };
 }
 
 /** Throws Forbidden or SessionNotFound, as the policy says. */

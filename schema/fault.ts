@@ -3,6 +3,8 @@ import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
 import { type Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import {
+  AgentGone,
+  AgentInUse,
   AgentNameTaken,
   AgentNotFound,
   EventNotFound,
@@ -74,6 +76,21 @@ builder.objectType(AgentNameTaken, {
   interfaces,
   description: 'An agent of this name exists with another definition.',
   fields: (t) => ({ agentId: t.exposeString('agentId', { description: 'The agent that has the name.' }) }),
+});
+builder.objectType(AgentGone, {
+  name: 'AgentGone',
+  interfaces,
+  description: 'The agent was deleted: it starts no sessions and cannot be changed.',
+  fields: (t) => ({ agentId: t.exposeString('agentId', { description: 'The deleted agent.' }) }),
+});
+builder.objectType(AgentInUse, {
+  name: 'AgentInUse',
+  interfaces,
+  description: 'A session of the agent is queued or running.',
+  fields: (t) => ({
+    agentId: t.exposeString('agentId', { description: 'The agent, which is as it was.' }),
+    sessionId: t.exposeString('sessionId', { description: 'One of the sessions that are in the way.' }),
+  }),
 });
 builder.objectType(CredentialNotFound, {
   name: 'CredentialNotFound',

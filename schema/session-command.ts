@@ -3,7 +3,7 @@ import { cursorOf } from '../src/journal/cursor.ts';
 import { SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
-import { AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
+import { AgentGone, AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { builder } from './builder.ts';
 import { ClientTokenType } from './client-token.ts';
@@ -83,7 +83,7 @@ builder.mutationFields((t) => ({
       input: t.arg({ type: StartSessionInput, required: true, description: 'Which agent, and what to do.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
     },
-    errors: { types: [InvalidInput, Forbidden, AgentNotFound, NoCredential, IdempotencyConflict] },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound, AgentGone, NoCredential, IdempotencyConflict] },
     resolve: (_root, { input, idempotencyKey }, context) => {
       permit(context, 'sessions.start');
       const { agent, model, limits, metadata, key } = input;

@@ -30,7 +30,7 @@ export const POLICY = {
   'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
   'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: [] },
   'agents.read':         { resource: 'agent',        key: ['agents:write', 'sessions:read'],  client: [], operations: ['agent', 'agents', 'Session.agent'] },
-  'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent'] },
+  'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent', 'deleteAgent'] },
   'credentials.read':    { resource: 'credential',   key: ['credentials:write'],              client: [], operations: ['credential', 'credentials'] },
   'credentials.write':   { resource: 'credential',   key: ['credentials:write'],              client: [], operations: ['createCredential', 'updateCredential', 'deleteCredential', 'CreateAgentInput.key', 'UpdateAgentInput.key'] },
   'sessions.list':       { resource: 'session',      key: ['sessions:read'],                  client: [], operations: ['sessions', 'Session.metadata', 'Session.key', 'Session.lease'] },
@@ -38,7 +38,7 @@ export const POLICY = {
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
-  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession'] },
+  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteAgent.force'] },
   'tokens.write':        { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -39,7 +39,8 @@ export interface SupervisorWish {
 export interface SessionStore {
   /**
    * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id, or in its organisation
-   * with this key, is there already, writes nothing and answers that one with `created: false`.
+   * with this key, is there already, writes nothing and answers that one with `created: false`. Throws AgentGone when its agent was
+   * deleted (AGENT-1).
    */
   create(
     origin: SessionOrigin,

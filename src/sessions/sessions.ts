@@ -80,7 +80,7 @@ export class Sessions {
     this.#ports = ports;
   }
 
-  /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
+  /** Throws InvalidInput, AgentNotFound, AgentGone, NoCredential, IdempotencyConflict. */
   async start(request: StartSession): Promise<Started> {
     const { sessions, agents, clock, chance, organisation } = this.#ports;
     const key = parseKey('key', request.key);

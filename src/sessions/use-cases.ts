@@ -10,6 +10,7 @@ import { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { AgentStore } from './agent-store.ts';
+import { type DeleteAgent, deleteAgent } from './agent-deletion.ts';
 import { Agents } from './agents.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
@@ -18,6 +19,7 @@ export interface UseCases {
   readonly agents: Agents;
   readonly credentials: Credentials;
   readonly sessions: Sessions;
+  deleteAgent(request: DeleteAgent): ReturnType<typeof deleteAgent>;
 }
 
 export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
@@ -56,5 +58,11 @@ function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
   const organisation = { id, isFirst: id === ports.firstOrganisation };
   const credentials = new Credentials({ ...ports, organisation });
   const agents = new Agents({ ...ports, credentials, organisation });
-  return { agents, credentials, sessions: new Sessions({ ...ports, agents, credentials, organisation }) };
+  const sessions = new Sessions({ ...ports, agents, credentials, organisation });
+  return {
+    agents,
+    credentials,
+    sessions,
+    deleteAgent: (request) => deleteAgent({ ...ports, sessions, organisation }, request),
+  };
 }

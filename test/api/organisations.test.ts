@@ -114,6 +114,12 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
         key: word,
       },
     })),
+  deleteAgent: ({ agentId: id }) =>
+    [{ id }, { id, force: true }].map((variables) => ({
+      query: `mutation ($id: ID!, $force: Boolean) { deleteAgent(id: $id, force: $force) {
+        ... on DeleteAgentPayload { agent { id name deletedAt } replayed } ${FAULT} } }`,
+      variables,
+    })),
   updateAgent: ({ agentId, credentialId }, own) =>
     [
       { id: agentId, prompt: 'changed' },

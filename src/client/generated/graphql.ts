@@ -231,6 +231,7 @@ export type StartSessionMutationVariables = Exact<{
 
 
 export type StartSessionMutation = { startSession:
+    | { __typename: 'AgentGone', code: string, message: string }
     | { __typename: 'AgentNotFound', code: string, message: string }
     | { __typename: 'Forbidden', code: string, message: string }
     | { __typename: 'IdempotencyConflict', code: string, message: string }

@@ -98,6 +98,18 @@ export const STEPS: readonly Step[] = [
     await dropIndexes(db, 'credential', ['createdAt_-1__id_-1', 'provider_1_claim_-1']);
     await dropIndexes(db, 'api_key', ['name_1_order_-1']);
   },
+  async (db) => {
+    // Agents that were deleted are in no list, and what has rested longest is found for the rules of retention.
+    const ofOrganisation = { organisationId: 1 } as const;
+    await db.collection('agent').createIndex({ ...ofOrganisation, deletedAt: 1, createdAt: -1, _id: -1 });
+    await db
+      .collection('session')
+      .createIndex(
+        { ...ofOrganisation, status: 1, 'state.statusAt': 1, _id: 1 },
+        { partialFilterExpression: { status: { $in: ['idle', 'awaiting_input', 'failed', 'archived'] } } },
+      );
+    await ensureCollection(db, 'retention');
+  },
 ];
 
 /** Those that are still there. */

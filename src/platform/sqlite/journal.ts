@@ -212,6 +212,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       const { session, head } = existing(id, this.#loaded.get(id));
       return { rows: 0, answer: { session, head, created: false } };
     }
+    this.#sessions.refuseDeletedAgent(origin.agentId); // AGENT-1
     const loaded = emptyLog(newSession(origin), origin.createdAt);
     const plan = this.#plan(loaded, decide(loaded.session));
     this.#touched.add(loaded);

@@ -245,4 +245,26 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE api_key SET organisation_id = (SELECT id FROM organisation);
   CREATE INDEX api_key_of_name ON api_key (organisation_id, name);
   `,
+  // Agents can be deleted: the record stays for its sessions, and lists and names are of those that are not. How long sessions that rest
+  // are kept is a rule of the organisation or of one of its agents ('' in place of its id: of the organisation), counted by a clock of its own.
+  // What has rested longest is found by an index that only sessions at rest are in.
+  `
+  ALTER TABLE agent ADD COLUMN deleted_at INTEGER;
+  DROP INDEX agent_of_name;
+  DROP INDEX agent_newest;
+  CREATE UNIQUE INDEX agent_of_name ON agent (organisation_id, name) WHERE deleted_at IS NULL;
+  CREATE INDEX agent_newest ON agent (organisation_id, created_at, id) WHERE deleted_at IS NULL;
+
+  CREATE TABLE retention (
+    organisation_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    PRIMARY KEY (organisation_id, agent_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE retention_clock (
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX session_resting ON session (organisation_id, status, status_at, id)
+    WHERE status IN ('idle', 'awaiting_input', 'failed', 'archived');
+  `,
 ];

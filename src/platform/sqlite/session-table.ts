@@ -1,6 +1,6 @@
 /** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for, and whose it is. */
 import type { StatementSync } from 'node:sqlite';
-import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
+import type { AgentId, OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -8,6 +8,7 @@ import type {
   SessionPage,
   SupervisorWish,
 } from '../../sessions/session-store.ts';
+import { AgentGone } from '../../sessions/faults.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 
 export interface SessionRow {
@@ -25,6 +26,7 @@ export class SessionTable {
   readonly #byId: StatementSync;
   readonly #ownById: StatementSync;
   readonly #idOfKey: StatementSync;
+  readonly #deletedAgent: StatementSync;
   readonly #wanted: StatementSync;
   readonly #putTurn: StatementSync;
   readonly #turns: StatementSync;
@@ -46,6 +48,7 @@ export class SessionTable {
       'SELECT key, organisation_id, origin, state FROM session WHERE id = ? AND organisation_id = ?',
     );
     this.#idOfKey = database.prepare('SELECT id FROM session WHERE organisation_id = ? AND natural_key = ?');
+    this.#deletedAgent = database.prepare('SELECT 1 FROM agent WHERE id = ? AND deleted_at IS NOT NULL');
     this.#wanted = database.prepare(
       `SELECT id FROM session WHERE (status IN ('queued', 'running') OR lease_owner IS NOT NULL)
          AND (lease_owner IS NULL OR lease_owner NOT IN (SELECT value FROM json_each(?)))
@@ -97,6 +100,11 @@ export class SessionTable {
 
   idOfKey(organisationId: OrganisationId, naturalKey: string): SessionId | undefined {
     return rowOf(this.#idOfKey, organisationId, naturalKey)?.[0] as SessionId | undefined; // an id that insert() wrote
+  }
+
+  /** AGENT-1. Throws AgentGone. */
+  refuseDeletedAgent(agentId: AgentId): void {
+    if (rowOf(this.#deletedAgent, agentId) !== undefined) throw new AgentGone(agentId);
   }
 
   list(organisationId: OrganisationId, filter: SessionFilter, page: SessionPage): readonly SessionEntry[] {

@@ -1,5 +1,6 @@
 /** The journal and the session records on MongoDB keep their contracts. */
 import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.ts';
+import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
@@ -32,4 +33,13 @@ await mongoSuite('on a server of MongoDB', (server) => {
   storedJsonContract(platform);
   organisationStoreContract(platform);
   ownershipContract(platform);
+  agentDeletionContract({
+    name: 'mongo',
+    async open() {
+      const uri = server.uri();
+      const servers = [await openMongo({ uri }), await openMongo({ uri })] as const;
+      const close = async (): Promise<void> => void (await Promise.all(servers.map((it) => it.close())));
+      return { servers, close };
+    },
+  });
 });

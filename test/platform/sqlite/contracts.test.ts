@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite, type SqliteOptions } from '../../../src/platform/sqlite/store.ts';
+import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
 import { followContract } from '../../contracts/follow.ts';
@@ -64,5 +65,12 @@ for (const platform of [
   ownerStoreContract(platform);
   organisationStoreContract(platform);
   ownershipContract(platform);
+  agentDeletionContract({
+    name: platform.name,
+    async open() {
+      const store = await platform.open();
+      return { servers: [store, store], close: () => store.close() };
+    },
+  });
   queueContract({ ...platform, knowsLonger: true });
 }

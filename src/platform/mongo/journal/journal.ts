@@ -24,6 +24,7 @@ import { type OrganisationId, type SessionId, type TurnId, turnIdOf } from '../.
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps } from '../../../sessions/append-plan.ts';
 import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
+import { AgentGone } from '../../../sessions/faults.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -34,6 +35,7 @@ import type {
   SupervisorWish,
 } from '../../../sessions/session-store.ts';
 import type { Ownership } from '../ownership.ts';
+import { AgentsOfStarts } from '../stores/agent-deletion.ts';
 import { LogReader } from './log-reader.ts';
 import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
@@ -66,6 +68,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
   readonly #sessions: SessionCollection;
   readonly #pages: PageCollection;
   readonly #log: LogReader;
+  readonly #agents: AgentsOfStarts;
   readonly #listeners = new Set<(hint: Hint) => void>();
   /** In the order of use, the longest unused first. */
   readonly #writers = new Map<SessionId, SessionWriter>();
@@ -77,6 +80,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
     this.#sessions = new SessionCollection(db, clock, ownership);
     this.#pages = new PageCollection(db, clock);
     this.#log = new LogReader(this.#sessions, this.#pages);
+    this.#agents = new AgentsOfStarts({ db, clock });
     this.#endHints = channel.onHint((hint) => this.#tell(hint));
   }
 
@@ -92,10 +96,20 @@ export class MongoJournal implements SessionJournal, SessionStore {
     if (there !== undefined) return { ...entryOf(there), created: false };
     const drafted = await this.#draftOf(origin, decide);
     const { created, document } = await this.#sessions.create(drafted.document);
+    if (created && !(await this.#agents.mayStart(origin.agentId))) return this.#takeBack(document); // AGENT-1
     if (created && document.head > 0)
       this.#landed({ session: sessionOf(document), head: document.head }, drafted.events);
     if (created && document.full) throw new LogFull(document._id); // JOURNAL-6
     return { session: sessionOf(document), head: document.head, created };
+  }
+
+  /** Nobody was told of it. Should a supervisor have found it meanwhile, its first model call is refused (models/account.ts). */
+  async #takeBack(document: SessionDocument): Promise<never> {
+    await this.#sessions.takeBack(document);
+    await this.#pages.forgetBodies(
+      document.tail.flatMap(({ events }) => events.flatMap(({ whole }) => whole?.id ?? [])),
+    );
+    throw new AgentGone(document.agentId);
   }
 
   read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]> {

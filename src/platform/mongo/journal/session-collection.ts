@@ -136,6 +136,11 @@ export class SessionCollection {
     });
   }
 
+  /** Takes back one that this process has created and nobody has appended to since. */
+  async takeBack({ _id, createdBy, head }: SessionDocument): Promise<void> {
+    await withRetries(this.#clock, () => this.#documents.deleteOne({ _id, createdBy, head }));
+  }
+
   async list(
     organisationId: OrganisationId,
     { status, agentId, key }: SessionFilter,

@@ -131,10 +131,14 @@ export class SessionWriter {
     for (;;) {
       const document = await this.#ports.sessions.load(this.#sessionId);
       if (document !== undefined) return this.#knownOf(document);
-      if ((await this.#ports.sessions.newestHead(this.#sessionId)) === undefined)
-        throw new SessionNotFound(this.#sessionId);
+      if (await this.#isGone()) throw new SessionNotFound(this.#sessionId);
       await budget.waitOrThrow();
     }
+  }
+
+  /** Also of the primary's own: taken back by who started it (stores/agent-deletion.ts), or never there. */
+  async #isGone(): Promise<boolean> {
+    return (await this.#ports.sessions.newestHead(this.#sessionId)) === undefined;
   }
 
   /** WRITER-5. */
@@ -186,6 +190,7 @@ export class SessionWriter {
         if (!isOwn) this.#known = this.#knownOf(document);
         return isOwn;
       }
+      if (document === undefined && (await this.#isGone())) throw new SessionNotFound(this.#sessionId);
       await budget.waitOrThrow(); // the other's write is not a majority's yet
     }
   }
