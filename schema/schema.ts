@@ -11,6 +11,7 @@ import './session.ts';
 import './session-command.ts';
 import './session-update.ts';
 import './message.ts';
+import './retention.ts';
 import './session-frame.ts';
 import { builder } from './builder.ts';
 

@@ -12,6 +12,8 @@ import type { SecretStore } from '../secrets/secret-store.ts';
 import type { AgentStore } from './agent-store.ts';
 import { type DeleteAgent, deleteAgent } from './agent-deletion.ts';
 import { Agents } from './agents.ts';
+import { Retention } from './retention.ts';
+import type { RetentionStore } from './retention-store.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 
@@ -19,6 +21,7 @@ export interface UseCases {
   readonly agents: Agents;
   readonly credentials: Credentials;
   readonly sessions: Sessions;
+  readonly retention: Retention;
   deleteAgent(request: DeleteAgent): ReturnType<typeof deleteAgent>;
 }
 
@@ -29,6 +32,7 @@ export interface UseCasePorts {
   readonly sessions: SessionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
+  readonly retention: RetentionStore;
   readonly secrets: SecretStore;
   readonly clock: Clock;
   /** Default: the system's. */
@@ -63,6 +67,7 @@ function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
     agents,
     credentials,
     sessions,
+    retention: new Retention({ ...ports, agents, organisation }),
     deleteAgent: (request) => deleteAgent({ ...ports, sessions, organisation }, request),
   };
 }

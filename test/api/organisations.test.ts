@@ -97,6 +97,18 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
         sessions(agentId: $agentId, key: $key, after: $after, first: 100) { nodes { id key metadata } } }`,
       variables,
     })),
+  retention: ({ agentId }) => [
+    {
+      query: `query ($agentId: ID) { retention(agentId: $agentId) { ... on Retention { agentId idleDays isInherited } ${FAULT} } }`,
+      variables: { agentId },
+    },
+  ],
+  retentionPreview: ({ agentId }) =>
+    [{ agentId }, {}].map((variables) => ({
+      query: `query ($agentId: ID) { retentionPreview(agentId: $agentId, rule: { idleDays: 1, archivedDays: 1 }) {
+        ... on RetentionPreview { count sessions { sessionId agentId } } ${FAULT} } }`,
+      variables,
+    })),
   turn: ({ sessionId }, own) =>
     [
       { sessionId, id: turnIdOf(sessionId, 1) },
@@ -119,6 +131,12 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
       query: `mutation ($id: ID!, $force: Boolean) { deleteAgent(id: $id, force: $force) {
         ... on DeleteAgentPayload { agent { id name deletedAt } replayed } ${FAULT} } }`,
       variables,
+    })),
+  setRetention: ({ agentId }) =>
+    [{ agentId, idleDays: 9 }, { idleDays: 9_000 }].map((input) => ({
+      query: `mutation ($input: SetRetentionInput!) { setRetention(input: $input) {
+        ... on SetRetentionPayload { retention { agentId idleDays } } ${FAULT} } }`,
+      variables: { input },
     })),
   updateAgent: ({ agentId, credentialId }, own) =>
     [
@@ -300,6 +318,7 @@ async function stateOf({ useCases }: Side, { agentId, credentialId, sessionId }:
     await credentials.get(credentialId),
     await credentials.defaultOf('anthropic'),
     await sessions.get(sessionId),
+    await useCases.retention.get(agentId),
   ]);
 }
 

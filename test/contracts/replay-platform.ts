@@ -5,6 +5,7 @@ import type { CredentialStore } from '../../src/secrets/credential-store.ts';
 import { Credentials } from '../../src/secrets/credentials.ts';
 import type { AgentStore } from '../../src/sessions/agent-store.ts';
 import { Agents } from '../../src/sessions/agents.ts';
+import type { RetentionStore } from '../../src/sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { type SessionPorts, Sessions } from '../../src/sessions/sessions.ts';
@@ -17,6 +18,7 @@ export interface ReplayPlatform {
     readonly sessions: SessionStore;
     readonly agents: AgentStore;
     readonly credentials: CredentialStore;
+    readonly retention: RetentionStore;
     close(): Promise<void>;
   }>;
 }

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { LogCaps } from '../../sessions/append-plan.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import { MongoAgentStore } from './stores/agent-store.ts';
@@ -17,6 +18,7 @@ import { MongoKeyStore } from './stores/key-store.ts';
 import { Ownership } from './ownership.ts';
 import { LiveChannel } from './live/live-channel.ts';
 import { MongoOrganisationStore } from './stores/organisation-store.ts';
+import { MongoRetentionStore } from './stores/retention-store.ts';
 import { MongoOwnerStore } from './stores/owner-store.ts';
 
 export interface MongoOptions {
@@ -35,6 +37,7 @@ export interface MongoStore {
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
+  readonly retention: RetentionStore;
   /** What the other processes on the database tell. */
   readonly channel: LiveChannel;
   readonly database: MongoDatabase;
@@ -63,6 +66,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     keys: new MongoKeyStore(database),
     owners: new MongoOwnerStore(database, clock),
     organisations: new MongoOrganisationStore(database),
+    retention: new MongoRetentionStore(database),
     channel,
     database,
     async close() {

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
@@ -17,6 +18,7 @@ import { SqliteJournal } from './journal.ts';
 import { SqliteKeyStore } from './key-store.ts';
 import { SqliteOrganisationStore } from './organisation-store.ts';
 import { SqliteOwnerStore } from './owner-store.ts';
+import { SqliteRetentionStore } from './retention-store.ts';
 import { SqliteQueue } from './queue.ts';
 
 export interface SqliteOptions {
@@ -41,6 +43,7 @@ export interface SqliteStore {
   readonly keys: KeyStore;
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
+  readonly retention: RetentionStore;
   readonly queue: Queue;
   /** Throws Outage when nothing can be written. */
   ready(): Promise<void>;
@@ -73,6 +76,7 @@ export function openSqlite({
     keys: new SqliteKeyStore(database),
     owners: new SqliteOwnerStore(database),
     organisations: new SqliteOrganisationStore(database),
+    retention: new SqliteRetentionStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),
     ready: () => database.ready(),
     close() {

@@ -6,6 +6,7 @@ import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
 import { ownershipContract } from '../../contracts/ownership.ts';
 import { replayContract } from '../../contracts/replays.ts';
+import { retentionStoreContract } from '../../contracts/retention-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 import { mongoSuite } from '../../support/mongo-suite.ts';
@@ -33,6 +34,7 @@ await mongoSuite('on a server of MongoDB', (server) => {
   storedJsonContract(platform);
   organisationStoreContract(platform);
   ownershipContract(platform);
+  retentionStoreContract(platform);
   agentDeletionContract({
     name: 'mongo',
     async open() {

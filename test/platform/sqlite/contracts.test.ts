@@ -14,6 +14,7 @@ import { ownershipContract } from '../../contracts/ownership.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
+import { retentionStoreContract } from '../../contracts/retention-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 
@@ -65,6 +66,7 @@ for (const platform of [
   ownerStoreContract(platform);
   organisationStoreContract(platform);
   ownershipContract(platform);
+  retentionStoreContract(platform);
   agentDeletionContract({
     name: platform.name,
     async open() {
