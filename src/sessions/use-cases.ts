@@ -11,6 +11,7 @@ import type { Provider } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { AgentStore } from './agent-store.ts';
 import { Agents } from './agents.ts';
+import type { DeletionStore } from './deletion-store.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 
@@ -25,6 +26,7 @@ export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
 export interface UseCasePorts {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly secrets: SecretStore;

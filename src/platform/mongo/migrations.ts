@@ -98,6 +98,16 @@ export const STEPS: readonly Step[] = [
     await dropIndexes(db, 'credential', ['createdAt_-1__id_-1', 'provider_1_claim_-1']);
     await dropIndexes(db, 'api_key', ['name_1_order_-1']);
   },
+  async (db) => {
+    // What a deleted session has left is looked for: journal/deletions.ts.
+    await db
+      .collection('session')
+      .createIndex(
+        { 'deleted.pending': 1, _id: 1 },
+        { partialFilterExpression: { 'deleted.pending': true } },
+      );
+    await db.collection('turn').createIndex({ sessionId: 1 });
+  },
 ];
 
 /** Those that are still there. */

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { DeletionStore } from '../../sessions/deletion-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
 import type { OrganisationStore } from '../../access/organisation-store.ts';
@@ -36,6 +37,7 @@ export interface SqliteOptions {
 export interface SqliteStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -68,6 +70,7 @@ export function openSqlite({
   return {
     journal,
     sessions: journal,
+    deletions: journal.deletions,
     agents: new SqliteAgentStore(database),
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),
