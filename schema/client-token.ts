@@ -1,7 +1,7 @@
 /** Client tokens: for browsers. One session, some scopes, for a while. */
 import type { ClientToken } from '../src/access/access.ts';
 import { CLIENT_SCOPES } from '../src/access/principal.ts';
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
 import { parseKey } from '../src/kernel/request-hash.ts';
@@ -65,7 +65,7 @@ builder.mutationField('createClientToken', (t) =>
         description: 'Not needed: nothing is stored, and every call gives a fresh token.',
       }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone] },
     resolve: async (_root, { sessionId, scopes, ttlSeconds, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'tokens.write', id);

@@ -1,5 +1,5 @@
 /** Every Fault that a field lists, registered once: the class stays ignorant of GraphQL. */
-import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
+import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { type Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import {
@@ -48,6 +48,17 @@ builder.objectType(SessionNotFound, {
   interfaces,
   description: 'There is no such session, or it is not yours to see.',
   fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'As it was given.' }) }),
+});
+/** Also a frame of followers (session-frame.ts), which is no Fault that was thrown. */
+export const SessionGoneType = builder.objectType(SessionGone, {
+  name: 'SessionGone',
+  interfaces,
+  isTypeOf: (value) =>
+    value instanceof SessionGone ||
+    (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'gone'),
+  description:
+    'The session was deleted; its id is not used again. A follower is sent it as a frame, also when there is no such session or it is not its to see (code SESSION_NOT_FOUND); the subscription ends.',
+  fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'The session that is gone.' }) }),
 });
 builder.objectType(SessionArchived, {
   name: 'SessionArchived',

@@ -2,7 +2,7 @@
 import { GraphQLError } from 'graphql';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { MESSAGE_MODES } from '../src/journal/event-catalog.ts';
-import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
+import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { eventIdOf, parseId, type SessionId } from '../src/kernel/id.ts';
 import { PendingFull, SessionArchived } from '../src/sessions/faults.ts';
@@ -71,6 +71,7 @@ builder.mutationField('sendMessage', (t) =>
         InvalidInput,
         Forbidden,
         SessionNotFound,
+        SessionGone,
         SessionArchived,
         PendingFull,
         LogFull,

@@ -10,6 +10,7 @@ import './client-token.ts';
 import './session.ts';
 import './session-command.ts';
 import './session-update.ts';
+import './session-deletion.ts';
 import './message.ts';
 import './retention.ts';
 import './session-frame.ts';

@@ -1,6 +1,6 @@
 /** What can be done to a session: start it, cancel its turn, archive it. Messages are in schema/message.ts. */
 import { cursorOf } from '../src/journal/cursor.ts';
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
 import { AgentGone, AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
@@ -83,7 +83,17 @@ builder.mutationFields((t) => ({
       input: t.arg({ type: StartSessionInput, required: true, description: 'Which agent, and what to do.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
     },
-    errors: { types: [InvalidInput, Forbidden, AgentNotFound, AgentGone, NoCredential, IdempotencyConflict] },
+    errors: {
+      types: [
+        InvalidInput,
+        Forbidden,
+        AgentNotFound,
+        AgentGone,
+        NoCredential,
+        SessionGone,
+        IdempotencyConflict,
+      ],
+    },
     resolve: (_root, { input, idempotencyKey }, context) => {
       permit(context, 'sessions.start');
       const { agent, model, limits, metadata, key } = input;
@@ -107,7 +117,7 @@ builder.mutationFields((t) => ({
       sessionId: t.arg.id({ required: true, description: 'The session whose turn it is.' }),
       idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone] },
     resolve: (_root, { sessionId, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.cancel', id);
@@ -121,7 +131,7 @@ builder.mutationFields((t) => ({
       sessionId: t.arg.id({ required: true, description: 'The session to close.' }),
       idempotencyKey: t.arg.string({ description: 'Not needed: closing what is closed does nothing.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone] },
     resolve: (_root, { sessionId, idempotencyKey }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.write', id);

@@ -40,7 +40,7 @@ export const POLICY = {
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
-  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteAgent.force'] },
+  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteSession', 'deleteAgent.force'] },
   'tokens.write':        { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -10,7 +10,7 @@ import type {
   Unauthenticated,
 } from '../kernel/fault.ts';
 import type { Outage } from '../kernel/outage.ts';
-import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
+import type { EpochStale, LogFull, SessionGone, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
 import type * as sessionFaults from '../sessions/faults.ts';
 
@@ -22,6 +22,7 @@ type KnownFault =
   | Forbidden
   | IdempotencyConflict
   | SessionNotFound
+  | SessionGone
   | EpochStale
   | LogFull
   | CredentialNotFound
@@ -36,6 +37,7 @@ const STATUS = {
   CREDENTIAL_NOT_FOUND: 404,
   TURN_NOT_FOUND: 404,
   EVENT_NOT_FOUND: 404,
+  SESSION_GONE: 410,
   IDEMPOTENCY_CONFLICT: 409,
   AGENT_NAME_TAKEN: 409,
   AGENT_IN_USE: 409,

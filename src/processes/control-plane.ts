@@ -12,6 +12,7 @@ import type { Config } from './config.ts';
 import { Outage } from '../kernel/outage.ts';
 import { filesAdvice, openFilesLimit, shareOpenFiles } from './open-files.ts';
 import { openParts, type Parts } from './parts.ts';
+import { startRetention } from './retention.ts';
 import { StartRefused } from './start-refused.ts';
 import { startUnits, type Units } from './units.ts';
 
@@ -49,6 +50,7 @@ async function start(
   const files = shareOpenFiles(openFilesLimit(), config.slotsMax + config.spares);
   const { connectionsMax, socketsMax } = files;
   const units = await startUnits(config, parts, files, scope);
+  startRetention(parts, scope);
   const graphql = createGraphqlDoor(parts, { console: graphiql, origins, socketsMax });
   const { logger } = ports;
   logger.info('open files', { ...files });

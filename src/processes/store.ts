@@ -13,6 +13,7 @@ import { MongoWorkspaceArchive } from '../platform/mongo/workspace/workspace-arc
 import { openSqlite } from '../platform/sqlite/store.ts';
 import type { CredentialStore } from '../secrets/credential-store.ts';
 import type { AgentStore } from '../sessions/agent-store.ts';
+import type { DeletionStore } from '../sessions/deletion-store.ts';
 import type { RetentionStore } from '../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
@@ -25,6 +26,7 @@ export interface Store {
   readonly place: string;
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;

@@ -11,7 +11,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { AgentId, Organisation, SessionId } from '../kernel/id.ts';
 import { parseKey } from '../kernel/request-hash.ts';
 import type { Actor } from '../journal/event.ts';
-import { SessionNotFound } from '../journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../journal/faults.ts';
 import type { Agent } from './agent.ts';
 import type { AgentStore } from './agent-store.ts';
 import { AgentInUse, AgentNotFound } from './faults.ts';
@@ -71,6 +71,6 @@ async function archive(
   try {
     await sessions.archive(sessionId, actor);
   } catch (error) {
-    if (!(error instanceof SessionNotFound)) throw error; // deleted meanwhile: it runs no more
+    if (!(error instanceof SessionNotFound || error instanceof SessionGone)) throw error; // it runs no more
   }
 }

@@ -4,6 +4,8 @@
  *
  * Where an organisation is named, a session of another one is not there, and finding that is the same work (ORGANISATION-1). What runs
  * sessions, of whichever organisation, names none.
+ *
+ * Of a session that was deleted whoever looks for it by its id is told so: SessionGone is thrown (DELETE-2).
  */
 import type { AgentId, OrganisationId, SessionId, TurnId } from '../kernel/id.ts';
 import type { Decision, Journal } from '../journal/journal.ts';

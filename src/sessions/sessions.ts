@@ -1,5 +1,5 @@
 /**
- * The use cases of the sessions of one organisation, for the doors: start, send, cancel, archive, look. Each change is one atomic append
+ * The use cases of the sessions of one organisation, for the doors: start, send, cancel, archive, delete, look. Each change is one atomic append
  * whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log. What runs sessions has session-runs.ts.
  *
  * REPLAY-1 An idempotency key is looked for before anything that may have changed is looked at (agents, credentials, the
@@ -29,6 +29,8 @@ import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
 import type { Agents } from './agents.ts';
+import { type Deleted, deleteSession } from './deletion.ts';
+import type { DeletionStore } from './deletion-store.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
 import { type Command, decide, decideToTheEnd } from './lifecycle.ts';
 import { type ChangeLimits, changeLimits, checkPriced } from './limit-change.ts';
@@ -60,6 +62,7 @@ export interface Sent extends SessionEntry {
 export interface SessionPorts {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly organisation: Organisation;
   /** Of the same organisation, as the credentials. */
   readonly agents: Agents;
@@ -80,7 +83,7 @@ export class Sessions {
     this.#ports = ports;
   }
 
-  /** Throws InvalidInput, AgentNotFound, AgentGone, NoCredential, IdempotencyConflict. */
+  /** Throws InvalidInput, AgentNotFound, AgentGone, NoCredential, IdempotencyConflict, SessionGone (DELETE-1: started before, and deleted). */
   async start(request: StartSession): Promise<Started> {
     const { sessions, agents, clock, chance, organisation } = this.#ports;
     const key = parseKey('key', request.key);
@@ -159,6 +162,11 @@ export class Sessions {
     idempotencyKey?: string,
   ): Promise<SessionEntry & { readonly replayed: boolean }> {
     return this.#once(sessionId, { kind: 'archive', actor }, idempotencyKey);
+  }
+
+  /** deletion.ts */
+  delete(sessionId: SessionId, actor: Actor, idempotencyKey?: string): Promise<Deleted> {
+    return deleteSession(this.#ports, { sessionId, actor, idempotencyKey });
   }
 
   changeLimits(change: ChangeLimits): Promise<SessionEntry & { readonly replayed: boolean }> {

@@ -12,6 +12,7 @@ import type { SecretStore } from '../secrets/secret-store.ts';
 import type { AgentStore } from './agent-store.ts';
 import { type DeleteAgent, deleteAgent } from './agent-deletion.ts';
 import { Agents } from './agents.ts';
+import type { DeletionStore } from './deletion-store.ts';
 import { Retention } from './retention.ts';
 import type { RetentionStore } from './retention-store.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
@@ -30,6 +31,7 @@ export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
 export interface UseCasePorts {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly retention: RetentionStore;

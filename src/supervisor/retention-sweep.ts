@@ -14,6 +14,8 @@ import type { OrganisationId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
 import type { Service } from '../kernel/service.ts';
+import type { Actor } from '../journal/event.ts';
+import type { DeletionStore } from '../sessions/deletion-store.ts';
 import { RETENTION_AGENTS_MAX } from '../sessions/retention.ts';
 import type { RetentionClock } from '../sessions/retention-clock.ts';
 import {
@@ -27,6 +29,8 @@ import {
 } from '../sessions/retention-rule.ts';
 import type { RestingPlace, RetentionStore } from '../sessions/retention-store.ts';
 
+/** By whom, on the tombstones. */
+const RETENTION: Actor = { kind: 'system', id: 'retention' };
 /** Sessions of one organisation that are deleted at one look: with a pause behind each look, some eighty in a second. */
 const DELETED_MAX = 20;
 /** Sessions that one look passes over, of those that have rested for long and are kept by other rules: a millisecond of an embedded store. */
@@ -40,16 +44,10 @@ const ROUND_MS = 60_000;
 /** Organisations in whose midst it may stand; of more, it begins anew with some. */
 const PLACES_MAX = 10_000;
 
-/** What deletes (sessions/deletion.ts). */
-export interface RestingDeletion {
-  /** RETENTION-4. False: it stands otherwise by now, or is gone. */
-  deleteAsSeen(organisationId: OrganisationId, seen: Resting, due: Due): Promise<boolean>;
-}
-
 export interface RetentionSweepPorts {
   readonly retention: Pick<RetentionStore, 'rules' | 'next' | 'resting'>;
   readonly time: Pick<RetentionClock, 'now'>;
-  readonly deletion: RestingDeletion;
+  readonly deletions: Pick<DeletionStore, 'mark'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Default: the system's. */
@@ -144,10 +142,12 @@ export class RetentionSweep implements Service {
 
   /** Throws Outage: then none can be deleted, and the sweep is started again after a while (kernel/service.ts). */
   async #delete(organisationId: OrganisationId, seen: Resting, due: Due): Promise<void> {
-    const { deletion, logger } = this.#ports;
+    const { deletions, clock, logger } = this.#ports;
     const { id: sessionId } = seen;
+    const tombstone = { id: sessionId, organisationId, deletedAt: clock.now(), deletedBy: RETENTION };
     try {
-      if (await deletion.deleteAsSeen(organisationId, seen, due))
+      const marked = await deletions.mark(tombstone, seen); // RETENTION-4
+      if (marked?.replayed === false)
         logger.info('session deleted by retention', { sessionId, organisationId, reason: due.reason });
     } catch (error) {
       if (error instanceof Outage) throw error;

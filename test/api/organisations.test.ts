@@ -194,6 +194,12 @@ const OPERATIONS: Readonly<Record<string, (thing: Thing, own: Thing) => readonly
     onSession('archiveSession', id),
     onSession('archiveSession', id, word),
   ],
+  deleteSession: ({ sessionId: id, word }) =>
+    [{ id }, { id, key: word }].map((variables) => ({
+      query: `mutation ($id: ID!, $key: String) { deleteSession(sessionId: $id, idempotencyKey: $key) {
+        ... on DeleteSessionPayload { id deletedAt replayed } ${FAULT} } }`,
+      variables,
+    })),
   createClientToken: ({ sessionId: id }) => [
     {
       query: `mutation ($id: ID!) { createClientToken(sessionId: $id) {

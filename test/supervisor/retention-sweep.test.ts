@@ -6,11 +6,7 @@ import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts
 import { decide } from '../../src/sessions/lifecycle.ts';
 import { RetentionClock } from '../../src/sessions/retention-clock.ts';
 import type { RetentionRule } from '../../src/sessions/retention-rule.ts';
-import {
-  type RestingDeletion,
-  RetentionSweep,
-  type RetentionSweepPorts,
-} from '../../src/supervisor/retention-sweep.ts';
+import { RetentionSweep, type RetentionSweepPorts } from '../../src/supervisor/retention-sweep.ts';
 import { ManualClock, nothing, originOf } from '../support/session-log.ts';
 
 const DAY = 86_400_000;
@@ -34,15 +30,16 @@ function begin() {
   const clock = new SleepingClock(1_000 * DAY);
   const store = openSqlite({ path: ':memory:', clock });
   open.push(store);
-  const gone: { organisationId: OrganisationId; id: SessionId; reason: string }[] = [];
+  const gone: { organisationId: OrganisationId; id: SessionId; status: string | undefined }[] = [];
   const failing = new Set<SessionId>();
   const deleted = new Set<SessionId>();
-  const deletion: RestingDeletion = {
-    async deleteAsSeen(organisationId, { id }, { reason }) {
-      if (failing.has(id)) throw new Error('the disk is full');
-      gone.push({ organisationId, id, reason });
+  const deletions: RetentionSweepPorts['deletions'] = {
+    async mark(tombstone, seen) {
+      const { id, organisationId } = tombstone;
+      if (failing.has(id)) throw new Error('this one cannot be deleted');
+      gone.push({ organisationId, id, status: seen?.status });
       deleted.add(id);
-      return true;
+      return { tombstone, replayed: false };
     },
   };
   // What was deleted is in no list any more.
@@ -53,7 +50,7 @@ function begin() {
     resting: async (...asked) => (await kept.resting(...asked)).filter(({ id }) => !deleted.has(id)),
   };
   const time = new RetentionClock({ store: store.retention, clock, logger: silentLogger });
-  const ports = { retention, time, deletion, clock, logger: silentLogger };
+  const ports = { retention, time, deletions, clock, logger: silentLogger };
   const sweep = new RetentionSweep(ports);
   const rule = (organisationId: OrganisationId, of: RetentionRule, agentId?: ReturnType<typeof agent>) =>
     store.retention.put({ organisationId, agentId, rule: of, updatedAt: 1 }, undefined);
@@ -99,7 +96,7 @@ describe('the sweep of retention', () => {
     await sweepAll();
 
     expect(gone.map(({ id }) => id).toSorted()).toEqual(old.toSorted());
-    expect(new Set(gone.map(({ organisationId, reason }) => `${organisationId} ${reason}`))).toEqual(
+    expect(new Set(gone.map(({ organisationId, status }) => `${organisationId} ${status}`))).toEqual(
       new Set([`${one} archived`]),
     );
   });
@@ -129,11 +126,11 @@ describe('the sweep of retention', () => {
     const [many, few] = [organisation(), organisation()].toSorted() as [OrganisationId, OrganisationId]; // two
     await archived(100, 9, { organisationId: many });
     const ids = await archived(2, 9, { organisationId: few });
-    for (const it of [many, few]) await rule(it, { archivedDays: 5 });
+    for (const whose of [many, few]) await rule(whose, { archivedDays: 5 });
 
     expect(await sweep.round(NEVER)).toBe(false);
 
-    const of = (it: OrganisationId) => gone.filter(({ organisationId }) => organisationId === it);
+    const of = (whose: OrganisationId) => gone.filter(({ organisationId }) => organisationId === whose);
     expect(
       of(few)
         .map(({ id }) => id)
@@ -153,17 +150,17 @@ describe('the sweep of retention', () => {
     await rule(organisationId, { idleDays: 5 });
     clock.set(clock.now() + 10 * DAY);
     const asked: string[] = [];
-    const deletion: RestingDeletion = {
-      async deleteAsSeen(_organisation, { id, status, statusAt }) {
+    const deletions: RetentionSweepPorts['deletions'] = {
+      async mark(tombstone, seen) {
+        const { id } = tombstone;
         const send = { kind: 'send', text: 'wait', mode: 'steer', actor } as const;
         await store.journal.append(id, { decide: (record) => decide(record, send) }); // comes first
         asked.push(id);
-        const now = (await store.sessions.get(id))?.session;
-        return now?.status === status && now.statusAt === statusAt;
+        return store.deletions.mark(tombstone, seen);
       },
     };
 
-    await new RetentionSweep({ ...ports, deletion }).round(NEVER);
+    await new RetentionSweep({ ...ports, deletions }).round(NEVER);
 
     expect(asked).toEqual([session.id]);
     expect((await store.sessions.get(session.id))?.session.status).toBe('queued');
@@ -205,12 +202,15 @@ describe('the sweep of retention', () => {
     };
     const time = new RetentionClock({ store: store.retention, clock: jumped, logger: silentLogger });
     const seen: SessionId[] = [];
-    const deletion: RestingDeletion = {
-      deleteAsSeen: async (_organisation, { id }) => seen.push(id) > 0,
+    const deletions: RetentionSweepPorts['deletions'] = {
+      async mark(tombstone) {
+        seen.push(tombstone.id);
+        return { tombstone, replayed: false };
+      },
     };
-    const own = new RetentionSweep({ ...ports, time, deletion, clock: jumped });
+    const own = new RetentionSweep({ ...ports, time, deletions, clock: jumped });
 
-    while (passed < 3_600_000) {
+    while (jumped.monotonicNow() < 3_600_000) {
       await own.round(NEVER);
       await jumped.sleep(60_000);
     }

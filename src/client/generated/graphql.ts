@@ -237,6 +237,7 @@ export type StartSessionMutation = { startSession:
     | { __typename: 'IdempotencyConflict', code: string, message: string }
     | { __typename: 'InvalidInput', code: string, message: string }
     | { __typename: 'NoCredential', code: string, message: string }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'StartSessionPayload', turnId: string, cursor: string, replayed: boolean, session: { id: string, status: SessionStatus, why: string }, clientToken: { token: string, expiresAt: string } }
    };
 
@@ -254,6 +255,7 @@ export type SendMessageMutation = { sendMessage:
     | { __typename: 'PendingFull', code: string, message: string }
     | { __typename: 'SendMessagePayload', eventId: string, cursor: string, turnId: string, replayed: boolean, session: { id: string, status: SessionStatus } }
     | { __typename: 'SessionArchived', code: string, message: string }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 
@@ -267,6 +269,7 @@ export type CancelTurnMutation = { cancelTurn:
     | { __typename: 'CancelTurnPayload', replayed: boolean, session: { id: string, status: SessionStatus } }
     | { __typename: 'Forbidden', code: string, message: string }
     | { __typename: 'InvalidInput', code: string, message: string }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 
@@ -306,6 +309,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'UserMessage', id: string }
         | { __typename: 'WorkspaceReverted', id: string }
        | null }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 

@@ -99,6 +99,16 @@ export const STEPS: readonly Step[] = [
     await dropIndexes(db, 'api_key', ['name_1_order_-1']);
   },
   async (db) => {
+    // What a deleted session has left is looked for: journal/deletions.ts.
+    await db
+      .collection('session')
+      .createIndex(
+        { 'deleted.pending': 1, _id: 1 },
+        { partialFilterExpression: { 'deleted.pending': true } },
+      );
+    await db.collection('turn').createIndex({ sessionId: 1 });
+  },
+  async (db) => {
     // Agents that were deleted are in no list, and what has rested longest is found for the rules of retention.
     const ofOrganisation = { organisationId: 1 } as const;
     await db.collection('agent').createIndex({ ...ofOrganisation, deletedAt: 1, createdAt: -1, _id: -1 });

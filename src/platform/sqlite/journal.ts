@@ -30,14 +30,15 @@ import type {
   SupervisorWish,
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend } from '../../sessions/append-plan.ts';
-import { addUsage } from '../../sessions/cost.ts';
-import { concernOf } from '../../sessions/lifecycle.ts';
 import { AppendKeys } from './append-keys.ts';
 import type { Database } from './database.ts';
+import { SqliteDeletions } from './deletions.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
-import { emptyLog, existing, type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { HintListeners } from './hint-listeners.ts';
+import { emptyLog, existing, keepTurns, type Loaded, LoadedSessions } from './loaded-sessions.ts';
 import { SessionTable } from './session-table.ts';
+import { TombstoneTable } from './tombstone-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
 
@@ -53,6 +54,7 @@ export interface SqliteJournalOptions {
 type Created = SessionEntry & { readonly created: boolean };
 
 export class SqliteJournal implements SessionJournal, SessionStore {
+  readonly deletions: SqliteDeletions;
   readonly #clock: Clock;
   readonly #caps: LogCaps;
   readonly #sessions: SessionTable;
@@ -60,7 +62,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #keys: AppendKeys;
   readonly #loaded: LoadedSessions;
   readonly #commits: GroupCommit;
-  readonly #listeners = new Set<(hint: Hint) => void>();
+  readonly #listeners = new HintListeners();
   /** What the running commit has changed. */
   #touched = new Set<Loaded>();
 
@@ -70,7 +72,18 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#sessions = new SessionTable(database);
     this.#events = new EventTable(database);
     this.#keys = new AppendKeys(database);
-    this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
+    const tombstones = new TombstoneTable(database);
+    this.#loaded = new LoadedSessions(this.#sessions, this.#events, tombstones, loadedMax);
+    this.deletions = new SqliteDeletions({
+      database,
+      tombstones,
+      sessions: this.#sessions,
+      loaded: this.#loaded,
+      keys: this.#keys,
+      commit: (write) => this.#committed(write),
+      look: (read) => this.#look(read),
+      gone: (loaded) => this.#gone(loaded),
+    });
     const hooks = {
       beforeCommit: () => {
         this.#saveRecords();
@@ -123,9 +136,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   onHint(listener: (hint: Hint) => void): () => void {
-    const own = (hint: Hint): void => listener(hint); // its own entry, so that the same function may listen twice
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    return this.#listeners.add(listener);
   }
 
   get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
@@ -259,14 +270,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     if (plan.session === loaded.session) return;
     loaded.session = plan.session;
     loaded.unsaved = true;
-    if (plan.turns.length === 0 && plan.lateUsage.length === 0) return;
-    const turns = (loaded.unsavedTurns ??= new Map());
-    for (const turn of plan.turns) turns.set(turn.number, turn);
-    for (const { turnId, usage } of plan.lateUsage) {
-      const unsaved = [...turns.values()].find(({ id }) => id === turnId);
-      const turn = unsaved ?? this.#sessions.turn(loaded.key, turnId);
-      if (turn !== undefined) turns.set(turn.number, { ...turn, usage: addUsage(turn.usage, usage) });
-    }
+    keepTurns(loaded, plan, (turnId) => this.#sessions.turn(loaded.key, turnId));
   }
 
   /** JOURNAL-3: records and turns go with the events; once per commit, however many appends changed them. */
@@ -285,18 +289,15 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     const touched = this.#touched;
     this.#touched = new Set();
     this.#loaded.trim();
-    for (const loaded of touched) {
-      const events = loaded.fresh;
-      loaded.fresh = [];
-      if (events.length === 0) continue;
-      for (const listener of this.#listeners)
-        listener({
-          sessionId: loaded.session.id,
-          head: loaded.head,
-          concerns: concernOf(loaded.session),
-          events,
-        });
-    }
+    for (const loaded of touched) this.#listeners.tell(loaded);
+  }
+
+  /** Of what the running commit has appended before, nothing is left to be saved. */
+  #gone(loaded: Loaded): void {
+    loaded.gone = true;
+    loaded.unsaved = false;
+    loaded.unsavedTurns = undefined;
+    this.#touched.add(loaded);
   }
 
   #forgetTouched(): void {

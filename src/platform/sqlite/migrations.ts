@@ -245,6 +245,17 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE api_key SET organisation_id = (SELECT id FROM organisation);
   CREATE INDEX api_key_of_name ON api_key (organisation_id, name);
   `,
+  // A session that is deleted leaves a tombstone. `session_key` is set until nothing is left that has it.
+  `
+  CREATE TABLE tombstone (
+    id TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    deleted_at INTEGER NOT NULL,
+    deleted_by TEXT NOT NULL,
+    session_key INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tombstone_pending ON tombstone (id, session_key) WHERE session_key IS NOT NULL;
+  `,
   // Agents can be deleted: the record stays for its sessions, and lists and names are of those that are not. How long sessions that rest
   // are kept is a rule of the organisation or of one of its agents ('' in place of its id: of the organisation), counted by a clock of its own.
   // What has rested longest is found by an index that only sessions at rest are in.

@@ -9,7 +9,7 @@ import {
   type RetentionRules,
 } from '../../sessions/retention-rule.ts';
 import type { KeptRule, RestingPage, RetentionStore } from '../../sessions/retention-store.ts';
-import { type Database, rowOf, rowsOf } from './database.ts';
+import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
 /** As the index session_resting says it, which is found by these very words. */
@@ -93,10 +93,9 @@ export class SqliteRetentionStore implements RetentionStore {
   ): Promise<readonly Resting[]> {
     const { statusAt, id } = after ?? { statusAt: Number.MIN_SAFE_INTEGER, id: '' };
     return translated(() =>
-      rowsOf(this.#resting, organisationId, status, until, statusAt, id, limit).map((row): Resting => {
-        const [id, agentId, statusAt, owner] = row as readonly [SessionId, AgentId, number, string | null]; // its columns
-        return { id, agentId, status, statusAt, isLeased: owner !== null };
-      }),
+      rowsOf(this.#resting, organisationId, status, until, statusAt, id, limit).map((row) =>
+        restingOf(row, status),
+      ),
     );
   }
 
@@ -117,4 +116,9 @@ export class SqliteRetentionStore implements RetentionStore {
     const row = rowOf(this.#get, organisationId, agentId ?? '');
     return row === undefined ? undefined : JSON.parse(row[0] as string); // its one column, which put() wrote
   }
+}
+
+function restingOf(row: Row, status: RestingStatus): Resting {
+  const [id, agentId, statusAt, owner] = row as readonly [SessionId, AgentId, number, string | null]; // columns of resting()
+  return { id, agentId, status, statusAt, isLeased: owner !== null };
 }

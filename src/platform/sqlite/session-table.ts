@@ -23,6 +23,7 @@ export class SessionTable {
   readonly #database: Database;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
+  readonly #remove: StatementSync;
   readonly #byId: StatementSync;
   readonly #ownById: StatementSync;
   readonly #idOfKey: StatementSync;
@@ -31,15 +32,24 @@ export class SessionTable {
   readonly #putTurn: StatementSync;
   readonly #turns: StatementSync;
   readonly #turn: StatementSync;
+  /** Of the sessions that were ever here, as far as anything of them is left. */
+  #lastKey: number;
   /** Of list(), by their conditions: at most one for each combination. */
   readonly #lists = new Map<string, StatementSync>();
 
   constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      `INSERT INTO session (id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (key, id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.#remove = database.prepare('DELETE FROM session WHERE key = ?');
+    // of one that is deleted until nothing has its key any more: SQLite alone would give the highest again
+    const highest = database.prepare(
+      `SELECT max(coalesce((SELECT max(key) FROM session), 0),
+         coalesce((SELECT max(session_key) FROM tombstone WHERE session_key IS NOT NULL), 0))`,
+    );
+    this.#lastKey = Number(rowOf(highest)?.[0]);
     this.#update = database.prepare(
       'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
     );
@@ -68,7 +78,9 @@ export class SessionTable {
   insert(session: Session): number {
     const { origin: whole, state } = partsOf(session);
     const { organisationId, ...origin } = whole;
-    const { lastInsertRowid } = this.#insert.run(
+    this.#lastKey += 1;
+    this.#insert.run(
+      this.#lastKey,
       session.id,
       organisationId,
       session.key ?? null,
@@ -80,7 +92,11 @@ export class SessionTable {
       JSON.stringify(origin),
       JSON.stringify(state),
     );
-    return Number(lastInsertRowid);
+    return this.#lastKey;
+  }
+
+  remove(key: number): void {
+    this.#remove.run(key);
   }
 
   update(key: number, session: Session): void {

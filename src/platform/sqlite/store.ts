@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { DeletionStore } from '../../sessions/deletion-store.ts';
 import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
@@ -38,6 +39,7 @@ export interface SqliteOptions {
 export interface SqliteStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -71,6 +73,7 @@ export function openSqlite({
   return {
     journal,
     sessions: journal,
+    deletions: journal.deletions,
     agents: new SqliteAgentStore(database),
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),

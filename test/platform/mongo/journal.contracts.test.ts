@@ -1,5 +1,6 @@
 /** The journal and the session records on MongoDB keep their contracts. */
-import { type MongoOptions, openMongo } from '../../../src/platform/mongo/store.ts';
+import { type MongoOptions, type MongoStore, openMongo } from '../../../src/platform/mongo/store.ts';
+import { deletionStoreContract } from '../../contracts/deletion-store.ts';
 import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
@@ -30,6 +31,15 @@ await mongoSuite('on a server of MongoDB', (server) => {
   journalContract(platform);
   followContract(platform);
   sessionStoreContract(platform);
+  deletionStoreContract({
+    ...platform,
+    stored: async (store) => {
+      const { db } = (store as unknown as MongoStore).database; // what the platform opened
+      const collections = await db.collections();
+      const all = await Promise.all(collections.map((one) => one.find().toArray()));
+      return JSON.stringify(all);
+    },
+  });
   replayContract(platform);
   storedJsonContract(platform);
   organisationStoreContract(platform);

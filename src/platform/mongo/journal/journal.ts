@@ -45,7 +45,7 @@ import { SessionWriter } from './session-writer.ts';
 
 /** Told of every append, and tells of those of other processes (live-channel.ts). */
 export interface HintChannel {
-  hint(sessionId: SessionId, head: number, concerns?: Concern): void;
+  hint(sessionId: SessionId, head: number, concerns?: Concern, gone?: true): void;
   onHint(listener: (hint: Hint) => void): () => void;
 }
 
@@ -135,8 +135,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   async get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
-    const document = await this.#sessions.record(id);
-    return isOf(organisationId, document) ? entryOf(document) : undefined;
+    const document = await this.#sessions.record(id, organisationId);
+    return document === undefined ? undefined : entryOf(document);
   }
 
   async list(
@@ -152,9 +152,9 @@ export class MongoJournal implements SessionJournal, SessionStore {
     { limit, before = Infinity }: { readonly limit: number; readonly before?: number | undefined },
     organisationId?: OrganisationId,
   ): Promise<readonly Turn[]> {
-    const document = await this.#sessions.load(id);
+    const document = await this.#sessions.load(id, organisationId);
     const last = document?.state.turn;
-    if (!isOf(organisationId, document) || last === undefined) return [];
+    if (document === undefined || last === undefined) return [];
     const newest = Math.min(last.number, before - 1);
     const numbers = Array.from(
       { length: Math.max(0, Math.min(limit, newest)) },
@@ -166,8 +166,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   async turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined> {
-    const document = await this.#sessions.load(id);
-    if (!isOf(organisationId, document)) return undefined;
+    const document = await this.#sessions.load(id, organisationId);
+    if (document === undefined) return undefined;
     const turns = await this.#turnsOf(document, [turnId]);
     return [...turns.values()].find((turn) => turn.id === turnId);
   }
@@ -186,6 +186,12 @@ export class MongoJournal implements SessionJournal, SessionStore {
 
   wanted(wish: SupervisorWish): Promise<readonly SessionId[]> {
     return this.#sessions.wanted(wish);
+  }
+
+  /** The session was deleted, by this process: everybody is told. */
+  gone(sessionId: SessionId, head: number): void {
+    this.#ports.channel.hint(sessionId, head, undefined, true);
+    this.#tell({ sessionId, head, gone: true });
   }
 
   /** Answers what was asked so far, within CLOSE_MS_MAX; what is cut off then fails when the database is closed. */
@@ -268,6 +274,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   #tell(hint: Hint): void {
+    if (hint.gone === true) this.#writers.delete(hint.sessionId); // what it has under way is refused, and it is forgotten
     for (const listener of this.#listeners) {
       try {
         listener(hint);
@@ -285,15 +292,6 @@ function turnsIn({ tail, state }: SessionDocument): Map<number, Turn> {
     ...(state.turn === undefined ? [] : [state.turn]),
   ];
   return new Map(turns.map((turn) => [turn.number, turn]));
-}
-
-/** Of another organisation it is as if it were not there. */
-function isOf<T extends SessionRecord>(
-  organisationId: OrganisationId | undefined,
-  document: T | undefined,
-): document is T {
-  if (document === undefined) return false;
-  return organisationId === undefined || document.organisationId === organisationId;
 }
 
 function entryOf(document: SessionRecord): SessionEntry {

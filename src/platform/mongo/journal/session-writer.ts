@@ -14,7 +14,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordedEvent } from '../../../journal/event.ts';
-import { SessionNotFound } from '../../../journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../../../journal/faults.ts';
 import type { Appended, AppendRequest } from '../../../journal/journal.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
@@ -92,7 +92,8 @@ export class SessionWriter {
         this.#waiting = [...left, ...this.#waiting];
       } catch (error) {
         this.#known = undefined; // what was under way may land after all
-        for (const { reject } of taken) reject(error);
+        if (error instanceof SessionGone) await this.#refuseGone(taken, error);
+        else for (const { reject } of taken) reject(error);
       }
     }
     this.#isWriting = false;
@@ -121,7 +122,7 @@ export class SessionWriter {
       // Another process was first. Again at once, on what that left: who waits here, or asks more than it has to, is late each
       // time while the other goes on.
       if (this.#known === known) this.#known = undefined;
-      if (newest !== undefined && newest === lagging) await budget.waitOrThrow(); // a majority's in a moment
+      if (draft.isEmpty && newest === lagging) await budget.waitOrThrow(); // a majority's in a moment
       lagging = newest;
     }
   }
@@ -153,6 +154,17 @@ export class SessionWriter {
       refusal = error; // as #load would have thrown it
     }
     for (const { reject } of foreign) reject(refusal);
+  }
+
+  /** Its document has no head any more, so nothing that was decided before lands (DELETE-2). To another organisation there is no such session (WRITER-5). Never rejects. */
+  async #refuseGone(waiting: readonly Waiting[], gone: SessionGone): Promise<void> {
+    for (const { request, reject } of waiting) {
+      if (request.organisationId === undefined) reject(gone);
+      else
+        await this.#ports.sessions
+          .load(this.#sessionId, request.organisationId)
+          .then(() => reject(new SessionNotFound(this.#sessionId)), reject);
+    }
   }
 
   async #draft({ standing, tail }: Known, waiting: readonly Waiting[]): Promise<PageDraft> {

@@ -144,5 +144,5 @@ export function restingFilter(
     ...of,
     [at]: { $gte: statusAt, $lte: until },
     $or: [{ [at]: { $gt: statusAt } }, { [at]: statusAt, _id: { $gt: id } }],
-  } as Filter<RestingDocument>; // a dotted name, which the type does not spell
+  };
 }
