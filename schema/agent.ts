@@ -138,7 +138,7 @@ builder.queryFields((t) => ({
     resolve: (_root, { id, name }, context) => {
       permit(context, 'agents.read');
       if (id && !name) return context.agents.get(parseId('agent', id, 'id'));
-      if (name && !id) return context.agents.find(name);
+      if (name && !id) return isId('agent', name) ? context.agents.get(name) : context.agents.find(name);
       throw new InvalidInput('id', 'give either id or name.');
     },
   }),

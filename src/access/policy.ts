@@ -29,7 +29,7 @@ export const POLICY = {
   'keys.read':           { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
   'keys.write':          { resource: 'API key',      key: ['keys:write'],                     client: [], operations: [] },
   'audit.read':          { resource: 'audit entry',  key: ['keys:write'],                     client: [], operations: [] },
-  'retention.read':      { resource: 'retention',    key: ['sessions:read'],                  client: [], operations: ['retention', 'retentionPreview'] },
+  'retention.read':      { resource: 'retention',    key: ['sessions:read', 'sessions:write'], client: [], operations: ['retention', 'retentionPreview'] },
   'retention.write':     { resource: 'retention',    key: ['sessions:write'],                 client: [], operations: ['setRetention'] },
   'agents.read':         { resource: 'agent',        key: ['agents:write', 'sessions:read'],  client: [], operations: ['agent', 'agents', 'Session.agent'] },
   'agents.write':        { resource: 'agent',        key: ['agents:write'],                   client: [], operations: ['createAgent', 'updateAgent', 'deleteAgent', 'SetRetentionInput.agentId'] },
@@ -40,7 +40,7 @@ export const POLICY = {
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
-  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteSession', 'deleteAgent.force'] },
+  'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteSession', 'Mutation.deleteAgent.force'] },
   'tokens.write':        { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
 } as const satisfies Readonly<Record<string, Rule>>;
 

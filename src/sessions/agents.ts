@@ -117,9 +117,12 @@ export class Agents {
     return agent;
   }
 
-  /** The agent of this name. */
-  named(name: string): Promise<Agent | undefined> {
-    return this.#store.byName(this.#organisation.id, name);
+  /** Whether a caller who says this, an id or a name, may have meant that agent: another one may have the name of one that was deleted. */
+  async isCalled(id: AgentId, idOrName: string): Promise<boolean> {
+    if (isId('agent', idOrName)) return idOrName === id;
+    const named = await this.#store.byName(this.#organisation.id, idOrName);
+    if (named === undefined || named.id === id) return true; // nobody else has it: what else was asked for tells
+    return (await this.#store.get(this.#organisation.id, id))?.name === idOrName;
   }
 
   /** By id or by name, to use it. Throws AgentNotFound, AgentGone. */

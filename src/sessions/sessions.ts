@@ -215,9 +215,7 @@ export class Sessions {
   async #startedAgain(entry: SessionEntry, request: StartSession): Promise<Started> {
     const { session, head } = entry;
     const { agent, key, idempotencyKey } = request;
-    // An agent that is gone cannot be asked for its name: what else was asked for tells.
-    const agentId = isId('agent', agent) ? agent : (await this.#ports.agents.named(agent))?.id;
-    if ((agentId ?? session.agentId) !== session.agentId || !isSameStart(session, request)) {
+    if (!(await this.#ports.agents.isCalled(session.agentId, agent)) || !isSameStart(session, request)) {
       throw new IdempotencyConflict(key ?? idempotencyKey ?? session.id);
     }
     return { session, head, turnId: turnIdOf(session.id, 1), replayed: true };

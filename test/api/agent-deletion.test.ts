@@ -41,6 +41,9 @@ describe('a deleted agent', () => {
       agent: { deletedAt },
     });
     expect(seen.agents.nodes).not.toContainEqual({ id: agent.id });
+    const named = `query ($name: String) { agent(name: $name) { ... on Agent { deletedAt } ${FAULT} } }`;
+    expect((await door.ask(named, { name: 'busy' })).agent).toMatchObject({ code: 'AGENT_NOT_FOUND' });
+    expect((await door.ask(named, { name: agent.id })).agent).toMatchObject({ deletedAt });
     expect(await startSession({ agent: agent.id, input: 'x' })).toMatchObject({ code: 'AGENT_GONE' });
     expect(await startSession({ agent: 'busy', input: 'x' })).toMatchObject({ code: 'AGENT_NOT_FOUND' });
     expect(await updateAgent({ id: agent.id, prompt: 'x' })).toMatchObject({ code: 'AGENT_GONE' });

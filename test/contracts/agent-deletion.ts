@@ -97,6 +97,30 @@ export function agentDeletionContract(platform: AgentDeletionPlatform): void {
       expect(await store.agents.delete(first, newId('agent'), { at: 1, force: false })).toBeUndefined();
     });
 
+    it('proves REPLAY-1: a start is answered as it was, also when another agent has the name by now', async () => {
+      const { one, start, rest } = await begin();
+      const { agent } = await one.agents.create({ name: 'a', model: 'rehearsal/echo', prompt: 'p' });
+      const requests = [{ idempotencyKey: 'once' }, { key: 'natural' }];
+      const started: Started[] = [];
+      for (const request of requests) started.push(await start(request));
+      for (const each of started) await rest(each);
+      await one.deleteAgent({ id: agent.id, actor: ME });
+
+      for (const again of [false, true]) {
+        if (again) await one.agents.create({ name: 'a', model: 'rehearsal/echo', prompt: 'new' });
+        for (const [index, request] of requests.entries())
+          expect(await start(request)).toMatchObject({
+            replayed: true,
+            session: { id: started[index]?.session.id, agentId: agent.id },
+          });
+      }
+      const { agent: other } = await one.agents.create({ name: 'b', model: 'rehearsal/echo', prompt: 'p' });
+      for (const named of ['b', other.id])
+        await expect(start({ key: 'natural', agent: named })).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_CONFLICT',
+        });
+    });
+
     it('proves AGENT-1: a start that looked the agent up before it was deleted leaves nothing', async () => {
       const { one, store } = await begin();
       const { agent } = await one.agents.create({ name: 'a', model: 'rehearsal/echo', prompt: 'p' });
