@@ -7,6 +7,7 @@ import type { Figure, Row, RunOptions } from './row.ts';
 import { appendToSubscriber } from './rows/append-to-subscriber.ts';
 import { batchedAppend } from './rows/batched-append.ts';
 import { catchUp } from './rows/catch-up.ts';
+import { deletion } from './rows/deletion.ts';
 import { durableAppend } from './rows/durable-append.ts';
 import { followers } from './rows/followers.ts';
 import { mongoAppend } from './rows/mongo-append.ts';
@@ -27,6 +28,7 @@ const ROWS: readonly Row[] = [
   resume,
   start,
   wake,
+  deletion,
   mongoAppend,
   mongoReplay,
   mongoFollower,

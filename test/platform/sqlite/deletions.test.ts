@@ -124,6 +124,21 @@ it('proves KEYS-1: where the last rows were deleted, keys of rows that get their
   });
 });
 
+it('puts no key of a session that was deleted into the index, when others go there', async () => {
+  const [gone, stays] = [await create(), await create()];
+  await fill(gone, 10, 'x', 'waits');
+  await mark(gone);
+  await store.deletions.erase([gone]);
+  await Promise.all(
+    Array.from({ length: 9_000 }, (_, at) =>
+      store.journal.append(stays, { key: `k${at}`, decide: appending(spoken('y')) }),
+    ),
+  );
+
+  expect(count('SELECT count(*) FROM append_key WHERE session = 2')).toBeGreaterThan(0);
+  expect(count('SELECT count(*) FROM append_key WHERE session = 1')).toBe(0);
+});
+
 it('gives no new session the rows of one that is not erased yet, nor those of a start before', async () => {
   const gone = await create();
   await fill(gone, 50, 'old', 'k');
