@@ -11,7 +11,6 @@ import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import {
   type CredentialId,
-  isId,
   keyedId,
   newId,
   type Organisation,
