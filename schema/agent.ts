@@ -4,12 +4,12 @@ import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/faul
 import { isId, parseId } from '../src/kernel/id.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
-import { AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
+import { AgentGone, AgentInUse, AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
 import { auditChange, shownText } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
-import { type Context, permit } from './context.ts';
+import { actorOf, type Context, permit } from './context.ts';
 import { costing } from './cost.ts';
 import { CHANGE_KEY_DESCRIPTION, KEY_DESCRIPTION, limitsOf, LimitsType } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, settingsOf, ThinkingType } from './model-settings.ts';
@@ -23,7 +23,10 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
   description: 'A named definition: model, prompt and limits.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'agt_ and 24 hex digits.' }),
-    name: t.exposeString('name', { description: 'Unique, never changes; can be used in place of the id.' }),
+    name: t.exposeString('name', {
+      description:
+        'Unique, never changes; can be used in place of the id. Of a deleted agent others may have it.',
+    }),
     runtime: t.exposeString('runtime', { description: 'What runs its sessions: claude.' }),
     model: t.string({
       description: 'provider/name, for example anthropic/claude-sonnet-5.',
@@ -94,6 +97,12 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
       description: 'When it last changed.',
       resolve: ({ updatedAt }) => updatedAt,
     }),
+    deletedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when it starts no sessions; those that it had keep it. null: it was not deleted.',
+      resolve: ({ deletedAt }) => deletedAt ?? null,
+    }),
   }),
 });
 
@@ -121,7 +130,8 @@ const LIST = 'agents';
 builder.queryFields((t) => ({
   agent: t.field({
     type: AgentType,
-    description: 'One agent, by its id or its name; give one of the two.',
+    description:
+      'One agent, by its id or its name; give one of the two. One that was deleted is found by its id alone.',
     args: {
       id: t.arg.id({ description: 'The id of the agent.' }),
       name: t.arg.string({ description: 'The name of the agent.' }),
@@ -130,13 +140,13 @@ builder.queryFields((t) => ({
     resolve: (_root, { id, name }, context) => {
       permit(context, 'agents.read');
       if (id && !name) return context.agents.get(parseId('agent', id, 'id'));
-      if (name && !id) return context.agents.find(name);
+      if (name && !id) return isId('agent', name) ? context.agents.get(name) : context.agents.find(name);
       throw new InvalidInput('id', 'give either id or name.');
     },
   }),
   agents: t.field({
     type: AgentConnection,
-    description: 'All agents, newest first.',
+    description: 'All agents that were not deleted, newest first.',
     args: {
       first: t.arg.int({ description: 'How many: 1 to 500, 50 when left out.' }),
       after: t.arg.string({ description: 'The endCursor of the page before.' }),
@@ -183,9 +193,14 @@ const UpdateAgentPayload = payloadOf(
   'The agent is as asked.',
   'True when nothing differed, or when it had been done before with the same idempotency key; a given model key counts as new otherwise.',
 );
+const DeleteAgentPayload = payloadOf(
+  'DeleteAgentPayload',
+  'The agent starts no sessions any more. Those that it had can be read, and go on with their revision.',
+  'True when it had been deleted before.',
+);
 
 /** For the audit log: a prompt is as secret as what is told in it. */
-export function shownAgent({ name, runtime, revision, credentialId, limits }: Agent): Shown {
+export function shownAgent({ name, runtime, revision, credentialId, limits, deletedAt }: Agent): Shown {
   const { number, model, prompt, settings } = revision;
   return {
     name,
@@ -196,6 +211,7 @@ export function shownAgent({ name, runtime, revision, credentialId, limits }: Ag
     ...settings,
     credentialId,
     limits,
+    deletedAt,
   };
 }
 const changed = ({ agent }: AgentPayload): Agent => agent;
@@ -237,7 +253,9 @@ builder.mutationFields((t) => ({
       input: t.arg({ type: UpdateAgentInput, required: true, description: 'What to change.' }),
       idempotencyKey: t.arg.string({ description: CHANGE_KEY_DESCRIPTION }),
     },
-    errors: { types: [InvalidInput, Forbidden, AgentNotFound, CredentialNotFound, IdempotencyConflict] },
+    errors: {
+      types: [InvalidInput, Forbidden, AgentNotFound, AgentGone, CredentialNotFound, IdempotencyConflict],
+    },
     resolve: (_root, { input, idempotencyKey }, context) => {
       permit(context, 'agents.write');
       const { id, model, prompt, limits, key, credentialId } = input;
@@ -249,6 +267,31 @@ builder.mutationFields((t) => ({
         limits: limitsOf(limits),
         key: givenKey(key),
         credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,
+        idempotencyKey: idempotencyKey ?? undefined,
+      });
+    },
+  }),
+  deleteAgent: t.field({
+    type: DeleteAgentPayload,
+    ...auditChange({ target: 'agent', find, changed, shown: shownAgent }),
+    description:
+      'Deletes an agent: it starts no sessions any more, and its name is free. Refused while a session of it is queued or running, unless it is forced.',
+    args: {
+      id: t.arg.id({ required: true, description: 'The agent to delete.' }),
+      force: t.arg.boolean({
+        description:
+          'Delete it also while sessions of it are queued or running: those are archived, which ends their turns. Needs sessions:write, too.',
+      }),
+      idempotencyKey: t.arg.string({ description: 'Not needed: what is deleted stays so.' }),
+    },
+    errors: { types: [InvalidInput, Forbidden, AgentNotFound, AgentInUse] },
+    resolve: (_root, { id, force, idempotencyKey }, context) => {
+      permit(context, 'agents.write');
+      if (force === true) permit(context, 'session.write');
+      return context.deleteAgent({
+        id: parseId('agent', id, 'id'),
+        force: force ?? undefined,
+        actor: actorOf(context),
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },

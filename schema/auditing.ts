@@ -36,11 +36,11 @@ type Args = Named & { readonly input?: Named | null };
 export interface ChangeAudit<Thing extends { readonly id: string }, Payload> {
   readonly target: TargetKind;
   /** Whose id the request names; left out: what its arguments name. */
-  id?(args: Args): string | undefined;
+  id?(args: Args, context: Context): string | undefined;
   /** As it is before; what it throws means that there is none. Left out: it is made now. */
   find?(context: Context, id: string): Promise<Thing>;
   /** As it is after, in the payload. Left out: it is gone. */
-  changed?(payload: Payload): Thing;
+  changed?(payload: Payload, context: Context): Thing;
   /** What may be seen of it by whoever reads the audit log: no secret, no text of a prompt. */
   shown(thing: Thing): Shown;
 }
@@ -165,7 +165,10 @@ function changing(
   resolve: Resolver,
 ): Resolver {
   return async (root, args, context, info) => {
-    const asked = { ...askedBy(context, action), target: targetOf(of.target, of.id?.(args) ?? idOf(args)) };
+    const asked = {
+      ...askedBy(context, action),
+      target: targetOf(of.target, of.id?.(args, context) ?? idOf(args)),
+    };
     const { audit } = context;
     const answer = (): unknown => resolve(root, args, context, info);
     if (!mayAsk(context.principal, action)) {
@@ -179,7 +182,7 @@ function changing(
       (settlement) => audit.settle(id, settlement),
       (payload) => {
         if (isReplay(payload)) return { outcome: 'replayed' };
-        const thing = of.changed?.(payload);
+        const thing = of.changed?.(payload, context);
         const after = thing === undefined ? undefined : of.shown(thing);
         const known = thing === undefined ? target : targetOf(of.target, thing.id);
         return { outcome: 'done', target: known, ...differences(before, after) };

@@ -5,7 +5,7 @@ import { MESSAGES_PER_MINUTE_DEFAULT, MESSAGES_PER_MINUTE_MAX } from '../src/acc
 import { CLIENT_SCOPES } from '../src/access/principal.ts';
 import type { Shown } from '../src/audit/entry.ts';
 import type { TokenSubject } from '../src/access/token-generation-store.ts';
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
 import { CLIENT_TOKEN_RENEWABLE_DEFAULT_S, CLIENT_TOKEN_RENEWABLE_MAX_S } from '../src/kernel/limit.ts';
@@ -139,7 +139,7 @@ builder.mutationFields((t) => ({
         description: 'Not needed: nothing is stored, and every call gives a fresh token.',
       }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone] },
     resolve: async (_root, { sessionId, idempotencyKey, ...wish }, context) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'tokens.write', id);

@@ -57,8 +57,8 @@ export function contextOf<T extends Asked>(
   { access, organisations, useCasesOf, journal, live, audit }: SchemaPorts,
   asked: T,
 ): Context & T {
-  const { agents, credentials, sessions } = useCasesOf(asked.principal.organisationId);
-  return { access, organisations, agents, credentials, sessions, journal, live, audit, ...asked };
+  const useCases = useCasesOf(asked.principal.organisationId);
+  return { access, organisations, journal, live, audit, ...useCases, ...asked };
 }
 
 /** Throws Forbidden or SessionNotFound, as the policy says. */

@@ -7,7 +7,7 @@ import type { Actor, RecordedEvent } from '../src/journal/event.ts';
 import type { Field } from '../src/journal/event-field.ts';
 import { EVENTS } from '../src/journal/event-catalog.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { must } from '../src/kernel/assert.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { eventIdOf, parseId } from '../src/kernel/id.ts';
@@ -142,7 +142,15 @@ export const EventConnection = connectionOf<RecordedEvent>('Event', EventInterfa
 
 builder.queryField('event', (t) =>
   t.errorUnionField({
-    types: [...KnownEvents, UnknownEvent, InvalidInput, Forbidden, SessionNotFound, EventNotFound],
+    types: [
+      ...KnownEvents,
+      UnknownEvent,
+      InvalidInput,
+      Forbidden,
+      SessionNotFound,
+      SessionGone,
+      EventNotFound,
+    ],
     union: { resolveType: (event) => ('type' in event ? typeNameOf(event.type) : undefined) },
     description: 'One event of a session.',
     args: {

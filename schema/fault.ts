@@ -8,10 +8,12 @@ import {
   OrganisationNotFound,
   RateLimited,
 } from '../src/access/faults.ts';
-import { SessionNotFound, LogFull } from '../src/journal/faults.ts';
+import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { type Fault, Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import {
+  AgentGone,
+  AgentInUse,
   AgentNameTaken,
   AgentNotFound,
   EventNotFound,
@@ -64,6 +66,17 @@ builder.objectType(SessionNotFound, {
   description: 'There is no such session, or it is not yours to see.',
   fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'As it was given.' }) }),
 });
+/** Also a frame of followers (session-frame.ts), which is no Fault that was thrown. */
+export const SessionGoneType = builder.objectType(SessionGone, {
+  name: 'SessionGone',
+  interfaces,
+  isTypeOf: (value) =>
+    value instanceof SessionGone ||
+    (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'gone'),
+  description:
+    'The session was deleted; its id is not used again. A follower is sent it as a frame, also when there is no such session or it is not its to see (code SESSION_NOT_FOUND); the subscription ends.',
+  fields: (t) => ({ sessionId: t.exposeString('sessionId', { description: 'The session that is gone.' }) }),
+});
 builder.objectType(SessionArchived, {
   name: 'SessionArchived',
   interfaces,
@@ -91,6 +104,21 @@ builder.objectType(AgentNameTaken, {
   interfaces,
   description: 'An agent of this name exists with another definition.',
   fields: (t) => ({ agentId: t.exposeString('agentId', { description: 'The agent that has the name.' }) }),
+});
+builder.objectType(AgentGone, {
+  name: 'AgentGone',
+  interfaces,
+  description: 'The agent was deleted: it starts no sessions and cannot be changed.',
+  fields: (t) => ({ agentId: t.exposeString('agentId', { description: 'The deleted agent.' }) }),
+});
+builder.objectType(AgentInUse, {
+  name: 'AgentInUse',
+  interfaces,
+  description: 'A session of the agent is queued or running.',
+  fields: (t) => ({
+    agentId: t.exposeString('agentId', { description: 'The agent, which is as it was.' }),
+    sessionId: t.exposeString('sessionId', { description: 'One of the sessions that are in the way.' }),
+  }),
 });
 builder.objectType(CredentialNotFound, {
   name: 'CredentialNotFound',

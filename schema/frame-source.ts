@@ -1,4 +1,5 @@
 /** Opening a follower: what it may see and from where, or the frame that refuses it. */
+import { isAbsent } from '../src/journal/absent.ts';
 import { parseCursor } from '../src/journal/cursor.ts';
 import { type EventFilter, isOpen, passes } from '../src/journal/event-filter.ts';
 import { viewOf } from '../src/access/principal.ts';
@@ -56,8 +57,9 @@ export async function openFollow(context: Context, args: FollowArgs): Promise<Op
 
 /** What ends a follower whose session is not there, from the beginning or since; throws every other error. */
 export function goneFrame(error: unknown): Frame {
-  if (error instanceof SessionNotFound) return { kind: 'gone', message: error.message };
-  throw error;
+  if (!isAbsent(error)) throw error;
+  const { code, message, sessionId } = error;
+  return { kind: 'gone', code, message, sessionId };
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { DeltaFrame } from '../src/journal/draft.ts';
 import type { RecordedEvent } from '../src/journal/event.ts';
+import type { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import type { SessionId } from '../src/kernel/id.ts';
 
 export type Frame =
@@ -17,7 +18,12 @@ export type Frame =
   | { readonly kind: 'caughtUp'; readonly sessionId: SessionId; readonly seq: number }
   | DeltaFrame
   | { readonly kind: 'slow'; readonly sessionId: SessionId; readonly seq: number }
-  | { readonly kind: 'gone'; readonly message: string }
+  | {
+      readonly kind: 'gone';
+      readonly code: (SessionGone | SessionNotFound)['code'];
+      readonly message: string;
+      readonly sessionId: string;
+    }
   | { readonly kind: 'refused'; readonly sessionId: SessionId; readonly reason: CursorRefusal };
 
 export type CursorRefusal = 'foreign' | 'ahead';

@@ -2,7 +2,7 @@
 import { RateLimited } from '../src/access/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { MESSAGE_MODES } from '../src/journal/event-catalog.ts';
-import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
+import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { eventIdOf, parseId, type SessionId } from '../src/kernel/id.ts';
 import { PendingFull, SessionArchived } from '../src/sessions/faults.ts';
@@ -67,6 +67,7 @@ builder.mutationField('sendMessage', (t) =>
         Forbidden,
         RateLimited,
         SessionNotFound,
+        SessionGone,
         SessionArchived,
         PendingFull,
         LogFull,

@@ -1,10 +1,10 @@
 /** What can be done to a session: start it, cancel its turn, archive it. Messages are in schema/message.ts. */
 import { cursorOf } from '../src/journal/cursor.ts';
 import { RateLimited } from '../src/access/faults.ts';
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
-import { AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
+import { AgentGone, AgentNotFound, NoCredential } from '../src/sessions/faults.ts';
 import type { SessionEntry } from '../src/sessions/session-store.ts';
 import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
@@ -88,7 +88,17 @@ builder.mutationFields((t) => ({
       input: t.arg({ type: StartSessionInput, required: true, description: 'Which agent, and what to do.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
     },
-    errors: { types: [InvalidInput, Forbidden, AgentNotFound, NoCredential, IdempotencyConflict] },
+    errors: {
+      types: [
+        InvalidInput,
+        Forbidden,
+        AgentNotFound,
+        AgentGone,
+        NoCredential,
+        SessionGone,
+        IdempotencyConflict,
+      ],
+    },
     resolve: (_root, { input, idempotencyKey }, context, info) => {
       permit(context, 'sessions.start');
       permitPayload(context, info);
@@ -115,7 +125,7 @@ builder.mutationFields((t) => ({
       sessionId: t.arg.id({ required: true, description: 'The session whose turn it is.' }),
       idempotencyKey: t.arg.string({ description: 'The same key never cancels a later turn.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, RateLimited, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, RateLimited, SessionNotFound, SessionGone] },
     resolve: (_root, { sessionId, idempotencyKey }, context, info) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.cancel', id);
@@ -132,7 +142,7 @@ builder.mutationFields((t) => ({
       sessionId: t.arg.id({ required: true, description: 'The session to close.' }),
       idempotencyKey: t.arg.string({ description: 'Not needed: closing what is closed does nothing.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone] },
     resolve: (_root, { sessionId, idempotencyKey }, context, info) => {
       const id = parseId('session', sessionId, 'sessionId');
       permit(context, 'session.write', id);

@@ -8,6 +8,7 @@ import { PAGE_EVENTS_MAX } from '../src/kernel/limit.ts';
 import { builder } from './builder.ts';
 import { costing } from './cost.ts';
 import { EventInterface, LevelEnum } from './event.ts';
+import { SessionGoneType } from './fault.ts';
 import { type CursorRefusal, type Frame, FRAME_TYPE } from './frame.ts';
 import { frameCutOf } from './frame-cut.ts';
 import { openFrames } from './frame-source.ts';
@@ -79,10 +80,8 @@ const SlowConsumer = builder.objectRef<FrameOf<'slow'>>('SlowConsumer').implemen
   }),
 });
 
-const SessionGone = builder.objectRef<FrameOf<'gone'>>('SessionGone').implement({
-  description: 'There is no such session here, or it is not yours to see. The subscription ends.',
-  fields: (t) => ({ message: t.exposeString('message', { description: 'One sentence that says so.' }) }),
-});
+// as: a frame has what its fields show
+const SessionGone = SessionGoneType as unknown as ReturnType<typeof builder.objectRef<FrameOf<'gone'>>>;
 
 const CursorRefusalEnum = builder.enumType('CursorRefusal', {
   description: 'What is wrong with a cursor.',

@@ -1,5 +1,5 @@
 /** Changing a session while it lives: what it may use. */
-import { LogFull, SessionNotFound } from '../src/journal/faults.ts';
+import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
 import { SessionArchived } from '../src/sessions/faults.ts';
@@ -47,7 +47,15 @@ builder.mutationField('updateSession', (t) =>
       idempotencyKey: t.arg.string({ description: CHANGE_KEY_DESCRIPTION }),
     },
     errors: {
-      types: [InvalidInput, Forbidden, SessionNotFound, SessionArchived, LogFull, IdempotencyConflict],
+      types: [
+        InvalidInput,
+        Forbidden,
+        SessionNotFound,
+        SessionGone,
+        SessionArchived,
+        LogFull,
+        IdempotencyConflict,
+      ],
     },
     resolve: (_root, { input, idempotencyKey }, context, info) => {
       const sessionId = parseId('session', input.id, 'id');

@@ -4,7 +4,7 @@
  * SNAPSHOT-1 All that an answer says of one session is as of one place of its log, its `head`: events and turns go no further, whatever was
  *            appended while the answer was made.
  */
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { cursorOf } from '../src/journal/cursor.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { isId, parseId } from '../src/kernel/id.ts';
@@ -199,7 +199,7 @@ builder.queryFields((t) => ({
     type: SessionType,
     description: 'One session.',
     args: { id: t.arg.id({ required: true, description: 'The id of the session.' }) },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone] },
     resolve: (_root, args, context) => {
       const id = parseId('session', args.id, 'id');
       permit(context, 'session.read', id);

@@ -1,6 +1,6 @@
 /** Turns: from taking up the waiting messages to the done signal. */
 import { TURN_OUTCOMES } from '../src/journal/event-catalog.ts';
-import { SessionNotFound } from '../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type TurnId } from '../src/kernel/id.ts';
 import { costOf } from '../src/sessions/cost.ts';
@@ -149,7 +149,7 @@ builder.queryField('turn', (t) =>
       sessionId: t.arg.id({ required: true, description: 'The session it belongs to.' }),
       id: t.arg.id({ required: true, description: 'The id of the turn, as sendMessage answered it.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound, TurnNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone, TurnNotFound] },
     resolve: (_root, args, context) => {
       const sessionId = parseId('session', args.sessionId, 'sessionId');
       permit(context, 'session.read', sessionId);

@@ -17,7 +17,7 @@ const FLOOR_PLAN: readonly (readonly [folder: string, mayImport: string])[] = [
   ['secrets', 'kernel'],
   ['sessions', 'kernel, audit, journal, secrets'],
   ['models', 'kernel, journal, secrets, sessions'],
-  ['supervisor', 'kernel, journal, access, secrets, sessions, hands'],
+  ['supervisor', 'kernel, audit, journal, access, secrets, sessions, hands'],
   ['brain', 'kernel, journal, sessions, hands'],
   ['rehearsal', 'kernel'],
   ['webhooks', 'kernel, journal, secrets'],

@@ -11,7 +11,7 @@ import type {
 } from '../kernel/fault.ts';
 import type { KeyInUrl, RateLimited } from '../access/faults.ts';
 import type { Outage } from '../kernel/outage.ts';
-import type { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
+import type { EpochStale, LogFull, SessionGone, SessionNotFound } from '../journal/faults.ts';
 import type { CredentialNotFound } from '../secrets/faults.ts';
 import type * as accessFaults from '../access/faults.ts';
 import type * as sessionFaults from '../sessions/faults.ts';
@@ -27,6 +27,7 @@ type KnownFault =
   | RateLimited
   | IdempotencyConflict
   | SessionNotFound
+  | SessionGone
   | EpochStale
   | LogFull
   | CredentialNotFound
@@ -45,12 +46,15 @@ const STATUS = {
   ORGANISATION_NOT_FOUND: 404,
   TURN_NOT_FOUND: 404,
   EVENT_NOT_FOUND: 404,
+  SESSION_GONE: 410,
   IDEMPOTENCY_CONFLICT: 409,
   AGENT_NAME_TAKEN: 409,
   ORGANISATION_NAME_TAKEN: 409,
   OLDER_SERVER_RUNS: 409,
   API_KEY_REVOKED: 409,
   LAST_KEY: 409,
+  AGENT_IN_USE: 409,
+  AGENT_GONE: 410,
   NO_CREDENTIAL: 409,
   EPOCH_STALE: 409,
   TURN_OVER: 409,

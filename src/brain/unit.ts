@@ -70,6 +70,7 @@ const FINAL: ReadonlySet<string> = new Set([
   'EPOCH_STALE',
   'SESSION_ARCHIVED',
   'SESSION_NOT_FOUND',
+  'SESSION_GONE',
   'LOG_FULL',
   'UNAUTHENTICATED',
   'FORBIDDEN',

@@ -13,6 +13,17 @@ export class SessionNotFound extends Fault {
   }
 }
 
+/** The session was deleted; its id is not used again. Others than its organisation are told SessionNotFound. */
+export class SessionGone extends Fault {
+  readonly code = 'SESSION_GONE';
+  readonly sessionId: string;
+
+  constructor(sessionId: string) {
+    super(`Session ${sessionId} was deleted. Start a new session.`);
+    this.sessionId = sessionId;
+  }
+}
+
 /** JOURNAL-4: the writer's epoch is not the current one; another brain has taken over. The writer must stop. */
 export class EpochStale extends Fault {
   readonly code = 'EPOCH_STALE';

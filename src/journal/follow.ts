@@ -6,7 +6,7 @@
  *
  * `caughtUp` comes once, when the position first reaches the head. A reader that is slow gets larger steps, never a queue: what
  * it has not taken waits in the log, and of what is being written it gets the text so far in one piece.
- * Throws SessionNotFound at the first step. Ends when `signal` aborts, `return()` is called, or the server's Live closes.
+ * Throws SessionNotFound or SessionGone at the first step, and SessionGone once it is deleted. Ends when `signal` aborts, `return()` is called, or the server's Live closes.
  */
 import type { SessionId } from '../kernel/id.ts';
 import { PAGE_EVENTS_MAX } from '../kernel/limit.ts';
@@ -174,7 +174,7 @@ export async function historyOf(
   return { events, seq: events.at(-1)?.seq ?? after };
 }
 
-/** A fault as it is: SessionNotFound says what is wrong. */
+/** A fault as it is: SessionGone says what is wrong. */
 function failureOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error('The log could not be read.', { cause: thrown });
 }

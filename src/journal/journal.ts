@@ -12,6 +12,9 @@
  * SCAN-1 filtered      a look through a log gives what passes a filter, and says how far it came: nothing in between is left out. It looks
  *    at SCAN_EVENTS_MAX events at most, and neither hands over nor reads the bodies of what does not pass.
  *
+ * DELETE-2 gone       of a session that was deleted nothing is read and nothing is written: SessionGone, to its own organisation and to what
+ *    runs sessions; to others there is no such session.
+ *
  * That a follower gets every event after its cursor exactly once and in order is FOLLOW-1 (journal/follow.ts).
  *
  * Adapters: platform/sqlite, platform/mongo. Contract: test/contracts/journal.ts.
@@ -99,8 +102,11 @@ export interface Hint {
   readonly concerns?: Concern | undefined;
   /** The events themselves where the writer is in this process; they are durable already (JOURNAL-2). */
   readonly events?: readonly RecordedEvent[] | undefined;
+  /** The session was deleted. */
+  readonly gone?: true | undefined;
 }
 
+/** Where a session is named and was deleted, SessionGone is thrown (DELETE-2). */
 export interface Journal<State> {
   /**
    * Appends what `decide` answers. Concurrent appends share commits. Throws the decision's fault, SessionNotFound,

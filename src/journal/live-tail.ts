@@ -5,7 +5,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { nextRound, type Scheduler } from '../kernel/scheduler.ts';
 import { type Delta, type DeltaFrame, Drafts, frameOf } from './draft.ts';
 import type { RecordedEvent } from './event.ts';
-import { SessionNotFound } from './faults.ts';
+import { SessionGone, SessionNotFound } from './faults.ts';
 import type { Hint, Journal } from './journal.ts';
 
 /** A store that has just changed its primary may not know a new session for a moment; one that says so at the next look too is right. */
@@ -63,7 +63,7 @@ export class LiveTail {
     return this.#head;
   }
 
-  /** Why nothing comes any more: the tail never had a head, or the session is gone (SessionNotFound). */
+  /** Why nothing comes any more: the tail never had a head, or the session is gone (SessionGone, SessionNotFound). */
   get failure(): unknown {
     return this.#failure;
   }
@@ -89,10 +89,11 @@ export class LiveTail {
     return this.#kept.slice(after + 1 - first, after + 1 - first + PAGE_EVENTS_MAX);
   }
 
-  hinted({ head, events }: Hint): void {
+  hinted({ head, events, gone }: Hint): void {
+    if (gone === true) this.#fail(new SessionGone(this.sessionId)); // LIVE-5
     if (events !== undefined) this.drafts.landed(events); // LIVE-3, also when it is no news for the head
     this.#target = Math.max(this.#target, head);
-    if (this.#head !== undefined && !this.#moving && head > this.#head) {
+    if (this.#failure === undefined && this.#head !== undefined && !this.#moving && head > this.#head) {
       if (events?.at(-1)?.seq === head && continues(this.#head, events)) this.#feed(events);
       else void this.#move();
     }
@@ -117,6 +118,7 @@ export class LiveTail {
   }
 
   #show(delta: Delta): void {
+    if (this.#failure !== undefined) return; // of a brain that has not been ended yet
     const news = this.drafts.write(delta);
     if (news !== undefined) this.#changed(frameOf(news));
   }
@@ -151,7 +153,8 @@ export class LiveTail {
       this.#goneCount = 0;
     } catch (error) {
       this.#goneCount = error instanceof SessionNotFound ? this.#goneCount + 1 : 0;
-      if (this.#head === undefined || this.#goneCount >= GONE_LOOKS)
+      const isGone = error instanceof SessionGone || this.#goneCount >= GONE_LOOKS;
+      if (this.#head === undefined || isGone)
         this.#fail(error); // LIVE-5
       else if (!this.#closed) logger.warn('a live tail could not read its journal', { sessionId, error });
     } finally {
@@ -166,7 +169,8 @@ export class LiveTail {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error;
+    this.#failure ??= error;
+    this.forgetEvents();
     this.drafts.clear();
     this.#wakeReaders();
   }

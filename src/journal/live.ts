@@ -9,7 +9,7 @@
  * LIVE-3 Deltas are ephemeral; a draft is forgotten once its message is in the log (draft.ts).
  * LIVE-4 A delta from another process (live-wire.ts) is shown to those who read its session here, and to nobody else: it neither
  *    makes a tail nor keeps one, so a session that nobody here reads costs this process nothing, wherever its brain talks.
- * LIVE-5 A tail whose session is gone fails with SessionNotFound, and so do those who read it; nobody waits for it for ever.
+ * LIVE-5 A tail whose session is gone fails with SessionGone or SessionNotFound, and so do those who read it; nobody waits for it for ever.
  *
  * For a fan-out that serves many subscribers by one stream: let each catch up with `follow` on its own, and in the very turn of
  * the event loop in which its position equals `headOf(sessionId)` call `subscribe`, send it `draftsOf` of both kinds, and end its follow. Frames

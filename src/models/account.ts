@@ -1,5 +1,5 @@
 /** What the gateway asks of a session: its key, how its models are called, whether it may use more, and to write down what it used. */
-import { NoCredential } from '../sessions/faults.ts';
+import { AgentGone, NoCredential } from '../sessions/faults.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CredentialId, OrganisationId, SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -120,7 +120,9 @@ async function credentialsOf(
 ): Promise<readonly CredentialId[]> {
   const { provider } = parseModel(session.model);
   const { agents, credentials } = useCasesOf(session.organisationId);
-  const { credentialId } = await agents.get(session.agentId);
+  const { credentialId, deletedAt } = await agents.get(session.agentId);
+  // AGENT-1: no deletion left a session in its first turn; whoever started this one was killed before it could be taken back
+  if (deletedAt !== undefined && session.turnCount <= 1) throw new AgentGone(session.agentId);
   const standard = provider === 'rehearsal' ? undefined : await credentials.defaultOf(provider);
   return [session.credentialId, credentialId, standard?.id].filter((id) => id !== undefined);
 }

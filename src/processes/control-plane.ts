@@ -13,6 +13,7 @@ import type { Config } from './config.ts';
 import { Outage } from '../kernel/outage.ts';
 import { filesAdvice, openFilesLimit, shareOpenFiles } from './open-files.ts';
 import { openParts, type Parts } from './parts.ts';
+import { startRetention } from './retention.ts';
 import { StartRefused } from './start-refused.ts';
 import { SPARES_KEPT } from '../supervisor/limit.ts';
 import { startUnits, type Units } from './units.ts';
@@ -53,6 +54,7 @@ async function start(
   const files = shareOpenFiles(openFilesLimit(), config.slotsMax + config.spares + SPARES_KEPT);
   const { connectionsMax, socketsMax } = files;
   const units = await startUnits(config, parts, files, scope);
+  startRetention(parts, scope);
   const graphql = createGraphqlDoor(parts, { console: graphiql, origins, socketsMax });
   const { logger } = ports;
   logger.info('open files', { ...files });

@@ -15,6 +15,8 @@ import type { Prices } from '../models/prices.ts';
 import { openSecretFiles } from '../platform/local/secret-store.ts';
 import { providers } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
+import type { DeletionStore } from '../sessions/deletion-store.ts';
+import type { RetentionStore } from '../sessions/retention-store.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { SessionRuns } from '../sessions/session-runs.ts';
 import { useCasesOver } from '../sessions/use-cases.ts';
@@ -27,6 +29,8 @@ import { openStore, type SharedStore } from './store.ts';
 export interface Parts extends GraphqlPorts {
   readonly clock: Clock;
   readonly store: SessionStore;
+  readonly deletions: DeletionStore;
+  readonly retention: RetentionStore;
   readonly runs: SessionRuns;
   readonly organisations: Organisations;
   readonly owners: Owners;
@@ -79,6 +83,8 @@ export async function openParts(
     journal,
     live,
     store: store.sessions,
+    deletions: store.deletions,
+    retention: store.retention,
     owners,
     prices,
     shared,

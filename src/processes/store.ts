@@ -15,6 +15,8 @@ import { MongoWorkspaceArchive } from '../platform/mongo/workspace/workspace-arc
 import { openSqlite } from '../platform/sqlite/store.ts';
 import type { CredentialStore } from '../secrets/credential-store.ts';
 import type { AgentStore } from '../sessions/agent-store.ts';
+import type { DeletionStore } from '../sessions/deletion-store.ts';
+import type { RetentionStore } from '../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
 import type { Owners } from '../supervisor/owners.ts';
@@ -26,6 +28,7 @@ export interface Store {
   readonly place: string;
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -33,6 +36,7 @@ export interface Store {
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
+  readonly retention: RetentionStore;
   /** Throws Outage when nothing can be written, or a shared store does not answer. */
   ready(): Promise<void>;
   /** What only a store has that several servers share; absent where this server is the only one. */

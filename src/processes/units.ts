@@ -78,7 +78,8 @@ export async function startUnits(
   scope.add('unit endpoint', await listenOn(unitEndpoint, unitSocket), closeServer);
 
   const { idleMs, backgroundMs, slotsMax } = config;
-  const ports = { clock, logger, sessions, journal, store: parts.store, owners, access, spares, workbench };
+  const { store, deletions } = parts;
+  const ports = { clock, logger, sessions, journal, store, deletions, owners, access, spares, workbench };
   const draftOf = (sessionId: SessionId, callId: string) => live.messageOf(sessionId, callId);
   const floor = new DiskFloor(dataFolder, logger);
   const hasRoom = (): Promise<boolean> => floor.hasRoom();

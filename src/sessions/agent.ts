@@ -36,6 +36,8 @@ export interface Agent {
   readonly limits: Limits;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Since when it starts no sessions; those that it had keep their revisions (agent-deletion.ts). */
+  readonly deletedAt?: number | undefined;
   /** Hash of the request that created it, to tell a replay from a conflict. */
   readonly requestHash: string;
   /** The later requests with an idempotency key, the newest last. */

@@ -23,7 +23,7 @@ import {
   someOf,
 } from './agent-request.ts';
 import type { AgentStore } from './agent-store.ts';
-import { AgentNameTaken, AgentNotFound } from './faults.ts';
+import { AgentGone, AgentNameTaken, AgentNotFound } from './faults.ts';
 import { parseLimits } from './limits.ts';
 import { parseModel } from './model-name.ts';
 import { settingsAfter } from './model-settings.ts';
@@ -94,7 +94,7 @@ export class Agents {
 
   /**
    * `replayed` when nothing differs, or when it was done before with the same idempotency key; a given key counts as new otherwise. Running
-   * sessions keep their revision. Throws AgentNotFound, InvalidInput, CredentialNotFound, IdempotencyConflict.
+   * sessions keep their revision. Throws AgentNotFound, AgentGone, InvalidInput, CredentialNotFound, IdempotencyConflict.
    */
   async update(id: AgentId, change: AgentChange): Promise<{ agent: Agent; replayed: boolean }> {
     const { key, credentialId } = change;
@@ -103,29 +103,35 @@ export class Agents {
     const asked = { key: idempotencyKey, hashes };
     const agent = await this.get(id);
     if (wasAnswered(agent, asked)) return { agent, replayed: true }; // REPLAY-1
+    refuseDeleted(agent);
     checkKeyOrCredential(change);
     if (key !== undefined) return this.#updateWithKey(agent, change, key, asked);
     if (credentialId !== undefined && credentialId !== null) await this.#credentials.get(credentialId);
     return this.#swap(id, change, credentialId, asked);
   }
 
+  /** Also one that was deleted. */
   async get(id: AgentId): Promise<Agent> {
     const agent = await this.#store.get(this.#organisation.id, id);
     if (agent === undefined) throw new AgentNotFound();
     return agent;
   }
 
-  /** The agent of this name. */
-  named(name: string): Promise<Agent | undefined> {
-    return this.#store.byName(this.#organisation.id, name);
+  /** Whether a caller who says this, an id or a name, may have meant that agent: another one may have the name of one that was deleted. */
+  async isCalled(id: AgentId, idOrName: string): Promise<boolean> {
+    if (isId('agent', idOrName)) return idOrName === id;
+    const named = await this.#store.byName(this.#organisation.id, idOrName);
+    if (named === undefined || named.id === id) return true; // nobody else has it: what else was asked for tells
+    return (await this.#store.get(this.#organisation.id, id))?.name === idOrName;
   }
 
-  /** By id or by name. */
+  /** By id or by name, to use it. Throws AgentNotFound, AgentGone. */
   async find(idOrName: string): Promise<Agent> {
     const agent = isId('agent', idOrName)
       ? await this.#store.get(this.#organisation.id, idOrName)
       : await this.#store.byName(this.#organisation.id, idOrName);
     if (agent === undefined) throw new AgentNotFound();
+    refuseDeleted(agent);
     return agent;
   }
 
@@ -165,6 +171,7 @@ export class Agents {
   ): Promise<{ agent: Agent; replayed: true }> {
     for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
       const agent = await this.get(id);
+      if (agent.deletedAt !== undefined) throw contended(); // since it was found by its name
       const isSame = agent.name === definition.name && isDefinedAs(agent, definition);
       if (!isSame || !(await this.#usesAsked(agent, request))) throw new AgentNameTaken(agent.id);
       if (asked.key === undefined || wasAnswered(agent, asked)) return { agent, replayed: true };
@@ -238,6 +245,7 @@ export class Agents {
     for (let attempt = 0; attempt < UPDATE_ATTEMPTS_MAX; attempt += 1) {
       const agent = await this.get(id);
       if (wasAnswered(agent, asked)) return { agent, replayed: true };
+      refuseDeleted(agent);
       const after = changed(agent, change, credentialId, this.#clock.now());
       const isSame = after === agent;
       if (isSame && asked.key === undefined) return { agent, replayed: true };
@@ -264,6 +272,11 @@ function wasAnswered(agent: Agent, { key, hashes }: Asked): boolean {
   const before = answeredWith(agent.requests, key);
   if (before !== undefined && !hashes.includes(before.hash)) throw new IdempotencyConflict(key ?? '');
   return before !== undefined;
+}
+
+/** Throws AgentGone. */
+function refuseDeleted({ id, deletedAt }: Agent): void {
+  if (deletedAt !== undefined) throw new AgentGone(id);
 }
 
 /** `updatedAt` is the version that update() compares, so it moves for this too: by as little as it can. */

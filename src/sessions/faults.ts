@@ -40,6 +40,32 @@ export class AgentNameTaken extends Fault {
   }
 }
 
+/** The agent was deleted: it starts no sessions and is not changed any more. */
+export class AgentGone extends Fault {
+  readonly code = 'AGENT_GONE';
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super(`Agent ${agentId} was deleted: it starts no sessions and cannot be changed. Name another agent.`);
+    this.agentId = agentId;
+  }
+}
+
+/** A session of the agent is queued or running. */
+export class AgentInUse extends Fault {
+  readonly code = 'AGENT_IN_USE';
+  readonly agentId: string;
+  readonly sessionId: string;
+
+  constructor(agentId: string, sessionId: string) {
+    super(
+      `Session ${sessionId} of agent ${agentId} is queued or running. Wait until it rests, cancel its turn, or delete the agent with force: its queued and running sessions are archived then.`,
+    );
+    this.agentId = agentId;
+    this.sessionId = sessionId;
+  }
+}
+
 /** No key for the model's provider can be found. */
 export class NoCredential extends Fault {
   readonly code = 'NO_CREDENTIAL';

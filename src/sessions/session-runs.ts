@@ -29,7 +29,7 @@ export class SessionRuns {
     this.#ports = ports;
   }
 
-  /** Throws SessionNotFound. */
+  /** Throws SessionNotFound, SessionGone. */
   async get(sessionId: SessionId, organisationId?: OrganisationId): Promise<SessionEntry> {
     const entry = await this.#ports.sessions.get(sessionId, organisationId);
     if (entry === undefined) throw new SessionNotFound(sessionId);
@@ -37,8 +37,8 @@ export class SessionRuns {
   }
 
   /**
-   * What a brain writes, fenced by its epoch and keyed by its step. `organisationId`: as its token has it. Throws EpochStale, SessionNotFound
-   * and the lifecycle's faults.
+   * What a brain writes, fenced by its epoch and keyed by its step. `organisationId`: as its token has it. Throws EpochStale, SessionNotFound,
+   * SessionGone and the lifecycle's faults.
    */
   write(
     sessionId: SessionId,

@@ -4,6 +4,8 @@
  *
  * Where an organisation is named, a session of another one is not there, and finding that is the same work (ORGANISATION-1). What runs
  * sessions, of whichever organisation, names none.
+ *
+ * Of a session that was deleted whoever looks for it by its id is told so: SessionGone is thrown (DELETE-2).
  */
 import type { AgentId, OrganisationId, SessionId, TurnId } from '../kernel/id.ts';
 import type { Audits, Decision, Journal } from '../journal/journal.ts';
@@ -52,7 +54,8 @@ export const WANTED_ORGANISATIONS_MAX = 64;
 export interface SessionStore {
   /**
    * Creates the session and the first events of its log, atomically (JOURNAL-3). When a session with this id, or in its organisation
-   * with this key, is there already, writes nothing and answers that one with `created: false`.
+   * with this key, is there already, writes nothing and answers that one with `created: false`. Throws AgentGone when its agent was
+   * deleted (AGENT-1).
    * `audit`: as in an append (AUDIT-2).
    */
   create(

@@ -1,5 +1,5 @@
 /**
- * The use cases of the sessions of one organisation, for the doors: start, send, cancel, archive, look. Each change is one atomic append
+ * The use cases of the sessions of one organisation, for the doors: start, send, cancel, archive, delete, look. Each change is one atomic append
  * whose events sessions/lifecycle.ts decides; nobody is called, everyone reads the log. What runs sessions has session-runs.ts.
  *
  * REPLAY-1 An idempotency key is looked for before anything that may have changed is looked at (agents, credentials, the
@@ -11,7 +11,6 @@ import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import {
   type CredentialId,
-  isId,
   keyedId,
   newId,
   type Organisation,
@@ -31,6 +30,8 @@ import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
 import type { Agents } from './agents.ts';
+import { type Deleted, deleteSession } from './deletion.ts';
+import type { DeletionStore } from './deletion-store.ts';
 import { NoCredential, TurnNotFound } from './faults.ts';
 import { type Command, decide, decideToTheEnd } from './lifecycle.ts';
 import { type ChangeLimits, changeLimits, checkPriced } from './limit-change.ts';
@@ -62,6 +63,7 @@ export interface Sent extends SessionEntry {
 export interface SessionPorts {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly organisation: Organisation;
   /** Of the same organisation, as the credentials. */
   readonly agents: Agents;
@@ -88,7 +90,7 @@ export class Sessions {
     this.#ports = ports;
   }
 
-  /** Throws InvalidInput, AgentNotFound, NoCredential, IdempotencyConflict. */
+  /** Throws InvalidInput, AgentNotFound, AgentGone, NoCredential, IdempotencyConflict, SessionGone (DELETE-1: started before, and deleted). */
   async start(request: StartSession): Promise<Started> {
     const release = await this.#starts.acquire(NEVER);
     try {
@@ -185,6 +187,11 @@ export class Sessions {
     return this.#once(sessionId, { kind: 'archive', actor }, idempotencyKey, audit);
   }
 
+  /** deletion.ts */
+  delete(sessionId: SessionId, actor: Actor, idempotencyKey?: string): Promise<Deleted> {
+    return deleteSession(this.#ports, { sessionId, actor, idempotencyKey });
+  }
+
   changeLimits(change: ChangeLimits): Promise<SessionEntry & { readonly replayed: boolean }> {
     return changeLimits(this.#ports, change);
   }
@@ -236,9 +243,7 @@ export class Sessions {
   async #startedAgain(entry: SessionEntry, request: StartSession): Promise<Started> {
     const { session, head } = entry;
     const { agent, key, idempotencyKey } = request;
-    // An agent that is gone cannot be asked for its name: what else was asked for tells.
-    const agentId = isId('agent', agent) ? agent : (await this.#ports.agents.named(agent))?.id;
-    if ((agentId ?? session.agentId) !== session.agentId || !isSameStart(session, request)) {
+    if (!(await this.#ports.agents.isCalled(session.agentId, agent)) || !isSameStart(session, request)) {
       throw new IdempotencyConflict(key ?? idempotencyKey ?? session.id);
     }
     return { session, head, turnId: turnIdOf(session.id, 1), replayed: true };

@@ -10,7 +10,11 @@ import { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { AgentStore } from './agent-store.ts';
+import { type DeleteAgent, deleteAgent } from './agent-deletion.ts';
 import { Agents } from './agents.ts';
+import type { DeletionStore } from './deletion-store.ts';
+import { Retention } from './retention.ts';
+import type { RetentionStore } from './retention-store.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 
@@ -18,6 +22,8 @@ export interface UseCases {
   readonly agents: Agents;
   readonly credentials: Credentials;
   readonly sessions: Sessions;
+  readonly retention: Retention;
+  deleteAgent(request: DeleteAgent): ReturnType<typeof deleteAgent>;
 }
 
 export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
@@ -25,8 +31,10 @@ export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
 export interface UseCasePorts {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
+  readonly retention: RetentionStore;
   readonly secrets: SecretStore;
   readonly clock: Clock;
   /** Default: the system's. */
@@ -56,5 +64,12 @@ function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
   const organisation = { id, isFirst: id === ports.firstOrganisation };
   const credentials = new Credentials({ ...ports, organisation });
   const agents = new Agents({ ...ports, credentials, organisation });
-  return { agents, credentials, sessions: new Sessions({ ...ports, agents, credentials, organisation }) };
+  const sessions = new Sessions({ ...ports, agents, credentials, organisation });
+  return {
+    agents,
+    credentials,
+    sessions,
+    retention: new Retention({ ...ports, agents, organisation }),
+    deleteAgent: (request) => deleteAgent({ ...ports, sessions, organisation }, request),
+  };
 }

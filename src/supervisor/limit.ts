@@ -29,6 +29,16 @@ export const LOOKED_BACK_EVENTS_MAX = 10_000;
 export const REMOVAL_RETRY_MS = 15_000;
 /** Of these, at most: more wait for the next start. */
 export const REMOVALS_MAX = 10_000;
+/** How often all deleted sessions of which something is left are looked at: a lost hint, or files that another server had, cost no more. */
+export const ERASURE_SWEEP_MS = 15_000;
+/** Deleted sessions that are told of between two sweeps; the next sweep finds more. */
+export const ERASURES_TOLD_MAX = 10_000;
+/** Of these, together: their rows share commits. */
+export const ERASED_TOGETHER = 50;
+/** After a step of erasing, so many times as long as it took is left to others. */
+export const ERASURE_PAUSES = 3;
+/** What files still hold of erased rows is overwritten no more often: SQLite copies up to 32 MiB home for it. */
+export const OVERWRITE_MS = 60_000;
 /** Wishes are hints; this often the supervisor looks at the store itself. */
 export const SWEEP_MS = 1_000;
 /** Sessions taken from the store in one sweep, of all organisations that come in it. */

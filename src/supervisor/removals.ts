@@ -4,7 +4,9 @@
  * REMOVAL-1 Only a person who archives a session ends its files. A log that is full closes the session too, and its files stay until then.
  * REMOVAL-2 What was not removed to its end (the server was killed, another one still has the files) is removed later, by this server or by
  *    its next start: the folder here goes last.
+ * REMOVAL-4 What is here of a session that was deleted while this server was away is removed at its start (erasure.ts has the others).
  */
+import { SessionGone } from '../journal/faults.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -60,23 +62,39 @@ export class Removals {
   }
 
   async #look(sessionId: SessionId, isBusy: (sessionId: SessionId) => boolean): Promise<void> {
-    const entry = await this.#ports.store.get(sessionId);
-    const isClosed = entry?.session.status === 'archived';
-    if (isClosed && !isBusy(sessionId)) await this.#remove(sessionId, entry); // else its slot ends, and then it is started
+    if (isBusy(sessionId)) return; // its slot ends, and then it is started
+    const entry = await this.#entry(sessionId);
+    if (entry === 'gone')
+      await this.#forget(sessionId); // REMOVAL-4
+    else if (entry?.session.status === 'archived') await this.#remove(sessionId, entry);
+  }
+
+  async #entry(sessionId: SessionId): Promise<SessionEntry | 'gone' | undefined> {
+    try {
+      return await this.#ports.store.get(sessionId);
+    } catch (error) {
+      if (error instanceof SessionGone) return 'gone';
+      throw error;
+    }
   }
 
   /** Never rejects. */
   async #remove(sessionId: SessionId, { head }: SessionEntry): Promise<void> {
-    const { launcher, journal, logger } = this.#ports;
+    const { journal, logger } = this.#ports;
     try {
       const [last] = await journal.read(sessionId, { after: head - 1, limit: 1 });
-      const isRemoved = last?.type !== 'session.archived' || (await launcher.forget(sessionId)); // REMOVAL-1
-      if (isRemoved) this.#owed.delete(sessionId);
-      else this.#owe(sessionId);
+      if (last?.type === 'session.archived') return await this.#forget(sessionId); // REMOVAL-1
+      this.#owed.delete(sessionId);
     } catch (error) {
+      if (error instanceof SessionGone) return this.#owe(sessionId); // deleted just now: REMOVAL-4
       logger.warn('workspace not removed, trying again', { sessionId, error });
       this.#owe(sessionId);
     }
+  }
+
+  async #forget(sessionId: SessionId): Promise<void> {
+    if (await this.#ports.launcher.forget(sessionId)) this.#owed.delete(sessionId);
+    else this.#owe(sessionId);
   }
 
   /** REMOVAL-2. Beyond the limit the next start finds them. */

@@ -1,5 +1,6 @@
 /** How a slot's work ends without its doing: what to call the end of a brain, and which faults mean that others have the session. */
-import { EpochStale, LogFull, SessionNotFound } from '../journal/faults.ts';
+import { isAbsent } from '../journal/absent.ts';
+import { EpochStale, LogFull, type SessionGone, type SessionNotFound } from '../journal/faults.ts';
 import { SessionArchived, TurnOver } from '../sessions/faults.ts';
 import type { Ended } from './launcher.ts';
 
@@ -11,12 +12,12 @@ export function describe({ code, signal }: Ended): string {
 /** Faults that mean: this session is no longer this slot's. */
 export function isOver(
   error: unknown,
-): error is EpochStale | SessionArchived | TurnOver | SessionNotFound | LogFull {
+): error is EpochStale | SessionArchived | TurnOver | SessionNotFound | SessionGone | LogFull {
   return (
     error instanceof EpochStale ||
     error instanceof SessionArchived ||
     error instanceof TurnOver ||
-    error instanceof SessionNotFound ||
+    isAbsent(error) ||
     error instanceof LogFull
   );
 }

@@ -17,19 +17,21 @@ import { once } from '../kernel/tail.ts';
 import { jittered } from '../kernel/backoff.ts';
 import { systemChance } from '../kernel/chance.ts';
 import type { Concern, Hint } from '../journal/journal.ts';
-import { EpochStale, SessionNotFound } from '../journal/faults.ts';
+import { isAbsent } from '../journal/absent.ts';
+import { EpochStale, SessionGone } from '../journal/faults.ts';
 import type { Service } from '../kernel/service.ts';
 import { wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
 import type { SessionEntry, SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import { Admission, type Slots } from './admission.ts';
+import { Erasure, type ErasurePorts } from './erasure.ts';
 import type { Launcher } from './launcher.ts';
 import { SLOT_RETRY_MS, SWEEP_MAX, SWEEP_MS, SWEEP_PER_SLOT } from './limit.ts';
 import type { Owners } from './owners.ts';
 import { Removals } from './removals.ts';
 import { Slot, type SlotNews, type SlotPorts } from './slot.ts';
 
-export interface SupervisorPorts extends SlotPorts {
+export interface SupervisorPorts extends SlotPorts, Pick<ErasurePorts, 'deletions'> {
   readonly journal: SessionJournal;
   readonly store: SessionStore;
   readonly owners: Owners;
@@ -46,6 +48,7 @@ export class Supervisor implements Service {
   readonly #ports: SupervisorPorts;
   readonly #removals: Removals;
   readonly #admission = new Admission();
+  readonly #erasure: Erasure;
   readonly #slots = new Map<SessionId, Slot>();
   readonly #running = new Set<Promise<void>>();
   /** To be looked at before the next sweep. */
@@ -65,11 +68,13 @@ export class Supervisor implements Service {
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
     this.#removals = new Removals(ports);
+    this.#erasure = new Erasure(ports);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { journal, logger } = this.#ports;
-    const removing = this.#removals.run(signal, (sessionId) => this.#slots.has(sessionId));
+    const isBusy = (sessionId: SessionId): boolean => this.#slots.has(sessionId);
+    const removing = [this.#removals.run(signal, isBusy), this.#erasure.run(signal, isBusy)];
     const unsubscribe = journal.onHint((hint) => this.#hinted(hint));
     try {
       while (!signal.aborted) {
@@ -82,7 +87,7 @@ export class Supervisor implements Service {
       }
     } finally {
       unsubscribe();
-      await Promise.all([...this.#running, removing]); // slots end on the same signal
+      await Promise.all([...this.#running, ...removing]); // slots end on the same signal
     }
   }
 
@@ -158,10 +163,10 @@ export class Supervisor implements Service {
 
   /** Of these sessions without a slot here, those that no other owner who lives has (SUPERVISOR-2). Begins to remove what closed ones have left. */
   async #free(candidates: readonly SessionId[]): Promise<readonly SessionEntry[]> {
-    const { owners, store, owner } = this.#ports;
+    const { owners, owner } = this.#ports;
     const missing = candidates.filter((sessionId) => !this.#slots.has(sessionId)); // SUPERVISOR-1
     // Together: a shared store answers many in one question.
-    const entries = (await Promise.all(missing.map((sessionId) => store.get(sessionId)))).filter(
+    const entries = (await Promise.all(missing.map((sessionId) => this.#entry(sessionId)))).filter(
       (entry) => entry !== undefined,
     );
     const isOther = ({ session: { lease } }: SessionEntry): boolean =>
@@ -174,6 +179,17 @@ export class Supervisor implements Service {
     return entries.filter((entry) => !(isOther(entry) && owners.lives(entry.session.lease?.owner ?? '')));
   }
 
+  /** Undefined when there is none. Of one that was deleted nothing runs here any more: what it has left is erased. */
+  async #entry(sessionId: SessionId): Promise<SessionEntry | undefined> {
+    try {
+      return await this.#ports.store.get(sessionId);
+    } catch (error) {
+      if (!(error instanceof SessionGone)) throw error;
+      this.#erasure.told(sessionId);
+      return undefined;
+    }
+  }
+
   /** LEASE-2. Nothing of the session runs here. What fails now is found again by the next sweep. */
   async #endLease({ id: sessionId, lease, epoch }: Session): Promise<void> {
     const { sessions, logger } = this.#ports;
@@ -181,7 +197,7 @@ export class Supervisor implements Service {
     try {
       await sessions.supervise(sessionId, { kind: 'releaseLease', owner: lease.owner }, epoch);
     } catch (error) {
-      if (error instanceof EpochStale || error instanceof SessionNotFound) return; // somebody has it
+      if (error instanceof EpochStale || isAbsent(error)) return; // somebody has it
       logger.warn('a lease was not ended, trying again', { sessionId, error });
     }
   }

@@ -219,6 +219,37 @@ const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: { revokedAt: expect.any(Number) },
     },
   }),
+  deleteSession: ({ sessionId }) => ({
+    query: mutation('deleteSession(sessionId: $id)', '($id: ID!)', 'id replayed'),
+    variables: { id: sessionId },
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: expect.objectContaining({ status: 'running' }),
+      after: undefined,
+    },
+  }),
+  deleteAgent: ({ agentId }) => ({
+    query: mutation('deleteAgent(id: $id, force: true)', '($id: ID!)', 'agent { id } replayed'),
+    variables: { id: agentId },
+    entry: {
+      target: { kind: 'agent', id: agentId },
+      before: {},
+      after: { deletedAt: expect.any(Number) },
+    },
+  }),
+  setRetention: ({ agentId }) => ({
+    query: mutation(
+      'setRetention(input: $input)',
+      '($input: SetRetentionInput!)',
+      'retention { agentId } replayed',
+    ),
+    variables: { input: { agentId, idleDays: 9 } },
+    entry: {
+      target: { kind: 'retention', id: agentId },
+      before: { isInherited: true },
+      after: { idleDays: 9, isInherited: false },
+    },
+  }),
   createOrganisation: () => ({
     query: mutation('createOrganisation(name: $name)', '($name: String!)', 'organisation { id } replayed'),
     variables: { name: 'made' },

@@ -161,6 +161,7 @@ async function stateOf(
     await credentials.get(credentialId),
     await credentials.defaultOf('anthropic'),
     await sessions.get(sessionId),
+    await useCases.retention.get(agentId),
   ]);
 }
 

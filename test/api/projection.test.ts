@@ -179,7 +179,12 @@ function allFrames(): readonly Frame[] {
     { kind: 'delta', callId: pick(STRINGS), offset: 12, text: pick(STRINGS) },
     { kind: 'thinking', callId: pick(STRINGS), offset: 0, text: pick(STRINGS) },
     { kind: 'slow', sessionId: SESSION_ID, seq: 2 ** 40 },
-    { kind: 'gone', message: pick(STRINGS) },
+    {
+      kind: 'gone',
+      code: pick(['SESSION_GONE', 'SESSION_NOT_FOUND'] as const),
+      message: pick(STRINGS),
+      sessionId: SESSION_ID,
+    },
     { kind: 'refused', sessionId: SESSION_ID, reason: pick(['foreign', 'ahead'] as const) },
   ];
 }

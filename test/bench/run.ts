@@ -7,6 +7,7 @@ import type { Figure, Row, RunOptions } from './row.ts';
 import { appendToSubscriber } from './rows/append-to-subscriber.ts';
 import { batchedAppend } from './rows/batched-append.ts';
 import { catchUp } from './rows/catch-up.ts';
+import { deletion } from './rows/deletion.ts';
 import { durableAppend } from './rows/durable-append.ts';
 import { fairStart, mongoFairStart } from './rows/fair-start.ts';
 import { followers } from './rows/followers.ts';
@@ -29,6 +30,7 @@ const ROWS: readonly Row[] = [
   start,
   fairStart,
   wake,
+  deletion,
   mongoAppend,
   mongoReplay,
   mongoFollower,

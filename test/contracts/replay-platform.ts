@@ -5,6 +5,8 @@ import type { CredentialStore } from '../../src/secrets/credential-store.ts';
 import { Credentials } from '../../src/secrets/credentials.ts';
 import type { AgentStore } from '../../src/sessions/agent-store.ts';
 import { Agents } from '../../src/sessions/agents.ts';
+import type { DeletionStore } from '../../src/sessions/deletion-store.ts';
+import type { RetentionStore } from '../../src/sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { type SessionPorts, Sessions } from '../../src/sessions/sessions.ts';
@@ -15,8 +17,10 @@ export interface ReplayPlatform {
   open(options: { readonly caps?: { readonly eventsMax?: number } }): Promise<{
     readonly journal: SessionJournal;
     readonly sessions: SessionStore;
+    readonly deletions: DeletionStore;
     readonly agents: AgentStore;
     readonly credentials: CredentialStore;
+    readonly retention: RetentionStore;
     close(): Promise<void>;
   }>;
 }
@@ -47,7 +51,8 @@ export async function worldOn(platform: ReplayPlatform, caps?: Caps) {
   });
   const agents = new Agents({ ...own, agents: store.agents, credentials });
   const serverKeys: SessionPorts['serverKeys'] = new Set();
-  const ports = { journal: store.journal, sessions: store.sessions, ...own, credentials, serverKeys };
+  const { journal, sessions: records, deletions } = store;
+  const ports = { journal, sessions: records, deletions, ...own, credentials, serverKeys };
   const sessions = new Sessions({ ...ports, agents });
   return { store, credentials, agents, ports, sessions, runs: new SessionRuns(store) };
 }

@@ -48,16 +48,5 @@ export function tokenGenerationStoreContract(platform: TokenGenerationPlatform):
 
       expect(await store.generationsOf([session])).toEqual([8]);
     });
-
-    it('forgets what its own organisation says is gone, and no other', async () => {
-      const store = await begin();
-      const [session, organisation] = [newId('session'), newId('organisation')];
-      await store.raise(organisation, session);
-
-      await store.forget(newId('organisation'), session);
-      expect(await store.generationsOf([session])).toEqual([1]);
-      await store.forget(organisation, session);
-      expect(await store.generationsOf([session])).toEqual([0]);
-    });
   });
 }

@@ -4,12 +4,13 @@ import type { NewEvent, RecordedEvent } from '../../src/journal/event.ts';
 import { type Follow, follow } from '../../src/journal/follow.ts';
 import type { Hint } from '../../src/journal/journal.ts';
 import type { LiveFrame } from '../../src/journal/live-tail.ts';
-import { SessionNotFound } from '../../src/journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../../src/journal/faults.ts';
 import { Live } from '../../src/journal/live.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import type { SessionJournal } from '../../src/sessions/session-store.ts';
 import { eventually } from '../support/eventually.ts';
+import { OURS } from '../support/organisation.ts';
 import { appending, nothing, originOf, spoken } from '../support/session-log.ts';
 
 const opened: { live: Live; store: SqliteStore }[] = [];
@@ -48,7 +49,8 @@ async function begin() {
   const say = (offset: number, text: string, callId = 'c1') => live.delta(id, { callId, offset, text });
   const think = (offset: number, text: string, callId = 'c1') =>
     live.delta(id, { callId, kind: 'thinking', offset, text });
-  return { journal, live, id, append, followed, say, think };
+  const { deletions } = store;
+  return { journal, deletions, live, id, append, followed, say, think };
 }
 
 describe('a session that is gone', () => {
@@ -88,6 +90,28 @@ describe('a session that is gone', () => {
     await append(spoken('there'));
 
     expect((await following.next()).value).toMatchObject({ kind: 'events', head: 1 });
+    live.close();
+  });
+});
+
+describe('a session that was deleted', () => {
+  it('proves LIVE-5: ends its followers by the hint alone, and keeps nothing of what its brain still says', async () => {
+    const { journal, id, append, deletions } = await begin();
+    const live = new Live({ journal: ports(journal), pollMs: 1e9 });
+    await append(spoken('one'));
+    const following = follow({ journal, live }, { sessionId: id, after: 1, deltas: true });
+    expect((await following.next()).value?.kind).toBe('caughtUp');
+    const tail = live.hold(id, () => undefined);
+    live.delta(id, { callId: 'c1', offset: 0, text: 'half' });
+    expect((await following.next()).value).toMatchObject({ kind: 'delta', text: 'half' });
+    const next = following.next();
+
+    await deletions.mark({ id, organisationId: OURS.id, deletedAt: 1, deletedBy: { kind: 'system' } });
+
+    await expect(next).rejects.toBeInstanceOf(SessionGone);
+    live.delta(id, { callId: 'c2', offset: 0, text: 'still' });
+    expect(live.draftsOf(id)).toEqual([]);
+    expect(tail.eventsAfter(0)).toBeUndefined();
     live.close();
   });
 });

@@ -108,6 +108,19 @@ it('a session of an agent whose credential was deleted starts with the default',
   expect((await door.sessions.get(id)).session.credentialId).toBe(standard.id);
 });
 
+it('a session that was started beside the deletion of its agent makes no call (proves AGENT-1)', async () => {
+  await create('sk-default-0');
+  const { agent } = await door.agents.create({ name: 'a', model: MODEL, prompt: 'x' });
+  const [first, rested] = [await start('a'), await start('a')];
+  await door.sessions.cancel(rested, { kind: 'human' });
+  await door.store.agents.delete(door.organisationId, agent.id, { at: 1, force: true }); // its server is killed now
+  await door.sessions.send({ sessionId: rested, text: 'again', actor: { kind: 'human' } });
+  await door.beginTurn(rested);
+
+  await expect(keyOf(first)).rejects.toMatchObject({ code: 'AGENT_GONE' });
+  expect(await keyOf(rested), 'one that it had goes on').toBe('sk-default-0');
+});
+
 it('a session that has used the tokens of its limit may use no more', async () => {
   await create('sk-default-0');
   await door.agents.create({ name: 'a', model: MODEL, prompt: 'x', limits: { tokens: 10 } });

@@ -24,6 +24,7 @@ import type { Rates } from './faults.ts';
 import { SimLauncher, type ToolRuns } from './machine.ts';
 import type { ModelService } from './model.ts';
 import { SimNode } from './node.ts';
+import { NO_DELETIONS } from '../support/deletions.ts';
 import type { SharedStore } from './shared-store.ts';
 import { type Archive, type Disk, Workspaces } from './workspaces.ts';
 import type { World } from './world.ts';
@@ -94,6 +95,7 @@ export class SimServer {
     this.sessions = new Sessions({
       journal: line.journal,
       sessions: line.sessions,
+      deletions: NO_DELETIONS,
       agents: this.#agents,
       credentials: none,
       clock,
@@ -166,6 +168,7 @@ export class SimServer {
       sessions: this.runs,
       journal: this.journal,
       store: this.#ports.store.lineOf(this.node).sessions,
+      deletions: NO_DELETIONS,
       owners: this.#owners,
       access: this.#access(),
       spares,

@@ -119,6 +119,7 @@ export class SharedStore {
       agents: {
         create: line('agent', (agent) => agents.create(agent)),
         update: line('agent', (agent, before) => agents.update(agent, before)),
+        delete: line('agent', (...asked) => agents.delete(...asked)),
         get: line('agent', (...asked) => agents.get(...asked)),
         byName: line('agent', (...asked) => agents.byName(...asked)),
         revision: line('agent', (...asked) => agents.revision(...asked)),

@@ -5,6 +5,7 @@ import type { Hint } from '../../src/journal/journal.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { startServices } from '../../src/kernel/service.ts';
+import type { DeletionStore } from '../../src/sessions/deletion-store.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import { SessionRuns } from '../../src/sessions/session-runs.ts';
 import { Heartbeat } from '../../src/supervisor/lease.ts';
@@ -20,6 +21,7 @@ import { OURS } from '../support/organisation.ts';
 export interface PlayedStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly owners: OwnerStore;
 }
 
@@ -103,6 +105,7 @@ export async function playedServer(
       sessions,
       journal,
       store: records,
+      deletions: store.deletions,
       owners,
       access,
       spares,

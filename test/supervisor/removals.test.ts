@@ -5,6 +5,7 @@ import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { decide } from '../../src/sessions/lifecycle.ts';
 import { Removals } from '../../src/supervisor/removals.ts';
+import { OURS } from '../support/organisation.ts';
 import { queuedSession } from '../support/session-log.ts';
 
 let store: SqliteStore;
@@ -53,4 +54,29 @@ it.each([
 
   expect(done.filter((what) => what === 'forget')).toHaveLength(2);
   expect(done.slice(done.indexOf('look 1'), done.indexOf('look 2'))).not.toContain('forget');
+});
+
+// proves REMOVAL-4
+it('removes at the start what is here of a session that was deleted meanwhile, and keeps what is of others', async () => {
+  const [gone, stays] = [await queuedSession(store), await queuedSession(store)];
+  const deletedBy = { kind: 'human' } as const;
+  await store.deletions.mark({ id: gone, organisationId: OURS.id, deletedAt: 1, deletedBy });
+  const [stop, forgotten]: [AbortController, string[]] = [new AbortController(), []];
+  const removals = new Removals({
+    launcher: {
+      sessions: async () => [gone, stays],
+      forget: async (id) => {
+        forgotten.push(id);
+        return true;
+      },
+    },
+    journal: store.journal,
+    store: store.sessions,
+    clock: { now: () => 0, monotonicNow: () => 0, sleep: async () => stop.abort() },
+    logger,
+  });
+
+  await removals.run(stop.signal, () => false);
+
+  expect(forgotten).toEqual([gone]);
 });

@@ -139,6 +139,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, owner = 'me' } = {}): void {
     sessions,
     journal,
     store: records,
+    deletions: store.deletions,
     owners: new Owners(store.owners, clock),
     access: new Access({ ...store, clock, signingKey: randomBytes(32), firstOrganisation: OURS.id }),
     spares: new Spares({ launcher: stage, clock, logger }, 0),
@@ -196,6 +197,29 @@ describe('slots', () => {
     const { statusAt = 0 } = (await status(id)) ?? {};
     await eventually('time has passed', () => clock.now() > statusAt);
   };
+
+  it('end brain and hands of a session that is deleted, and what it has left is removed after that', async () => {
+    const forgottenAlive: boolean[] = [];
+    const forget = stage.forget.bind(stage);
+    stage.forget = async (sessionId) => {
+      forgottenAlive.push(stage.aliveBrains > 0);
+      return forget(sessionId);
+    };
+    supervise();
+    const id = await inBackground();
+
+    const deletedBy = { kind: 'human' } as const;
+    await store.deletions.mark({ id, organisationId: OURS.id, deletedAt: 1, deletedBy });
+    await eventually(
+      'nothing is left',
+      async () => (await store.deletions.pending({ limit: 9 })).length === 0,
+    );
+
+    expect(stage.aliveBrains).toBe(0);
+    expect(stage.forgotten).toContain(id);
+    expect(forgottenAlive).not.toContain(true);
+    expect(logs).not.toContain('slot failed');
+  });
 
   it('wait for a brain while the machine has no room for one, and lose none by that (proves SLOT-5)', async () => {
     stage.noBrain = new LaunchFailed('no room', { isShortage: true });

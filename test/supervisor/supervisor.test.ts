@@ -177,6 +177,7 @@ function supervise(slotsMax = 4, { idleMs = 60_000, backgroundMs = 60_000 } = {}
     sessions,
     journal,
     store: sessionStore,
+    deletions: store.deletions,
     owners: new Owners(store.owners),
     access,
     spares,

@@ -184,6 +184,7 @@ function servicesOf(owner: string) {
     sessions,
     journal,
     store: records,
+    deletions: store.deletions,
     owners,
     access,
     spares,

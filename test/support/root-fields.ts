@@ -82,6 +82,36 @@ export const OPERATIONS: Readonly<
         sessions(agentId: $agentId, key: $key, after: $after, first: 100) { nodes { id key metadata } } }`,
       variables,
     })),
+  retention: ({ agentId }) => [
+    {
+      query: `query ($agentId: ID) { retention(agentId: $agentId) { ... on Retention { agentId idleDays isInherited } ${FAULT} } }`,
+      variables: { agentId },
+    },
+  ],
+  retentionPreview: ({ agentId }) =>
+    [{ agentId }, {}].map((variables) => ({
+      query: `query ($agentId: ID) { retentionPreview(agentId: $agentId, rule: { idleDays: 1, archivedDays: 1 }) {
+        ... on RetentionPreview { count sessions { sessionId agentId } } ${FAULT} } }`,
+      variables,
+    })),
+  deleteAgent: ({ agentId: id }) =>
+    [{ id }, { id, force: true }].map((variables) => ({
+      query: `mutation ($id: ID!, $force: Boolean) { deleteAgent(id: $id, force: $force) {
+        ... on DeleteAgentPayload { agent { id name deletedAt } replayed } ${FAULT} } }`,
+      variables,
+    })),
+  setRetention: ({ agentId }) =>
+    [{ agentId, idleDays: 9 }, { idleDays: 9_000 }].map((input) => ({
+      query: `mutation ($input: SetRetentionInput!) { setRetention(input: $input) {
+        ... on SetRetentionPayload { retention { agentId idleDays } replayed } ${FAULT} } }`,
+      variables: { input },
+    })),
+  deleteSession: ({ sessionId: id, word }) =>
+    [{ id }, { id, key: word }].map((variables) => ({
+      query: `mutation ($id: ID!, $key: String) { deleteSession(sessionId: $id, idempotencyKey: $key) {
+        ... on DeleteSessionPayload { id deletedAt replayed } ${FAULT} } }`,
+      variables,
+    })),
   turn: ({ sessionId }, own) =>
     [
       { sessionId, id: turnIdOf(sessionId, 1) },

@@ -64,7 +64,11 @@ const FRAMES: FrameParts = {
   delta: DELTA,
   thinking: DELTA,
   slow: { resumeFrom: ({ sessionId, seq }) => quoted(cursorOf(sessionId, seq)) },
-  gone: { message: ({ message }) => JSON.stringify(message) },
+  gone: {
+    code: ({ code }) => quoted(code),
+    message: ({ message }) => JSON.stringify(message),
+    sessionId: ({ sessionId }) => JSON.stringify(sessionId),
+  },
   refused: {
     reason: ({ reason }) => quoted(reason.toUpperCase()),
     earliest: ({ sessionId }) => quoted(cursorOf(sessionId, 0)),

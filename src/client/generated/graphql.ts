@@ -231,11 +231,13 @@ export type StartSessionMutationVariables = Exact<{
 
 
 export type StartSessionMutation = { startSession:
+    | { __typename: 'AgentGone', code: string, message: string }
     | { __typename: 'AgentNotFound', code: string, message: string }
     | { __typename: 'Forbidden', code: string, message: string }
     | { __typename: 'IdempotencyConflict', code: string, message: string }
     | { __typename: 'InvalidInput', code: string, message: string }
     | { __typename: 'NoCredential', code: string, message: string }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'StartSessionPayload', turnId: string, cursor: string, replayed: boolean, session: { id: string, status: SessionStatus, why: string }, clientToken: { token: string, expiresAt: string } }
    };
 
@@ -254,6 +256,7 @@ export type SendMessageMutation = { sendMessage:
     | { __typename: 'RateLimited', code: string, message: string }
     | { __typename: 'SendMessagePayload', eventId: string, cursor: string, turnId: string, replayed: boolean, session: { id: string, status: SessionStatus } }
     | { __typename: 'SessionArchived', code: string, message: string }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 
@@ -268,6 +271,7 @@ export type CancelTurnMutation = { cancelTurn:
     | { __typename: 'Forbidden', code: string, message: string }
     | { __typename: 'InvalidInput', code: string, message: string }
     | { __typename: 'RateLimited', code: string, message: string }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 
@@ -307,6 +311,7 @@ export type ReadSessionQuery = { session:
         | { __typename: 'UserMessage', id: string }
         | { __typename: 'WorkspaceReverted', id: string }
        | null }
+    | { __typename: 'SessionGone', code: string, message: string }
     | { __typename: 'SessionNotFound', code: string, message: string }
    };
 

@@ -151,6 +151,28 @@ export const STEPS: readonly Step[] = [
   async (db) => {
     await ensureCollection(db, 'token_generation'); // found by its _id, the session's or the key's
   },
+  async (db) => {
+    // What a deleted session has left is looked for: journal/deletions.ts.
+    await db
+      .collection('session')
+      .createIndex(
+        { 'deleted.pending': 1, _id: 1 },
+        { partialFilterExpression: { 'deleted.pending': true } },
+      );
+    await db.collection('turn').createIndex({ sessionId: 1 });
+  },
+  async (db) => {
+    // Agents that were deleted are in no list, and what has rested longest is found for the rules of retention.
+    const ofOrganisation = { organisationId: 1 } as const;
+    await db.collection('agent').createIndex({ ...ofOrganisation, deletedAt: 1, createdAt: -1, _id: -1 });
+    await db
+      .collection('session')
+      .createIndex(
+        { ...ofOrganisation, status: 1, 'state.statusAt': 1, _id: 1 },
+        { partialFilterExpression: { status: { $in: ['idle', 'awaiting_input', 'failed', 'archived'] } } },
+      );
+    await ensureCollection(db, 'retention');
+  },
 ];
 
 /** Those that are still there. */

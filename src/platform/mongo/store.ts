@@ -9,17 +9,21 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts';
 import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { LogCaps } from '../../sessions/append-plan.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { DeletionStore } from '../../sessions/deletion-store.ts';
+import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
 import { MongoAgentStore } from './stores/agent-store.ts';
 import { MongoAuditStore } from './stores/audit-store.ts';
 import { MongoCredentialStore } from './stores/credential-store.ts';
 import { MongoDatabase } from './database.ts';
+import { MongoDeletions } from './journal/deletions.ts';
 import { MongoJournal } from './journal/journal.ts';
 import { MongoKeyStore } from './stores/key-store.ts';
 import { Ownership } from './ownership.ts';
 import { LiveChannel } from './live/live-channel.ts';
 import { MongoOrganisationStore } from './stores/organisation-store.ts';
+import { MongoRetentionStore } from './stores/retention-store.ts';
 import { MongoOwnerStore } from './stores/owner-store.ts';
 import { MongoTokenGenerationStore } from './stores/token-generation-store.ts';
 
@@ -34,6 +38,7 @@ export interface MongoOptions {
 export interface MongoStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -41,6 +46,7 @@ export interface MongoStore {
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
+  readonly retention: RetentionStore;
   /** What the other processes on the database tell. */
   readonly channel: LiveChannel;
   readonly database: MongoDatabase;
@@ -53,9 +59,10 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
   const { uri, clock = systemClock, logger = silentLogger, caps } = options;
   const database = await MongoDatabase.open({ uri, logger });
   const channel = new LiveChannel({ database, logger });
+  const ownership = new Ownership(database.firstOrganisation);
   const journal = new MongoJournal({
     db: database.db,
-    ownership: new Ownership(database.firstOrganisation),
+    ownership,
     clock,
     logger,
     channel,
@@ -64,6 +71,12 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
   return {
     journal,
     sessions: journal,
+    deletions: new MongoDeletions({
+      db: database.db,
+      ownership,
+      clock,
+      gone: (sessionId, head) => journal.gone(sessionId, head),
+    }),
     agents: new MongoAgentStore(database),
     credentials: new MongoCredentialStore(database),
     keys: new MongoKeyStore(database),
@@ -71,6 +84,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     owners: new MongoOwnerStore(database, clock),
     organisations: new MongoOrganisationStore(database),
     audit: new MongoAuditStore(database),
+    retention: new MongoRetentionStore(database),
     channel,
     database,
     async close() {

@@ -1,8 +1,8 @@
 /** Agents and their revisions (sessions/agent-store.ts). */
 import type { StatementSync } from 'node:sqlite';
-import type { AgentId, OrganisationId } from '../../kernel/id.ts';
+import type { AgentId, OrganisationId, SessionId } from '../../kernel/id.ts';
 import type { Agent, AgentRevision } from '../../sessions/agent.ts';
-import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { AgentDeleted, AgentDeletion, AgentStore } from '../../sessions/agent-store.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
 
@@ -18,6 +18,8 @@ export class SqliteAgentStore implements AgentStore {
   readonly #byId: StatementSync;
   readonly #byName: StatementSync;
   readonly #list: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #inUse: StatementSync;
   readonly #revision: StatementSync;
 
   constructor(database: Database) {
@@ -26,7 +28,8 @@ export class SqliteAgentStore implements AgentStore {
       'INSERT INTO agent (id, organisation_id, name, created_at, updated_at, agent) VALUES (?, ?, ?, ?, ?, ?)',
     );
     this.#update = database.prepare(
-      'UPDATE agent SET name = ?, updated_at = ?, agent = ? WHERE id = ? AND organisation_id = ? AND updated_at = ?',
+      `UPDATE agent SET name = ?, updated_at = ?, agent = ?
+       WHERE id = ? AND organisation_id = ? AND updated_at = ? AND deleted_at IS NULL`,
     );
     this.#addRevision = database.prepare(
       'INSERT INTO agent_revision (agent_id, number, revision) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
@@ -35,11 +38,19 @@ export class SqliteAgentStore implements AgentStore {
       'SELECT organisation_id, agent FROM agent WHERE id = ? AND organisation_id = ?',
     );
     this.#byName = database.prepare(
-      'SELECT organisation_id, agent FROM agent WHERE name = ? AND organisation_id = ?',
+      'SELECT organisation_id, agent FROM agent WHERE name = ? AND organisation_id = ? AND deleted_at IS NULL',
     );
     this.#list = database.prepare(
-      `SELECT organisation_id, agent FROM agent WHERE organisation_id = ? AND (created_at, id) < (?, ?)
+      `SELECT organisation_id, agent FROM agent WHERE organisation_id = ? AND (created_at, id) < (?, ?) AND deleted_at IS NULL
        ORDER BY created_at DESC, id DESC LIMIT ?`,
+    );
+    this.#delete = database.prepare(
+      'UPDATE agent SET deleted_at = ?, updated_at = ?, agent = ? WHERE id = ?',
+    );
+    // Of what is queued or runs, which is little, and not of all that the agent ever had.
+    this.#inUse = database.prepare(
+      `SELECT id FROM session INDEXED BY session_newest_of_status
+       WHERE organisation_id = ? AND status IN ('queued', 'running') AND agent_id = ? LIMIT 1`,
     );
     this.#revision = database.prepare(
       `SELECT revision FROM agent_revision WHERE agent_id = ?1 AND number = ?2
@@ -73,6 +84,25 @@ export class SqliteAgentStore implements AgentStore {
       if (changes === 0) return false;
       this.#addRevision.run(agent.id, agent.revision.number, JSON.stringify(agent.revision));
       return true;
+    });
+  }
+
+  /** AGENT-1: the sessions that it has are those of this moment, since a start looks for the agent in its own transaction. */
+  async delete(
+    organisationId: OrganisationId,
+    id: AgentId,
+    { at, force }: AgentDeletion,
+  ): Promise<AgentDeleted | undefined> {
+    return this.#database.write(() => {
+      const there = this.#one(this.#byId, id, organisationId);
+      if (there === undefined) return undefined;
+      if (there.deletedAt !== undefined) return { kind: 'deleted', agent: there, replayed: true };
+      const inUse = rowOf(this.#inUse, organisationId, id);
+      // as: an id that the journal wrote
+      if (!force && inUse !== undefined) return { kind: 'inUse', sessionId: inUse[0] as SessionId };
+      const agent = { ...there, deletedAt: at, updatedAt: Math.max(at, there.updatedAt + 1) };
+      this.#delete.run(at, agent.updatedAt, textOf(agent), id);
+      return { kind: 'deleted', agent, replayed: false };
     });
   }
 

@@ -3,6 +3,8 @@
  * more than the events themselves. So a key stands in the row of its event, waits in memory, and goes into the index with
  * many others, in the order of the index; what waited when the process ended is read again from the rows of the events.
  *
+ * Rows of events are numbered by SQLite, which gives the numbers above the highest one again once rows are deleted.
+ *
  * KEYS-1 A key is found from the commit of its append on, whether it waits or is in the index, and after any end of the process.
  */
 import type { StatementSync } from 'node:sqlite';
@@ -29,13 +31,15 @@ export class AppendKeys {
   readonly #byKey: StatementSync;
   readonly #index: StatementSync;
   readonly #setIndexedTo: StatementSync;
+  readonly #highestRow: StatementSync;
   readonly #waiting = new Map<string, WaitingKey>();
   readonly #filter: KeyFilter;
   /** Of the running commit: what is forgotten when it fails. */
   #added: string[] = [];
   #isIndexing = false;
-  /** Keys of event rows up to here are in the index. */
+  /** Keys of event rows up to here are in the index, as the running commit leaves it; and without it. */
   #indexedTo: number;
+  #committedTo: number;
   /** The last row of an event, with those of the running commit; and without them. */
   #lastRow: number;
   #committedRow: number;
@@ -49,7 +53,9 @@ export class AppendKeys {
     );
     this.#setIndexedTo = database.prepare('UPDATE append_key_end SET event_row = ?');
     this.#indexedTo = numberOf(database.prepare('SELECT event_row FROM append_key_end'));
-    this.#lastRow = numberOf(database.prepare('SELECT coalesce(max(rowid), 0) FROM event'));
+    this.#committedTo = this.#indexedTo;
+    this.#highestRow = database.prepare('SELECT coalesce(max(rowid), 0) FROM event');
+    this.#lastRow = numberOf(this.#highestRow);
     this.#committedRow = this.#lastRow;
     this.#filter = new KeyFilter(numberOf(database.prepare('SELECT coalesce(max(key), 0) FROM session')));
     this.#readWaiting(database); // KEYS-1
@@ -78,6 +84,19 @@ export class AppendKeys {
     this.#lastRow = row;
   }
 
+  /** The session is deleted: nobody asks for its keys any more, and none of them goes into the index. */
+  forget(session: number): void {
+    for (const [name, waiting] of this.#waiting) if (waiting.session === session) this.#waiting.delete(name);
+  }
+
+  /** In the commit that deletes rows of events. KEYS-1: the numbers of those at the end are given again. */
+  rowsDeleted(): void {
+    this.#lastRow = numberOf(this.#highestRow);
+    if (this.#lastRow >= this.#indexedTo) return;
+    this.#indexedTo = this.#lastRow;
+    this.#setIndexedTo.run(this.#lastRow);
+  }
+
   /** Last in the transaction. */
   beforeCommit(): void {
     if (this.#waiting.size < KEYS_WAITING_MAX && this.#lastRow - this.#indexedTo < ROWS_UNREAD_MAX) return;
@@ -90,10 +109,12 @@ export class AppendKeys {
   committed(): void {
     this.#added = [];
     this.#committedRow = this.#lastRow;
-    if (!this.#isIndexing) return;
-    this.#isIndexing = false;
-    this.#waiting.clear();
-    this.#indexedTo = this.#lastRow;
+    if (this.#isIndexing) {
+      this.#isIndexing = false;
+      this.#waiting.clear();
+      this.#indexedTo = this.#lastRow;
+    }
+    this.#committedTo = this.#indexedTo;
   }
 
   rolledBack(): void {
@@ -101,6 +122,7 @@ export class AppendKeys {
     this.#added = [];
     this.#isIndexing = false;
     this.#lastRow = this.#committedRow; // those numbers are given again
+    this.#indexedTo = this.#committedTo;
   }
 
   #readWaiting(database: Database): void {

@@ -7,6 +7,8 @@
  * SQLITE-2 A transaction that somebody has heard of survives loss of power (write-ahead log, flushed before anybody hears of it).
  *    SQLite itself flushes it before pages are copied home (synchronous = NORMAL), so a loss of power takes its last transactions at most.
  * SQLITE-4 Nobody waits for the lock of another program on this thread: a writer that does not get it tries again a little later.
+ * SQLITE-5 What is deleted is overwritten with zeros, in its pages and in those that become free (sqlite.org/pragma.html#pragma_secure_delete).
+ *    Where SQLite has moved a row to another page, a copy may stay in the unused part of the old one until that is used again.
  * SQLITE-3 A file of a newer version is refused untouched; an older one is brought forward before anyone reads it.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
@@ -83,7 +85,7 @@ export class Database {
       sqlite = new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: false });
       refuseForeign(path, sqlite);
       sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};
-        PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY`); // SQLITE-2, WAL-1
+        PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON`); // SQLITE-2, SQLITE-5, WAL-1
       migrate(sqlite);
       sqlite.exec('PRAGMA busy_timeout = 0'); // SQLITE-4
       return new Database(path, sqlite, unlock, ports);
@@ -174,6 +176,12 @@ export class Database {
       if (this.#sqlite.isTransaction) this.#sqlite.exec('ROLLBACK');
       throw translateError(error);
     }
+  }
+
+  /** Copies the write-ahead log home and makes it empty: nothing that was overwritten is left in it. Not while another program reads. */
+  emptyLog(): void {
+    this.#flusher?.check();
+    this.#sqlite.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   close(): void {

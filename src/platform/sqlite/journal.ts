@@ -32,14 +32,16 @@ import type {
 } from '../../sessions/session-store.ts';
 import { assertKey, type LogCaps, type Plan, planAppend, writtenBy } from '../../sessions/append-plan.ts';
 import { addUsage } from '../../sessions/cost.ts';
-import { concernOf } from '../../sessions/lifecycle.ts';
 import { AppendKeys } from './append-keys.ts';
 import { SqliteAuditStore } from './audit-store.ts';
 import type { Database } from './database.ts';
+import { SqliteDeletions } from './deletions.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
-import { emptyLog, existing, type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { HintListeners } from './hint-listeners.ts';
+import { emptyLog, existing, keepTurns, type Loaded, LoadedSessions } from './loaded-sessions.ts';
 import { SessionTable } from './session-table.ts';
+import { TombstoneTable } from './tombstone-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
 
@@ -56,6 +58,7 @@ type Created = SessionEntry & { readonly created: boolean };
 type First = Pick<AppendRequest<Session>, 'decide' | 'audit'>;
 
 export class SqliteJournal implements SessionJournal, SessionStore {
+  readonly deletions: SqliteDeletions;
   readonly #clock: Clock;
   readonly #caps: LogCaps;
   readonly #sessions: SessionTable;
@@ -64,7 +67,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   readonly #loaded: LoadedSessions;
   readonly #commits: GroupCommit;
   readonly #audit: SqliteAuditStore;
-  readonly #listeners = new Set<(hint: Hint) => void>();
+  readonly #listeners = new HintListeners();
   /** What the running commit has changed. */
   #touched = new Set<Loaded>();
 
@@ -75,7 +78,18 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     this.#events = new EventTable(database);
     this.#keys = new AppendKeys(database);
     this.#audit = new SqliteAuditStore(database);
-    this.#loaded = new LoadedSessions(this.#sessions, this.#events, loadedMax);
+    const tombstones = new TombstoneTable(database);
+    this.#loaded = new LoadedSessions(this.#sessions, this.#events, tombstones, loadedMax);
+    this.deletions = new SqliteDeletions({
+      database,
+      tombstones,
+      sessions: this.#sessions,
+      loaded: this.#loaded,
+      keys: this.#keys,
+      commit: (write) => this.#committed(write),
+      look: (read) => this.#look(read),
+      gone: (loaded) => this.#gone(loaded),
+    });
     const hooks = {
       beforeCommit: () => {
         this.#saveRecords();
@@ -128,9 +142,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
   }
 
   onHint(listener: (hint: Hint) => void): () => void {
-    const own = (hint: Hint): void => listener(hint); // its own entry, so that the same function may listen twice
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    return this.#listeners.add(listener);
   }
 
   get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
@@ -221,6 +233,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       const { session, head } = existing(id, this.#loaded.get(id));
       return { rows: 0, answer: { session, head, created: false } };
     }
+    this.#sessions.refuseDeletedAgent(origin.agentId); // AGENT-1
     const loaded = emptyLog(newSession(origin), origin.createdAt);
     const plan = this.#plan(loaded, decide(loaded.session, false));
     this.#touched.add(loaded);
@@ -268,14 +281,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     if (plan.session === loaded.session) return;
     loaded.session = plan.session;
     loaded.unsaved = true;
-    if (plan.turns.length === 0 && plan.lateUsage.length === 0) return;
-    const turns = (loaded.unsavedTurns ??= new Map());
-    for (const turn of plan.turns) turns.set(turn.number, turn);
-    for (const { turnId, usage } of plan.lateUsage) {
-      const unsaved = [...turns.values()].find(({ id }) => id === turnId);
-      const turn = unsaved ?? this.#sessions.turn(loaded.key, turnId);
-      if (turn !== undefined) turns.set(turn.number, { ...turn, usage: addUsage(turn.usage, usage) });
-    }
+    keepTurns(loaded, plan, (turnId) => this.#sessions.turn(loaded.key, turnId));
   }
 
   /** JOURNAL-3: records and turns go with the events; once per commit, however many appends changed them. */
@@ -294,14 +300,15 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     const touched = this.#touched;
     this.#touched = new Set();
     this.#loaded.trim();
-    for (const loaded of touched) {
-      const events = loaded.fresh;
-      loaded.fresh = [];
-      if (events.length === 0) continue;
-      const { session, head } = loaded;
-      const hint: Hint = { sessionId: session.id, head, concerns: concernOf(session), events };
-      for (const listener of this.#listeners) listener(hint);
-    }
+    for (const loaded of touched) this.#listeners.tell(loaded);
+  }
+
+  /** Of what the running commit has appended before, nothing is left to be saved. */
+  #gone(loaded: Loaded): void {
+    loaded.gone = true;
+    loaded.unsaved = false;
+    loaded.unsavedTurns = undefined;
+    this.#touched.add(loaded);
   }
 
   #forgetTouched(): void {

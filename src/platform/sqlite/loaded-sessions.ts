@@ -3,11 +3,14 @@
  * what is here is the truth as of the last commit, and an append needs no read. A failed commit forgets what it touched.
  */
 import type { RecordedEvent } from '../../journal/event.ts';
-import { SessionNotFound } from '../../journal/faults.ts';
-import type { OrganisationId, SessionId } from '../../kernel/id.ts';
+import { SessionGone, SessionNotFound } from '../../journal/faults.ts';
+import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
+import type { Plan } from '../../sessions/append-plan.ts';
+import { addUsage } from '../../sessions/cost.ts';
 import type { Session, Turn } from '../../sessions/session.ts';
 import type { EventTable } from './event-table.ts';
 import type { SessionTable } from './session-table.ts';
+import type { TombstoneTable } from './tombstone-table.ts';
 
 /** Some kilobytes each: what a busy server works on at a time, and more than that is read again in microseconds. */
 const SESSIONS_LOADED_MAX = 10_000;
@@ -27,6 +30,8 @@ export interface Loaded {
   unsaved: boolean;
   unsavedTurns: Map<number, Turn> | undefined;
   fresh: RecordedEvent[];
+  /** The running commit deletes it. */
+  gone: boolean;
 }
 
 /** Of a session that has no row yet. */
@@ -41,24 +46,35 @@ export function emptyLog(session: Session, at: number): Loaded {
     unsaved: false,
     unsavedTurns: undefined,
     fresh: [],
+    gone: false,
   };
 }
 
 export class LoadedSessions {
   readonly #sessions: SessionTable;
   readonly #events: EventTable;
+  readonly #tombstones: TombstoneTable;
   readonly #max: number;
   /** Two generations: what was used since they last changed places, and what was not. */
   #used = new Map<SessionId, Loaded>();
   #older = new Map<SessionId, Loaded>();
 
-  constructor(sessions: SessionTable, events: EventTable, max = SESSIONS_LOADED_MAX) {
+  constructor(
+    sessions: SessionTable,
+    events: EventTable,
+    tombstones: TombstoneTable,
+    max = SESSIONS_LOADED_MAX,
+  ) {
     this.#max = max;
+    this.#tombstones = tombstones;
     this.#sessions = sessions;
     this.#events = events;
   }
 
-  /** `organisationId`: only if it is that one's. For another's the table is asked, as for one that is not there (ORGANISATION-1). */
+  /**
+   * `organisationId`: only if it is that one's. For another's the tables are asked, as for one that is not there (ORGANISATION-1). Throws
+   * SessionGone.
+   */
   get(id: SessionId, organisationId?: OrganisationId): Loaded | undefined {
     const used = this.#used.get(id);
     if (used !== undefined && isOf(organisationId, used)) return used;
@@ -69,7 +85,10 @@ export class LoadedSessions {
       return older;
     }
     const row = this.#sessions.get(id, organisationId);
-    if (row === undefined) return undefined;
+    if (row === undefined) {
+      if (this.#tombstones.find(id, organisationId) !== undefined) throw new SessionGone(id); // DELETE-2
+      return undefined;
+    }
     const end = this.#events.end(row.key);
     const loaded: Loaded = {
       key: row.key,
@@ -81,6 +100,7 @@ export class LoadedSessions {
       unsaved: false,
       unsavedTurns: undefined,
       fresh: [],
+      gone: false,
     };
     this.#used.set(id, loaded);
     return loaded;
@@ -105,6 +125,21 @@ export class LoadedSessions {
 
 function isOf(organisationId: OrganisationId | undefined, { session }: Loaded): boolean {
   return organisationId === undefined || session.organisationId === organisationId;
+}
+
+/** The turns that the append has changed; `find`: as they are in the table. */
+export function keepTurns(
+  loaded: Loaded,
+  { turns: changed, lateUsage }: Pick<Plan, 'turns' | 'lateUsage'>,
+  find: (turnId: TurnId) => Turn | undefined,
+): void {
+  if (changed.length === 0 && lateUsage.length === 0) return;
+  const turns = (loaded.unsavedTurns ??= new Map());
+  for (const turn of changed) turns.set(turn.number, turn);
+  for (const { turnId, usage } of lateUsage) {
+    const turn = [...turns.values()].find(({ id }) => id === turnId) ?? find(turnId);
+    if (turn !== undefined) turns.set(turn.number, { ...turn, usage: addUsage(turn.usage, usage) });
+  }
 }
 
 /** Throws SessionNotFound. */

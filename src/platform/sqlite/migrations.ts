@@ -314,4 +314,37 @@ export const MIGRATIONS: readonly string[] = [
     generation INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // A session that is deleted leaves a tombstone. `session_key` is set until nothing is left that has it.
+  `
+  CREATE TABLE tombstone (
+    id TEXT NOT NULL PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    deleted_at INTEGER NOT NULL,
+    deleted_by TEXT NOT NULL,
+    session_key INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tombstone_pending ON tombstone (id, session_key) WHERE session_key IS NOT NULL;
+  `,
+  // Agents can be deleted: the record stays for its sessions, and lists and names are of those that are not. How long sessions that rest
+  // are kept is a rule of the organisation or of one of its agents ('' in place of its id: of the organisation), counted by a clock of its own.
+  // What has rested longest is found by an index that only sessions at rest are in.
+  `
+  ALTER TABLE agent ADD COLUMN deleted_at INTEGER;
+  DROP INDEX agent_of_name;
+  DROP INDEX agent_newest;
+  CREATE UNIQUE INDEX agent_of_name ON agent (organisation_id, name) WHERE deleted_at IS NULL;
+  CREATE INDEX agent_newest ON agent (organisation_id, created_at, id) WHERE deleted_at IS NULL;
+
+  CREATE TABLE retention (
+    organisation_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    PRIMARY KEY (organisation_id, agent_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE retention_clock (
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX session_resting ON session (organisation_id, status, status_at, id)
+    WHERE status IN ('idle', 'awaiting_input', 'failed', 'archived');
+  `,
 ];

@@ -1,8 +1,9 @@
 /** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for, and whose it is. */
 import type { StatementSync } from 'node:sqlite';
-import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
+import type { AgentId, OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
+import { AgentGone } from '../../sessions/faults.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { SessionQueue } from './session-queue.ts';
 
@@ -19,12 +20,16 @@ export class SessionTable {
   readonly #database: Database;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
+  readonly #remove: StatementSync;
   readonly #byId: StatementSync;
   readonly #ownById: StatementSync;
   readonly #idOfKey: StatementSync;
+  readonly #deletedAgent: StatementSync;
   readonly #putTurn: StatementSync;
   readonly #turns: StatementSync;
   readonly #turn: StatementSync;
+  /** Of the sessions that were ever here, as far as anything of them is left. */
+  #lastKey: number;
   /** Of list(), by their conditions: at most one for each combination. */
   readonly #lists = new Map<string, StatementSync>();
 
@@ -32,9 +37,16 @@ export class SessionTable {
     this.#database = database;
     this.queue = new SessionQueue(database);
     this.#insert = database.prepare(
-      `INSERT INTO session (id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (key, id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.#remove = database.prepare('DELETE FROM session WHERE key = ?');
+    // of one that is deleted until nothing has its key any more: SQLite alone would give the highest again
+    const highest = database.prepare(
+      `SELECT max(coalesce((SELECT max(key) FROM session), 0),
+         coalesce((SELECT max(session_key) FROM tombstone WHERE session_key IS NOT NULL), 0))`,
+    );
+    this.#lastKey = Number(rowOf(highest)?.[0]);
     this.#update = database.prepare(
       'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
     );
@@ -43,6 +55,7 @@ export class SessionTable {
       'SELECT key, organisation_id, origin, state FROM session WHERE id = ? AND organisation_id = ?',
     );
     this.#idOfKey = database.prepare('SELECT id FROM session WHERE organisation_id = ? AND natural_key = ?');
+    this.#deletedAgent = database.prepare('SELECT 1 FROM agent WHERE id = ? AND deleted_at IS NOT NULL');
     this.#putTurn = database.prepare(
       `INSERT INTO turn (session, number, id, turn) VALUES (?, ?, ?, ?)
        ON CONFLICT (session, number) DO UPDATE SET turn = excluded.turn`,
@@ -57,7 +70,9 @@ export class SessionTable {
   insert(session: Session): number {
     const { origin: whole, state } = partsOf(session);
     const { organisationId, ...origin } = whole;
-    const { lastInsertRowid } = this.#insert.run(
+    this.#lastKey += 1;
+    this.#insert.run(
+      this.#lastKey,
       session.id,
       organisationId,
       session.key ?? null,
@@ -69,7 +84,11 @@ export class SessionTable {
       JSON.stringify(origin),
       JSON.stringify(state),
     );
-    return Number(lastInsertRowid);
+    return this.#lastKey;
+  }
+
+  remove(key: number): void {
+    this.#remove.run(key);
   }
 
   update(key: number, session: Session): void {
@@ -89,6 +108,11 @@ export class SessionTable {
 
   idOfKey(organisationId: OrganisationId, naturalKey: string): SessionId | undefined {
     return rowOf(this.#idOfKey, organisationId, naturalKey)?.[0] as SessionId | undefined; // an id that insert() wrote
+  }
+
+  /** AGENT-1. Throws AgentGone. */
+  refuseDeletedAgent(agentId: AgentId): void {
+    if (rowOf(this.#deletedAgent, agentId) !== undefined) throw new AgentGone(agentId);
   }
 
   list(organisationId: OrganisationId, filter: SessionFilter, page: SessionPage): readonly SessionEntry[] {

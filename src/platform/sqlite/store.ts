@@ -3,6 +3,8 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { Scheduler } from '../../kernel/scheduler.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
+import type { DeletionStore } from '../../sessions/deletion-store.ts';
+import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
 import type { AuditStore } from '../../audit/audit-store.ts';
@@ -20,6 +22,7 @@ import { SqliteJournal } from './journal.ts';
 import { SqliteKeyStore } from './key-store.ts';
 import { SqliteOrganisationStore } from './organisation-store.ts';
 import { SqliteOwnerStore } from './owner-store.ts';
+import { SqliteRetentionStore } from './retention-store.ts';
 import { SqliteQueue } from './queue.ts';
 import { SqliteTokenGenerationStore } from './token-generation-store.ts';
 
@@ -40,6 +43,7 @@ export interface SqliteOptions {
 export interface SqliteStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
+  readonly deletions: DeletionStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -47,6 +51,7 @@ export interface SqliteStore {
   readonly owners: OwnerStore;
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
+  readonly retention: RetentionStore;
   readonly queue: Queue;
   /** Throws Outage when nothing can be written. */
   ready(): Promise<void>;
@@ -74,6 +79,7 @@ export function openSqlite({
   return {
     journal,
     sessions: journal,
+    deletions: journal.deletions,
     agents: new SqliteAgentStore(database),
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),
@@ -81,6 +87,7 @@ export function openSqlite({
     owners: new SqliteOwnerStore(database),
     organisations: new SqliteOrganisationStore(database),
     audit: new SqliteAuditStore(database),
+    retention: new SqliteRetentionStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),
     ready: () => database.ready(),
     close() {

@@ -9,7 +9,6 @@ export class SqliteTokenGenerationStore implements TokenGenerationStore {
   readonly #database: Database;
   readonly #find: StatementSync;
   readonly #raise: StatementSync;
-  readonly #forget: StatementSync;
 
   constructor(database: Database) {
     this.#database = database;
@@ -18,7 +17,6 @@ export class SqliteTokenGenerationStore implements TokenGenerationStore {
       `INSERT INTO token_generation (subject, organisation_id, generation) VALUES (?, ?, 1)
        ON CONFLICT (subject) DO UPDATE SET generation = generation + 1`,
     );
-    this.#forget = database.prepare('DELETE FROM token_generation WHERE subject = ? AND organisation_id = ?');
   }
 
   async generationsOf(subjects: readonly TokenSubject[]): Promise<readonly number[]> {
@@ -27,9 +25,5 @@ export class SqliteTokenGenerationStore implements TokenGenerationStore {
 
   async raise(organisationId: OrganisationId, subject: TokenSubject): Promise<void> {
     await this.#database.write(() => this.#raise.run(subject, organisationId));
-  }
-
-  async forget(organisationId: OrganisationId, subject: TokenSubject): Promise<void> {
-    await this.#database.write(() => this.#forget.run(subject, organisationId));
   }
 }

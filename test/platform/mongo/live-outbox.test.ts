@@ -105,6 +105,28 @@ describe('what is read back', () => {
     expect(batchOf({ _id: 'origin', ...documentOf(batch, 1, NOW) })).toEqual(batch);
   });
 
+  it('is that a session is gone, whatever comes late, and what was being said in it is not told any more', () => {
+    const { outbox, id, say } = open();
+    const other = newId('session');
+    say(0, 'half a message');
+    outbox.hint(id, 9);
+    outbox.hint(id, 9, undefined, true);
+    outbox.hint(id, 12, { kind: 'nobody' });
+    outbox.hint(other, 1);
+    const batch = outbox.take(NOW);
+
+    expect(batch).toEqual({
+      hints: [
+        { sessionId: id, head: 9, gone: true },
+        { sessionId: other, head: 1 },
+      ],
+      deltas: [],
+    });
+    outbox.putBack(batch);
+    const document = BSON.deserialize(BSON.serialize(documentOf(outbox.take(NOW), 1, NOW)));
+    expect(batchOf(document).hints).toEqual(batch.hints);
+  });
+
   it('is whom the newest append of a session concerns, and everybody where that is not told or not understood', () => {
     const { outbox } = open();
     const [leased, resting, free] = [newId('session'), newId('session'), newId('session')];

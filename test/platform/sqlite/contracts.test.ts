@@ -1,11 +1,13 @@
 /** The embedded store keeps every port's contract: in memory, and in a file that is closed and opened again. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite, type SqliteOptions } from '../../../src/platform/sqlite/store.ts';
+import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { agentStoreContract } from '../../contracts/agent-store.ts';
 import { auditStoreContract } from '../../contracts/audit-store.ts';
 import { credentialStoreContract } from '../../contracts/credential-store.ts';
+import { type DeletionPlatform, deletionStoreContract } from '../../contracts/deletion-store.ts';
 import { followContract } from '../../contracts/follow.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { keyStoreContract } from '../../contracts/key-store.ts';
@@ -14,6 +16,7 @@ import { ownershipContract } from '../../contracts/ownership.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
+import { retentionStoreContract } from '../../contracts/retention-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
@@ -29,6 +32,7 @@ async function inFile(options: Omit<SqliteOptions, 'path'> = {}) {
     const store = openSqlite({ ...options, path: join(folder, 'test.db') });
     return {
       ...store,
+      folder,
       close: async () => {
         store.close();
         rmSync(folder, { recursive: true });
@@ -42,6 +46,14 @@ async function inFile(options: Omit<SqliteOptions, 'path'> = {}) {
   return openAgain();
 }
 
+/** The bytes of all files: nothing that was deleted is left in any of them. */
+const stored: DeletionPlatform['stored'] = async (store) => {
+  const { folder } = store as Awaited<ReturnType<typeof inFile>>; // what the platform opened
+  return readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'latin1'))
+    .join('\n');
+};
+
 const forgetful = {
   name: 'sqlite with hardly any memory',
   lasting: true,
@@ -50,6 +62,7 @@ const forgetful = {
 journalContract(forgetful);
 followContract(forgetful);
 sessionStoreContract(forgetful);
+deletionStoreContract({ ...forgetful, stored });
 
 for (const platform of [
   { name: 'sqlite in memory', lasting: false, open: inMemory },
@@ -58,6 +71,7 @@ for (const platform of [
   journalContract(platform);
   followContract(platform);
   sessionStoreContract(platform);
+  deletionStoreContract(platform.lasting ? { ...platform, stored } : platform);
   storedJsonContract(platform);
   agentStoreContract(platform);
   auditStoreContract(platform);
@@ -68,5 +82,13 @@ for (const platform of [
   ownerStoreContract(platform);
   organisationStoreContract(platform);
   ownershipContract(platform);
+  retentionStoreContract(platform);
+  agentDeletionContract({
+    name: platform.name,
+    async open() {
+      const store = await platform.open();
+      return { servers: [store, store], close: () => store.close() };
+    },
+  });
   queueContract({ ...platform, knowsLonger: true });
 }

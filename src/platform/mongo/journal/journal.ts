@@ -25,6 +25,7 @@ import { type OrganisationId, type SessionId, type TurnId, turnIdOf } from '../.
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps } from '../../../sessions/append-plan.ts';
 import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
+import { AgentGone } from '../../../sessions/faults.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -38,6 +39,7 @@ import type {
 import type { Ownership } from '../ownership.ts';
 import { MongoAuditStore } from '../stores/audit-store.ts';
 import { audited } from './audited.ts';
+import { AgentsOfStarts } from '../stores/agent-deletion.ts';
 import { LogReader } from './log-reader.ts';
 import { PageCollection, withLateUsage } from './page-collection.ts';
 import { PageDraft, type Waiting } from './page-draft.ts';
@@ -48,7 +50,7 @@ import { SessionWriter } from './session-writer.ts';
 
 /** Told of every append, and tells of those of other processes (live-channel.ts). */
 export interface HintChannel {
-  hint(sessionId: SessionId, head: number, concerns?: Concern): void;
+  hint(sessionId: SessionId, head: number, concerns?: Concern, gone?: true): void;
   onHint(listener: (hint: Hint) => void): () => void;
 }
 
@@ -73,6 +75,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
   readonly #pages: PageCollection;
   readonly #log: LogReader;
   readonly #audit: MongoAuditStore;
+  readonly #agents: AgentsOfStarts;
   readonly #listeners = new Set<(hint: Hint) => void>();
   /** In the order of use, the longest unused first. */
   readonly #writers = new Map<SessionId, SessionWriter>();
@@ -86,6 +89,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
     this.#pages = new PageCollection(db, clock);
     this.#audit = new MongoAuditStore(ports);
     this.#log = new LogReader(this.#sessions, this.#pages);
+    this.#agents = new AgentsOfStarts({ db, clock });
     this.#endHints = channel.onHint((hint) => this.#tell(hint));
   }
 
@@ -103,6 +107,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
     if (there !== undefined) return { ...entryOf(there), created: false };
     const drafted = await this.#draftOf(origin, decide);
     const { created, document } = await this.#sessions.create(drafted.document);
+    if (created && !(await this.#agents.mayStart(origin.agentId))) return this.#takeBack(document); // AGENT-1
     if (created && document.head > 0)
       this.#landed({ session: sessionOf(document), head: document.head }, drafted.events);
     if (created && document.full) throw new LogFull(document._id); // JOURNAL-6
@@ -112,6 +117,15 @@ export class MongoJournal implements SessionJournal, SessionStore {
       await this.#audit.add(audit(written)); // AUDIT-2
     }
     return { session, head: document.head, created };
+  }
+
+  /** Nobody was told of it. Should a supervisor have found it meanwhile, its first model call is refused (models/account.ts). */
+  async #takeBack(document: SessionDocument): Promise<never> {
+    await this.#sessions.takeBack(document);
+    await this.#pages.forgetBodies(
+      document.tail.flatMap(({ events }) => events.flatMap(({ whole }) => whole?.id ?? [])),
+    );
+    throw new AgentGone(document.agentId);
   }
 
   read(sessionId: SessionId, range: ReadRange): Promise<readonly RecordedEvent[]> {
@@ -137,8 +151,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   async get(id: SessionId, organisationId?: OrganisationId): Promise<SessionEntry | undefined> {
-    const document = await this.#sessions.record(id);
-    return isOf(organisationId, document) ? entryOf(document) : undefined;
+    const document = await this.#sessions.record(id, organisationId);
+    return document === undefined ? undefined : entryOf(document);
   }
 
   async list(
@@ -154,9 +168,9 @@ export class MongoJournal implements SessionJournal, SessionStore {
     { limit, before = Infinity }: { readonly limit: number; readonly before?: number | undefined },
     organisationId?: OrganisationId,
   ): Promise<readonly Turn[]> {
-    const document = await this.#sessions.load(id);
+    const document = await this.#sessions.load(id, organisationId);
     const last = document?.state.turn;
-    if (!isOf(organisationId, document) || last === undefined) return [];
+    if (document === undefined || last === undefined) return [];
     const newest = Math.min(last.number, before - 1);
     const numbers = Array.from(
       { length: Math.max(0, Math.min(limit, newest)) },
@@ -168,8 +182,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   async turn(id: SessionId, turnId: TurnId, organisationId?: OrganisationId): Promise<Turn | undefined> {
-    const document = await this.#sessions.load(id);
-    if (!isOf(organisationId, document)) return undefined;
+    const document = await this.#sessions.load(id, organisationId);
+    if (document === undefined) return undefined;
     const turns = await this.#turnsOf(document, [turnId]);
     return [...turns.values()].find((turn) => turn.id === turnId);
   }
@@ -192,6 +206,12 @@ export class MongoJournal implements SessionJournal, SessionStore {
 
   waiting(organisationId: OrganisationId, limit: number): Promise<readonly SessionId[]> {
     return this.#queue.waiting(organisationId, limit);
+  }
+
+  /** The session was deleted, by this process: everybody is told. */
+  gone(sessionId: SessionId, head: number): void {
+    this.#ports.channel.hint(sessionId, head, undefined, true);
+    this.#tell({ sessionId, head, gone: true });
   }
 
   /** Answers what was asked so far, within CLOSE_MS_MAX; what is cut off then fails when the database is closed. */
@@ -274,6 +294,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
   }
 
   #tell(hint: Hint): void {
+    if (hint.gone === true) this.#writers.delete(hint.sessionId); // what it has under way is refused, and it is forgotten
     for (const listener of this.#listeners) {
       try {
         listener(hint);
@@ -291,15 +312,6 @@ function turnsIn({ tail, state }: SessionDocument): Map<number, Turn> {
     ...(state.turn === undefined ? [] : [state.turn]),
   ];
   return new Map(turns.map((turn) => [turn.number, turn]));
-}
-
-/** Of another organisation it is as if it were not there. */
-function isOf<T extends SessionRecord>(
-  organisationId: OrganisationId | undefined,
-  document: T | undefined,
-): document is T {
-  if (document === undefined) return false;
-  return organisationId === undefined || document.organisationId === organisationId;
 }
 
 function entryOf(document: SessionRecord): SessionEntry {

@@ -169,6 +169,11 @@ export class PageCollection {
     return _id;
   }
 
+  async forgetBodies(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0)
+      await withRetries(this.#clock, () => this.#bodies.deleteMany({ _id: { $in: [...ids] } }));
+  }
+
   async body(id: string): Promise<string | undefined> {
     return (await withRetries(this.#clock, () => this.#bodies.findOne({ _id: id })))?.text;
   }

@@ -19,9 +19,11 @@ import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
 import type { Owned, Ownership } from '../ownership.ts';
 import { withRetries } from '../retry-budget.ts';
 import type { Page, SessionDocument } from './session-document.ts';
+import { isTombstone, sessionIn, type StoredTombstone } from './session-tombstone.ts';
 
 /** As it lies in the database. */
 type StoredSession = Omit<SessionDocument, 'organisationId'> & Owned;
+type Found<T> = T | StoredTombstone | undefined;
 export type SessionHead = Pick<SessionDocument, '_id' | 'head'>;
 export type SessionRecord = Omit<SessionDocument, 'tail'>;
 
@@ -54,9 +56,9 @@ export class SessionCollection {
   readonly #documents: Collection<StoredSession>;
   readonly #ownership: Ownership;
   readonly #clock: Clock;
-  readonly #load: Batch<SessionId, StoredSession | undefined>;
-  readonly #record: Batch<SessionId, Omit<StoredSession, 'tail'> | undefined>;
-  readonly #head: Batch<SessionId, SessionHead | undefined>;
+  readonly #load: Batch<SessionId, Found<StoredSession>>;
+  readonly #record: Batch<SessionId, Found<Omit<StoredSession, 'tail'>>>;
+  readonly #head: Batch<SessionId, Found<SessionHead & Owned>>;
   readonly #newestHead: Batch<SessionId, SessionHead | undefined>;
   readonly #move: Batch<HeadMove, Moved | MongoServerError>;
 
@@ -64,9 +66,9 @@ export class SessionCollection {
     this.#documents = db.collection<StoredSession>('session');
     this.#ownership = ownership;
     this.#clock = clock;
-    this.#load = this.#reading<StoredSession>();
-    this.#record = this.#reading<Omit<StoredSession, 'tail'>>({ tail: 0 });
-    this.#head = this.#reading<SessionHead>({ head: 1 });
+    this.#load = this.#reading<StoredSession | StoredTombstone>();
+    this.#record = this.#reading<Omit<StoredSession, 'tail'> | StoredTombstone>({ tail: 0 });
+    this.#head = this.#reading<(SessionHead & Owned) | StoredTombstone>({ head: 1, deleted: 1 });
     this.#newestHead = this.#reading<SessionHead>({ head: 1 }, { readConcern: { level: 'local' } });
     this.#move = new Batch({
       itemsMax: WRITE_MAX,
@@ -77,25 +79,24 @@ export class SessionCollection {
     });
   }
 
-  /** The whole document. */
-  async load(id: SessionId): Promise<SessionDocument | undefined> {
-    const found = await this.#load.add(id);
-    return found === undefined ? undefined : this.#owned(found);
+  /** The whole document, if it is that organisation's, where one is named. Throws SessionGone. */
+  async load(id: SessionId, organisationId?: OrganisationId): Promise<SessionDocument | undefined> {
+    return sessionIn(this.#owned(await this.#load.add(id)), this.#ownership, organisationId);
   }
 
-  /** The document without its newest pages. */
-  async record(id: SessionId): Promise<SessionRecord | undefined> {
-    const found = await this.#record.add(id);
-    return found === undefined ? undefined : this.#owned(found);
+  /** The same without its newest pages. Throws SessionGone. */
+  async record(id: SessionId, organisationId?: OrganisationId): Promise<SessionRecord | undefined> {
+    return sessionIn(this.#owned(await this.#record.add(id)), this.#ownership, organisationId);
   }
 
+  /** Throws SessionGone. */
   async head(id: SessionId): Promise<number | undefined> {
-    return (await this.#head.add(id))?.head;
+    return sessionIn(this.#owned(await this.#head.add(id)), this.#ownership, undefined)?.head;
   }
 
   /**
    * The head as the primary has it, a majority or not: never behind anything that was acknowledged, which what a majority has can be
-   * after an election. For deciding, not for showing (JOURNAL-2).
+   * after an election. Undefined also when it is deleted. For deciding, not for showing (JOURNAL-2).
    */
   async newestHead(id: SessionId): Promise<number | undefined> {
     return (await this.#newestHead.add(id))?.head;
@@ -108,7 +109,7 @@ export class SessionCollection {
     return moved;
   }
 
-  /** The session that has the id, or else the natural key. */
+  /** The session that has the id, or else the natural key. Throws SessionGone when the id had one. */
   async find({
     id,
     organisationId,
@@ -116,10 +117,10 @@ export class SessionCollection {
   }: Pick<SessionOrigin, 'id' | 'organisationId' | 'key'>): Promise<SessionDocument | undefined> {
     const owned = this.#ownership.by(organisationId);
     const found = await withRetries(this.#clock, async () => {
-      const own = await this.#documents.findOne({ _id: id, ...owned });
+      const own = await this.#documents.findOne<StoredSession | StoredTombstone>({ _id: id });
       return own ?? (key === undefined ? null : this.#documents.findOne({ ...owned, key }));
     });
-    return found === null ? undefined : this.#owned(found);
+    return sessionIn(this.#owned(found ?? undefined), this.#ownership, organisationId);
   }
 
   /** Inserts, or answers the one that has the id or the natural key. */
@@ -132,8 +133,14 @@ export class SessionCollection {
       const outcome = await insertOnce(this.#documents, stored, find);
       if (outcome.inserted) return { created: true, document };
       // an insert whose answer was lost finds itself
-      return { created: outcome.there.createdBy === createdBy, document: this.#owned(outcome.there) };
+      const there = { ...outcome.there, organisationId }; // find() answers no other's
+      return { created: there.createdBy === createdBy, document: there };
     });
+  }
+
+  /** Takes back one that this process has created and nobody has appended to since. */
+  async takeBack({ _id, createdBy, head }: SessionDocument): Promise<void> {
+    await withRetries(this.#clock, () => this.#documents.deleteOne({ _id, createdBy, head }));
   }
 
   async list(
@@ -155,7 +162,7 @@ export class SessionCollection {
         .limit(limit)
         .toArray(),
     );
-    return found.map((document) => this.#owned(document));
+    return found.map((document) => ({ ...document, organisationId: this.#ownership.read(document) }));
   }
 
   #reading<T extends { readonly _id: SessionId }>(
@@ -180,8 +187,9 @@ export class SessionCollection {
   }
 
   /** As everybody else knows it: it names the first organisation, too. */
-  #owned<T extends Owned>(document: T): T & { readonly organisationId: OrganisationId } {
-    return { ...document, organisationId: this.#ownership.read(document) };
+  #owned<T extends Owned & object>(found: Found<T>): Found<T & { readonly organisationId: OrganisationId }> {
+    if (found === undefined || isTombstone(found)) return found;
+    return { ...found, organisationId: this.#ownership.read(found) };
   }
 
   /** One round trip for all. When somebody was in the way of one of them, the answer does not say of which. */

@@ -14,7 +14,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordedEvent } from '../../../journal/event.ts';
-import { SessionNotFound } from '../../../journal/faults.ts';
+import { SessionGone, SessionNotFound } from '../../../journal/faults.ts';
 import type { Appended, AppendRequest } from '../../../journal/journal.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
@@ -92,7 +92,8 @@ export class SessionWriter {
         this.#waiting = [...left, ...this.#waiting];
       } catch (error) {
         this.#known = undefined; // what was under way may land after all
-        for (const { reject } of taken) reject(error);
+        if (error instanceof SessionGone) await this.#refuseGone(taken, error);
+        else for (const { reject } of taken) reject(error);
       }
     }
     this.#isWriting = false;
@@ -121,7 +122,7 @@ export class SessionWriter {
       // Another process was first. Again at once, on what that left: who waits here, or asks more than it has to, is late each
       // time while the other goes on.
       if (this.#known === known) this.#known = undefined;
-      if (newest !== undefined && newest === lagging) await budget.waitOrThrow(); // a majority's in a moment
+      if (draft.isEmpty && newest === lagging) await budget.waitOrThrow(); // a majority's in a moment
       lagging = newest;
     }
   }
@@ -131,10 +132,14 @@ export class SessionWriter {
     for (;;) {
       const document = await this.#ports.sessions.load(this.#sessionId);
       if (document !== undefined) return this.#knownOf(document);
-      if ((await this.#ports.sessions.newestHead(this.#sessionId)) === undefined)
-        throw new SessionNotFound(this.#sessionId);
+      if (await this.#isGone()) throw new SessionNotFound(this.#sessionId);
       await budget.waitOrThrow();
     }
+  }
+
+  /** Also of the primary's own: taken back by who started it (stores/agent-deletion.ts), or never there. */
+  async #isGone(): Promise<boolean> {
+    return (await this.#ports.sessions.newestHead(this.#sessionId)) === undefined;
   }
 
   /** WRITER-5. */
@@ -149,6 +154,17 @@ export class SessionWriter {
       refusal = error; // as #load would have thrown it
     }
     for (const { reject } of foreign) reject(refusal);
+  }
+
+  /** Its document has no head any more, so nothing that was decided before lands (DELETE-2). To another organisation there is no such session (WRITER-5). Never rejects. */
+  async #refuseGone(waiting: readonly Waiting[], gone: SessionGone): Promise<void> {
+    for (const { request, reject } of waiting) {
+      if (request.organisationId === undefined) reject(gone);
+      else
+        await this.#ports.sessions
+          .load(this.#sessionId, request.organisationId)
+          .then(() => reject(new SessionNotFound(this.#sessionId)), reject);
+    }
   }
 
   async #draft({ standing, tail }: Known, waiting: readonly Waiting[]): Promise<PageDraft> {
@@ -186,6 +202,7 @@ export class SessionWriter {
         if (!isOwn) this.#known = this.#knownOf(document);
         return isOwn;
       }
+      if (document === undefined && (await this.#isGone())) throw new SessionNotFound(this.#sessionId);
       await budget.waitOrThrow(); // the other's write is not a majority's yet
     }
   }

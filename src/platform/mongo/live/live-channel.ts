@@ -71,10 +71,10 @@ export class LiveChannel implements LiveWire {
     return this.#isHearing;
   }
 
-  /** Tells the other processes how far a session's log goes, and whom that concerns; to be called when that is durable. */
-  hint(sessionId: SessionId, head: number, concerns?: Concern): void {
+  /** Tells the other processes how far a session's log goes, and whom that concerns, or that it is gone; to be called when that is durable. */
+  hint(sessionId: SessionId, head: number, concerns?: Concern, gone?: true): void {
     if (this.#stop.signal.aborted) return;
-    this.#outbox.hint(sessionId, head, concerns);
+    this.#outbox.hint(sessionId, head, concerns, gone);
     this.#wake();
   }
 

@@ -1,7 +1,7 @@
 /**
  * What this process has to tell the others and has not sent yet, and the document it is sent in.
  *
- * OUTBOX-1 Of a session only the newest head waits; deltas of one message, or of one call's thinking, that continue each other wait as one text.
+ * OUTBOX-1 Of a session only the newest head waits, or that it is gone; deltas of one message, or of one call's thinking, that continue each other wait as one text.
  * OUTBOX-2 What waits is bounded, and so is its document: less than a MiB. Deltas that do not fit are dropped, and so are deltas that
  *    have waited long: their message may have landed meanwhile. Hints have room of their own, so deltas never push one out.
  * OUTBOX-3 What stands in the collection may be by another version or by anyone: what is not understood is left out.
@@ -43,9 +43,11 @@ export class LiveOutbox {
     return this.#hints.size === 0 && this.#deltas.size === 0;
   }
 
-  hint(sessionId: SessionId, head: number, concerns?: Concern): void {
-    if (head >= (this.#hints.get(sessionId)?.head ?? 0))
-      this.#hints.set(sessionId, { sessionId, head, concerns });
+  hint(sessionId: SessionId, head: number, concerns?: Concern, gone?: true): void {
+    const waiting = this.#hints.get(sessionId);
+    if (gone === true) this.#forget(sessionId);
+    if (gone === true || (waiting?.gone !== true && head >= (waiting?.head ?? 0)))
+      this.#hints.set(sessionId, { sessionId, head, concerns, gone });
     if (this.#hints.size <= HINTS_MAX) return;
     for (const oldest of this.#hints.keys()) {
       this.#hints.delete(oldest);
@@ -62,6 +64,15 @@ export class LiveOutbox {
     if (this.#deltas.size === 0) this.#deltasSince = now;
     this.#deltas.set(key, { sessionId, ...joined });
     this.#chars = chars;
+  }
+
+  /** What was being said in it is nobody's any more. */
+  #forget(sessionId: SessionId): void {
+    for (const [key, delta] of this.#deltas) {
+      if (delta.sessionId !== sessionId) continue;
+      this.#deltas.delete(key);
+      this.#chars -= delta.text.length;
+    }
   }
 
   /** All that waits; it waits no longer. */
@@ -81,7 +92,8 @@ export class LiveOutbox {
   putBack({ hints }: LiveBatch): void {
     const newer = [...this.#hints.values()];
     this.#hints.clear();
-    for (const { sessionId, head, concerns } of [...hints, ...newer]) this.hint(sessionId, head, concerns);
+    for (const { sessionId, head, concerns, gone } of [...hints, ...newer])
+      this.hint(sessionId, head, concerns, gone);
   }
 }
 
@@ -102,6 +114,8 @@ interface StoredHint {
   readonly head: number;
   /** Hint.concerns: the owner of the lease, or empty for nobody. Absent for everybody, also in hints of the version before. */
   readonly owner?: string | undefined;
+  /** A server of the version before takes it for a hint like any other, asks, and is told that there is no such session. */
+  readonly gone?: true | undefined;
 }
 
 export interface LiveDocument {
@@ -140,14 +154,16 @@ export function batchOf(document: unknown): LiveBatch {
   };
 }
 
-function storedHint({ sessionId, head, concerns }: Hint): StoredHint {
+function storedHint({ sessionId, head, concerns, gone }: Hint): StoredHint {
+  if (gone === true) return { sessionId, head, gone };
   if (concerns === undefined) return { sessionId, head };
   return { sessionId, head, owner: concerns.kind === 'owner' ? concerns.owner : '' };
 }
 
 function hintOf(value: unknown): readonly Hint[] {
-  const { sessionId, head, owner } = recordOf(value);
+  const { sessionId, head, owner, gone } = recordOf(value);
   if (typeof sessionId !== 'string' || !isId('session', sessionId) || !isCount(head)) return [];
+  if (gone === true) return [{ sessionId, head, gone }];
   if (typeof owner !== 'string' || owner.length > OWNER_CHARS_MAX) return [{ sessionId, head }];
   return [{ sessionId, head, concerns: owner === '' ? { kind: 'nobody' } : { kind: 'owner', owner } }];
 }

@@ -8,17 +8,19 @@
 import type { Collection, Filter } from 'mongodb';
 import type { AgentId, OrganisationId } from '../../../kernel/id.ts';
 import type { Agent, AgentRevision } from '../../../sessions/agent.ts';
-import type { AgentStore } from '../../../sessions/agent-store.ts';
+import type { AgentDeleted, AgentDeletion, AgentStore } from '../../../sessions/agent-store.ts';
 import type { MongoDatabase } from '../database.ts';
 import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
-import { type Owned, Ownership } from '../ownership.ts';
+import { Ownership } from '../ownership.ts';
 import { isDuplicateKey, translated } from '../translate-error.ts';
+import { AgentDeletions, type AgentDocument } from './agent-deletion.ts';
 
 type Page = Parameters<AgentStore['list']>[1];
 
-/** `_id` is the agent's id; the rest is the agent as everyone knows it. */
-type AgentDocument = Omit<Agent, 'id' | 'organisationId'> & Owned & { readonly _id: AgentId };
+/** A condition with an equality, for the index: null is equal to what is absent. */
+const NOT_DELETED = { deletedAt: null } as const;
+
 /** `_id` is `<agent>/<number>`. */
 type RevisionDocument = AgentRevision & { readonly _id: string };
 
@@ -26,11 +28,13 @@ export class MongoAgentStore implements AgentStore {
   readonly #agents: Collection<AgentDocument>;
   readonly #revisions: Collection<RevisionDocument>;
   readonly #ownership: Ownership;
+  readonly #deletions: AgentDeletions;
 
   constructor({ db, firstOrganisation }: Pick<MongoDatabase, 'db' | 'firstOrganisation'>) {
     this.#agents = db.collection('agent');
     this.#revisions = db.collection('agent_revision');
     this.#ownership = new Ownership(firstOrganisation);
+    this.#deletions = new AgentDeletions({ db, firstOrganisation });
   }
 
   async create(agent: Agent): Promise<{ readonly created: boolean; readonly agent: Agent }> {
@@ -47,7 +51,7 @@ export class MongoAgentStore implements AgentStore {
   async update(agent: Agent, readAt: number): Promise<boolean> {
     return translated(async () => {
       const own = this.#ownership.by(agent.organisationId);
-      const asRead = { _id: agent.id, ...own, updatedAt: readAt };
+      const asRead = { _id: agent.id, ...own, updatedAt: readAt, deletedAt: { $exists: false } };
       const before = await this.#agents.findOne(asRead);
       if (before === null) return false;
       if (before.revision.number !== agent.revision.number) await this.#keep(before.revision);
@@ -58,6 +62,17 @@ export class MongoAgentStore implements AgentStore {
       );
       return matchedCount === 1;
     });
+  }
+
+  async delete(
+    organisationId: OrganisationId,
+    id: AgentId,
+    deletion: AgentDeletion,
+  ): Promise<AgentDeleted | undefined> {
+    const done = await translated(() => this.#deletions.run(organisationId, id, deletion));
+    if (done === undefined) return undefined;
+    if ('inUse' in done) return { kind: 'inUse', sessionId: done.inUse };
+    return { kind: 'deleted', agent: this.#agentOf(done.document), replayed: done.replayed };
   }
 
   async get(organisationId: OrganisationId, id: AgentId): Promise<Agent | undefined> {
@@ -71,7 +86,7 @@ export class MongoAgentStore implements AgentStore {
   async list(organisationId: OrganisationId, { limit, before }: Page): Promise<readonly Agent[]> {
     return translated(async () => {
       const found = await this.#agents
-        .find({ ...this.#ownership.by(organisationId), ...olderThan(before) })
+        .find({ ...this.#ownership.by(organisationId), ...NOT_DELETED, ...olderThan(before) })
         .sort(NEWEST_FIRST)
         .limit(limit)
         .toArray();
@@ -112,7 +127,22 @@ export class MongoAgentStore implements AgentStore {
     return { _id: id, organisationId: this.#ownership.stored(organisationId), ...rest };
   }
 
-  #agentOf({ _id, organisationId, ...rest }: AgentDocument): Agent {
-    return { id: _id, organisationId: this.#ownership.read({ organisationId }), ...rest };
+  #agentOf({
+    _id,
+    organisationId,
+    name,
+    deletedAt,
+    deletedName,
+    mark: _mark,
+    ...rest
+  }: AgentDocument): Agent {
+    const owner = this.#ownership.read({ organisationId });
+    return {
+      id: _id,
+      organisationId: owner,
+      name: deletedName ?? name,
+      ...rest,
+      deletedAt: deletedAt ?? undefined,
+    };
   }
 }

@@ -55,11 +55,6 @@ export class MongoTokenGenerationStore implements TokenGenerationStore {
     );
   }
 
-  async forget(organisationId: OrganisationId, subject: TokenSubject): Promise<void> {
-    const owned = this.#ownership.by(organisationId);
-    await translated(() => this.#generations.deleteOne({ _id: subject, ...owned }));
-  }
-
   async #find(subjects: readonly TokenSubject[]): Promise<readonly number[]> {
     const found = await this.#generations.find({ _id: { $in: [...new Set(subjects)] } }).toArray();
     const bySubject = new Map(found.map(({ _id, generation }) => [_id, generation]));

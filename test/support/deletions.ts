@@ -1,0 +1,12 @@
+/** For tests in which nobody deletes anything: nothing is ever pending. */
+import type { DeletionStore } from '../../src/sessions/deletion-store.ts';
+
+export const NO_DELETIONS: DeletionStore = {
+  lateMs: 0,
+  mark: async () => undefined,
+  tombstone: async () => undefined,
+  pending: async () => [],
+  erase: async (ids) => ids,
+  finish: async () => undefined,
+  overwrite: async () => undefined,
+};
