@@ -193,7 +193,8 @@ function ruled({ principal }: Context, rule: RetentionInForce): Ruled {
 
 const auditRule = auditChange({
   target: 'retention',
-  id: ({ input }, { principal }) => String(input?.agentId ?? principal.organisationId),
+  id: ({ input }, { principal }) =>
+    typeof input?.agentId === 'string' ? input.agentId : principal.organisationId,
   find: async (context: Context, id: string): Promise<Ruled> => {
     const agentId = isId('agent', id) ? id : undefined;
     return ruled(context, await context.retention.get(agentId));

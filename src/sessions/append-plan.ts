@@ -14,7 +14,7 @@ import { LogFull } from '../journal/faults.ts';
 import { bodyText, previewText } from '../journal/codec.ts';
 import { EVENTS } from '../journal/event-catalog.ts';
 import { type NewEvent, type RecordedEvent } from '../journal/event.ts';
-import type { Written } from '../journal/journal.ts';
+import type { Decision, Written } from '../journal/journal.ts';
 import type { TurnId } from '../kernel/id.ts';
 import { usageOf } from './cost.ts';
 import { fold, type FoldEvent, isLateUsage } from './fold.ts';
@@ -87,12 +87,20 @@ export function assertKey(key: string | undefined): void {
   }
 }
 
-export function planAppend(
+/** What a decision would write, worked out whole before the first row, so that a refusal leaves nothing (JOURNAL-3). Throws its fault. */
+export function planDecision(
   standing: Standing,
-  events: readonly NewEvent[],
+  decision: Decision,
   now: number,
   caps: LogCaps,
-): Plan {
+): Plan | undefined {
+  if (decision.kind === 'refuse') throw decision.fault;
+  if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
+  const plan = planAppend(standing, decision.events, now, caps);
+  return plan.events.length === 0 ? undefined : plan;
+}
+
+function planAppend(standing: Standing, events: readonly NewEvent[], now: number, caps: LogCaps): Plan {
   const isLast = standing.full && events.every(({ type }) => type === 'session.archived');
   if (standing.full && !isLast) throw new LogFull(standing.session.id); // JOURNAL-6
   if (events.length > APPEND_EVENTS_MAX) {

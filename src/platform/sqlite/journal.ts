@@ -11,15 +11,7 @@ import type { OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { PAGE_BYTES_MAX, PAGE_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { RecordedEvent } from '../../journal/event.ts';
 import { EpochStale, LogFull } from '../../journal/faults.ts';
-import type {
-  Appended,
-  AppendRequest,
-  Decision,
-  Hint,
-  ReadRange,
-  Scanned,
-  ScanRange,
-} from '../../journal/journal.ts';
+import type { Appended, AppendRequest, Hint, ReadRange, Scanned, ScanRange } from '../../journal/journal.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../sessions/session.ts';
 import type {
   SessionEntry,
@@ -30,8 +22,7 @@ import type {
   SupervisorWish,
   Wanted,
 } from '../../sessions/session-store.ts';
-import { assertKey, type LogCaps, type Plan, planAppend, writtenBy } from '../../sessions/append-plan.ts';
-import { addUsage } from '../../sessions/cost.ts';
+import { assertKey, type LogCaps, type Plan, planDecision, writtenBy } from '../../sessions/append-plan.ts';
 import { AppendKeys } from './append-keys.ts';
 import { SqliteAuditStore } from './audit-store.ts';
 import type { Database } from './database.ts';
@@ -212,7 +203,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     const before = key === undefined ? undefined : this.#keys.find(loaded.key, key);
     if (before !== undefined) return { rows: 0, answer: { ...before, replayed: true, state: session } }; // JOURNAL-5
     if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // JOURNAL-4
-    const plan = this.#plan(loaded, decide(session, loaded.full));
+    const plan = planDecision(loaded, decide(session, loaded.full), this.#clock.now(), this.#caps);
     if (plan === undefined) {
       return { rows: 0, answer: { firstSeq: head + 1, lastSeq: head, replayed: false, state: session } };
     }
@@ -235,7 +226,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     }
     this.#sessions.refuseDeletedAgent(origin.agentId); // AGENT-1
     const loaded = emptyLog(newSession(origin), origin.createdAt);
-    const plan = this.#plan(loaded, decide(loaded.session, false));
+    const plan = planDecision(loaded, decide(loaded.session, false), this.#clock.now(), this.#caps);
     this.#touched.add(loaded);
     this.#loaded.add(loaded);
     halfWritten(() => {
@@ -245,14 +236,6 @@ export class SqliteJournal implements SessionJournal, SessionStore {
     const rows = 1 + loaded.head;
     if (plan?.full === true) return { rows, refusal: new LogFull(origin.id) }; // JOURNAL-6
     return { rows, answer: { session: loaded.session, head: loaded.head, created: true } };
-  }
-
-  /** What the decision would write, worked out whole before the first row, so that a refusal leaves nothing (JOURNAL-3). */
-  #plan(loaded: Loaded, decision: Decision): Plan | undefined {
-    if (decision.kind === 'refuse') throw decision.fault;
-    if (decision.kind === 'nothing' || decision.events.length === 0) return undefined;
-    const plan = planAppend(loaded, decision.events, this.#clock.now(), this.#caps);
-    return plan.events.length === 0 ? undefined : plan;
   }
 
   #apply(loaded: Loaded, plan: Plan, key: string | undefined, audit: First['audit']): void {

@@ -11,7 +11,7 @@ import {
   type LateUsage,
   type LogCaps,
   type Plan,
-  planAppend,
+  planDecision,
   type Standing,
 } from '../../../sessions/append-plan.ts';
 import type { Session, Turn } from '../../../sessions/session.ts';
@@ -116,12 +116,9 @@ export class PageDraft {
     if (before !== undefined)
       return { firstSeq: before.firstSeq, lastSeq: before.lastSeq, replayed: true, state: session };
     if (epoch !== undefined && epoch !== session.epoch) throw new EpochStale(epoch, session.epoch); // JOURNAL-4
-    const decision = decide(session, this.standing.full);
-    if (decision.kind === 'refuse') throw decision.fault;
-    const unchanged = { firstSeq: head + 1, lastSeq: head, replayed: false, state: session };
-    if (decision.kind === 'nothing' || decision.events.length === 0) return unchanged;
-    const plan = planAppend(this.standing, decision.events, this.#options.now, this.#options.caps);
-    if (plan.events.length === 0) return unchanged;
+    const { now, caps } = this.#options;
+    const plan = planDecision(this.standing, decide(session, this.standing.full), now, caps);
+    if (plan === undefined) return { firstSeq: head + 1, lastSeq: head, replayed: false, state: session };
     if (!this.isEmpty && this.#events.length + plan.events.length > APPEND_EVENTS_MAX) return 'does not fit';
     this.#apply(plan, key);
     if (plan.full) throw new LogFull(session.id); // JOURNAL-6
