@@ -94,6 +94,10 @@ const ApiKeyType = builder.objectRef<ApiKey>('ApiKey').implement({
   }),
 });
 
+interface OfOrganisation {
+  readonly organisationId?: unknown;
+}
+
 const ApiKeyConnection = connectionOf<ApiKey>('ApiKey', ApiKeyType);
 const LIST = 'apiKeys';
 const OF_DESCRIPTION = 'Of another organisation than its own, for operators.';
@@ -195,6 +199,12 @@ const RevokeApiKeyPayload = builder
     }),
   });
 
+const elsewhere = ({
+  input,
+  organisationId,
+}: OfOrganisation & { readonly input?: OfOrganisation | null }): unknown =>
+  input?.organisationId ?? organisationId;
+
 const keyOf = ({ apiKey }: { readonly apiKey: ApiKey }): ApiKey => apiKey;
 
 function foundKey({ access, principal }: Context, id: string): Promise<ApiKey> {
@@ -211,7 +221,7 @@ builder.mutationFields((t) => ({
   createApiKey: t.field({
     type: CreateApiKeyPayload,
     description: 'Makes an API key and shows its value, once.',
-    ...auditChange({ target: 'apiKey', changed: keyOf, shown: shownKey }),
+    ...auditChange({ target: 'apiKey', elsewhere, changed: keyOf, shown: shownKey }),
     args: {
       input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The key to make.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
@@ -233,7 +243,7 @@ builder.mutationFields((t) => ({
     type: RotateApiKeyPayload,
     description:
       'Gives a key a new value under its id, and shows it, once. Values of before open until the overlap is over.',
-    ...auditChange({ target: 'apiKey', find: foundKey, changed: keyOf, shown: shownKey }),
+    ...auditChange({ target: 'apiKey', elsewhere, find: foundKey, changed: keyOf, shown: shownKey }),
     args: {
       input: t.arg({ type: RotateApiKeyInput, required: true, description: 'The key, and for how long.' }),
       idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
@@ -262,7 +272,7 @@ builder.mutationFields((t) => ({
     type: RevokeApiKeyPayload,
     description:
       'Ends a key for good, on every server within a second, with what it has open and the client tokens that it made.',
-    ...auditChange({ target: 'apiKey', find: foundKey, changed: keyOf, shown: shownKey }),
+    ...auditChange({ target: 'apiKey', elsewhere, find: foundKey, changed: keyOf, shown: shownKey }),
     args: {
       id: t.arg.id({ required: true, description: 'The key.' }),
       organisationId: t.arg.id({ description: OF_DESCRIPTION }),

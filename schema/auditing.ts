@@ -29,6 +29,7 @@ interface Named {
   readonly sessionId?: unknown;
   readonly agentId?: unknown;
   readonly keyId?: unknown;
+  readonly organisationId?: unknown;
 }
 type Args = Named & { readonly input?: Named | null };
 
@@ -41,6 +42,8 @@ export interface ChangeAudit<Thing extends { readonly id: string }, Payload> {
   find?(context: Context, id: string): Promise<Thing>;
   /** As it is after, in the payload. Left out: it is gone. */
   changed?(payload: Payload, context: Context): Thing;
+  /** The organisation that an operator names, when it is not its own: the log of that one has what was done, too. */
+  elsewhere?(args: Args): unknown;
   /** What may be seen of it by whoever reads the audit log: no secret, no text of a prompt. */
   shown(thing: Thing): Shown;
 }
@@ -177,9 +180,13 @@ function changing(
     const { target } = asked;
     const before = target && of.find ? await shownOf(of, context, target.id) : undefined;
     const id = await audit.begin(asked);
+    const elsewhere = of.elsewhere?.(args);
     return settled(
       answer,
-      (settlement) => audit.settle(id, settlement),
+      async (settlement) => {
+        await audit.settle(id, settlement);
+        if (settlement.outcome === 'done') await tellElsewhere(audit, asked, settlement, elsewhere);
+      },
       (payload) => {
         if (isReplay(payload)) return { outcome: 'replayed' };
         const thing = of.changed?.(payload, context);
@@ -189,6 +196,19 @@ function changing(
       },
     );
   };
+}
+
+/** Without the operator's key, which is not there (ORGANISATION-1). */
+async function tellElsewhere(
+  audit: AuditLog,
+  asked: AskedChange,
+  settlement: Settlement,
+  organisationId: unknown,
+): Promise<void> {
+  if (typeof organisationId !== 'string' || !isId('organisation', organisationId)) return;
+  if (organisationId === asked.organisationId) return;
+  const { requestId: _requestId, from: _from, ...rest } = asked;
+  await audit.add({ ...rest, organisationId, actor: { kind: 'key', name: 'an operator' } }, settlement);
 }
 
 function issuing(action: string, of: IssueAudit<never>, resolve: Resolver): Resolver {

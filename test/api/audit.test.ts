@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { schema } from '../../schema/schema.ts';
 import type { AuditEntry } from '../../src/audit/entry.ts';
+import { Organisations } from '../../src/access/organisations.ts';
 import { must } from '../../src/kernel/assert.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
 import { Sealed } from '../../src/kernel/sealed.ts';
 import {
@@ -169,6 +171,23 @@ describe('the audit log', () => {
       expect(added).toEqual(isNothing ? [] : [replay]);
     },
   );
+
+  it('tells an organisation whose key an operator of another one has made, and not with which key', async () => {
+    const organisations = new Organisations({ organisations: door.store.organisations, clock: systemClock });
+    const { organisation } = await organisations.create({ name: 'told' });
+    const { query } = must(MUTATIONS['createApiKey'], 'it is of the table')(await thingsOf());
+    const input = { name: 'made', scopes: ['KEYS_WRITE'], organisationId: organisation.id };
+
+    const { added } = await addedBy(() => asked(query, { input }));
+
+    expect(added).toEqual([expect.objectContaining({ action: 'createApiKey', outcome: 'done' })]);
+    const told = await door.store.audit.list(organisation.id, { limit: 9 });
+    expect(told).toEqual([
+      expect.objectContaining({ action: 'createApiKey', target: added[0]?.target, after: added[0]?.after }),
+    ]);
+    expect(told[0]?.actor).toEqual({ kind: 'key', name: 'an operator' });
+    expect(JSON.stringify(told)).not.toContain(added[0]?.actor.id);
+  });
 
   it('says what was refused and why, and keeps no text that was given for an id', async () => {
     const { query } = must(MUTATIONS['updateAgent'], 'it is of the table')(await thingsOf());
