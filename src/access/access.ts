@@ -15,7 +15,7 @@ import type { ApiKey, KeyStore } from './key-store.ts';
 import { hashOf, KEY_VALUE_CHARS_MAX } from './key-value.ts';
 import { LastUses } from './last-uses.ts';
 import type { Principal } from './principal.ts';
-import { makeFirstKey, takeRootKey } from './root-key.ts';
+import { makeFirstKey, type RootKeyPorts, takeRootKey } from './root-key.ts';
 import { keyEnd, sentenceOf } from './standing.ts';
 import type { TokenGenerationStore } from './token-generation-store.ts';
 import { isSignedToken, mintToken, verifyToken } from './token.ts';
@@ -95,13 +95,19 @@ export class Access {
   /**
    * Makes sure that there is an API key: `given` (HOLDFAST_ROOT_KEY) takes the place of the one that was given before, which
    * opens nothing any more; without it, one is generated at the first start only. Answers the key when it was generated now: it
-   * is shown once. `warn` is told when `given` is not what opens this server (KEY-4).
+   * is shown once. `warn` is told when `given` is not what opens this server (KEY-4), `made` of a key that was not there before.
    */
   async ensureKey(
     given: string | undefined,
     warn: (sentence: string) => void = () => undefined,
+    made?: RootKeyPorts['made'],
   ): Promise<string | undefined> {
-    const ports = { keys: this.#keys, clock: this.#clock, firstOrganisation: this.#firstOrganisation };
+    const ports = {
+      keys: this.#keys,
+      clock: this.#clock,
+      firstOrganisation: this.#firstOrganisation,
+      made,
+    };
     if (given === undefined) return makeFirstKey(ports);
     const advice = await takeRootKey(ports, given);
     if (advice !== undefined) warn(advice);

@@ -7,7 +7,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import { derivedId, newId, type OrganisationId } from '../kernel/id.ts';
-import type { KeyStore } from './key-store.ts';
+import type { ApiKey, KeyStore } from './key-store.ts';
 import { hashOf, KEY_VALUE_CHARS_MAX, newKeyValue } from './key-value.ts';
 import { KEY_SCOPES } from './principal.ts';
 import { keyEnd } from './standing.ts';
@@ -35,6 +35,8 @@ export interface RootKeyPorts {
   readonly keys: KeyStore;
   readonly clock: Clock;
   readonly firstOrganisation: OrganisationId;
+  /** Told of a key that was made or put in the place of another. */
+  readonly made?: ((key: ApiKey) => Promise<void>) | undefined;
 }
 
 /** Whether a given root key is long enough not to be guessed. */
@@ -49,7 +51,7 @@ export function isRootKey(text: string): boolean {
 
 /** Makes `given` the root key, in the place of the one that was given before. Answers what is to be said about it, if anything. */
 export async function takeRootKey(
-  { keys, clock, firstOrganisation }: RootKeyPorts,
+  { keys, clock, firstOrganisation, made }: RootKeyPorts,
   given: string,
 ): Promise<string | undefined> {
   if (!isRootKey(given)) throw new InvalidInput('HOLDFAST_ROOT_KEY', `expected ${GIVEN_KEY_EXPECTED}.`);
@@ -59,7 +61,7 @@ export async function takeRootKey(
   if (there !== undefined && there.hash !== hash) return ROTATED; // KEY-4
   if (there !== undefined && keyEnd(there, clock.now()) === 'expired') return EXPIRED;
   if (there !== undefined && !there.scopes.includes('operator')) return NO_OPERATOR;
-  await keys.replace({
+  const key: ApiKey = {
     id: derivedId('apiKey', 'HOLDFAST_ROOT_KEY', hash), // the same on servers that start at the same moment
     organisationId: firstOrganisation,
     name: 'root',
@@ -67,7 +69,9 @@ export async function takeRootKey(
     hash,
     rootHashes: [hash],
     createdAt: clock.now(),
-  });
+  };
+  await keys.replace(key);
+  if (there === undefined) await made?.(key);
   return undefined;
 }
 
@@ -76,16 +80,19 @@ export async function makeFirstKey({
   keys,
   clock,
   firstOrganisation,
+  made,
 }: RootKeyPorts): Promise<string | undefined> {
   if ((await keys.count()) > 0) return undefined;
   const value = newKeyValue();
-  await keys.add({
+  const key: ApiKey = {
     id: newId('apiKey'),
     organisationId: firstOrganisation,
     name: 'first start',
     scopes: KEY_SCOPES,
     hash: hashOf(value),
     createdAt: clock.now(),
-  });
+  };
+  await keys.add(key);
+  await made?.(key);
   return value;
 }

@@ -69,10 +69,22 @@ async function start(
   scope.add('outer door', door, (it) => it.close()); // ends the graphql door too
   // Last, since a key that was made is shown once: not in a start that fails.
   let keyAdvice: string | undefined;
-  const firstKey = await parts.access.ensureKey(rootKey?.open(), (sentence) => {
-    keyAdvice = sentence;
-    logger.warn(sentence);
-  });
+  const firstKey = await parts.access.ensureKey(
+    rootKey?.open(),
+    (sentence) => {
+      keyAdvice = sentence;
+      logger.warn(sentence);
+    },
+    ({ id, organisationId, name, scopes }) => {
+      const target = { kind: 'apiKey', id } as const;
+      return parts.audit.system({
+        organisationId,
+        action: 'server.keyMade',
+        target,
+        after: { name, scopes },
+      });
+    },
+  );
   if (rootKey !== undefined && !isSafeKey(rootKey.open())) {
     logger.warn(
       'HOLDFAST_ROOT_KEY is short and can be guessed: take a longer one before others can reach this server',

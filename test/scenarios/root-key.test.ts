@@ -23,6 +23,14 @@ it('proves KEY-4: HOLDFAST_ROOT_KEY stays revoked over starts, which say so, and
   expect(await world.graphql('{ sessions { nodes { id } } }', {}, value)).toEqual({
     sessions: { nodes: [] },
   });
+  const { auditEntries } = await world.graphql(
+    '{ auditEntries(first: 100, filter: { action: "server.keyMade" }) { nodes { target { id } actor { kind } } } }',
+    {},
+    value,
+  );
+  expect(auditEntries.nodes, 'the first start alone').toEqual([
+    { target: { id: root.id }, actor: { kind: 'SYSTEM' } },
+  ]);
   expect(world.output).toContain('HOLDFAST_ROOT_KEY is the value of an API key that was revoked');
   expect(world.logs).toContain('HOLDFAST_ROOT_KEY is the value of an API key that was revoked');
 });

@@ -30,6 +30,8 @@ export interface Asked {
   readonly field: string;
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
+  /** What of the form stands in another row of the policy than the field. */
+  readonly needs?: readonly string[];
 }
 
 const AGENT = '... on Agent { id name prompt model revision credentialId }';
@@ -99,12 +101,14 @@ export const OPERATIONS: Readonly<
       query: `mutation ($id: ID!, $force: Boolean) { deleteAgent(id: $id, force: $force) {
         ... on DeleteAgentPayload { agent { id name deletedAt } replayed } ${FAULT} } }`,
       variables,
+      ...('force' in variables ? { needs: ['Mutation.deleteAgent.force'] } : {}),
     })),
   setRetention: ({ agentId }) =>
     [{ agentId, idleDays: 9 }, { idleDays: 9_000 }].map((input) => ({
       query: `mutation ($input: SetRetentionInput!) { setRetention(input: $input) {
-        ... on SetRetentionPayload { retention { agentId idleDays } replayed } ${FAULT} } }`,
+        ... on SetRetentionPayload { retention { agentId idleDays } } ${FAULT} } }`,
       variables: { input },
+      ...('agentId' in input ? { needs: ['SetRetentionInput.agentId'] } : {}),
     })),
   deleteSession: ({ sessionId: id, word }) =>
     [{ id }, { id, key: word }].map((variables) => ({
