@@ -46,7 +46,9 @@ async function leftOf(world: World, id: string): Promise<number> {
   const client = await MongoClient.connect(url);
   try {
     const texts: string[] = [];
-    for (const collection of await client.db().collections())
+    const collections = await client.db().collections();
+    const kept = 'audit'; // who deleted it, and what else was asked for: no text of it
+    for (const collection of collections.filter(({ collectionName }) => collectionName !== kept))
       for await (const document of collection.find()) texts.push(JSON.stringify(document));
     return texts.filter((text) => text.includes(id) && !text.includes('"deleted"')).length;
   } finally {
