@@ -117,7 +117,7 @@ const AuditEntryType = builder.objectRef<AuditEntry>('AuditEntry').implement({
     id: t.exposeID('id', { description: 'aud_ and 24 hex digits.' }),
     at: t.field({ type: 'DateTime', description: 'When it was asked for.', resolve: ({ at }) => at }),
     action: t.exposeString('action', {
-      description: 'The name of the mutation, or what the server did by itself: retention.swept.',
+      description: 'The name of the mutation, or what the server did by itself: retention.deleted.',
     }),
     actor: t.field({ type: ActorType, description: 'Who.', resolve: ({ actor }) => actor }),
     target: t.field({

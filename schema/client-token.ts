@@ -1,6 +1,6 @@
 /** Client tokens: for browsers. One session, some scopes, for a while. */
 import type { ClientToken, Minter } from '../src/access/client-tokens.ts';
-import { ApiKeyNotFound } from '../src/access/faults.ts';
+import { ApiKeyNotFound, RateLimited } from '../src/access/faults.ts';
 import { MESSAGES_PER_MINUTE_DEFAULT, MESSAGES_PER_MINUTE_MAX } from '../src/access/token-rate.ts';
 import { CLIENT_SCOPES } from '../src/access/principal.ts';
 import type { Shown } from '../src/audit/entry.ts';
@@ -12,7 +12,7 @@ import { CLIENT_TOKEN_RENEWABLE_DEFAULT_S, CLIENT_TOKEN_RENEWABLE_MAX_S } from '
 import { parseKey } from '../src/kernel/request-hash.ts';
 import { auditChange, auditIssue } from './auditing.ts';
 import { builder } from './builder.ts';
-import { type Context, permit } from './context.ts';
+import { type Context, permit, spend } from './context.ts';
 import { LevelEnum } from './event.ts';
 
 const [READ, STEER, ANSWER, CANCEL] = CLIENT_SCOPES;
@@ -166,13 +166,15 @@ builder.mutationFields((t) => ({
         description: 'Not needed: nothing is stored, and every call gives a fresh token.',
       }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound] },
-    resolve: (_root, { idempotencyKey }, context) => {
+    errors: { types: [InvalidInput, Forbidden, RateLimited, SessionNotFound, SessionGone] },
+    resolve: async (_root, { idempotencyKey }, context) => {
       const { principal, access } = context;
       if (principal.kind !== 'client') permit(context, 'tokens.renew');
       parseKey('idempotencyKey', idempotencyKey ?? undefined);
       if (principal.kind !== 'client') throw new Forbidden('Only a client token renews itself.');
       permit(context, 'tokens.renew', principal.sessionId);
+      spend(context, 'renewal');
+      await context.sessions.get(principal.sessionId);
       const clientToken = access.clientTokens.renew(principal);
       context.renewed?.(clientToken.principal);
       return { clientToken, replayed: false };
@@ -194,7 +196,7 @@ builder.mutationFields((t) => ({
       keyId: t.arg.id({ description: 'The API key.' }),
       idempotencyKey: t.arg.string({ description: 'Not needed: every call revokes what there is then.' }),
     },
-    errors: { types: [InvalidInput, Forbidden, SessionNotFound, ApiKeyNotFound] },
+    errors: { types: [InvalidInput, Forbidden, SessionNotFound, SessionGone, ApiKeyNotFound] },
     resolve: async (_root, { sessionId, keyId, idempotencyKey }, context) => {
       permit(context, 'tokens.revoke');
       parseKey('idempotencyKey', idempotencyKey ?? undefined);

@@ -67,7 +67,7 @@ export function permit(context: Context, action: Action, sessionId?: SessionId):
 }
 
 /** Before a client token writes into its session. Throws RateLimited (TOKEN-7). */
-export function spend({ access, principal }: Context, what: 'message' | 'cancel'): void {
+export function spend({ access, principal }: Context, what: 'message' | 'cancel' | 'renewal'): void {
   if (principal.kind === 'client') access.clientTokens.take(principal, what);
 }
 

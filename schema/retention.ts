@@ -173,7 +173,7 @@ builder.queryFields((t) => ({
     ...connectionCost(PREVIEW_EACH),
     errors: { types: [InvalidInput, Forbidden, AgentNotFound] },
     resolve: (_root, { agentId, rule, first }, context) => {
-      permit(context, 'retention.read');
+      permit(context, 'retention.preview');
       return context.retention.preview({
         agentId: agentIdOf(agentId),
         rule: rule ?? undefined,

@@ -153,7 +153,7 @@ export class ClientTokens {
   }
 
   /** Before a message or a cancel of a client token. Throws RateLimited (TOKEN-7). */
-  take(token: ClientPrincipal, what: 'message' | 'cancel'): void {
+  take(token: ClientPrincipal, what: 'message' | 'cancel' | 'renewal'): void {
     this.#rate.take(token, what);
   }
 

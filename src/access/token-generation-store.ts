@@ -1,7 +1,8 @@
 /**
  * The port for revoked client tokens: one number per session and per API key, 0 until the first revocation and one more with each. A token
  * carries the numbers of when it was minted, and ends when one of them is greater now. Numbers and not times, since the clocks of servers
- * differ. There are at most as many as there are sessions and keys; that of a session is erased with it (sessions/deletion-store.ts). Contract: test/contracts/token-generation-store.ts.
+ * differ. There are at most as many as there are sessions and keys; that of a session stays
+ * when it is deleted, as its tombstone does, so that no token which was revoked is good again. Contract: test/contracts/token-generation-store.ts.
  */
 import type { ApiKeyId, OrganisationId, SessionId } from '../kernel/id.ts';
 

@@ -2,7 +2,7 @@
  * How often the holder of a client token may write into the log of its session: a token bucket for each token, that is full after a minute.
  *
  * TOKEN-7 Of one token, with all that were renewed or narrowed from it, no more messages are taken in a minute than it was minted for, and no
- *    more cancels; a refusal says when the next is taken. Each server counts for itself.
+ *    more cancels or renewals; a refusal says when the next is taken. Each server counts for itself.
  */
 import type { Clock } from '../kernel/clock.ts';
 import { RateLimited } from './faults.ts';
@@ -30,7 +30,7 @@ export class TokenRate {
   }
 
   /** Apart for messages and cancels, so that nobody who has written too much cannot stop what runs. Throws RateLimited. */
-  take(token: ClientPrincipal, what: 'message' | 'cancel'): void {
+  take(token: ClientPrincipal, what: 'message' | 'cancel' | 'renewal'): void {
     const { messagesPerMinute: most = MESSAGES_PER_MINUTE_DEFAULT, tokenId = token.sessionId } = token;
     const name = `${what} ${tokenId}`;
     const now = this.#clock.monotonicNow();

@@ -4,7 +4,7 @@
  *
  * EXPORT-1 An export holds one part of AUDIT_READ_ENTRIES_MAX entries at a time, and reads the next when its client has taken that one; it ends
  *    when the client goes, and when it has taken as long as a slow line would not (outgoing.ts, OUTGOING-2). An organisation has at most
- *    EXPORTS_MAX under way; one more is refused TOO_MANY_OPERATIONS (429).
+ *    EXPORTS_MAX under way; one more is refused TOO_MANY_OPERATIONS (429). It is cut when its key may ask no more (ACCESS-2).
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -57,23 +57,24 @@ export class AuditExport {
     this.#scheduler = ports.scheduler ?? systemScheduler;
   }
 
-  /** Never rejects. `owned`: told whose answer it is. */
+  /** Never rejects. `owned`: told whose answer it is; answers what ends the watch over its key. */
   async handle(
     req: IncomingMessage,
     res: ServerResponse,
-    owned: (principal: Principal) => void,
+    owned: (principal: Principal) => () => void,
   ): Promise<void> {
     const requestId = randomUUID();
     try {
       if (req.method !== 'GET') return refuse(res, 405, 'METHOD_NOT_ALLOWED', 'Use GET.', { allow: 'GET' });
       const principal = await this.#ports.access.authenticate(bearerOf(req.headers.authorization));
       authorize(principal, 'audit.read');
-      owned(principal);
       const { filter, before } = asked(req.url ?? '');
       const end = this.#begin(principal.organisationId);
+      const forget = owned(principal);
       try {
         await this.#send(res, principal.organisationId, filter, before);
       } finally {
+        forget();
         end();
       }
     } catch (error) {

@@ -13,7 +13,7 @@ import type { AuditExport } from './audit-export.ts';
 import { boundConnections } from './connections.ts';
 import { retryAfterSeconds } from './fault-table.ts';
 import type { GraphqlDoor } from './graphql/graphql-door.ts';
-import { nameOf } from './graphql/operations.ts';
+import { hasKeyInUrl, KEY_IN_URL } from './graphql/key-in-url.ts';
 import { Incoming, IncomingRequest } from './incoming.ts';
 import { Pipeline } from './pipeline.ts';
 import { boundReads } from './read-budget.ts';
@@ -177,7 +177,8 @@ async function route(
     case '/graphql':
       return graphql.handle(req, res);
     case '/audit.ndjson':
-      return auditExport.handle(req, res, (principal) => graphql.outgoing.belongsTo(res, nameOf(principal)));
+      if (hasKeyInUrl(req)) return sendText(res, 400, KEY_IN_URL); // URL-1
+      return auditExport.handle(req, res, (principal) => graphql.owns(res, principal));
     case '/healthz':
       return sendText(res, 200, 'ok\n');
     case '/readyz': {

@@ -61,5 +61,5 @@ export interface DeletionStore {
   finish(ids: readonly SessionId[]): Promise<void>;
 
   /** Overwrites what files beside the tables still hold of what was erased; now and then, when nothing is pending. */
-  overwrite(): Promise<void>;
+  overwrite(): Promise<boolean>;
 }

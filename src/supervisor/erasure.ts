@@ -36,8 +36,8 @@ export class Erasure {
   /** Pending ones that were erased here, and when. */
   readonly #erasedAt = new Map<SessionId, number>();
   #wake: () => void = () => undefined;
-  /** Something was erased since what files still hold of it was overwritten. */
-  #isOverwritten = true;
+  /** Nothing was erased since what files still hold of it was overwritten; what a server did before it was killed is not known. */
+  #isOverwritten = false;
   #overwrittenAt = -Infinity;
 
   constructor(ports: ErasurePorts) {
@@ -80,22 +80,24 @@ export class Erasure {
     const { deletions } = this.#ports;
     this.#told.clear(); // they are among them
     let after: SessionId | undefined;
-    let isAnyLeft = false;
+    const pending = new Set<SessionId>();
     while (!signal.aborted) {
       const ids = await deletions.pending({ limit: ERASED_TOGETHER, after });
       after = ids.at(-1);
       if (after === undefined) break;
-      isAnyLeft = !(await this.#eraseAll(ids, signal, isBusy)) || isAnyLeft;
+      for (const id of ids) pending.add(id);
+      await this.#eraseAll(ids, signal, isBusy);
     }
-    if (!isAnyLeft && !signal.aborted) await this.#overwrite();
+    if (signal.aborted) return;
+    for (const id of this.#erasedAt.keys()) if (!pending.has(id)) this.#erasedAt.delete(id); // another server has finished it
+    await this.#overwrite();
   }
 
-  /** False when something of them is left, for now. */
   async #eraseAll(
     ids: readonly SessionId[],
     signal: AbortSignal,
     isBusy: (sessionId: SessionId) => boolean,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { deletions, clock } = this.#ports;
     const due = ids.filter((id) => !isBusy(id) && this.#isDue(id)); // ERASURE-1
     const removed: SessionId[] = [];
@@ -111,7 +113,6 @@ export class Erasure {
       for (const id of finished) this.#erasedAt.delete(id);
       this.#isOverwritten = false;
     }
-    return finished.length === ids.length;
   }
 
   /** ERASURE-3 */
@@ -153,9 +154,8 @@ export class Erasure {
     const { deletions, clock } = this.#ports;
     const now = clock.monotonicNow();
     if (this.#isOverwritten || now < this.#overwrittenAt + OVERWRITE_MS) return;
-    await deletions.overwrite();
     this.#overwrittenAt = now;
-    this.#isOverwritten = true;
+    this.#isOverwritten = await deletions.overwrite();
   }
 
   /** Until somebody is told of, or `ms` are over. */

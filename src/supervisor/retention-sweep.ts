@@ -49,7 +49,7 @@ export interface RetentionSweepPorts {
   readonly retention: Pick<RetentionStore, 'rules' | 'next' | 'resting'>;
   readonly time: Pick<RetentionClock, 'now'>;
   readonly deletions: Pick<DeletionStore, 'mark'>;
-  readonly audit: Pick<AuditLog, 'system'>;
+  readonly audit: Pick<AuditLog, 'begin' | 'settle'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Default: the system's. */
@@ -148,13 +148,15 @@ export class RetentionSweep implements Service {
     const { id: sessionId, status, statusAt } = seen;
     const tombstone = { id: sessionId, organisationId, deletedAt: clock.now(), deletedBy: RETENTION };
     try {
-      const marked = await deletions.mark(tombstone, seen); // RETENTION-4
-      if (marked?.replayed !== false) return;
       const { reason } = due;
-      logger.info('session deleted by retention', { sessionId, organisationId, reason });
       const target = { kind: 'session', id: sessionId } as const;
-      const before = { status, statusAt, reason };
-      await audit.system({ organisationId, action: 'retention.deleted', target, before });
+      const asked = { organisationId, at: clock.now(), action: 'retention.deleted', target };
+      const entry = await audit.begin({ ...asked, actor: { kind: 'system', id: RETENTION.id } }); // AUDIT-1
+      const marked = await deletions.mark(tombstone, seen); // RETENTION-4
+      if (marked?.replayed !== false)
+        return await audit.settle(entry, { outcome: 'refused', code: 'CHANGED' });
+      logger.info('session deleted by retention', { sessionId, organisationId, reason });
+      await audit.settle(entry, { outcome: 'done', before: { status, statusAt, reason } });
     } catch (error) {
       if (error instanceof Outage) throw error;
       logger.warn('a session was not deleted by retention, trying again', { sessionId, error }); // RETENTION-5

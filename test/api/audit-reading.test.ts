@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../src/audit/entry.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId } from '../../src/kernel/id.ts';
-import { type Answer, Door, ROOT_KEY } from '../support/door.ts';
+import { type Answer, Door, ROOT_KEY, rootOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
 const ENTRIES = 250;
@@ -130,7 +130,7 @@ describe('GET /audit.ndjson', () => {
   it.each([
     ['?after=x', ROOT_KEY, 400, 'INVALID_INPUT'],
     ['?since=yesterday', ROOT_KEY, 400, 'INVALID_INPUT'],
-    ['?token=x', ROOT_KEY, 400, 'INVALID_INPUT'],
+    ['?other=x', ROOT_KEY, 400, 'INVALID_INPUT'],
     ['', 'nobody-has-this-key', 401, 'UNAUTHENTICATED'],
   ])('refuses %s with %s', async (query, bearer, status, code) => {
     const response = await fetched(query, bearer);
@@ -187,5 +187,30 @@ describe('GET /audit.ndjson', () => {
       audit.list = list;
       for (const request of opened) request.on('error', () => undefined).destroy();
     }
+  });
+
+  it('proves EXPORT-1: is cut when its key is revoked, also where nobody reads on', async () => {
+    const { organisationId } = door;
+    const request = { name: 'exporter', scopes: ['keys:write'] };
+    const { apiKey, value } = await door.access.keysOf(organisationId).create(await rootOf(door), request);
+    const exporting = get(`http://127.0.0.1:${door.port}/audit.ndjson`, {
+      headers: { authorization: `Bearer ${value}` },
+    });
+    exporting.on('error', () => undefined);
+    exporting.on('response', (response) => {
+      response.on('error', () => undefined);
+      response.pause();
+    });
+    await eventually('it has begun', () => door.graphql.held.watched > 0);
+
+    await door.access.keysOf(organisationId).revoke(await rootOf(door), apiKey.id);
+
+    await eventually('the server lets go of it', () => door.graphql.held.watched === 0);
+    exporting.destroy();
+  });
+
+  it('refuses a key in its address (URL-1)', async () => {
+    const refused = await fetch(`http://127.0.0.1:${door.port}/audit.ndjson?key=hf_0123`);
+    expect([refused.status, (await refused.json()).errors[0].extensions.code]).toEqual([400, 'KEY_IN_URL']);
   });
 });

@@ -124,7 +124,7 @@ describe('the table', () => {
 
 /** The second entry of the books: what a scope may open at all, whatever rows are added. A scope too many in a row is seen here. */
 const OPENED: Readonly<Record<KeyScope | ClientScope, RegExp>> = {
-  'sessions:read': /^(sessions\.list|retention\.read|session\.read|agents\.read|tokens\.write)$/,
+  'sessions:read': /^(sessions\.list|retention\.(read|preview)|session\.read|agents\.read|tokens\.write)$/,
   'sessions:write':
     /^(sessions\.start|retention\.(read|write)|session\.(steer|answer|cancel|write)|tokens\.(write|revoke))$/,
   'agents:write': /^agents\./,
@@ -273,10 +273,7 @@ function strangerOf(scopes: readonly ClientScope[]): Caller {
   return {
     name: `a client token of another session with ${nameOf(scopes)}`,
     bearerFor: () => mint(other, scopes),
-    verdict: ({ client, operations }) => {
-      if (operations.includes('renewClientToken')) return 'allowed'; // which is of itself, and names no session
-      return client.length === 0 ? 'FORBIDDEN' : 'SESSION_NOT_FOUND';
-    },
+    verdict: ({ client }) => (client.length === 0 ? 'FORBIDDEN' : 'SESSION_NOT_FOUND'),
   };
 }
 

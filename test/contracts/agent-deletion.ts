@@ -209,8 +209,12 @@ export function agentDeletionContract(platform: AgentDeletionPlatform): void {
         for (const done of starts)
           if (done.status === 'rejected') expect(done.reason, 'a start says why').toBeInstanceOf(AgentGone);
         const found = await one.sessions.list({ agentId: agent.id }, { limit: 99 });
+        // one that a forced deletion has archived before its start was taken back stays, and nobody was told of it
+        const told = found.filter(
+          ({ session }) => !(force && session.status === 'archived' && !answered.includes(session.id)),
+        );
         expect(
-          found.map(({ session }) => session.id).toSorted(),
+          told.map(({ session }) => session.id).toSorted(),
           'whoever was answered has a session',
         ).toEqual(answered.toSorted());
         const running = found.filter(({ session }) => session.status !== 'archived');

@@ -250,11 +250,12 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
         await journal.append(stays, { key: 'MARK-stays-1', decide: appending(spoken('no')) }),
       ).toMatchObject({ replayed: true });
       await expect(sessions.get(gone)).rejects.toBeInstanceOf(SessionGone);
+      expect(await tokenGenerations.generationsOf([gone]), 'revoked tokens stay revoked').toEqual([1]);
       if (platform.stored === undefined) return;
       const stored = await platform.stored(store);
       expect(stored).toContain('MARK-stays');
       expect(stored).not.toContain('MARK-gone');
-      expect(stored.split(gone).length - 1, 'the tombstone alone names it').toBe(1);
+      expect(stored.split(gone).length - 1, 'its tombstone and the number of its tokens name it').toBe(2);
     });
 
     it('proves DELETE-3: what was cut off is pending after a restart, and any step may be done again', async () => {

@@ -5,12 +5,13 @@ import { schema } from '../../../schema/schema.ts';
 import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
+import type { Principal } from '../../access/principal.ts';
 import { BearerWatch } from '../../access/bearer-watch.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { startServices } from '../../kernel/service.ts';
 import { RoundRobin } from '../../kernel/round-robin.ts';
 import { TimeSlices } from '../../kernel/time-slices.ts';
-import { Operations } from './operations.ts';
+import { nameOf, Operations } from './operations.ts';
 import type { DoorPorts, GraphqlOptions, GraphqlPorts } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { createSocketServer } from './socket-door.ts';
@@ -26,9 +27,16 @@ export interface GraphqlDoor {
   /** Ends all sockets and returns when they have closed. Requests in flight are the HTTP server's to wait for. */
   close(): Promise<void>;
   /** What is held now: for tests and for the operator. */
-  readonly held: { readonly sockets: number; readonly groups: number; readonly operations: number };
+  readonly held: {
+    readonly sockets: number;
+    readonly groups: number;
+    readonly operations: number;
+    readonly watched: number;
+  };
   /** What waits for readers: each answer of the HTTP server is added to it. */
   readonly outgoing: Outgoing;
+  /** An answer of another door is this principal's: counted with its others, and cut when it may ask no more (ACCESS-2). Answers what ends the watch. */
+  owns(res: ServerResponse, principal: Principal): () => void;
   /** In which requests, upgrades and messages of sockets are begun. */
   readonly slices: TimeSlices;
 }
@@ -64,9 +72,18 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
       outgoing.close();
     },
     outgoing,
+    owns(res, principal) {
+      outgoing.belongsTo(res, nameOf(principal));
+      return watch.add(principal, () => res.destroy());
+    },
     slices,
     get held() {
-      return { sockets: sockets.count, groups: follows.groups, operations: bounds.operations.size };
+      return {
+        sockets: sockets.count,
+        groups: follows.groups,
+        operations: bounds.operations.size,
+        watched: watch.size,
+      };
     },
   };
 }

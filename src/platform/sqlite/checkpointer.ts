@@ -66,6 +66,15 @@ export class Checkpointer {
     } else if (pages * CHECKPOINT_PAGES > WAL_PAGES_MAX * this.#pages) this.#pause = Promise.withResolvers(); // WAL-2
   }
 
+  /** Copies home what is there, and then does `work`, which commits nothing, while appends wait. When it cannot be copied, `work` is left out. */
+  async copied(work: () => void): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    if (this.#isClosed) return;
+    if (this.#isGivenUp) return work();
+    this.#running = this.#run(work);
+    await this.#running;
+  }
+
   /** What it holds is let go of when a copy that runs is over; that may be after this. */
   close(): void {
     this.#isClosed = true;
@@ -74,13 +83,14 @@ export class Checkpointer {
     else void this.#running.finally(() => this.#ports.close()); // owned: #run never rejects
   }
 
-  async #run(): Promise<void> {
+  async #run(work: () => void = () => undefined): Promise<void> {
     try {
       await this.#ports.copy();
       await this.#ports.flush(); // WAL-1
       if (this.#isClosed) return;
       this.#pause ??= Promise.withResolvers();
       await this.#ports.copy();
+      if (!this.#isClosed) work();
     } catch {
       this.#isGivenUp = true;
       if (!this.#isClosed) this.#ports.giveUp(); // WAL-3

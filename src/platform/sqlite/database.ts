@@ -178,10 +178,20 @@ export class Database {
     }
   }
 
-  /** Copies the write-ahead log home and makes it empty: nothing that was overwritten is left in it. Not while another program reads. */
-  emptyLog(): void {
+  /**
+   * Makes the write-ahead log empty, once it was copied home (WAL-1): nothing that was overwritten is left in it. False when it is not, since
+   * another program reads.
+   */
+  async emptyLog(): Promise<boolean> {
     this.#flusher?.check();
-    this.#sqlite.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    let isEmpty = false;
+    const truncate = (): void => {
+      const [isKept] = rowOf(this.prepare('PRAGMA wal_checkpoint(TRUNCATE)')) ?? [];
+      isEmpty = isKept === 0;
+    };
+    if (this.#checkpointer === undefined) truncate();
+    else await this.#checkpointer.copied(truncate);
+    return isEmpty;
   }
 
   close(): void {

@@ -15,7 +15,6 @@ import { type Database, type Row, rowsOf } from './database.ts';
 import type { Loaded, LoadedSessions } from './loaded-sessions.ts';
 import type { SessionTable } from './session-table.ts';
 import type { TombstoneTable } from './tombstone-table.ts';
-import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome } from './writing.ts';
 
 /** Rows of one step: some 2 ms of the event loop. */
@@ -46,7 +45,6 @@ export class SqliteDeletions implements DeletionStore {
   readonly #events: StatementSync;
   readonly #turns: StatementSync;
   readonly #keys: StatementSync;
-  readonly #tokens: StatementSync;
 
   constructor(ports: DeletionsPorts) {
     this.#ports = ports;
@@ -63,7 +61,6 @@ export class SqliteDeletions implements DeletionStore {
     this.#keys = database.prepare(
       `DELETE FROM append_key WHERE session = ?1 AND key IN (SELECT key FROM append_key WHERE session = ?1 LIMIT ?2)`,
     );
-    this.#tokens = database.prepare('DELETE FROM token_generation WHERE subject = ?');
   }
 
   mark(tombstone: Tombstone, seen?: Standing): Promise<Marked | undefined> {
@@ -95,17 +92,14 @@ export class SqliteDeletions implements DeletionStore {
 
   finish(ids: readonly SessionId[]): Promise<void> {
     return this.#ports.commit(() => {
-      for (const id of ids) {
-        this.#tokens.run(id);
-        this.#ports.tombstones.finish(id);
-      }
-      return { rows: 2 * ids.length, answer: undefined };
+      for (const id of ids) this.#ports.tombstones.finish(id);
+      return { rows: ids.length, answer: undefined };
     });
   }
 
   /** Of what the write-ahead log still holds. */
-  async overwrite(): Promise<void> {
-    translated(() => this.#ports.database.emptyLog());
+  overwrite(): Promise<boolean> {
+    return this.#ports.database.emptyLog();
   }
 
   #mark(tombstone: Tombstone, seen: Standing | undefined): Outcome<Marked | undefined> {

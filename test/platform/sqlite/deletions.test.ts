@@ -91,7 +91,11 @@ it('proves SQLITE-5: no file has anything of it, while the server goes on and af
   for (let erased: readonly SessionId[] = []; erased.length === 0; )
     erased = await store.deletions.erase([gone]);
   await store.deletions.finish([gone]);
-  await store.deletions.overwrite();
+  const other = new DatabaseSync(join(folder, 'test.db'), { readOnly: true });
+  other.exec('BEGIN; SELECT count(*) FROM session');
+  expect(await store.deletions.overwrite(), 'another program reads').toBe(false);
+  other.close();
+  expect(await store.deletions.overwrite()).toBe(true);
 
   expect(files()).toContain('MARK-stays');
   expect(files()).not.toContain('MARK-gone');

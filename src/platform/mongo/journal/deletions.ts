@@ -98,10 +98,7 @@ export class MongoDeletions implements DeletionStore {
       if (left <= 0) break;
       erased.push(id);
     }
-    if (erased.length === 0) return erased;
-    await this.#eraseTold(erased);
-    const revoked = this.#ports.db.collection<Identified>('token_generation');
-    await withRetries(this.#ports.clock, () => revoked.deleteMany({ _id: { $in: [...erased] } }));
+    if (erased.length > 0) await this.#eraseTold(erased);
     return erased;
   }
 
@@ -113,7 +110,9 @@ export class MongoDeletions implements DeletionStore {
   }
 
   /** The storage engine writes over what is free by itself. */
-  async overwrite(): Promise<void> {}
+  async overwrite(): Promise<boolean> {
+    return true;
+  }
 
   async #find(id: SessionId): Promise<Stored | undefined> {
     const found = await withRetries(this.#ports.clock, () =>

@@ -138,7 +138,7 @@ export class SessionCollection {
     });
   }
 
-  /** Takes back one that this process has created and nobody has appended to since. */
+  /** Takes back one that this process has created and nobody has appended to since: one that a forced deletion has archived meanwhile stays. */
   async takeBack({ _id, createdBy, head }: SessionDocument): Promise<void> {
     await withRetries(this.#clock, () => this.#documents.deleteOne({ _id, createdBy, head }));
   }
