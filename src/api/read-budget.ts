@@ -4,7 +4,8 @@
  * that wrote or left at the same time held everybody up for a third of a second.
  *
  * READS-1 Once a round has been busy for `busyMs` with what was read in it, no other connection is read in it. They are read again
- *    RESUMED_PER_ROUND of each lane in a round (kernel/time-slices.ts, SLICE-4), those first who have waited longest.
+ *    RESUMED_PER_ROUND of each lane in a round (kernel/time-slices.ts, SLICE-4), those first who have waited longest. Of whom nothing came in two
+ *    such rounds, waits behind the others: thousands who say nothing keep nobody waiting.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,8 +14,8 @@ import { LANES, type Lane, type TimeSlices } from '../kernel/time-slices.ts';
 
 /** With one slice of work in it (SLICE_MS) as long again for reading: a round is then still short beside what a person sees. */
 const BUSY_MS = 8;
-/** What so many have sent is read in some milliseconds, and 3,000 of whom most say nothing are all read again after fifty short rounds. */
-export const RESUMED_PER_ROUND = 64;
+/** The budget ends the round, and not this: of 3,000 whom nothing comes of each has its chance every dozen rounds, and to stop and resume so many takes a millisecond. */
+export const RESUMED_PER_ROUND = 512;
 
 export interface ReadBudgetPorts {
   readonly scheduler: Scheduler;
@@ -52,6 +53,8 @@ export class ReadBudget {
   #stopped = new Set<Socket>();
   /** Those that are read again since the last round. */
   #resumed: Socket[] = [];
+  /** Those that nothing came of once, since the round was spent before or they say nothing: they are first once more, and then behind the others. */
+  #passedOver = new Set<Socket>();
   /** Those of which something was worked on in this round: sockets among them. */
   readonly #served = new Set<object>();
   /** When this round was first busy; undefined when it was not yet. */
@@ -92,7 +95,10 @@ export class ReadBudget {
   #stop(): void {
     this.#isSpent = true;
     const unread = this.#resumed.filter((socket) => !this.#served.has(socket));
-    const order = [...unread, ...this.#stopped, ...this.#open];
+    const silent = unread.filter((socket) => this.#passedOver.has(socket));
+    const again = unread.filter((socket) => !this.#passedOver.has(socket));
+    this.#passedOver = new Set(again);
+    const order = [...again, ...this.#stopped, ...silent, ...this.#open];
     this.#stopped = new Set(order.filter((socket) => this.#stopped.has(socket) || stopReading(socket)));
   }
 

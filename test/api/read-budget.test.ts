@@ -145,6 +145,35 @@ it('whoever has been served waits behind those who have not, and who is not to b
   expect(queued).toHaveLength(0);
 });
 
+it('those who say nothing keep nobody waiting, however many they are, while others spend each round (proves READS-1)', () => {
+  const queued: (() => void)[] = [];
+  let now = 0;
+  const busy = [new FakeSocket(true), new FakeSocket(true)];
+  const silent = Array.from({ length: 4 * RESUMED_PER_ROUND }, () => new FakeSocket(true));
+  const reads = new ReadBudget({
+    scheduler: { immediate: (work) => (queued.push(work), () => undefined), interval: () => () => undefined },
+    monotonicNow: () => now,
+    laneOf: (socket) => (busy.some((one) => (one as unknown) === socket) ? 'keyed' : 'new'),
+    busyMs: 1,
+  });
+  // as: it has what is looked at
+  for (const one of [...busy, ...silent]) reads.add(one as unknown as Socket);
+  for (const work of queued.splice(0)) work();
+
+  const heard = new Set<FakeSocket>();
+  for (let round = 0; round < 16; round += 1) {
+    for (const one of busy) {
+      if (!one.isRead) continue;
+      reads.busyWith(one);
+      now += 1;
+    }
+    for (const work of queued.splice(0)) work();
+    for (const one of silent) if (one.isRead) heard.add(one);
+  }
+
+  expect(heard.size, 'each was read for a while').toBe(silent.length);
+});
+
 class FakeSocket {
   isRead: boolean;
   readonly _handle: { reading: boolean; readStop(): void; readStart(): void };
