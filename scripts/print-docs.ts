@@ -16,8 +16,7 @@ import { PRICES } from '../src/models/price-table.ts';
 import { variables } from '../src/processes/config.ts';
 import { HEAD_RULES } from '../src/rehearsal/rules/head.ts';
 import { REQUEST_RULES } from '../src/rehearsal/rules/table.ts';
-import { VERDICT } from '../src/sessions/lifecycle.ts';
-import { SESSION_STATUSES } from '../src/sessions/session.ts';
+import { PHASES, VERDICT } from '../src/sessions/lifecycle.ts';
 import { limitLines } from './limits.ts';
 import { promises } from './promises.ts';
 
@@ -61,14 +60,14 @@ function configuration(): string {
 
 function lifecycle(): string {
   const rows = Object.entries(VERDICT).map(
-    ([command, row]) => `| ${command} | ${SESSION_STATUSES.map((status) => row[status]).join(' | ')} |`,
+    ([command, row]) => `| ${command} | ${PHASES.map((phase) => row[phase]).join(' | ')} |`,
   );
   return page(
     'The life of a session',
-    'What each command means in each status: `yes` decides events (`src/sessions/lifecycle.ts`), `nothing` does nothing and that is fine, `refuse` is a fault with nothing written.',
+    'What each command means in each status (`parked`: `awaiting_input` with an open turn, whose tool calls wait for somebody outside): `yes` decides events (`src/sessions/lifecycle.ts`), `nothing` does nothing and that is fine, `refuse` is a fault with nothing written.',
     [
-      `| command | ${SESSION_STATUSES.join(' | ')} |`,
-      `|---|${SESSION_STATUSES.map(() => '---|').join('')}`,
+      `| command | ${PHASES.join(' | ')} |`,
+      `|---|${PHASES.map(() => '---|').join('')}`,
       ...rows,
     ],
   );

@@ -58,6 +58,8 @@ export class Conversation {
   readonly #pinned = new PinnedTools();
   /** Of the last compaction. */
   #compactedSeq = 0;
+  /** What calls are run with that somebody approved with another input. */
+  readonly #changedInputs = new Map<string, unknown>();
   /** Of the turn.started before which only messages count (sessions/wake-place.ts). */
   #beginsSeq = 0;
 
@@ -129,7 +131,10 @@ export class Conversation {
   /** Tool calls of the last answer that have not ended. */
   openTools(): readonly OpenToolCall[] {
     const open = (this.#progress.last?.tools ?? []).filter((call) => this.result(call.callId) === undefined);
-    return open.map((call) => ({ ...call, inherited: call.seq < this.#brainSeq }));
+    return open.map((call) => {
+      const { callId, input, seq } = call;
+      return { ...call, input: this.#changedInputs.get(callId) ?? input, inherited: seq < this.#brainSeq };
+    });
   }
 
   /**
@@ -220,6 +225,10 @@ export class Conversation {
       case 'workspace.reverted':
         this.#transcript.reverted(event.body);
         return;
+      case 'tool.resolved':
+        if (event.body.input !== undefined) this.#changedInputs.set(event.body.callId, event.body.input);
+        return;
+      case 'tool.requested': // of the session (sessions/fold.ts)
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)
       case 'turn.cancel_ignored':
       case 'session.limits_changed':

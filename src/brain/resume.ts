@@ -12,6 +12,7 @@
  *   somebody asked to stop it                                finish: canceled or interrupted
  *   the model failed for good                                finish: error
  *   a model call has started and not ended                   make that call, after the wait of its last failure
+ *   tool calls of the last answer wait for somebody outside  run the others; when there are none, wait
  *   tool calls of the last answer have no result             run them; the hands answer a call that ran before from
  *                                                            what they kept, so nothing runs twice
  *   the request was too long, also after a compaction        give up: error.model
@@ -151,8 +152,14 @@ function inTurn(conversation: Conversation, turn: Turn, room: Room): Step {
   if (progress.failure !== undefined)
     return { kind: 'finish', turn, outcome: 'error', failure: progress.failure };
   if (progress.open !== undefined) return { kind: 'callModel', turn, call: progress.open };
-  if (calls.length > 0) return { kind: 'runTools', turn, calls };
+  const mine = calls.filter(({ callId }) => !isRequested(turn, callId));
+  if (mine.length > 0) return { kind: 'runTools', turn, calls: mine };
+  if (calls.length > 0) return { kind: 'wait' };
   return afterAnswer(conversation, turn, room);
+}
+
+function isRequested({ openTools = [] }: Turn, callId: string): boolean {
+  return openTools.some((call) => call.callId === callId && call.request !== undefined);
 }
 
 function afterAnswer(conversation: Conversation, turn: Turn, room: Room): Step {

@@ -87,18 +87,8 @@ export function previewText(body: object): string {
 export function toEvent(recorded: RecordedEvent): Event | undefined {
   const { sessionId, seq, at, type, level, actor, turnId, body } = recorded;
   if (!isEventType(type)) return undefined;
-  const event = {
-    id: eventIdOf(sessionId, seq),
-    sessionId,
-    seq,
-    at,
-    type,
-    level,
-    actor,
-    turnId,
-    body: JSON.parse(body),
-  };
-  return event; // what is in the log was checked, or made by us, before it was written
+  const place = { id: eventIdOf(sessionId, seq), sessionId, seq, at };
+  return { ...place, type, level, actor, turnId, body: JSON.parse(body) } as Event; // as: it was checked, or made by us, before it was written
 }
 
 function ruleOf(name: string, field: Field): Rule {

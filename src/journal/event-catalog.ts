@@ -8,6 +8,7 @@
  */
 import { choice, count, type Field, flag, json, optional, text } from './event-field.ts';
 import { callId, METERED, requestId } from './metered-events.ts';
+import { TOOL_REQUESTED } from './tool-request-events.ts';
 
 export type Level = 'user' | 'progress' | 'internal';
 /** Levels are cumulative: a reader at `progress` also sees `user`. */
@@ -26,7 +27,7 @@ export const TURN_OUTCOMES = [
   'interrupted',
 ] as const;
 export type TurnOutcome = (typeof TURN_OUTCOMES)[number];
-export const TOOL_OUTCOMES = ['ok', 'failed', 'timed_out', 'canceled', 'unknown'] as const;
+export const TOOL_OUTCOMES = ['ok', 'failed', 'timed_out', 'canceled', 'unknown', 'denied'] as const;
 export type ToolOutcome = (typeof TOOL_OUTCOMES)[number];
 
 /** What was done about a request that the service refuses for what stands in the conversation. */
@@ -182,6 +183,8 @@ export const EVENTS = {
       durationMs: count('Milliseconds that the tool ran.'),
     },
   },
+  'tool.requested': TOOL_REQUESTED['tool.requested'],
+  'tool.resolved': TOOL_REQUESTED['tool.resolved'],
   'conversation.compacted': {
     level: 'internal',
     description: 'The context was nearly full: the conversation up to throughSeq goes on as a summary.',

@@ -10,6 +10,7 @@ import type { NewEvent } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { turnIdOf } from '../kernel/id.ts';
 import type { Failure, Session } from './session.ts';
+import { waitsInTurn } from './tool-requests.ts';
 import {
   abortedEvents,
   completedEvent,
@@ -51,7 +52,7 @@ const NOTHING: Decision = { kind: 'nothing' };
 
 export function endTurn(session: Session, command: EndTurn): Decision {
   const { number, outcome, said, results } = command;
-  if (session.turn?.state !== 'running') return atRest(session, command); // it has ended by itself meanwhile
+  if (session.turn?.state !== 'running' || waitsInTurn(session)) return atRest(session, command); // it has ended by itself meanwhile, or waits for somebody
   if (number !== session.turnCount) return NOTHING;
   return append(
     ...abortedEvents(session, said),

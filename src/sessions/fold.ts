@@ -5,7 +5,9 @@
  */
 import type { Event, EventType } from '../journal/event.ts';
 import { addUsage, usageOf } from './cost.ts';
-import { ASK, NO_USAGE, type Session, type SessionStatus, type Turn } from './session.ts';
+import { ASK, NO_USAGE, type OpenTool, type Session, type SessionStatus, type Turn } from './session.ts';
+import { isParked } from './tool-requests.ts';
+import type { ToolRule } from './tool-rule.ts';
 
 type Typed<T extends EventType> = Extract<Event, { type: T }>;
 /** What the fold needs of an event: an adapter has no more at hand before the write. */
@@ -13,8 +15,14 @@ export type FoldEvent = {
   readonly [T in EventType]: Pick<Typed<T>, 'type' | 'body' | 'seq' | 'at' | 'turnId'>;
 }[EventType];
 
-// oxlint-disable-next-line max-lines-per-function -- one case per event type: the switch is the table
 export function fold(session: Session, event: FoldEvent): Session {
+  const after = folded(session, event);
+  if (after === session || after.turn?.state !== 'running' || after.status === 'archived') return after;
+  return moved(after, isParked(after.turn) ? 'awaiting_input' : 'running', event.at); // REQUEST-3
+}
+
+// oxlint-disable-next-line max-lines-per-function -- one case per event type: the switch is the table
+function folded(session: Session, event: FoldEvent): Session {
   switch (event.type) {
     case 'user.message':
       return messaged(session, event);
@@ -63,6 +71,14 @@ export function fold(session: Session, event: FoldEvent): Session {
       return called(session, event);
     case 'tool.result':
       return progressed(answered(session, event.body.callId));
+    case 'tool.requested': {
+      const { callId, kind, timeoutSeconds } = event.body;
+      const expires = timeoutSeconds === undefined ? {} : { expiresAt: event.at + timeoutSeconds * 1000 };
+      const request = { kind, seq: event.seq, since: event.at, ...expires };
+      return withTool(session, callId, { request, mayRun: false });
+    }
+    case 'tool.resolved':
+      return resolved(session, event);
     case 'error.model':
     case 'error.runtime': // no call is made again: what was said is in the log by now
       return {
@@ -124,6 +140,24 @@ function called(session: Session, { body }: Extract<FoldEvent, { type: 'tool.cal
   const { callId, tool, defect } = body;
   const open = { callId, tool, mayRun: tool !== ASK && defect === undefined };
   return withTurn(session, { openTools: [...(session.turn?.openTools ?? []), open] });
+}
+
+/** An approved one is as any other from then on. */
+function resolved(session: Session, { body }: Extract<FoldEvent, { type: 'tool.resolved' }>): Session {
+  const after = withTool(session, body.callId, {
+    request: undefined,
+    mayRun: body.resolution === 'approved',
+  });
+  if (body.rule === undefined) return after;
+  return { ...after, addedRules: [body.rule as ToolRule, ...(after.addedRules ?? [])] }; // as: resolveTool wrote it
+}
+
+function withTool(session: Session, callId: string, change: Partial<OpenTool>): Session {
+  const open = session.turn?.openTools;
+  if (open === undefined) return session;
+  return withTurn(session, {
+    openTools: open.map((call) => (call.callId === callId ? { ...call, ...change } : call)),
+  });
 }
 
 function answered(session: Session, callId: string): Session {

@@ -6,24 +6,36 @@
  * queued          A message waits and no turn runs. A brain is wanted; it begins the turn.
  * running         A turn runs. A brain is wanted. Messages join it, wait, or end it, by their mode.
  * awaiting_input  The turn ended with a question. As idle; the next message is the answer.
+ * parked          Also awaiting_input: the turn is open, and all its open tool calls wait for somebody outside (tool-requests.ts). Nothing runs;
+ *                 the answer to a call goes on with the same turn. Messages join it, wait, or end it, by their mode.
  * failed          The turn ended with an error. As idle; a message tries again, once the cause is mended.
  * archived        Closed, read only, for ever: after `archive`, or when the log is full (`archive` is then still written: decideToTheEnd).
  */
-import type { MessageMode, TurnOutcome } from '../journal/event-catalog.ts';
+import type { TurnOutcome } from '../journal/event-catalog.ts';
 import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import { LogFull } from '../journal/faults.ts';
 import type { Concern, Decision } from '../journal/journal.ts';
-import { PENDING_MESSAGES_MAX, TURN_SECONDS_MAX } from '../kernel/limit.ts';
-import { Forbidden, InvalidInput } from '../kernel/fault.ts';
-import { seqOfEventId, turnIdOf } from '../kernel/id.ts';
+import { TURN_SECONDS_MAX } from '../kernel/limit.ts';
+import { InvalidInput } from '../kernel/fault.ts';
+import { seqOfEventId } from '../kernel/id.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import { type EndTurn, endTurn, type LoseBrain, loseBrain } from './brain-end.ts';
 import { usedUp, warningsOf } from './budget.ts';
 import { turnOfCall } from './call-turn.ts';
 import { addUsage, usageOf } from './cost.ts';
 import { type GivenLimits, limitsAfter } from './limits.ts';
-import { InputPending, PendingFull, SessionArchived, TurnOver } from './faults.ts';
-import { type Failure, limitsInForce, type Session, type SessionStatus } from './session.ts';
+import { InputPending, SessionArchived, TurnOver } from './faults.ts';
+import { type Send, send } from './spoken.ts';
+import { type Failure, limitsInForce, type Session, SESSION_STATUSES } from './session.ts';
+import {
+  expireTools,
+  type ExpireTools,
+  type ResolveTool,
+  resolveTool,
+  openRequests,
+  waitsInTurn,
+  withRequests,
+} from './tool-requests.ts';
 import {
   abortedEvents,
   completedEvent,
@@ -36,15 +48,7 @@ import {
 } from './turn-events.ts';
 
 export type Command =
-  | {
-      readonly kind: 'send';
-      readonly text: string;
-      readonly mode: MessageMode;
-      readonly actor: Actor;
-      readonly raw?: unknown;
-      /** Whoever says it may answer what the agent asks, and say nothing else. */
-      readonly isAnswer?: boolean | undefined;
-    }
+  | Send
   /** `isKeyed`: the request has an idempotency key, and leaves it in the log also when there is nothing to do. */
   | { readonly kind: 'cancel'; readonly actor: Actor; readonly isKeyed?: boolean | undefined }
   | { readonly kind: 'archive'; readonly actor: Actor }
@@ -73,6 +77,9 @@ export type Command =
   /** The supervisor, once the brain has ended: brain-end.ts. */
   | EndTurn
   | LoseBrain
+  /** Somebody outside answers a tool call that waits, or nobody did in time: tool-requests.ts. */
+  | ResolveTool
+  | ExpireTools
   /** The owner has nothing left that runs for the session: who has room may have it. Nothing happens when another one has the lease. */
   | { readonly kind: 'releaseLease'; readonly owner: string }
   /** `processes`: what still runs in the background and ends with the hands. */
@@ -80,31 +87,34 @@ export type Command =
 
 type CancelCommand = Extract<Command, { kind: 'cancel' }>;
 type Verdict = 'yes' | 'nothing' | 'refuse';
+/** A status, and `parked` beside that which it is shown as. */
+export const PHASES = [...SESSION_STATUSES, 'parked'] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** What each command means in each status: decide by it, do nothing (and that is fine), or refuse. */
 // biome-ignore format: a table is read by its columns
-export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<SessionStatus, Verdict>>>> = {
-  send:         { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'refuse' },
-  cancel:       { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
-  archive:      { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
-  beginTurn:    { idle: 'nothing', queued: 'yes',     running: 'nothing', awaiting_input: 'nothing', failed: 'nothing', archived: 'refuse' },
-  record:       { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
-  completeTurn: { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  failed: 'refuse',  archived: 'refuse' },
-  meter:        { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
-  changeLimits: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'refuse' },
-  takeLease:    { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', failed: 'nothing', archived: 'nothing' },
-  endTurn:      { idle: 'yes',     queued: 'nothing', running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
-  loseBrain:    { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
-  hibernate:    { idle: 'yes',     queued: 'nothing', running: 'nothing', awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
-  releaseLease: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     failed: 'yes',     archived: 'nothing' },
+export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<Phase, Verdict>>>> = {
+  send:         { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'refuse' },
+  cancel:       { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', parked: 'yes',    failed: 'nothing', archived: 'nothing' },
+  archive:      { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
+  beginTurn:    { idle: 'nothing', queued: 'yes',     running: 'nothing', awaiting_input: 'nothing', parked: 'nothing',failed: 'nothing', archived: 'refuse' },
+  record:       { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  parked: 'refuse', failed: 'refuse',  archived: 'refuse' },
+  completeTurn: { idle: 'refuse',  queued: 'refuse',  running: 'yes',     awaiting_input: 'refuse',  parked: 'refuse', failed: 'refuse',  archived: 'refuse' },
+  meter:        { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
+  changeLimits: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'refuse' },
+  takeLease:    { idle: 'nothing', queued: 'yes',     running: 'yes',     awaiting_input: 'nothing', parked: 'nothing',failed: 'nothing', archived: 'nothing' },
+  endTurn:      { idle: 'yes',     queued: 'nothing', running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
+  loseBrain:    { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
+  hibernate:    { idle: 'yes',     queued: 'nothing', running: 'nothing', awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
+  resolveTool:  { idle: 'nothing', queued: 'nothing', running: 'yes',     awaiting_input: 'nothing', parked: 'yes',     failed: 'nothing', archived: 'nothing' },
+  expireTools:  { idle: 'nothing', queued: 'nothing', running: 'yes',     awaiting_input: 'nothing', parked: 'yes',     failed: 'nothing', archived: 'nothing' },
+  releaseLease: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
 };
 
 const NOTHING: Decision = { kind: 'nothing' };
-const NOTHING_ASKED =
-  'This client token may only answer, and the agent asks nothing now. Wait until the session awaits input, or take a token with the scope "steer".';
 
 export function decide(session: Session, command: Command): Decision {
-  const verdict = VERDICT[command.kind][session.status];
+  const verdict = VERDICT[command.kind][phaseOf(session)];
   if (verdict === 'nothing') return command.kind === 'cancel' ? nothingToCancel(session, command) : NOTHING;
   if (verdict === 'refuse') {
     const fault = session.status === 'archived' ? new SessionArchived(session.id) : new TurnOver();
@@ -137,6 +147,10 @@ export function decide(session: Session, command: Command): Decision {
       return endTurn(session, command);
     case 'loseBrain':
       return loseBrain(session, command);
+    case 'resolveTool':
+      return resolveTool(session, command);
+    case 'expireTools':
+      return expireTools(session, command);
     case 'releaseLease':
       return session.lease?.owner === command.owner ? append(hibernatedEvent(session, 0)) : NOTHING;
     case 'hibernate':
@@ -155,6 +169,10 @@ export function decideToTheEnd(session: Session, command: Command, isFull: boole
   if (isFull && decision.kind === 'refuse' && decision.fault instanceof SessionArchived)
     return { kind: 'refuse', fault: new LogFull(session.id) };
   return decision;
+}
+
+function phaseOf(session: Session): Phase {
+  return waitsInTurn(session) ? 'parked' : session.status;
 }
 
 /** Milliseconds that a turn may run, by the clock of whoever watches it. */
@@ -180,30 +198,14 @@ export function concernOf({ lease, status }: Session): Concern | undefined {
     : { kind: 'nobody' };
 }
 
-function send(session: Session, command: Extract<Command, { kind: 'send' }>): Decision {
-  const { text, mode, actor, raw, isAnswer } = command;
-  if (isAnswer === true && session.status !== 'awaiting_input') {
-    return { kind: 'refuse', fault: new Forbidden(NOTHING_ASKED) }; // TOKEN-5
-  }
-  const turn = session.turn;
-  const joins = turn?.state === 'running' && mode === 'steer' && turn.stopping === undefined;
-  if (!joins && (session.pending?.count ?? 0) >= PENDING_MESSAGES_MAX) {
-    return { kind: 'refuse', fault: new PendingFull(PENDING_MESSAGES_MAX) };
-  }
-  return append({
-    type: 'user.message',
-    actor,
-    turnId: joins ? turn.id : turnIdOf(session.id, session.turnCount + 1),
-    body: raw === undefined ? { text, mode } : { text, mode, raw },
-  });
-}
-
 function cancel(session: Session, command: CancelCommand): Decision {
   const { actor } = command;
   if (session.status === 'queued')
     return append(startedEvent(session), completedEvent(session, 'canceled', nextTurn(session)));
   if (session.turn?.stopping !== undefined) return nothingToCancel(session, command);
-  return append({ type: 'turn.cancel_requested', actor, turnId: session.turn?.id, body: {} });
+  const asked: NewEvent = { type: 'turn.cancel_requested', actor, turnId: session.turn?.id, body: {} };
+  if (!waitsInTurn(session)) return append(asked);
+  return append(asked, ...resultEvents(session), completedEvent(session, 'canceled')); // nobody runs who would
 }
 
 /** REPLAY-2: asked again with the same key it finds that, and not a later turn. An archived session has no later turn. */
@@ -215,7 +217,7 @@ function nothingToCancel(session: Session, { actor, isKeyed }: CancelCommand): D
 /** A turn that runs ends first, with what its tools do. */
 function archive(session: Session, actor: Actor): Decision {
   const archived = archivedEvent(actor);
-  if (session.status !== 'running') return append(archived);
+  if (session.turn?.state !== 'running') return append(archived);
   return append(...resultEvents(session), completedEvent(session, 'canceled'), archived);
 }
 
@@ -267,7 +269,13 @@ function record(session: Session, events: readonly NewEvent[]): Decision {
   if (events.some((event) => event.type === 'model.started' && event.body.inputToSeq > seen)) {
     return { kind: 'refuse', fault: new InvalidInput('inputToSeq', 'expected a message of this turn.') };
   }
-  return append(...events);
+  const waits = openRequests(session.turn);
+  const isPremature = (event: NewEvent): boolean =>
+    event.type === 'tool.result' && waits.some(({ callId }) => callId === event.body.callId);
+  if (session.turn?.stopping === undefined && events.some(isPremature)) {
+    return { kind: 'refuse', fault: new InvalidInput('callId', 'expected a call that waits for nobody.') };
+  }
+  return append(...withRequests(session, events));
 }
 
 function completeTurn(session: Session, command: Extract<Command, { kind: 'completeTurn' }>): Decision {

@@ -4,6 +4,8 @@
  */
 import type { AgentId, CredentialId, OrganisationId, SessionId, TurnId } from '../kernel/id.ts';
 import type { TurnOutcome } from '../journal/event-catalog.ts';
+import type { ToolRequestKind } from '../journal/tool-request-events.ts';
+import type { ClientTool, ToolRule } from './tool-rule.ts';
 
 export const SESSION_STATUSES = [
   'queued',
@@ -65,6 +67,10 @@ export interface SessionOrigin {
   /** Resolved and pinned at the start; absent when the server's own key is used (ANTHROPIC_API_KEY). */
   readonly credentialId?: CredentialId | undefined;
   readonly limits: Limits;
+  /** Which tool calls may run, of the agent's revision or as given at the start; absent: all that run in the sandbox. */
+  readonly toolRules?: readonly ToolRule[] | undefined;
+  /** The agent's tools that somebody outside runs. */
+  readonly clientTools?: readonly ClientTool[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** The caller's natural key: one session per key in an organisation. */
   readonly key?: string | undefined;
@@ -80,12 +86,23 @@ export interface Failure {
 /** The one tool that is none of the hands: it asks the user, whose answer is the next message (brain/toolbox.ts). */
 export const ASK = 'ask';
 
+/** What somebody outside is asked before a tool call goes on (tool-requests.ts). */
+export interface ToolRequest {
+  readonly kind: ToolRequestKind;
+  /** Of its tool.requested. */
+  readonly seq: number;
+  readonly since: number;
+  readonly expiresAt?: number | undefined;
+}
+
 /** A tool call that has no result yet. */
 export interface OpenTool {
   readonly callId: string;
   readonly tool: string;
   /** False: no hands are asked for it, so that it has no effect, whatever becomes of its turn. */
   readonly mayRun: boolean;
+  /** Set while it waits for somebody outside. */
+  readonly request?: ToolRequest | undefined;
 }
 
 export interface Turn {
@@ -133,6 +150,8 @@ export interface SessionState {
   /** Messages that wait for the next turn. */
   readonly pending?: { readonly count: number; readonly fromSeq: number; readonly toSeq: number } | undefined;
   readonly usage: Usage;
+  /** Rules that approvals have added, the newest first: they come before those of the start. */
+  readonly addedRules?: readonly ToolRule[] | undefined;
   /** Those of the start were replaced by these. */
   readonly newLimits?: Limits | undefined;
   /** Brains lost since the last progress, and when the next may start. */

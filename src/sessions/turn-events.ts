@@ -4,6 +4,7 @@ import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import { APPEND_EVENTS_MAX } from '../kernel/limit.ts';
 import { type TurnId, turnIdOf } from '../kernel/id.ts';
 import type { Failure, OpenTool, Session } from './session.ts';
+import { canceledRequest } from './tool-requests.ts';
 
 export const SYSTEM: Actor = { kind: 'system' };
 
@@ -26,6 +27,8 @@ export interface ToolEnd {
 export const SAID_CHARS_MAX = 512 * 1024;
 /** What one append writes beside the results of the calls that are open: far more than any decision does. */
 const OTHER_EVENTS_MAX = 16;
+/** What is written of one open call: that nobody has to answer it any more, and its result. */
+const EVENTS_OF_CALL_MAX = 2;
 
 const UNKNOWN =
   'The turn ended before the result of this call was known. It may have taken effect in part or as a whole: look before you do it again.';
@@ -89,13 +92,13 @@ export function abortedEvent(turnId: TurnId, { callId, text }: Said): NewEvent |
  */
 export function resultEvents({ turn }: Session, known: readonly ToolEnd[] = []): readonly NewEvent[] {
   if (turn?.state !== 'running') return [];
-  const open = (turn.openTools ?? []).slice(0, APPEND_EVENTS_MAX - OTHER_EVENTS_MAX);
-  return open.map((call): NewEvent => {
+  const open = (turn.openTools ?? []).slice(0, (APPEND_EVENTS_MAX - OTHER_EVENTS_MAX) / EVENTS_OF_CALL_MAX);
+  return open.flatMap((call): readonly NewEvent[] => {
     const body = resultOf(
       call,
       known.find(({ callId }) => callId === call.callId),
     );
-    return { type: 'tool.result', actor: SYSTEM, turnId: turn.id, body };
+    return [...canceledRequest(turn.id, call), { type: 'tool.result', actor: SYSTEM, turnId: turn.id, body }];
   });
 }
 

@@ -7,7 +7,7 @@ import { must } from '../../src/kernel/assert.ts';
 import { newId, type SessionId, turnIdOf } from '../../src/kernel/id.ts';
 import { TurnOver } from '../../src/sessions/faults.ts';
 import { costOf } from '../../src/sessions/cost.ts';
-import { fold } from '../../src/sessions/fold.ts';
+import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { limitsInForce, newSession, type Session, type SessionOrigin } from '../../src/sessions/session.ts';
 import { appending, ManualClock, nothing, originOf, spoken } from '../support/session-log.ts';
@@ -423,7 +423,7 @@ export function sessionStoreContract(platform: JournalPlatform): void {
         const { type } = event;
         if (!isEventType(type)) throw new Error(`${type} is not one of ${Object.keys(EVENTS).join(', ')}`);
         const body = JSON.parse((await journal.readBody(id, event.seq)) ?? '');
-        rebuilt = fold(rebuilt, { ...event, type, body });
+        rebuilt = fold(rebuilt, { ...event, type, body } as FoldEvent); // as: they belong together
       }
 
       const stored = await sessions.get(id);

@@ -2,8 +2,8 @@
 import type { Actor, NewEvent } from '../../src/journal/event.ts';
 import { type AgentId, newId } from '../../src/kernel/id.ts';
 import { fold } from '../../src/sessions/fold.ts';
-import { type Command, decide } from '../../src/sessions/lifecycle.ts';
-import { newSession, type Session, type SessionStatus } from '../../src/sessions/session.ts';
+import { type Command, decide, type Phase } from '../../src/sessions/lifecycle.ts';
+import { newSession, type Session } from '../../src/sessions/session.ts';
 import { OURS } from './organisation.ts';
 
 export const HUMAN: Actor = { kind: 'human' };
@@ -13,7 +13,7 @@ export class Life {
   session: Session;
   readonly events: NewEvent[] = [];
 
-  constructor(limits: Session['limits'] = {}) {
+  constructor(limits: Session['limits'] = {}, more: Partial<Session> = {}) {
     const id = newId('session');
     const agentId: AgentId = newId('agent');
     this.session = newSession({
@@ -25,6 +25,8 @@ export class Life {
       model: 'rehearsal/echo',
       limits,
       requestHash: '',
+      toolRules: [{ tool: 'deploy', action: 'ask' }],
+      ...more,
     });
   }
 
@@ -58,7 +60,7 @@ export class Life {
 }
 
 /** How a life gets into each status. */
-export const REACH: Readonly<Record<SessionStatus, (life: Life) => void>> = {
+export const REACH: Readonly<Record<Phase, (life: Life) => void>> = {
   idle: () => undefined,
   queued: (life) => void life.send(),
   running: (life) => {
@@ -71,12 +73,28 @@ export const REACH: Readonly<Record<SessionStatus, (life: Life) => void>> = {
     seen(life);
     life.do({ kind: 'completeTurn', outcome: 'needs_input' });
   },
+  parked: (life) => {
+    REACH.running(life);
+    seen(life);
+    answers(life, { callId: 't', tool: 'deploy' });
+  },
   failed: (life) => {
     REACH.running(life);
     life.do({ kind: 'completeTurn', outcome: 'error', failure: { code: 'X', message: 'x' } });
   },
   archived: (life) => void life.do({ kind: 'archive', actor: HUMAN }),
 };
+
+/** The model answers with these calls. */
+export function answers(life: Life, ...calls: readonly { readonly callId: string; readonly tool: string }[]) {
+  return life.record(
+    ...calls.map(({ callId, tool }) => ({
+      type: 'tool.call' as const,
+      body: { callId, modelCallId: 'c', toolUseId: callId, tool, input: { of: callId } },
+    })),
+    { type: 'model.completed', body: { callId: 'c', stopReason: 'tool_use' } },
+  );
+}
 
 /** A model call that has seen every message of the turn. */
 export function seen(life: Life): void {
