@@ -9,6 +9,7 @@ import './turn.ts';
 import './client-token.ts';
 import './organisation.ts';
 import './api-key.ts';
+import './api-key-change.ts';
 import './session.ts';
 import './session-command.ts';
 import './session-update.ts';
@@ -17,7 +18,7 @@ import './message.ts';
 import './audit-entry.ts';
 import './retention.ts';
 import './session-frame.ts';
-import { auditMutations } from './auditing.ts';
+import { auditMutations } from './audited-mutations.ts';
 import { builder } from './builder.ts';
 
 export const schema: GraphQLSchema = auditMutations(builder.toSchema());

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../src/audit/entry.ts';
 import { must } from '../../src/kernel/assert.ts';
 import { newId } from '../../src/kernel/id.ts';
+import { nextRound, systemScheduler } from '../../src/kernel/scheduler.ts';
 import { type Answer, Door, ROOT_KEY, rootOf } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -169,7 +170,7 @@ describe('GET /audit.ndjson', () => {
     try {
       await eventually('both stand still', async () => {
         const before = reads;
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        for (let round = 0; round < 200; round += 1) await nextRound(systemScheduler);
         return before > 2 && reads === before;
       });
       expect(reads).toBeLessThan(80); // of 82: 12 MB do not fit into what lies between
