@@ -3,14 +3,15 @@
  * as many (libuv, uv__io_poll); all of them are read, parsed and told to us before the loop looks at anything else. Fifteen hundred clients
  * that wrote or left at the same time held everybody up for a third of a second.
  *
- * READS-1 Once a round has been busy for `busyMs` with what was read in it, no other connection is read in it. They are read again
- *    RESUMED_PER_ROUND of each lane in a round (kernel/time-slices.ts, SLICE-4), those first who have waited longest. Of whom nothing came in two
- *    such rounds, waits behind the others: thousands who say nothing keep nobody waiting.
+ * READS-1 Once a round has been busy for `busyMs` with what was read in it, no other new connection is read in it: none that has neither shown
+ *    a key nor been answered (kernel/time-slices.ts, SLICE-4). They are read again RESUMED_PER_ROUND in a round, those first who have waited
+ *    longest. Of whom nothing came in two such rounds, waits behind the others: thousands who say nothing keep nobody waiting. Who is known
+ *    is always read: to stop and resume thousands of sockets that are open for long costs more than what they send, whose work has its slices.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
-import { LANES, type Lane, type TimeSlices } from '../kernel/time-slices.ts';
+import type { Lane, TimeSlices } from '../kernel/time-slices.ts';
 
 /** With one slice of work in it (SLICE_MS) as long again for reading: a round is then still short beside what a person sees. */
 const BUSY_MS = 8;
@@ -48,7 +49,8 @@ export function boundReads(server: Server, slices: TimeSlices): void {
 export class ReadBudget {
   readonly #ports: ReadBudgetPorts;
   readonly #busyMs: number;
-  readonly #open = new Set<Socket>();
+  /** Those that are open and were not known when they were last looked at. */
+  readonly #new = new Set<Socket>();
   /** Those that are not read for now, who has waited longest first. */
   #stopped = new Set<Socket>();
   /** Those that are read again since the last round. */
@@ -73,9 +75,9 @@ export class ReadBudget {
 
   /** Until it closes. */
   add(socket: Socket): void {
-    this.#open.add(socket);
+    this.#new.add(socket);
     socket.once('close', () => {
-      this.#open.delete(socket);
+      this.#new.delete(socket);
       this.#stopped.delete(socket);
       this.busyWith(socket); // what is to be done when a client leaves is work too
     });
@@ -94,11 +96,12 @@ export class ReadBudget {
   /** READS-1. What epoll has handed over of a socket that is no longer read, libuv leaves alone. */
   #stop(): void {
     this.#isSpent = true;
+    for (const socket of this.#new) if (this.#ports.laneOf(socket) !== 'new') this.#new.delete(socket);
     const unread = this.#resumed.filter((socket) => !this.#served.has(socket));
     const silent = unread.filter((socket) => this.#passedOver.has(socket));
     const again = unread.filter((socket) => !this.#passedOver.has(socket));
     this.#passedOver = new Set(again);
-    const order = [...again, ...this.#stopped, ...silent, ...this.#open];
+    const order = [...again, ...this.#stopped, ...silent, ...this.#new];
     this.#stopped = new Set(order.filter((socket) => this.#stopped.has(socket) || stopReading(socket)));
   }
 
@@ -107,11 +110,8 @@ export class ReadBudget {
     this.#isSpent = false;
     this.#served.clear();
     this.#resumed = [];
-    const left = Object.fromEntries(LANES.map((lane) => [lane, RESUMED_PER_ROUND])) as Record<Lane, number>; // as: of all lanes
     for (const socket of this.#stopped) {
-      const lane = this.#ports.laneOf(socket);
-      if (left[lane] === 0) continue;
-      left[lane] -= 1;
+      if (this.#resumed.length === RESUMED_PER_ROUND) break;
       this.#stopped.delete(socket);
       this.#resumed.push(socket);
       resumeReading(socket);
