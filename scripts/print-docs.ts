@@ -65,11 +65,7 @@ function lifecycle(): string {
   return page(
     'The life of a session',
     'What each command means in each status (`parked`: `awaiting_input` with an open turn, whose tool calls wait for somebody outside): `yes` decides events (`src/sessions/lifecycle.ts`), `nothing` does nothing and that is fine, `refuse` is a fault with nothing written.',
-    [
-      `| command | ${PHASES.join(' | ')} |`,
-      `|---|${PHASES.map(() => '---|').join('')}`,
-      ...rows,
-    ],
+    [`| command | ${PHASES.join(' | ')} |`, `|---|${PHASES.map(() => '---|').join('')}`, ...rows],
   );
 }
 
