@@ -174,6 +174,8 @@ export type ThinkingMode =
 export type ToolOutcome =
   /** It was stopped because the turn was. */
   | 'CANCELED'
+  /** It was not run: a rule or a person denied it. */
+  | 'DENIED'
   /** It ran and failed; the output says how. */
   | 'FAILED'
   /** It did what it was asked. */
@@ -302,6 +304,8 @@ export type ReadSessionQuery = { session:
         | { __typename: 'SessionHibernated', id: string }
         | { __typename: 'SessionLimitsChanged', id: string }
         | { __typename: 'ToolCall', id: string }
+        | { __typename: 'ToolRequested', id: string }
+        | { __typename: 'ToolResolved', id: string }
         | { __typename: 'ToolResult', id: string }
         | { __typename: 'TurnCancelIgnored', id: string }
         | { __typename: 'TurnCancelRequested', id: string }
@@ -353,6 +357,8 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'SessionHibernated', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionLimitsChanged', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolCall', callId: string, tool: string, input: unknown, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'ToolRequested', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'ToolResolved', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolResult', callId: string, tool: string, output: string, exitCode: number | null, durationMs: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, toolOutcome: ToolOutcome }
         | { __typename: 'TurnCancelIgnored', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'TurnCancelRequested', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
