@@ -1,4 +1,5 @@
 /** What is said to define an agent or to change one. */
+import { AgentToolInput, TOOLS_DESCRIPTION } from './agent-tool.ts';
 import { builder } from './builder.ts';
 import { LimitsInput } from './limits.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, ThinkingInput } from './model-settings.ts';
@@ -15,6 +16,7 @@ export const CreateAgentInput = builder.inputType('CreateAgentInput', {
     contextWindow: t.field({ type: 'SafeInt', description: SETTING.contextWindow }),
     cacheTtl: t.field({ type: CacheTtlEnum, description: `${SETTING.cacheTtl} FIVE_MINUTES when left out.` }),
     fallbackModel: t.string({ description: SETTING.fallbackModel }),
+    tools: t.field({ type: [AgentToolInput], description: TOOLS_DESCRIPTION }),
     runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
     limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
     key: t.field({
@@ -38,6 +40,10 @@ export const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
     contextWindow: t.field({ type: 'SafeInt', description: changeOf('contextWindow') }),
     cacheTtl: t.field({ type: CacheTtlEnum, description: changeOf('cacheTtl') }),
     fallbackModel: t.string({ description: changeOf('fallbackModel') }),
+    tools: t.field({
+      type: [AgentToolInput],
+      description: `${TOOLS_DESCRIPTION} Replaces all of them and makes a revision; an empty list takes them away.`,
+    }),
     limits: t.field({ type: LimitsInput, description: 'Replaces all of its limits.' }),
     key: t.field({
       type: 'Secret',

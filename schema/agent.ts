@@ -6,6 +6,7 @@ import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
 import { AgentGone, AgentInUse, AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
+import { TOOLS_FIELD, toolsOf } from './agent-tool.ts';
 import { auditChange, shownText } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
@@ -77,6 +78,7 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
       description: `${SETTING.fallbackModel} null: none does.`,
       resolve: ({ revision }) => revision.settings?.fallbackModel ?? null,
     }),
+    tools: t.field({ ...TOOLS_FIELD, resolve: ({ revision }) => revision.tools ?? [] }),
     credentialId: t.id({
       nullable: true,
       description: "The credential of its sessions; null: the provider's default at their start.",
@@ -201,7 +203,7 @@ const DeleteAgentPayload = payloadOf(
 
 /** For the audit log: a prompt is as secret as what is told in it. */
 export function shownAgent({ name, runtime, revision, credentialId, limits, deletedAt }: Agent): Shown {
-  const { number, model, prompt, settings } = revision;
+  const { number, model, prompt, settings, tools } = revision;
   return {
     name,
     runtime,
@@ -209,6 +211,7 @@ export function shownAgent({ name, runtime, revision, credentialId, limits, dele
     prompt: shownText(prompt),
     revision: number,
     ...settings,
+    ...(tools === undefined ? {} : { tools: tools.map((tool) => tool.name) }),
     credentialId,
     limits,
     deletedAt,
@@ -237,6 +240,7 @@ builder.mutationFields((t) => ({
         model,
         prompt,
         settings: settingsOf(input),
+        tools: toolsOf(input.tools),
         runtime: runtime ?? undefined,
         limits: limitsOf(limits),
         key: givenKey(key),
@@ -264,6 +268,7 @@ builder.mutationFields((t) => ({
         model: model ?? undefined,
         prompt: prompt ?? undefined,
         settings: settingsOf(input),
+        tools: toolsOf(input.tools),
         limits: limitsOf(limits),
         key: givenKey(key),
         credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,

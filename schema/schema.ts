@@ -15,6 +15,7 @@ import './session-command.ts';
 import './session-update.ts';
 import './session-deletion.ts';
 import './message.ts';
+import './tool-answer.ts';
 import './audit-entry.ts';
 import './retention.ts';
 import './session-frame.ts';

@@ -34,6 +34,7 @@ const THIRD_PARTIES: readonly (readonly [module: RegExp, folders: readonly strin
   [/^mongodb$/, ['platform/mongo']],
   [/^@aws-sdk\//, ['platform/aws']],
   [/^@anthropic-ai\/sdk$/, ['platform/anthropic']],
+  [/^ajv$/, ['platform/ajv']],
   [/^(graphql|graphql-yoga|ws)$/, ['schema', 'api/graphql']],
   [/^(@pothos|@graphql-yoga)\//, ['schema', 'api/graphql']],
   [/^graphql-ws$/, ['schema', 'api/graphql', 'client']],

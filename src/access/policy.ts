@@ -40,7 +40,7 @@ export const POLICY = {
   'sessions.start':      { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['startSession'] },
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result', 'Session.queuePosition'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
-  'session.answer':      { resource: 'session that awaits input', key: ['sessions:write'],    client: ['steer', 'answer'], operations: [] },
+  'session.answer':      { resource: 'session that awaits input', key: ['sessions:write'],    client: ['steer', 'answer'], operations: ['answerToolCall'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
   'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteSession', 'Mutation.deleteAgent.force'] },
   'tokens.write':        { resource: 'client token', key: ['sessions:read', 'sessions:write'], client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },

@@ -20,7 +20,8 @@ import type { Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import type { WakePlace } from '../sessions/wake-place.ts';
 import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
-import { purposeOf } from './call-id.ts';
+import { type Purpose, purposeOf } from './call-id.ts';
+import { specsOf } from './client-tools.ts';
 import { COMPACT_AT_EVENTS } from './compaction.ts';
 import { Inbox } from './inbox.ts';
 import { cutOff, type Item, MODEL_UNAVAILABLE, type OpenToolCall } from './item.ts';
@@ -55,7 +56,7 @@ export class Conversation {
   /** Of the newest brain.started: this brain's. */
   #brainSeq = 0;
   readonly #draft = new AnswerDraft();
-  readonly #pinned = new PinnedTools();
+  readonly #pinned: PinnedTools;
   /** Of the last compaction. */
   #compactedSeq = 0;
   /** What calls are run with that somebody approved with another input. */
@@ -66,6 +67,7 @@ export class Conversation {
   constructor(assignment: Assignment) {
     this.#transcript = new Transcript(assignment.prompt);
     this.#session = unread(assignment);
+    this.#pinned = new PinnedTools(specsOf(assignment));
   }
 
   get session(): Session {
@@ -89,8 +91,8 @@ export class Conversation {
     return this.#progress;
   }
 
-  /** CONVERSATION-4; undefined before the first model call. */
-  get tools(): readonly ToolSpec[] | undefined {
+  /** CONVERSATION-4 */
+  get tools(): readonly ToolSpec[] {
     return this.#pinned.specs;
   }
 
@@ -99,9 +101,8 @@ export class Conversation {
     return this.#pinned.isSaid;
   }
 
-  /** Whether the next call may offer other tools: nothing that it sends is bound to those of before. */
-  get mayPin(): boolean {
-    return this.#pinned.mayPin;
+  toolsToSay(purpose: Purpose): readonly ToolSpec[] | undefined {
+    return this.#pinned.toSay(purpose);
   }
 
   /** Size of the context of the next call: as metered last, and an estimate of what has come since. */

@@ -10,6 +10,7 @@ import type { TurnId } from '../kernel/id.ts';
 import { APPEND_EVENTS_MAX, BODY_BYTES_MAX, TOOL_CALLS_MAX } from '../kernel/limit.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { toolCallId } from './call-id.ts';
+import { type InputCheck, NO_CHECK } from './client-tools.ts';
 import { compactionMessages, summaryOf, wordsOf } from './compaction.ts';
 import type { Conversation } from './conversation.ts';
 import { messagesOf } from './messages.ts';
@@ -23,7 +24,6 @@ import {
   TOOL_USE_ID_CHARS_MAX,
 } from './model.ts';
 import { type OpenCall, SUMMARY_INVALID } from './progress.ts';
-import { TOOLBOX } from './toolbox.ts';
 
 /** After this many failures of one call the turn ends with an error: minutes of an overloaded service, not hours. */
 export const MODEL_ATTEMPTS_MAX = 8;
@@ -74,14 +74,19 @@ export function requestOf(
     plan: model === undefined || fallback === undefined ? plan : fallback,
     system: prompt,
     messages: compacts ? compactionMessages(messages, room) : messages,
-    tools: conversation.tools ?? TOOLBOX,
+    tools: conversation.tools,
     // Costs the cached messages, which a request that was cut to fit does not find anyway.
     ...(compacts && refusedAsTooLong > 0 ? { toolChoice: 'none' as const } : {}),
   };
 }
 
 /** The events of an answer, in the order in which the model wrote it, and its end. */
-export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer): readonly NewEvent[] {
+export function answerEvents(
+  turnId: TurnId,
+  callId: string,
+  answer: ModelAnswer,
+  check: InputCheck = NO_CHECK,
+): readonly NewEvent[] {
   const declined = answer.stopReason === 'refusal'; // its text is taken back, and its tool calls are not to be made
   const blocks = answer.blocks.filter(
     (block) => !(block.kind === 'text' && block.text.trim() === '') && !(declined && block.kind === 'tool'),
@@ -95,7 +100,7 @@ export function answerEvents(turnId: TurnId, callId: string, answer: ModelAnswer
     if (block.kind === 'tool') {
       if (index < room) {
         const left = index === room - 1 ? calls - room : 0;
-        const body = toolCall(callId, index, block, left);
+        const body = toolCall(callId, index, block, { left, check });
         events.push({ type: 'tool.call', actor: AGENT, turnId, body });
       }
       index += 1;
@@ -214,7 +219,12 @@ export function completedEvent(
 }
 
 /** A call as it can be kept: one that cannot be made says why, and has that for its result. */
-function toolCall(callId: string, index: number, block: ToolBlock, left: number): BodyOf<'tool.call'> {
+function toolCall(
+  callId: string,
+  index: number,
+  block: ToolBlock,
+  { left, check }: { readonly left: number; readonly check: InputCheck },
+): BodyOf<'tool.call'> {
   const body = {
     callId: toolCallId(callId, index),
     modelCallId: callId,
@@ -222,12 +232,13 @@ function toolCall(callId: string, index: number, block: ToolBlock, left: number)
     tool: block.tool.slice(0, TOOL_NAME_CHARS_MAX).toWellFormed(),
     input: block.input,
   };
-  const defect = defectOf(block, index, left);
+  const bound = defectOf(block, index, left);
   const fault = unkeepable(body);
   if (fault !== undefined) {
     const cut = `The call was not made: its input cannot be kept (${fault}). Make it with a smaller or simpler input.`;
-    return { ...body, input: {}, defect: defect ?? cut };
+    return { ...body, input: {}, defect: bound ?? cut };
   }
+  const defect = bound ?? check(body.tool, body.input); // TOOLS-2
   return defect === undefined ? body : { ...body, defect };
 }
 

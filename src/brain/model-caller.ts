@@ -9,6 +9,7 @@ import { abortedEvent, type Said } from '../sessions/turn-events.ts';
 import type { Turn } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import { Attempt } from './attempt.ts';
+import type { ToolInputs } from './client-tools.ts';
 import { charsOf, SUMMARY_SHRINKS_MAX, SUMMARY_TRIES_MAX } from './compaction.ts';
 import { lostSummary } from './compaction-failure.ts';
 import type { Conversation } from './conversation.ts';
@@ -53,6 +54,8 @@ export interface ModelCallerPorts {
   readonly unit: Unit;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of a session whose agent declares tools. */
+  readonly inputs?: ToolInputs | undefined;
 }
 
 /** `what`: the key of the append, after the call's id. */
@@ -103,7 +106,7 @@ export class ModelCaller {
       const answer = await this.#attempt.make(this.#ports, request, wanted);
       const events =
         call.purpose === 'answer'
-          ? answerEvents(turn.id, call.callId, answer)
+          ? answerEvents(turn.id, call.callId, answer, this.#ports.inputs?.checks())
           : summaryEvents(turn.id, call.callId, answer, throughSeq, charsOf(messagesOf(this.#conversation)));
       return { kind: 'append', what: 'completed', events };
     } catch (error) {

@@ -5,6 +5,7 @@
  */
 import type { Tool } from '../hands/tool.ts';
 import type { ModelPlan } from '../sessions/model-plan.ts';
+import type { JsonSchema } from '../sessions/tool-schema.ts';
 
 /**
  * Of the id of a tool call, which the log keeps and the service gets back as it is, where it can be sent. The service's own
@@ -41,7 +42,7 @@ export type ModelMessage =
   | { readonly role: 'assistant'; readonly blocks: readonly AnswerBlock[] };
 
 /** What the model is told about a tool; `schema` is JSON Schema of an object. */
-export type ToolSpec = Pick<Tool, 'name' | 'description' | 'schema'>;
+export type ToolSpec = Pick<Tool, 'name' | 'description'> & { readonly schema: Tool['schema'] | JsonSchema };
 
 export interface ModelRequest {
   /** Ties the request to its journalled call, for metering. */

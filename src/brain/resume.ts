@@ -51,7 +51,6 @@ import {
 } from './item.ts';
 import type { ToolSpec } from './model.ts';
 import { type OpenCall, overflowed } from './progress.ts';
-import { TOOLBOX } from './toolbox.ts';
 
 /** What is shown of a failure, the service's words included. */
 const FAILURE_CHARS_MAX = 1_000;
@@ -205,22 +204,9 @@ function startCall(conversation: Conversation, turn: Turn, room: Room): Step {
     turn,
     callId: modelCallId(turn.number, calls + 1, purpose),
     inputToSeq: compacts ? turn.consumedToSeq : turn.inputToSeq, // a compaction sees nothing new
-    tools: compacts ? firstTools(conversation) : newTools(conversation),
+    tools: conversation.toolsToSay(purpose),
     model: another ? room.fallback : undefined,
   };
-}
-
-/**
- * Tools are said once, and again after each compaction: nothing that is sent then is bound to those of before, and whoever begins
- * to read there finds them (sessions/wake-place.ts, WAKE-1).
- */
-function newTools(conversation: Conversation): readonly ToolSpec[] | undefined {
-  return conversation.mayPin ? TOOLBOX : firstTools(conversation);
-}
-
-/** The session goes on with the tools that it had, also where no call has said them. */
-function firstTools({ tools, saysTools }: Conversation): readonly ToolSpec[] | undefined {
-  return saysTools ? undefined : (tools ?? TOOLBOX);
 }
 
 function refusalFailure({ refusal }: AnswerItem): Failure {

@@ -8,6 +8,7 @@ import type { ToolResult } from '../hands/wire.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { TurnId } from '../kernel/id.ts';
 import type { OpenToolCall, ToolCallItem } from './item.ts';
+import type { ToolSpec } from './model.ts';
 import { ASK, defectOf, questionOf, timeoutMsOf } from './toolbox.ts';
 import { isInvalid, type Unit } from './unit.ts';
 
@@ -31,7 +32,7 @@ const CANCEL_WAIT_MS = END_GRACE_MS + 1_000;
  * failure, after all waits have ended.
  */
 export async function runTools(
-  ports: { readonly unit: Unit; readonly clock: Clock },
+  ports: { readonly unit: Unit; readonly clock: Clock; readonly offered?: readonly ToolSpec[] | undefined },
   calls: readonly OpenToolCall[],
   signals: { readonly wanted: AbortSignal; readonly signal: AbortSignal },
   record: (call: OpenToolCall, result: ToolResult) => Promise<void>,
@@ -47,7 +48,7 @@ export async function runTools(
   if (wanted.aborted) cancel();
   const ends = calls.map(async (call) => {
     try {
-      await record(call, await runTool(ports.unit, call, waiting));
+      await record(call, await runTool(ports, call, waiting));
     } catch (error) {
       if (waiting.aborted) return;
       abort.abort(); // the other waits end too; whoever comes next fetches those results
@@ -111,8 +112,12 @@ async function cancelRunning(
 }
 
 /** The result of one call; rejects as Unit.runTool does, but for a call that the door does not take. */
-async function runTool(unit: Unit, call: OpenToolCall, signal: AbortSignal): Promise<ToolResult> {
-  const defect = call.defect ?? defectOf(call.tool, call.input);
+async function runTool(
+  { unit, offered }: { readonly unit: Unit; readonly offered?: readonly ToolSpec[] | undefined },
+  call: OpenToolCall,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const defect = call.defect ?? defectOf(call.tool, call.input, offered);
   if (defect !== undefined) return { outcome: 'failed', output: defect, durationMs: 0 };
   if (call.tool === ASK) return { outcome: 'ok', output: ASKED, durationMs: 0 };
   const { tool, input, callId, inherited } = call;

@@ -1,7 +1,7 @@
 /**
  * The tools that the model is offered. All but `ask` run in the hands and are defined there; `ask` is done by the brain. The order is fixed: it is part of the cached prefix of every request.
  */
-import { defectOf as defectOfInput } from '../hands/tool.ts';
+import { defectOf as defectOfInput, type Tool } from '../hands/tool.ts';
 import { HANDS_TOOLS } from '../hands/tool-table.ts';
 import type { ToolSpec } from './model.ts';
 
@@ -15,7 +15,9 @@ const UNKNOWN_TOOL_CHARS_MAX = 64;
 
 export const ASK = 'ask';
 
-const ASK_TOOL: ToolSpec = {
+type BuiltInTool = Pick<Tool, 'name' | 'description' | 'schema'>;
+
+const ASK_TOOL: BuiltInTool = {
   name: ASK,
   description:
     'Ask the user a question that you cannot answer yourself, and stop until they answer. Use it only when you cannot go on without.',
@@ -26,7 +28,7 @@ const ASK_TOOL: ToolSpec = {
   },
 };
 
-export const TOOLBOX: readonly ToolSpec[] = [...HANDS_TOOLS, ASK_TOOL].map(
+export const TOOLBOX: readonly BuiltInTool[] = [...HANDS_TOOLS, ASK_TOOL].map(
   ({ name, description, schema }) => ({
     name,
     description,
@@ -34,11 +36,15 @@ export const TOOLBOX: readonly ToolSpec[] = [...HANDS_TOOLS, ASK_TOOL].map(
   }),
 );
 
-/** What is wrong with a call, in words for the model; undefined when nothing is. */
-export function defectOf(tool: string, input: unknown): string | undefined {
+/** What is wrong with a call, in words for the model; undefined when nothing is. `offered`: those that it may choose from. */
+export function defectOf(
+  tool: string,
+  input: unknown,
+  offered: readonly ToolSpec[] = TOOLBOX,
+): string | undefined {
   const spec = TOOLBOX.find((candidate) => candidate.name === tool);
   if (spec !== undefined) return defectOfInput(spec, input);
-  return `There is no tool "${tool.slice(0, UNKNOWN_TOOL_CHARS_MAX)}". The tools are: ${TOOLBOX.map((known) => known.name).join(', ')}.`;
+  return `There is no tool "${tool.slice(0, UNKNOWN_TOOL_CHARS_MAX)}". The tools are: ${offered.map((known) => known.name).join(', ')}.`;
 }
 
 /** How long a call may take. */

@@ -15,6 +15,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { ModelPlan } from '../sessions/model-plan.ts';
 import type { Turn } from '../sessions/session.ts';
 import type { Assignment, UnitCommand } from '../sessions/unit-wire.ts';
+import type { ToolInputs } from './client-tools.ts';
 import { LogView } from './log-view.ts';
 import { RETRY_PACE, type RetryPace } from './model-call.ts';
 import { ModelCaller } from './model-caller.ts';
@@ -28,6 +29,8 @@ export interface BrainPorts {
   readonly model: Model;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Checks calls of the tools that the agent declares; without it they are as the model writes them. */
+  readonly inputs?: ToolInputs | undefined;
 }
 
 export interface BrainOptions {
@@ -161,7 +164,8 @@ class TurnLoop {
     wanted: AbortSignal,
     signal: AbortSignal,
   ): Promise<void> {
-    return runTools(this.#ports, calls, { wanted, signal }, async (call, result) => {
+    const ports = { ...this.#ports, offered: this.#view.conversation.tools };
+    return runTools(ports, calls, { wanted, signal }, async (call, result) => {
       const key = `${call.callId}/result`;
       try {
         await this.#record(turn, key, resultEvents(turn.id, call, result), signal);

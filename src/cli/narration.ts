@@ -123,6 +123,12 @@ function detail(event: Event): string {
       return `${event.tool} ${JSON.stringify(event.input)}`;
     case 'ToolResult':
       return `${event.toolOutcome.toLowerCase()}${event.exitCode === null || event.exitCode === undefined ? '' : `, exit code ${event.exitCode}`}`;
+    case 'ToolRequested':
+      return `${event.tool} ${JSON.stringify(event.input)} waits ${event.requestKind === 'CLIENT' ? 'for who runs it' : 'to be approved'} (call ${event.callId})`;
+    case 'ToolResolved': {
+      const { tool, resolution, said } = event;
+      return `${tool} ${resolution.toLowerCase()}${said === null || said === undefined ? '' : `: ${said}`}`;
+    }
     case 'TurnStarted':
       return `turn ${event.number}`;
     case 'TurnCompleted':

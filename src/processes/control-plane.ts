@@ -13,6 +13,7 @@ import type { Config } from './config.ts';
 import { Outage } from '../kernel/outage.ts';
 import { filesAdvice, openFilesLimit, shareOpenFiles } from './open-files.ts';
 import { openParts, type Parts } from './parts.ts';
+import { startDueSweep } from './due.ts';
 import { startRetention } from './retention.ts';
 import { StartRefused } from './start-refused.ts';
 import { SPARES_KEPT } from '../supervisor/limit.ts';
@@ -55,6 +56,7 @@ async function start(
   const { connectionsMax, socketsMax } = files;
   const units = await startUnits(config, parts, files, scope);
   startRetention(parts, scope);
+  startDueSweep(parts, scope);
   const graphql = createGraphqlDoor(parts, { console: graphiql, origins, socketsMax });
   const { logger } = ports;
   logger.info('open files', { ...files });

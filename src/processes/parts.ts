@@ -12,10 +12,12 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Scope } from '../kernel/scope.ts';
 import { Sealed } from '../kernel/sealed.ts';
 import type { Prices } from '../models/prices.ts';
+import { AjvToolSchemas } from '../platform/ajv/tool-schemas.ts';
 import { openSecretFiles } from '../platform/local/secret-store.ts';
 import { providers } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { DeletionStore } from '../sessions/deletion-store.ts';
+import type { DueStore } from '../sessions/due-store.ts';
 import type { RetentionStore } from '../sessions/retention-store.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { SessionRuns } from '../sessions/session-runs.ts';
@@ -31,6 +33,7 @@ export interface Parts extends GraphqlPorts {
   readonly store: SessionStore;
   readonly deletions: DeletionStore;
   readonly retention: RetentionStore;
+  readonly due: DueStore;
   readonly runs: SessionRuns;
   readonly organisations: Organisations;
   readonly owners: Owners;
@@ -70,7 +73,16 @@ export async function openParts(
   const serverKeys = new Set(providers().filter((provider) => config.providers[provider].key !== undefined));
   const prices = await readPrices(config.pricesFile);
   const isPriced = (model: string): boolean => prices.find([model], clock.now()) !== undefined;
-  const useCasesOf = useCasesOver({ ...store, secrets, clock, serverKeys, firstOrganisation, isPriced });
+  const toolSchemas = new AjvToolSchemas();
+  const useCasesOf = useCasesOver({
+    ...store,
+    secrets,
+    clock,
+    serverKeys,
+    firstOrganisation,
+    isPriced,
+    toolSchemas,
+  });
   const live = scope.add('live', new Live({ journal, wire: shared?.wire, logger }), (it) => it.close());
   return {
     clock,
@@ -85,6 +97,7 @@ export async function openParts(
     store: store.sessions,
     deletions: store.deletions,
     retention: store.retention,
+    due: store.due,
     owners,
     prices,
     shared,

@@ -16,6 +16,7 @@ import { openSqlite } from '../platform/sqlite/store.ts';
 import type { CredentialStore } from '../secrets/credential-store.ts';
 import type { AgentStore } from '../sessions/agent-store.ts';
 import type { DeletionStore } from '../sessions/deletion-store.ts';
+import type { DueStore } from '../sessions/due-store.ts';
 import type { RetentionStore } from '../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
@@ -37,6 +38,7 @@ export interface Store {
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
   readonly retention: RetentionStore;
+  readonly due: DueStore;
   /** Throws Outage when nothing can be written, or a shared store does not answer. */
   ready(): Promise<void>;
   /** What only a store has that several servers share; absent where this server is the only one. */

@@ -9,6 +9,7 @@ import { parseChoice, parseName, parseText } from '../kernel/parse.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import { type Agent, RUNTIMES, type Runtime } from './agent.ts';
+import { type AgentTool, type GivenTool, isSameTools, parseTools } from './agent-tool.ts';
 import { parseLimits } from './limits.ts';
 import { parseModel } from './model-name.ts';
 import type { ModelSettings } from './model-plan.ts';
@@ -23,6 +24,7 @@ export interface NewAgent {
   readonly model: string;
   readonly prompt: string;
   readonly settings?: GivenSettings | undefined;
+  readonly tools?: readonly GivenTool[] | undefined;
   readonly runtime?: string | undefined;
   readonly limits?: Limits | undefined;
   /** A model key inline: stored as a credential of its own, never the provider's default. Not together with `credentialId`. */
@@ -35,6 +37,8 @@ export interface AgentChange {
   readonly model?: string | undefined;
   readonly prompt?: string | undefined;
   readonly settings?: GivenSettings | undefined;
+  /** Replaces all of them. */
+  readonly tools?: readonly GivenTool[] | undefined;
   readonly limits?: Limits | undefined;
   /** Replaces the key of the credential that was made for this agent alone, or makes one. */
   readonly key?: Sealed | undefined;
@@ -50,6 +54,7 @@ export interface Definition {
   readonly model: string;
   readonly prompt: string;
   readonly settings: ModelSettings | undefined;
+  readonly tools: readonly AgentTool[] | undefined;
   readonly limits: Limits;
 }
 
@@ -62,9 +67,10 @@ export function parseDefinition(request: NewAgent): Definition {
   const prompt = parseText('prompt', request.prompt, PROMPT_BYTES_MAX);
   parseModel(request.model);
   const settings = someOf(settingsAfter({}, request.settings ?? {}, request.model));
+  const tools = parseTools(request.tools);
   const limits = parseLimits(request.limits);
   checkKeyOrCredential(request);
-  return { name, runtime, model: request.model, prompt, settings, limits };
+  return { name, runtime, model: request.model, prompt, settings, tools, limits };
 }
 
 /** Throws InvalidInput. */
@@ -85,7 +91,7 @@ export function isDefinedAs(agent: Agent, wanted: Definition): boolean {
     limits,
   ];
   const asked = [wanted.runtime, wanted.model, wanted.prompt, wanted.settings ?? {}, wanted.limits];
-  return requestHash(definition) === requestHash(asked);
+  return requestHash(definition) === requestHash(asked) && isSameTools(revision.tools, wanted.tools);
 }
 
 /** The first is the one that is kept with what the request made; the others are of versions before. */
@@ -103,7 +109,7 @@ export function changeHashes(change: AgentChange, fingerprint: string | undefine
 }
 
 function creationHash(request: NewAgent, key: string | undefined): string {
-  const { name, model, prompt, settings, runtime, limits, credentialId } = request;
+  const { name, model, prompt, settings, tools, runtime, limits, credentialId } = request;
   return requestHash({
     name,
     runtime: runtime === RUNTIME_DEFAULT ? undefined : runtime,
@@ -113,13 +119,14 @@ function creationHash(request: NewAgent, key: string | undefined): string {
     key,
     credentialId,
     settings: givenOf(settings),
+    tools: tools?.length === 0 ? undefined : tools,
   });
 }
 
 function changeHash(change: AgentChange, key: string | undefined): string {
-  const { model, prompt, settings, limits, credentialId } = change;
+  const { model, prompt, settings, tools, limits, credentialId } = change;
   const given = settings === undefined ? undefined : givenOf(settings);
-  return requestHash({ model, prompt, settings: given, limits, key, credentialId });
+  return requestHash({ model, prompt, settings: given, tools, limits, key, credentialId });
 }
 
 /** The fields by their places, the settings as they are kept. */

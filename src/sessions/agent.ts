@@ -4,6 +4,7 @@
  */
 import type { AnsweredRequest } from '../kernel/answered-requests.ts';
 import type { AgentId, CredentialId, OrganisationId } from '../kernel/id.ts';
+import type { AgentTool } from './agent-tool.ts';
 import type { ModelSettings } from './model-plan.ts';
 import type { Limits } from './session.ts';
 
@@ -19,6 +20,8 @@ export interface AgentRevision {
   readonly model: string;
   /** Absent in revisions that were made before there were any. */
   readonly settings?: ModelSettings | undefined;
+  /** What it declares beside the tools of every session; absent: nothing. */
+  readonly tools?: readonly AgentTool[] | undefined;
   readonly createdAt: number;
 }
 

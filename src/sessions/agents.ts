@@ -3,8 +3,6 @@ import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
 import { type AgentId, type CredentialId, isId, keyedId, newId, type Organisation } from '../kernel/id.ts';
-import { PROMPT_BYTES_MAX } from '../kernel/limit.ts';
-import { parseText } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import type { Sealed } from '../kernel/sealed.ts';
 import type { Credential } from '../secrets/credential-store.ts';
@@ -20,13 +18,12 @@ import {
   type NewAgent,
   parseDefinition,
   type RequestHashes,
-  someOf,
 } from './agent-request.ts';
 import type { AgentStore } from './agent-store.ts';
+import { changed } from './agent-change.ts';
+import { checkSchemas, parseTools, type ToolSchemas } from './agent-tool.ts';
 import { AgentGone, AgentNameTaken, AgentNotFound } from './faults.ts';
-import { parseLimits } from './limits.ts';
 import { parseModel } from './model-name.ts';
-import { settingsAfter } from './model-settings.ts';
 
 /** Two writers who keep colliding on one agent are told to try again, rather than wait for ever. */
 const UPDATE_ATTEMPTS_MAX = 5;
@@ -36,6 +33,7 @@ export class Agents {
   readonly #credentials: Credentials;
   readonly #clock: Clock;
   readonly #organisation: Organisation;
+  readonly #schemas: ToolSchemas | undefined;
 
   /** `credentials`: of the same organisation. */
   constructor(ports: {
@@ -43,11 +41,13 @@ export class Agents {
     credentials: Credentials;
     clock: Clock;
     organisation: Organisation;
+    toolSchemas?: ToolSchemas | undefined;
   }) {
     this.#store = ports.agents;
     this.#credentials = ports.credentials;
     this.#clock = ports.clock;
     this.#organisation = ports.organisation;
+    this.#schemas = ports.toolSchemas;
   }
 
   /**
@@ -62,7 +62,8 @@ export class Agents {
     const before = await this.#createdBefore(request, asked);
     if (before !== undefined) return { agent: before, replayed: true }; // REPLAY-1
     const definition = parseDefinition(request);
-    const { name, runtime, limits, prompt, model, settings } = definition;
+    const { name, runtime, limits, prompt, model, settings, tools } = definition;
+    await checkSchemas(this.#schemas, tools);
     const [hash] = hashes;
     const named = await this.#store.byName(this.#organisation.id, name);
     if (named !== undefined) return this.#asDefined(request, { definition, asked }, named.id);
@@ -77,7 +78,7 @@ export class Agents {
       organisationId: this.#organisation.id,
       name,
       runtime,
-      revision: { agentId: id, number: 1, prompt, model, settings, createdAt: now },
+      revision: { agentId: id, number: 1, prompt, model, settings, tools, createdAt: now },
       credentialId: own?.credential.id ?? credentialId,
       limits,
       createdAt: now,
@@ -105,6 +106,7 @@ export class Agents {
     if (wasAnswered(agent, asked)) return { agent, replayed: true }; // REPLAY-1
     refuseDeleted(agent);
     checkKeyOrCredential(change);
+    await checkSchemas(this.#schemas, parseTools(change.tools));
     if (key !== undefined) return this.#updateWithKey(agent, change, key, asked);
     if (credentialId !== undefined && credentialId !== null) await this.#credentials.get(credentialId);
     return this.#swap(id, change, credentialId, asked);
@@ -287,35 +289,4 @@ function withRequest(agent: Agent, { key, hashes: [hash] }: Asked): Agent {
 
 function contended(): InvalidInput {
   return new InvalidInput('agentId', 'this agent is being changed by someone else; try again.');
-}
-
-/** The same object when nothing differs. Throws InvalidInput. */
-function changed(
-  agent: Agent,
-  change: AgentChange,
-  credentialId: CredentialId | null | undefined,
-  now: number,
-): Agent {
-  const { revision } = agent;
-  const prompt =
-    change.prompt === undefined ? revision.prompt : parseText('prompt', change.prompt, PROMPT_BYTES_MAX);
-  const model = change.model ?? revision.model;
-  parseModel(model);
-  const limits = change.limits === undefined ? agent.limits : parseLimits(change.limits);
-  const credential = credentialId === undefined ? agent.credentialId : (credentialId ?? undefined);
-  const settings = someOf(settingsAfter(revision.settings ?? {}, change.settings ?? {}, model));
-  const sameSettings = requestHash(settings ?? {}) === requestHash(revision.settings ?? {});
-  const sameRevision = prompt === revision.prompt && model === revision.model && sameSettings;
-  const sameRest = credential === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
-  if (sameRevision && sameRest) return agent;
-  const at = Math.max(now, agent.updatedAt + 1); // updatedAt is the version that update() compares
-  return {
-    ...agent,
-    limits,
-    credentialId: credential,
-    updatedAt: at,
-    revision: sameRevision
-      ? revision
-      : { agentId: agent.id, number: revision.number + 1, prompt, model, settings, createdAt: at },
-  };
 }

@@ -9,8 +9,13 @@ const COMPACTION = /^t[0-9]+c/;
 
 /** A call that names no turn of this session counts to its last one. */
 export function turnOfCall(session: Session, callId: string): TurnId | undefined {
-  const number = Number(CALL.exec(callId)?.[1] ?? Number.NaN);
+  const number = turnNumberOf(callId);
   return number <= session.turnCount ? turnIdOf(session.id, number) : session.turn?.id;
+}
+
+/** NaN: it names none. */
+export function turnNumberOf(callId: string): number {
+  return Number(CALL.exec(callId)?.[1] ?? Number.NaN);
 }
 
 /** Whether the call condenses the conversation. */

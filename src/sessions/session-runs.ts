@@ -61,7 +61,9 @@ export class SessionRuns {
     sessionId: SessionId,
     command: Extract<
       Command,
-      { kind: 'takeLease' | 'endTurn' | 'loseBrain' | 'releaseLease' | 'hibernate' | 'record' }
+      {
+        kind: 'takeLease' | 'endTurn' | 'loseBrain' | 'releaseLease' | 'hibernate' | 'record' | 'expireTools';
+      }
     >,
     epoch?: number,
     key?: string,

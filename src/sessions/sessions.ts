@@ -29,6 +29,7 @@ import { LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
+import { originTools } from './agent-tool.ts';
 import type { Agents } from './agents.ts';
 import { type Deleted, deleteSession } from './deletion.ts';
 import type { DeletionStore } from './deletion-store.ts';
@@ -125,6 +126,7 @@ export class Sessions {
       model,
       credentialId,
       limits,
+      ...originTools(agent.revision),
       metadata,
       key,
       requestHash: startHash(request, agent.id),

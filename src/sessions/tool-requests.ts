@@ -13,12 +13,20 @@ import type { Actor, BodyOf, NewEvent } from '../journal/event.ts';
 import type { Decision } from '../journal/journal.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import { ASK, type OpenTool, type Session, type Turn } from './session.ts';
-import { ruleFor, type ToolRule } from './tool-rule.ts';
+import { type ClientTool, ruleFor, type ToolRule } from './tool-rule.ts';
 
 /** What somebody says to a request. */
 export type ToolAnswer =
-  /** `input`: run it with this instead. `rule`: and let such calls run from now on in this session. */
-  | { readonly kind: 'approve'; readonly input?: unknown; readonly rule?: ToolRule | undefined }
+  /**
+   * `input`: run it with this instead. `rule`: and let such calls run from now on in this session. `passed`: what the model passed, for whoever
+   * is asked next, where somebody outside runs the tool.
+   */
+  | {
+      readonly kind: 'approve';
+      readonly input?: unknown;
+      readonly rule?: ToolRule | undefined;
+      readonly passed?: unknown;
+    }
   | { readonly kind: 'deny'; readonly reason?: string | undefined }
   /** What came of a tool that somebody outside ran. */
   | { readonly kind: 'answer'; readonly output: string }
@@ -41,6 +49,8 @@ const SYSTEM: Actor = { kind: 'system' };
 const NOTHING: Decision = { kind: 'nothing' };
 
 const EXPIRED = 'Nobody answered this call in time: it was not run.';
+const UNANSWERED =
+  'Nobody answered this call in time. Whoever was asked may have begun with it: look before you make it again.';
 const DENIED = 'This call was denied: it was not run.';
 
 /** Whether the turn waits for nothing but people: REQUEST-3. */
@@ -88,16 +98,38 @@ function requestEvents(
   }
   const client = session.clientTools?.find(({ name }) => name === tool);
   if (action === 'allow' && client === undefined) return [];
-  const kind = action === 'ask' ? 'approval' : 'client';
-  const timeoutSeconds = kind === 'client' ? client?.timeoutSeconds : undefined;
-  const ends = timeoutSeconds === undefined ? {} : { timeoutSeconds };
+  if (action !== 'ask' && client !== undefined)
+    return [askedOfClient(turnId, { callId, tool }, client, input)];
   return [
-    { type: 'tool.requested', actor: SYSTEM, turnId, body: { callId, tool, kind, input, ...said, ...ends } },
+    {
+      type: 'tool.requested',
+      actor: SYSTEM,
+      turnId,
+      body: { callId, tool, kind: 'approval', input, ...said },
+    },
   ];
 }
 
+function askedOfClient(
+  turnId: Turn['id'] | undefined,
+  { callId, tool }: Pick<OpenTool, 'callId' | 'tool'>,
+  { timeoutSeconds }: ClientTool,
+  input: unknown,
+): NewEvent {
+  const ends = timeoutSeconds === undefined ? {} : { timeoutSeconds };
+  return {
+    type: 'tool.requested',
+    actor: SYSTEM,
+    turnId,
+    body: { callId, tool, kind: 'client', input, ...ends },
+  };
+}
+
 /** REQUEST-2 */
-export function resolveTool({ turn }: Session, { callId, answer, actor }: ResolveTool): Decision {
+export function resolveTool(
+  { turn, clientTools }: Session,
+  { callId, answer, actor }: ResolveTool,
+): Decision {
   const call = openRequests(turn).find((open) => open.callId === callId);
   if (call?.request === undefined) return NOTHING;
   const isApproval = answer.kind === 'approve' || answer.kind === 'deny';
@@ -107,7 +139,10 @@ export function resolveTool({ turn }: Session, { callId, answer, actor }: Resolv
     case 'approve': {
       const { input, rule } = answer;
       const said = { ...(input === undefined ? {} : { input }), ...(rule === undefined ? {} : { rule }) };
-      return append(resolved(turnId, call, actor, 'approved', said));
+      const approved = resolved(turnId, call, actor, 'approved', said);
+      const client = clientTools?.find(({ name }) => name === call.tool);
+      if (client === undefined) return append(approved);
+      return append([...approved, askedOfClient(turnId, call, client, input ?? answer.passed ?? {})]); // it may run, outside
     }
     case 'deny': {
       const said = answer.reason === undefined ? {} : { reason: answer.reason };
@@ -128,8 +163,12 @@ export function resolveTool({ turn }: Session, { callId, answer, actor }: Resolv
 export function expireTools({ turn }: Session, { now }: ExpireTools): Decision {
   const due = openRequests(turn).filter(({ request }) => (request?.expiresAt ?? Infinity) <= now);
   if (due.length === 0) return NOTHING;
-  const result = { outcome: 'timed_out', output: EXPIRED } as const;
-  return append(due.flatMap((call) => resolved(turn?.id, call, SYSTEM, 'expired', {}, result)));
+  return append(
+    due.flatMap((call) => {
+      const output = call.request?.kind === 'client' ? UNANSWERED : EXPIRED;
+      return resolved(turn?.id, call, SYSTEM, 'expired', {}, { outcome: 'timed_out', output });
+    }),
+  );
 }
 
 /** Of a call whose turn ends before anybody answered; its result is written beside it (turn-events.ts). */

@@ -33,6 +33,8 @@ const EVENTS_OF_CALL_MAX = 2;
 const UNKNOWN =
   'The turn ended before the result of this call was known. It may have taken effect in part or as a whole: look before you do it again.';
 const NOT_RUN = 'The turn ended before this call was run.';
+const UNANSWERED =
+  'The turn ended before this call was answered. Whoever was asked may have begun with it: look before you make it again.';
 
 export function nextTurn(session: Session): number {
   return session.turnCount + 1;
@@ -102,8 +104,12 @@ export function resultEvents({ turn }: Session, known: readonly ToolEnd[] = []):
   });
 }
 
-function resultOf({ callId, tool, mayRun }: OpenTool, known: ToolEnd | undefined): BodyOf<'tool.result'> {
-  if (!mayRun) return { callId, tool, outcome: 'canceled', output: NOT_RUN, durationMs: 0 };
+function resultOf(
+  { callId, tool, mayRun, request }: OpenTool,
+  known: ToolEnd | undefined,
+): BodyOf<'tool.result'> {
+  const unrun = request?.kind === 'client' ? UNANSWERED : NOT_RUN;
+  if (!mayRun) return { callId, tool, outcome: 'canceled', output: unrun, durationMs: 0 };
   if (known === undefined) return { callId, tool, outcome: 'unknown', output: UNKNOWN, durationMs: 0 };
   const { outcome, output, durationMs, exitCode } = known;
   const said = { callId, tool, outcome, output: output.toWellFormed(), durationMs };

@@ -18,6 +18,7 @@
  */
 import type { RecordedEvent } from '../journal/event.ts';
 import type { SessionId } from '../kernel/id.ts';
+import type { AgentTool } from './agent-tool.ts';
 import type { Command } from './lifecycle.ts';
 import type { ModelPlan } from './model-plan.ts';
 import type { Limits } from './session.ts';
@@ -33,6 +34,8 @@ export interface Assignment {
   /** Another model of the same provider, for when that one is not to be had or declines. */
   readonly fallback?: ModelPlan | undefined;
   readonly limits: Limits;
+  /** The tools that the agent declares; absent: none. */
+  readonly tools?: readonly Pick<AgentTool, 'name' | 'description' | 'inputSchema'>[] | undefined;
   /** Where it begins to read; absent: at event 1. */
   readonly wake?: WakePlace | undefined;
 }

@@ -11,12 +11,14 @@ import type { Provider } from '../secrets/provider-table.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { AgentStore } from './agent-store.ts';
 import { type DeleteAgent, deleteAgent } from './agent-deletion.ts';
+import type { ToolSchemas } from './agent-tool.ts';
 import { Agents } from './agents.ts';
 import type { DeletionStore } from './deletion-store.ts';
 import { Retention } from './retention.ts';
 import type { RetentionStore } from './retention-store.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
+import { type AnswerToolCall, answerToolCall } from './tool-answer.ts';
 
 export interface UseCases {
   readonly agents: Agents;
@@ -24,6 +26,7 @@ export interface UseCases {
   readonly sessions: Sessions;
   readonly retention: Retention;
   deleteAgent(request: DeleteAgent): ReturnType<typeof deleteAgent>;
+  answerToolCall(request: AnswerToolCall): ReturnType<typeof answerToolCall>;
 }
 
 export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
@@ -41,6 +44,8 @@ export interface UseCasePorts {
   readonly chance?: Chance | undefined;
   readonly serverKeys: ReadonlySet<Provider>;
   readonly firstOrganisation: OrganisationId;
+  /** Whether the validator takes the schemas of tools. Default: their form alone is looked at. */
+  readonly toolSchemas?: ToolSchemas | undefined;
   /** Whether a call of this model can be kept within a limit of money (limit-change.ts). */
   readonly isPriced?: ((model: string) => boolean) | undefined;
 }
@@ -71,5 +76,6 @@ function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
     sessions,
     retention: new Retention({ ...ports, agents, organisation }),
     deleteAgent: (request) => deleteAgent({ ...ports, sessions, organisation }, request),
+    answerToolCall: (request) => answerToolCall({ ...ports, organisation }, request),
   };
 }

@@ -29,7 +29,14 @@ const NAMED = ['createAgent', 'createOrganisation'];
 /** Done anew each time. */
 const NEVER_REPLAYED = ['createClientToken', 'renewClientToken', 'revokeClientTokens'];
 /** Of a session: what they append is in its log, and so what appends nothing leaves no entry. */
-const COMMANDS = ['startSession', 'sendMessage', 'cancelTurn', 'archiveSession', 'updateSession'];
+const COMMANDS = [
+  'startSession',
+  'sendMessage',
+  'cancelTurn',
+  'archiveSession',
+  'updateSession',
+  'answerToolCall',
+];
 
 let door: Door;
 /** Tokens that were given out. */
@@ -44,6 +51,7 @@ async function thingsOf(): Promise<Things> {
     name: `agent ${newId('agent')}`,
     model: 'anthropic/claude-sonnet-5',
     prompt: 'before',
+    tools: [{ name: 'lookup', description: 'Looks it up.', inputSchema: { type: 'object' } }],
   });
   const key = new Sealed(SECRET);
   const { credential } = await door.credentials.create({ provider: 'anthropic', key, name: 'before' });
@@ -120,7 +128,11 @@ describe('the audit log', () => {
     ] as const) {
       if (userAgent === 'audit-socket/1' && NAMED.includes(action)) continue; // the name is taken
       const things = await thingsOf();
-      const { query, variables, entry, isByToken } = must(MUTATIONS[action], 'it is of the table')(things);
+      const { query, variables, entry, isByToken, waits } = must(
+        MUTATIONS[action],
+        'it is of the table',
+      )(things);
+      if (waits !== undefined) await door.callTool(things.sessionId, waits);
       const bearer =
         isByToken === true ? (await door.access.mintClientToken(door, things.sessionId)).token : ROOT_KEY;
       const from = Date.now();
@@ -149,7 +161,9 @@ describe('the audit log', () => {
   it.each(Object.keys(MUTATIONS).filter((action) => !NEVER_REPLAYED.includes(action)))(
     'marks %s as replayed when it is answered again, and has nothing of a command that does nothing',
     async (action) => {
-      const { query, variables } = must(MUTATIONS[action], 'it is of the table')(await thingsOf());
+      const things = await thingsOf();
+      const { query, variables, waits } = must(MUTATIONS[action], 'it is of the table')(things);
+      if (waits !== undefined) await door.callTool(things.sessionId, waits);
       const keyed = query
         .replace(/mutation M\(/, 'mutation M($key: String, ')
         .replace(/(mutation .*?\{ \w+\()/, '$1idempotencyKey: $key, ');

@@ -141,8 +141,9 @@ async function thingOf({ id, useCases, mark, ids }: Side, word: string): Promise
   const { id: sessionId } = session;
   await sessions.send({ sessionId, text: 'more', idempotencyKey: word, actor: { kind: 'human' } });
   await door.beginTurn(sessionId);
+  await door.callTool(sessionId, 'bash');
   for (const one of [agent.id, apiKey.id, credentialId, sessionId, turnIdOf(sessionId, 1)]) ids.add(one);
-  for (const seq of [1, 2, 3, 4]) ids.add(eventIdOf(sessionId, seq));
+  for (const seq of [1, 2, 3, 4, 5]) ids.add(eventIdOf(sessionId, seq));
   return { organisationId: id, agentId: agent.id, apiKeyId: apiKey.id, credentialId, sessionId, word };
 }
 

@@ -317,6 +317,7 @@ async function newThing(last?: Thing): Promise<Thing> {
   const start = { agent: agent.id, input: 'hello', key: word, actor: { kind: 'human' } } as const;
   const { session } = await door.sessions.start(start);
   await door.beginTurn(session.id);
+  await door.callTool(session.id, 'bash');
   const { organisationId } = door;
   const request = { name: word, scopes: ['keys:write'] };
   const { apiKey } = await door.access.keysOf(organisationId).create(await rootOf(door), request);

@@ -2,6 +2,7 @@
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import type { Model } from '../../src/brain/model.ts';
+import { toolInputs } from '../../src/platform/ajv/tool-inputs.ts';
 import { type BrainOptions, runBrain } from '../../src/brain/turn-loop.ts';
 import { wantsBrain } from '../../src/sessions/lifecycle.ts';
 import { Crash, type UnitDouble } from './unit-double.ts';
@@ -18,12 +19,13 @@ export async function settle(
   while (wantsBrain(unit.session)) {
     unit.command({ kind: 'takeLease', owner: 'test' });
     const stop = new AbortController();
+    const { tools = [] } = unit.assignmentNow();
     unit.onEvents = () => {
       if (!wantsBrain(unit.session)) setImmediate(() => stop.abort()); // after the append has been answered
     };
     try {
       await runBrain(
-        { unit, model, clock: systemClock, logger: silentLogger },
+        { unit, model, clock: systemClock, logger: silentLogger, inputs: toolInputs(tools, systemClock) },
         unit.assignmentNow(),
         stop.signal,
         options,

@@ -12,6 +12,7 @@ import { newId } from '../../src/kernel/id.ts';
 import { UnitRefusal, type Unit } from '../../src/brain/unit.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
+import { type AgentTool, originTools } from '../../src/sessions/agent-tool.ts';
 import { newSession, type Limits, type Session } from '../../src/sessions/session.ts';
 import { planOf } from '../../src/models/model-table.ts';
 import type { ModelSettings } from '../../src/sessions/model-plan.ts';
@@ -28,6 +29,8 @@ export interface DoubleOptions {
   readonly fallback?: string;
   readonly prompt?: string;
   readonly limits?: Limits;
+  /** Those that somebody outside runs. */
+  readonly tools?: readonly AgentTool[];
   readonly tool?: (callId: string, call: UnitToolCall, canceled: AbortSignal) => Promise<ToolResult>;
 }
 
@@ -60,6 +63,7 @@ export class UnitDouble implements Unit {
       agentRevision: 1,
       model: `rehearsal/${options.model ?? 'echo'}`,
       limits: options.limits ?? {},
+      ...originTools(options),
       requestHash: '',
     });
   }
@@ -74,12 +78,13 @@ export class UnitDouble implements Unit {
   }
 
   assignmentNow(): Assignment {
-    const { model = 'echo', prompt = 'Be brief.', limits = {}, settings, fallback } = this.#options;
+    const { model = 'echo', prompt = 'Be brief.', limits = {}, settings, fallback, tools } = this.#options;
     return {
       sessionId: this.session.id,
       epoch: this.session.epoch,
       prompt,
       limits,
+      tools,
       plan: planOf(model, settings),
       fallback: fallback === undefined ? undefined : planOf(fallback, settings),
       wake: this.#wakePlace(),

@@ -43,6 +43,23 @@ describe('TERMINAL-1: a session is narrated without escapes', () => {
           toolOutcome: 'COMPLETED',
           output: `a\r\n${ESCAPE}\n`,
         },
+        {
+          __typename: 'ToolRequested',
+          seq: 3,
+          type: 'tool.requested',
+          callId: ESCAPE,
+          tool: ESCAPE,
+          requestKind: 'CLIENT',
+          input: { [ESCAPE]: ESCAPE },
+        },
+        {
+          __typename: 'ToolResolved',
+          seq: 3,
+          type: 'tool.resolved',
+          tool: ESCAPE,
+          resolution: 'FAILED',
+          said: ESCAPE,
+        },
         { __typename: 'BrainLost', seq: 4, type: 'brain.lost', reason: ESCAPE },
         {
           __typename: 'AgentMessage',

@@ -24,6 +24,8 @@ interface Tried {
   readonly entry: object;
   /** By a client token of the session; else by the root key. */
   readonly isByToken?: boolean;
+  /** A tool of which a call waits. */
+  readonly waits?: string;
 }
 
 const mutation = (field: string, args: string, payload: string): string =>
@@ -118,6 +120,20 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
     ),
     variables: { input: { sessionId, text: MESSAGE } },
     entry: { target: { kind: 'session', id: sessionId }, before: {}, after: { firstSeq: 4, lastSeq: 4 } },
+  }),
+  answerToolCall: ({ sessionId }) => ({
+    query: mutation(
+      'answerToolCall(input: $input)',
+      '($input: AnswerToolCallInput!)',
+      'session { id status } applied replayed',
+    ),
+    variables: { input: { sessionId, callId: 't1m1.0', text: MESSAGE } },
+    waits: 'lookup',
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: { status: 'awaiting_input' },
+      after: { status: 'running', firstSeq: 6, lastSeq: 7 },
+    },
   }),
   cancelTurn: ({ sessionId }) => ({
     query: mutation('cancelTurn(sessionId: $id)', '($id: ID!)', 'session { id } replayed'),

@@ -26,6 +26,7 @@ import { Prices } from '../../src/models/prices.ts';
 import { openSecretFiles } from '../../src/platform/local/secret-store.ts';
 import { openSqlite, type SqliteOptions, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { SessionRuns } from '../../src/sessions/session-runs.ts';
+import { AjvToolSchemas } from '../../src/platform/ajv/tool-schemas.ts';
 import { type UseCases, type UseCasesOf, useCasesOver } from '../../src/sessions/use-cases.ts';
 import { eventually } from './eventually.ts';
 
@@ -100,7 +101,16 @@ export class Door {
     this.audit = new AuditLog({ audit: store.audit, clock: systemClock });
     const serverKeys = new Set(options.serverKey === false ? [] : (['anthropic'] as const));
     const isPriced = (model: string): boolean => new Prices().find([model], systemClock.now()) !== undefined;
-    const ports = { ...store, secrets, clock: systemClock, serverKeys, firstOrganisation, isPriced };
+    const toolSchemas = new AjvToolSchemas();
+    const ports = {
+      ...store,
+      secrets,
+      clock: systemClock,
+      serverKeys,
+      firstOrganisation,
+      isPriced,
+      toolSchemas,
+    };
     this.useCasesOf = useCasesOver(ports);
     this.runs = new SessionRuns(store);
     this.organisationId = firstOrganisation;
@@ -216,6 +226,12 @@ export class Door {
     const turnId = session.turn?.id;
     const own = events.map((event): NewEvent => ({ ...event, turnId }));
     await this.runs.write(sessionId, session.epoch, undefined, { kind: 'record', events: own });
+  }
+
+  /** As its brain: calls a tool, and has nothing else to do. */
+  async callTool(sessionId: SessionId, tool: string, callId = 't1m1.0'): Promise<void> {
+    const call = { callId, modelCallId: 't1m1', toolUseId: callId, tool, input: { of: callId } };
+    await this.record(sessionId, { type: 'tool.call', actor: { kind: 'agent' }, body: call });
   }
 
   /** As its brain: ends the turn with an answer, having seen all messages. */

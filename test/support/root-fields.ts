@@ -178,6 +178,12 @@ export const OPERATIONS: Readonly<
         ... on StartSessionPayload { session { id key } turnId cursor clientToken { token } replayed } ${FAULT} } }`,
       variables: { input, key: word },
     })),
+  answerToolCall: ({ sessionId, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($input: AnswerToolCallInput!, $key: String) { answerToolCall(input: $input, idempotencyKey: $key) {
+        ... on AnswerToolCallPayload { callId applied resolution eventId cursor session { id status } replayed } ${FAULT} } }`,
+      variables: { input: { sessionId, callId: 't1m1.0', text: 'found' }, key },
+    })),
   sendMessage: ({ sessionId, word }) =>
     [undefined, word].map((key) => ({
       query: `mutation ($input: SendMessageInput!, $key: String) { sendMessage(input: $input, idempotencyKey: $key) {

@@ -175,13 +175,14 @@ async function assignment(
 ): Promise<Assignment> {
   const { journal, live } = ports;
   const { agents } = ports.useCasesOf(session.organisationId);
-  const { prompt, settings } = await agents.revision(session.agentId, session.agentRevision);
+  const { prompt, settings, tools } = await agents.revision(session.agentId, session.agentRevision);
   return {
     sessionId: session.id,
     epoch: unit.epoch,
     prompt: prompt.toWellFormed(), // revisions of before texts were made so may hold half a character
     ...plansOf(session.model, settings, ports.contextWindows),
     limits: session.limits,
+    ...(tools === undefined ? {} : { tools }),
     wake: await wakePlace({ journal, scheduler: live.scheduler }, { session, head }),
   };
 }

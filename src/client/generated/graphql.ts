@@ -4,6 +4,18 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A tool that somebody outside runs: a call of it waits until answerToolCall says what came of it. */
+export type AgentToolInput = {
+  /** For the model: what it does, and when it is of use; at most 8 KiB. */
+  description: string;
+  /** JSON Schema of its input, draft 2020-12 (or draft-07 where `$schema` says so), with `"type": "object"` at the top; at most 32 KiB. */
+  inputSchema: unknown;
+  /** 1 to 64 letters, digits, _ and -; not the name of a tool that every session has. */
+  name: string;
+  /** Seconds after which a call that nobody has answered is given up, which the model is told: 1 to 2592000. Left out: it waits for as long as it takes. */
+  timeoutSeconds?: number | null | undefined;
+};
+
 /** How long the model service keeps what it has read of a conversation. */
 export type CacheTtl =
   /** For sessions that work through. */
@@ -39,6 +51,8 @@ export type CreateAgentInput = {
   runtime?: string | null | undefined;
   /** Whether and how it thinks before it answers. */
   thinking?: ThinkingInput | null | undefined;
+  /** Tools that somebody outside runs, beside those of every session: at most 64, and 128 KiB. */
+  tools?: Array<AgentToolInput> | null | undefined;
 };
 
 /** What is wrong with a cursor. */
@@ -184,6 +198,28 @@ export type ToolOutcome =
   | 'TIMED_OUT'
   /** It may or may not have run: what ran it was lost. It is not run again. */
   | 'UNKNOWN';
+
+/** What a tool call waits for. */
+export type ToolRequestKind =
+  /** Somebody has to allow it. */
+  | 'APPROVAL'
+  /** Somebody outside has to run it and say what came of it. */
+  | 'CLIENT';
+
+/** What became of a tool call that waited for somebody outside. */
+export type ToolResolution =
+  /** Somebody outside ran it: its result is in the log. */
+  | 'ANSWERED'
+  /** It may run. */
+  | 'APPROVED'
+  /** Its turn ended before anybody answered. */
+  | 'CANCELED'
+  /** It is not run. */
+  | 'DENIED'
+  /** Nobody answered in time. */
+  | 'EXPIRED'
+  /** Somebody outside ran it or could not: the reason is its result. */
+  | 'FAILED';
 
 /** How a turn ended. */
 export type TurnOutcome =
@@ -357,8 +393,8 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'SessionHibernated', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionLimitsChanged', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ToolCall', callId: string, tool: string, input: unknown, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
-        | { __typename: 'ToolRequested', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
-        | { __typename: 'ToolResolved', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'ToolRequested', callId: string, tool: string, input: unknown, timeoutSeconds: number | null, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, requestKind: ToolRequestKind, askedFor: string | null }
+        | { __typename: 'ToolResolved', callId: string, tool: string, resolution: ToolResolution, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, said: string | null }
         | { __typename: 'ToolResult', callId: string, tool: string, output: string, exitCode: number | null, durationMs: number, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean, toolOutcome: ToolOutcome }
         | { __typename: 'TurnCancelIgnored', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'TurnCancelRequested', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
@@ -598,6 +634,20 @@ export const SessionEventsDocument = new TypedDocumentString(`
           output
           exitCode
           durationMs
+        }
+        ... on ToolRequested {
+          callId
+          tool
+          requestKind: kind
+          input
+          askedFor: reason
+          timeoutSeconds
+        }
+        ... on ToolResolved {
+          callId
+          tool
+          resolution
+          said: reason
         }
         ... on BrainStarted {
           epoch

@@ -44,10 +44,12 @@ export function paramsOf(request: ModelRequest): MessageCreateParamsStreaming {
 }
 
 function toolParam({ name, description, schema }: ToolSpec) {
+  const { type: _object, properties, required, ...more } = schema;
   const input_schema = {
     type: 'object' as const,
-    properties: schema.properties,
-    required: [...schema.required],
+    ...(properties === undefined ? {} : { properties }),
+    ...(Array.isArray(required) ? { required: [...required] } : {}),
+    ...more, // of a tool that an agent declares
   };
   return { name, description: description.toWellFormed(), input_schema };
 }

@@ -173,6 +173,12 @@ export const STEPS: readonly Step[] = [
       );
     await ensureCollection(db, 'retention');
   },
+  async (db) => {
+    // What is due for sessions by itself (stores/due-store.ts): in the index are those alone for which something is.
+    await db
+      .collection('session')
+      .createIndex({ dueAt: 1, _id: 1 }, { partialFilterExpression: { dueAt: { $exists: true } } });
+  },
 ];
 
 /** Those that are still there. */

@@ -10,6 +10,7 @@ import type { CredentialStore } from '../../secrets/credential-store.ts';
 import type { LogCaps } from '../../sessions/append-plan.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { DeletionStore } from '../../sessions/deletion-store.ts';
+import type { DueStore } from '../../sessions/due-store.ts';
 import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
@@ -23,6 +24,7 @@ import { MongoKeyStore } from './stores/key-store.ts';
 import { Ownership } from './ownership.ts';
 import { LiveChannel } from './live/live-channel.ts';
 import { MongoOrganisationStore } from './stores/organisation-store.ts';
+import { MongoDueStore } from './stores/due-store.ts';
 import { MongoRetentionStore } from './stores/retention-store.ts';
 import { MongoOwnerStore } from './stores/owner-store.ts';
 import { MongoTokenGenerationStore } from './stores/token-generation-store.ts';
@@ -47,6 +49,7 @@ export interface MongoStore {
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
   readonly retention: RetentionStore;
+  readonly due: DueStore;
   /** What the other processes on the database tell. */
   readonly channel: LiveChannel;
   readonly database: MongoDatabase;
@@ -85,6 +88,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
     organisations: new MongoOrganisationStore(database),
     audit: new MongoAuditStore(database),
     retention: new MongoRetentionStore(database),
+    due: new MongoDueStore(database),
     channel,
     database,
     async close() {

@@ -178,4 +178,9 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX session_resting ON session (organisation_id, status, status_at, id)
     WHERE status IN ('idle', 'awaiting_input', 'failed', 'archived');
   `,
+  // What is due for sessions by itself: in the index are those alone for which something is.
+  `
+  ALTER TABLE session ADD COLUMN due_at INTEGER;
+  CREATE INDEX session_due ON session (due_at, id) WHERE due_at IS NOT NULL;
+  `,
 ];

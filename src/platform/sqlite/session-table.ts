@@ -3,6 +3,7 @@ import type { StatementSync } from 'node:sqlite';
 import type { AgentId, OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
+import { dueAt } from '../../sessions/due.ts';
 import { AgentGone } from '../../sessions/faults.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { SessionQueue } from './session-queue.ts';
@@ -37,8 +38,9 @@ export class SessionTable {
     this.#database = database;
     this.queue = new SessionQueue(database);
     this.#insert = database.prepare(
-      `INSERT INTO session (key, id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, created_at, origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (key, id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, due_at, created_at,
+         origin, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#remove = database.prepare('DELETE FROM session WHERE key = ?');
     // of one that is deleted until nothing has its key any more: SQLite alone would give the highest again
@@ -48,7 +50,7 @@ export class SessionTable {
     );
     this.#lastKey = Number(rowOf(highest)?.[0]);
     this.#update = database.prepare(
-      'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, state = ? WHERE key = ?',
+      'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, due_at = ?, state = ? WHERE key = ?',
     );
     this.#byId = database.prepare('SELECT key, organisation_id, origin, state FROM session WHERE id = ?');
     this.#ownById = database.prepare(
@@ -80,6 +82,7 @@ export class SessionTable {
       session.status,
       session.statusAt,
       session.lease?.owner ?? null,
+      dueAt(session) ?? null,
       session.createdAt,
       JSON.stringify(origin),
       JSON.stringify(state),
@@ -94,7 +97,8 @@ export class SessionTable {
   update(key: number, session: Session): void {
     const { state } = partsOf(session);
     const owner = session.lease?.owner ?? null;
-    this.#update.run(session.status, session.statusAt, owner, JSON.stringify(state), key);
+    const due = dueAt(session) ?? null;
+    this.#update.run(session.status, session.statusAt, owner, due, JSON.stringify(state), key);
   }
 
   /** `organisationId`: only if it is that one's. */

@@ -4,6 +4,7 @@ import type { Scheduler } from '../../kernel/scheduler.ts';
 import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { DeletionStore } from '../../sessions/deletion-store.ts';
+import type { DueStore } from '../../sessions/due-store.ts';
 import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
@@ -18,6 +19,7 @@ import { SqliteAuditStore } from './audit-store.ts';
 import type { LogCaps } from '../../sessions/append-plan.ts';
 import { SqliteCredentialStore } from './credential-store.ts';
 import { Database } from './database.ts';
+import { SqliteDueStore } from './due-store.ts';
 import { SqliteJournal } from './journal.ts';
 import { SqliteKeyStore } from './key-store.ts';
 import { SqliteOrganisationStore } from './organisation-store.ts';
@@ -52,6 +54,7 @@ export interface SqliteStore {
   readonly organisations: OrganisationStore;
   readonly audit: AuditStore;
   readonly retention: RetentionStore;
+  readonly due: DueStore;
   readonly queue: Queue;
   /** Throws Outage when nothing can be written. */
   ready(): Promise<void>;
@@ -88,6 +91,7 @@ export function openSqlite({
     organisations: new SqliteOrganisationStore(database),
     audit: new SqliteAuditStore(database),
     retention: new SqliteRetentionStore(database),
+    due: new SqliteDueStore(database),
     queue: new SqliteQueue({ database, clock, receiveCountMax }),
     ready: () => database.ready(),
     close() {

@@ -8,6 +8,7 @@ import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
 import { ownershipContract } from '../../contracts/ownership.ts';
 import { replayContract } from '../../contracts/replays.ts';
+import { dueStoreContract } from '../../contracts/due-store.ts';
 import { retentionStoreContract } from '../../contracts/retention-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
@@ -47,6 +48,7 @@ await mongoSuite('on a server of MongoDB', (server) => {
   auditStoreContract(platform);
   ownershipContract(platform);
   retentionStoreContract(platform);
+  dueStoreContract(platform);
   agentDeletionContract({
     name: 'mongo',
     async open() {

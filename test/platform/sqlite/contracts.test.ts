@@ -16,6 +16,7 @@ import { ownershipContract } from '../../contracts/ownership.ts';
 import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
+import { dueStoreContract } from '../../contracts/due-store.ts';
 import { retentionStoreContract } from '../../contracts/retention-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
@@ -83,6 +84,7 @@ for (const platform of [
   organisationStoreContract(platform);
   ownershipContract(platform);
   retentionStoreContract(platform);
+  dueStoreContract(platform);
   agentDeletionContract({
     name: platform.name,
     async open() {

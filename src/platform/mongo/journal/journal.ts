@@ -24,6 +24,7 @@ import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { type OrganisationId, type SessionId, type TurnId, turnIdOf } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps } from '../../../sessions/append-plan.ts';
+import { dueAt } from '../../../sessions/due.ts';
 import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
 import { AgentGone } from '../../../sessions/faults.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../../sessions/session.ts';
@@ -249,6 +250,7 @@ export class MongoJournal implements SessionJournal, SessionStore {
       createdBy: writeId,
       ...storedState(after),
       wantedSince: wantsSupervisor(after) ? after.statusAt : undefined,
+      dueAt: dueAt(after),
       head,
       bytes,
       at,

@@ -40,8 +40,8 @@ export interface HeadMove {
   readonly sessionId: SessionId;
   readonly after: number;
   readonly set: Partial<SessionDocument>;
-  /** The session does not want a brain any more. */
-  readonly unwanted: boolean;
+  /** What the document does not have any more. */
+  readonly unset: readonly ('wantedSince' | 'dueAt')[];
   readonly page: Page;
   /** How many of the newest pages stay in the session's document, this one included. */
   readonly keep: number;
@@ -222,10 +222,10 @@ function refusedOf(error: unknown): ReadonlyMap<number, MongoServerError> {
   );
 }
 
-function updateOf({ set, unwanted, page, keep }: HeadMove): UpdateFilter<StoredSession> {
+function updateOf({ set, unset, page, keep }: HeadMove): UpdateFilter<StoredSession> {
   return {
     $set: set,
-    ...(unwanted ? { $unset: { wantedSince: '' } } : {}),
+    ...(unset.length === 0 ? {} : { $unset: Object.fromEntries(unset.map((name) => [name, ''])) }),
     $push: { tail: { $each: [page], $slice: -keep } },
   };
 }

@@ -72,6 +72,8 @@ export interface SessionDocument {
   readonly status: SessionStatus;
   /** Set while the session wants a brain: since when. */
   readonly wantedSince?: number | undefined;
+  /** Set while something is due for it by itself: when (sessions/due.ts). */
+  readonly dueAt?: number | undefined;
   readonly state: SessionState;
   readonly head: number;
   /** Of all bodies, spilled ones whole (JOURNAL-6). */
@@ -101,7 +103,7 @@ export function storedOrigin(
   origin: SessionOrigin,
 ): Pick<SessionDocument, '_id' | 'organisationId' | 'key' | 'agentId' | 'createdAt' | 'origin'> {
   const { id, organisationId, createdAt, agentId, key, agentRevision, model } = origin;
-  const { credentialId, limits, metadata, requestHash } = origin;
+  const { credentialId, limits, toolRules, clientTools, metadata, requestHash } = origin;
   const text = metadata === undefined ? undefined : JSON.stringify(metadata);
   return {
     _id: id,
@@ -109,7 +111,16 @@ export function storedOrigin(
     key,
     agentId,
     createdAt,
-    origin: { agentRevision, model, credentialId, limits, metadata: text, requestHash },
+    origin: {
+      agentRevision,
+      model,
+      credentialId,
+      limits,
+      toolRules,
+      clientTools,
+      metadata: text,
+      requestHash,
+    },
   };
 }
 

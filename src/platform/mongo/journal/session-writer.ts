@@ -20,6 +20,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps, Standing } from '../../../sessions/append-plan.ts';
+import { dueAt } from '../../../sessions/due.ts';
 import { wantsSupervisor } from '../../../sessions/lifecycle.ts';
 import type { Session } from '../../../sessions/session.ts';
 import { OlderKeys } from './older-keys.ts';
@@ -209,6 +210,8 @@ export class SessionWriter {
 
   #moveOf({ standing, tail }: Known, page: Page, { session, head, bytes, at, full }: Standing): HeadMove {
     const changed = session === standing.session ? {} : storedState(session);
+    const isWanted = wantsSupervisor(session);
+    const due = dueAt(session);
     return {
       sessionId: this.#sessionId,
       after: standing.head,
@@ -218,9 +221,13 @@ export class SessionWriter {
         bytes,
         at,
         full,
-        ...(wantsSupervisor(session) ? { wantedSince: session.statusAt } : {}),
+        ...(isWanted ? { wantedSince: session.statusAt } : {}),
+        ...(due === undefined ? {} : { dueAt: due }),
       },
-      unwanted: !wantsSupervisor(session),
+      unset: [
+        ...(isWanted ? [] : (['wantedSince'] as const)),
+        ...(due === undefined ? (['dueAt'] as const) : []),
+      ],
       page,
       keep: tail.keep + 1, // WRITER-3
       bytes: bytesOf(page) + RECORD_BYTES,

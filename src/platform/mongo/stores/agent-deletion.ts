@@ -20,11 +20,13 @@ import { Batch } from '../batch.ts';
 import type { MongoDatabase } from '../database.ts';
 import { type Owned, Ownership } from '../ownership.ts';
 import { withRetries } from '../retry-budget.ts';
+import type { StoredRevision } from './agent-revision.ts';
 
 /** `_id` is the agent's id; the rest is the agent as everyone knows it. */
-export type AgentDocument = Omit<Agent, 'id' | 'organisationId' | 'deletedAt'> &
+export type AgentDocument = Omit<Agent, 'id' | 'organisationId' | 'deletedAt' | 'revision'> &
   Owned & {
     readonly _id: AgentId;
+    readonly revision: StoredRevision;
     /** null is for conditions: it is equal to what is absent. */
     readonly deletedAt?: number | null | undefined;
     /** Of a deleted agent, whose `name` is one that nobody can give, so that the unique index lets others have its name. */

@@ -14,6 +14,7 @@ import { insertOnce } from '../insert-once.ts';
 import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
 import { Ownership } from '../ownership.ts';
 import { isDuplicateKey, translated } from '../translate-error.ts';
+import { revisionOf, storedRevision, type StoredRevision } from './agent-revision.ts';
 import { AgentDeletions, type AgentDocument } from './agent-deletion.ts';
 
 type Page = Parameters<AgentStore['list']>[1];
@@ -22,7 +23,7 @@ type Page = Parameters<AgentStore['list']>[1];
 const NOT_DELETED = { deletedAt: null } as const;
 
 /** `_id` is `<agent>/<number>`. */
-type RevisionDocument = AgentRevision & { readonly _id: string };
+type RevisionDocument = StoredRevision & { readonly _id: string };
 
 export class MongoAgentStore implements AgentStore {
   readonly #agents: Collection<AgentDocument>;
@@ -103,13 +104,13 @@ export class MongoAgentStore implements AgentStore {
     return translated(async () => {
       const agent = await this.#agents.findOne({ _id: id, ...this.#ownership.by(organisationId) });
       if (agent === null) return undefined;
-      if (agent.revision.number === number) return agent.revision;
+      if (agent.revision.number === number) return revisionOf(agent.revision);
       const kept = await this.#revisions.findOne({ _id: `${id}/${number}` }, { projection: { _id: 0 } });
-      return kept ?? undefined;
+      return kept === null ? undefined : revisionOf(kept);
     });
   }
 
-  async #keep(revision: AgentRevision): Promise<void> {
+  async #keep(revision: StoredRevision): Promise<void> {
     const { agentId, number } = revision;
     try {
       await this.#revisions.insertOne({ _id: `${agentId}/${number}`, ...revision });
@@ -123,8 +124,9 @@ export class MongoAgentStore implements AgentStore {
     return found === null ? undefined : this.#agentOf(found);
   }
 
-  #documentOf({ id, organisationId, ...rest }: Agent): AgentDocument {
-    return { _id: id, organisationId: this.#ownership.stored(organisationId), ...rest };
+  #documentOf({ id, organisationId, revision, ...rest }: Agent): AgentDocument {
+    const owned = { _id: id, organisationId: this.#ownership.stored(organisationId) };
+    return { ...owned, ...rest, revision: storedRevision(revision) };
   }
 
   #agentOf({
@@ -134,6 +136,7 @@ export class MongoAgentStore implements AgentStore {
     deletedAt,
     deletedName,
     mark: _mark,
+    revision,
     ...rest
   }: AgentDocument): Agent {
     const owner = this.#ownership.read({ organisationId });
@@ -142,6 +145,7 @@ export class MongoAgentStore implements AgentStore {
       organisationId: owner,
       name: deletedName ?? name,
       ...rest,
+      revision: revisionOf(revision),
       deletedAt: deletedAt ?? undefined,
     };
   }

@@ -1,0 +1,100 @@
+/** Answers to calls of tools that somebody outside runs. */
+import { RateLimited } from '../src/access/faults.ts';
+import { cursorOf } from '../src/journal/cursor.ts';
+import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
+import { TOOL_RESOLUTIONS } from '../src/journal/tool-request-events.ts';
+import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
+import { parseId } from '../src/kernel/id.ts';
+import { TOOL_ANSWER_BYTES_MAX, type ToolAnswered } from '../src/sessions/tool-answer.ts';
+import { auditCommand } from './auditing.ts';
+import { builder } from './builder.ts';
+import { actorOf, permit, spend } from './context.ts';
+import { choiceEnum } from './event-choice.ts';
+import { KEY_DESCRIPTION } from './limits.ts';
+import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
+import { SessionType } from './session.ts';
+
+const AnswerToolCallInput = builder.inputType('AnswerToolCallInput', {
+  description: `What came of a tool call: exactly one of text, json and error, at most ${TOOL_ANSWER_BYTES_MAX / 1024} KiB.`,
+  fields: (t) => ({
+    sessionId: t.id({ required: true, description: 'The session whose call it is.' }),
+    callId: t.string({
+      required: true,
+      description: 'The callId of its tool.requested, whose kind is CLIENT.',
+    }),
+    text: t.string({ description: 'What the tool answers, for the model; may be empty.' }),
+    json: t.field({ type: 'JSON', description: 'The same as JSON: the model is given its text.' }),
+    error: t.string({ description: 'Why the call failed, for the model.' }),
+  }),
+});
+
+const AnswerToolCallPayload = builder.objectRef<ToolAnswered>('AnswerToolCallPayload').implement({
+  description: 'The answer is durable and the turn goes on; or the call had moved on, and nothing was done.',
+  fields: (t) => ({
+    callId: t.exposeString('callId', { description: 'As it was given.' }),
+    applied: t.exposeBoolean('applied', {
+      description:
+        'False when the call does not wait (any more): nothing was done, and resolution says what stands.',
+    }),
+    resolution: t.field({
+      type: choiceEnum({ name: 'ToolResolution', values: TOOL_RESOLUTIONS }),
+      nullable: true,
+      description: 'How the call was resolved; null: it never waited for anybody outside.',
+      resolve: ({ resolution }) => resolution ?? null,
+    }),
+    eventId: t.id({
+      nullable: true,
+      description: 'The tool.resolved that says so: by whom, when and why. null: there is none.',
+      resolve: ({ eventId }) => eventId ?? null,
+    }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The place at the end of the log: follow from here to see what comes of it.',
+      resolve: ({ session, head }) => cursorOf(session.id, head),
+    }),
+    session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (answered) => answered }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'True when it had been answered before with the same key.',
+    }),
+  }),
+});
+
+builder.mutationField('answerToolCall', (t) =>
+  t.field({
+    type: AnswerToolCallPayload,
+    description:
+      'Answers a call of a tool that the agent declares. The first answer counts; a later one changes nothing and is told what stands.',
+    ...auditCommand(),
+    args: {
+      input: t.arg({ type: AnswerToolCallInput, required: true, description: 'Which call, and its answer.' }),
+      idempotencyKey: t.arg.string({ description: KEY_DESCRIPTION }),
+    },
+    errors: {
+      types: [
+        InvalidInput,
+        Forbidden,
+        RateLimited,
+        SessionNotFound,
+        SessionGone,
+        LogFull,
+        IdempotencyConflict,
+      ],
+    },
+    resolve: (_root, { input, idempotencyKey }, context, info) => {
+      const sessionId = parseId('session', input.sessionId, 'sessionId');
+      permit(context, 'session.answer', sessionId);
+      permitPayload(context, info, sessionId);
+      spend(context, 'message');
+      return context.answerToolCall({
+        sessionId,
+        callId: input.callId,
+        text: input.text ?? undefined,
+        json: input.json ?? undefined,
+        error: input.error ?? undefined,
+        actor: actorOf(context),
+        audit: context.audits,
+        idempotencyKey: idempotencyKey ?? undefined,
+      });
+    },
+  }),
+);
