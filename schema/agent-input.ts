@@ -1,7 +1,8 @@
 /** What is said to define an agent or to change one. */
-import { AgentToolInput, TOOLS_DESCRIPTION } from './agent-tool.ts';
+import { AgentToolInput, TOOLS_DESCRIPTION, toolsOf } from './agent-tool.ts';
 import { builder } from './builder.ts';
 import { LimitsInput } from './limits.ts';
+import { RULES_DESCRIPTION, rulesOf, ToolRuleInput } from './tool-rule.ts';
 import { CacheTtlEnum, EffortEnum, SETTING, ThinkingInput } from './model-settings.ts';
 
 export const CreateAgentInput = builder.inputType('CreateAgentInput', {
@@ -17,6 +18,7 @@ export const CreateAgentInput = builder.inputType('CreateAgentInput', {
     cacheTtl: t.field({ type: CacheTtlEnum, description: `${SETTING.cacheTtl} FIVE_MINUTES when left out.` }),
     fallbackModel: t.string({ description: SETTING.fallbackModel }),
     tools: t.field({ type: [AgentToolInput], description: TOOLS_DESCRIPTION }),
+    toolRules: t.field({ type: [ToolRuleInput], description: RULES_DESCRIPTION }),
     runtime: t.string({ description: 'What runs its sessions: claude, which is also the default.' }),
     limits: t.field({ type: LimitsInput, description: 'Defaults for its sessions.' }),
     key: t.field({
@@ -44,6 +46,10 @@ export const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
       type: [AgentToolInput],
       description: `${TOOLS_DESCRIPTION} Replaces all of them and makes a revision; an empty list takes them away.`,
     }),
+    toolRules: t.field({
+      type: [ToolRuleInput],
+      description: `${RULES_DESCRIPTION} Replaces all of them and makes a revision; an empty list takes them away.`,
+    }),
     limits: t.field({ type: LimitsInput, description: 'Replaces all of its limits.' }),
     key: t.field({
       type: 'Secret',
@@ -53,6 +59,17 @@ export const UpdateAgentInput = builder.inputType('UpdateAgentInput', {
     credentialId: t.id({ description: "Another credential; null: the provider's default again." }),
   }),
 });
+
+/** What the agent declares and allows. */
+export function workOf({
+  tools,
+  toolRules,
+}: {
+  readonly tools?: Parameters<typeof toolsOf>[0];
+  readonly toolRules?: Parameters<typeof rulesOf>[0];
+}) {
+  return { tools: toolsOf(tools), toolRules: rulesOf(toolRules) };
+}
 
 function changeOf(setting: keyof typeof SETTING): string {
   return `${SETTING[setting]} Makes a revision; null takes it back.`;

@@ -5,8 +5,9 @@ import { isId, parseId } from '../src/kernel/id.ts';
 import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
 import { AgentGone, AgentInUse, AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
-import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
-import { TOOLS_FIELD, toolsOf } from './agent-tool.ts';
+import { CreateAgentInput, UpdateAgentInput, workOf } from './agent-input.ts';
+import { TOOLS_FIELD } from './agent-tool.ts';
+import { RULES_DESCRIPTION, RULES_FIELD } from './tool-rule.ts';
 import { auditChange, shownText } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
@@ -79,6 +80,11 @@ export const AgentType = builder.objectRef<Agent>('Agent').implement({
       resolve: ({ revision }) => revision.settings?.fallbackModel ?? null,
     }),
     tools: t.field({ ...TOOLS_FIELD, resolve: ({ revision }) => revision.tools ?? [] }),
+    toolRules: t.field({
+      ...RULES_FIELD,
+      description: RULES_DESCRIPTION,
+      resolve: ({ revision }) => revision.toolRules ?? [],
+    }),
     credentialId: t.id({
       nullable: true,
       description: "The credential of its sessions; null: the provider's default at their start.",
@@ -203,7 +209,7 @@ const DeleteAgentPayload = payloadOf(
 
 /** For the audit log: a prompt is as secret as what is told in it. */
 export function shownAgent({ name, runtime, revision, credentialId, limits, deletedAt }: Agent): Shown {
-  const { number, model, prompt, settings, tools } = revision;
+  const { number, model, prompt, settings, tools, toolRules } = revision;
   return {
     name,
     runtime,
@@ -212,6 +218,7 @@ export function shownAgent({ name, runtime, revision, credentialId, limits, dele
     revision: number,
     ...settings,
     ...(tools === undefined ? {} : { tools: tools.map((tool) => tool.name) }),
+    ...(toolRules === undefined ? {} : { toolRules }),
     credentialId,
     limits,
     deletedAt,
@@ -240,7 +247,7 @@ builder.mutationFields((t) => ({
         model,
         prompt,
         settings: settingsOf(input),
-        tools: toolsOf(input.tools),
+        ...workOf(input),
         runtime: runtime ?? undefined,
         limits: limitsOf(limits),
         key: givenKey(key),
@@ -268,7 +275,7 @@ builder.mutationFields((t) => ({
         model: model ?? undefined,
         prompt: prompt ?? undefined,
         settings: settingsOf(input),
-        tools: toolsOf(input.tools),
+        ...workOf(input),
         limits: limitsOf(limits),
         key: givenKey(key),
         credentialId: typeof credentialId === 'string' ? parseId('credential', credentialId) : credentialId,

@@ -16,6 +16,7 @@ import './session-update.ts';
 import './session-deletion.ts';
 import './message.ts';
 import './tool-answer.ts';
+import './tool-approval.ts';
 import './audit-entry.ts';
 import './retention.ts';
 import './session-frame.ts';

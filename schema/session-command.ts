@@ -13,6 +13,7 @@ import { actorOf, permit, spend } from './context.ts';
 import { KEY_DESCRIPTION, LimitsInput, limitsOf } from './limits.ts';
 import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
 import { SessionType } from './session.ts';
+import { RULES_DESCRIPTION, rulesOf, ToolRuleInput } from './tool-rule.ts';
 
 const StartSessionInput = builder.inputType('StartSessionInput', {
   description: 'A new session and its first message.',
@@ -21,6 +22,10 @@ const StartSessionInput = builder.inputType('StartSessionInput', {
     input: t.string({ required: true, description: 'The task: the first message, at most 256 KiB.' }),
     model: t.string({ description: "Another model of the same provider than the agent's." }),
     limits: t.field({ type: LimitsInput, description: "Each overrides the agent's." }),
+    toolRules: t.field({
+      type: [ToolRuleInput],
+      description: `${RULES_DESCRIPTION} They come before those of the agent; what the agent denies stays denied.`,
+    }),
     metadata: t.field({
       type: 'JSON',
       description: 'An object of yours, kept with the session; at most 16 KiB.',
@@ -107,6 +112,7 @@ builder.mutationFields((t) => ({
         agent,
         input: input.input,
         model: model ?? undefined,
+        toolRules: rulesOf(input.toolRules),
         limits: limitsOf(limits),
         // as: sessions.start itself refuses whatever is not an object
         metadata: (metadata ?? undefined) as Readonly<Record<string, unknown>> | undefined,

@@ -9,7 +9,8 @@ export const SessionStatusEnum = builder.enumType('SessionStatus', {
     RUNNING: { value: 'running', description: 'A turn runs.' },
     AWAITING_INPUT: {
       value: 'awaiting_input',
-      description: 'The turn ended with a question; the next message is the answer.',
+      description:
+        'The turn ended with a question, and the next message is the answer; or the turn is open, and its tool calls wait for somebody outside (Turn.requests).',
     },
     IDLE: { value: 'idle', description: 'Nothing to do; a message goes on.' },
     FAILED: { value: 'failed', description: 'The turn ended with an error; a message tries again.' },

@@ -1,18 +1,16 @@
 /** Answers to calls of tools that somebody outside runs. */
 import { RateLimited } from '../src/access/faults.ts';
-import { cursorOf } from '../src/journal/cursor.ts';
 import { LogFull, SessionGone, SessionNotFound } from '../src/journal/faults.ts';
-import { TOOL_RESOLUTIONS } from '../src/journal/tool-request-events.ts';
 import { Forbidden, IdempotencyConflict, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
-import { TOOL_ANSWER_BYTES_MAX, type ToolAnswered } from '../src/sessions/tool-answer.ts';
+import { TOOL_ANSWER_BYTES_MAX } from '../src/sessions/tool-answer.ts';
+import type { ToolAnswered } from '../src/sessions/tool-standing.ts';
 import { auditCommand } from './auditing.ts';
 import { builder } from './builder.ts';
 import { actorOf, permit, spend } from './context.ts';
-import { choiceEnum } from './event-choice.ts';
 import { KEY_DESCRIPTION } from './limits.ts';
-import { PAYLOAD_SESSION, permitPayload } from './payload-session.ts';
-import { SessionType } from './session.ts';
+import { permitPayload } from './payload-session.ts';
+import { resolutionFields } from './tool-resolution.ts';
 
 const AnswerToolCallInput = builder.inputType('AnswerToolCallInput', {
   description: `What came of a tool call: exactly one of text, json and error, at most ${TOOL_ANSWER_BYTES_MAX / 1024} KiB.`,
@@ -30,33 +28,7 @@ const AnswerToolCallInput = builder.inputType('AnswerToolCallInput', {
 
 const AnswerToolCallPayload = builder.objectRef<ToolAnswered>('AnswerToolCallPayload').implement({
   description: 'The answer is durable and the turn goes on; or the call had moved on, and nothing was done.',
-  fields: (t) => ({
-    callId: t.exposeString('callId', { description: 'As it was given.' }),
-    applied: t.exposeBoolean('applied', {
-      description:
-        'False when the call does not wait (any more): nothing was done, and resolution says what stands.',
-    }),
-    resolution: t.field({
-      type: choiceEnum({ name: 'ToolResolution', values: TOOL_RESOLUTIONS }),
-      nullable: true,
-      description: 'How the call was resolved; null: it never waited for anybody outside.',
-      resolve: ({ resolution }) => resolution ?? null,
-    }),
-    eventId: t.id({
-      nullable: true,
-      description: 'The tool.resolved that says so: by whom, when and why. null: there is none.',
-      resolve: ({ eventId }) => eventId ?? null,
-    }),
-    cursor: t.field({
-      type: 'Cursor',
-      description: 'The place at the end of the log: follow from here to see what comes of it.',
-      resolve: ({ session, head }) => cursorOf(session.id, head),
-    }),
-    session: t.field({ type: SessionType, description: PAYLOAD_SESSION, resolve: (answered) => answered }),
-    replayed: t.exposeBoolean('replayed', {
-      description: 'True when it had been answered before with the same key.',
-    }),
-  }),
+  fields: resolutionFields,
 });
 
 builder.mutationField('answerToolCall', (t) =>

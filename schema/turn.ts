@@ -3,11 +3,15 @@ import { TURN_OUTCOMES } from '../src/journal/event-catalog.ts';
 import { SessionGone, SessionNotFound } from '../src/journal/faults.ts';
 import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId, type TurnId } from '../src/kernel/id.ts';
+import { TOOL_CALLS_MAX } from '../src/kernel/limit.ts';
 import { costOf } from '../src/sessions/cost.ts';
 import type { Failure, Session, Turn, Usage } from '../src/sessions/session.ts';
 import { tokensOf } from '../src/sessions/session.ts';
 import { TurnNotFound } from '../src/sessions/faults.ts';
+import { openRequests } from '../src/sessions/tool-requests.ts';
 import { builder } from './builder.ts';
+import { costing } from './cost.ts';
+import { ToolRequestType } from './tool-request.ts';
 import { connectionOf, type FirstAfter, firstOf, pageOf } from './connection.ts';
 import { type Context, permit } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
@@ -104,6 +108,12 @@ export const TurnType = builder.objectRef<Turn>('Turn').implement({
       nullable: true,
       description: 'Set when the outcome is ERROR.',
       resolve: ({ failure }) => failure ?? null,
+    }),
+    requests: t.field({
+      type: [ToolRequestType],
+      description: 'Tool calls of it that wait for somebody outside, oldest first.',
+      ...costing({ items: TOOL_CALLS_MAX }),
+      resolve: (turn) => openRequests(turn),
     }),
     resultEventId: t.id({
       nullable: true,

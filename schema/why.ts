@@ -1,7 +1,8 @@
 /** Why a session stands where it stands, in words for a person: `Session.why`. Pure; programs read the fields instead. */
 import { QUEUE_POSITION_MAX } from '../src/kernel/limit.ts';
 import { usedUp, usedUpMessage } from '../src/sessions/budget.ts';
-import { limitsInForce, type Session } from '../src/sessions/session.ts';
+import { limitsInForce, type OpenTool, type Session } from '../src/sessions/session.ts';
+import { openRequests } from '../src/sessions/tool-requests.ts';
 import { isoOf } from './scalar.ts';
 
 /** `queuePosition`: of one that waits for a free slot (queue-position.ts). */
@@ -17,6 +18,7 @@ export function whyOf(session: Session, queuePosition?: number): string {
     case 'running':
       return whyRunning(session);
     case 'awaiting_input':
+      if (turn?.state === 'running') return whyWaiting(openRequests(turn));
       return 'The agent asked something; the next message is the answer.';
     case 'idle':
       if (turn === undefined) return 'Nothing has been asked yet.';
@@ -42,6 +44,26 @@ function whyRunning({ turn, retry, retryAt, losses }: Session): string {
   }
   if (turn?.stopping !== undefined) return `Turn ${turn.number} is being ${turn.stopping}.`;
   return `Turn ${turn?.number ?? 0} runs since ${isoOf(turn?.startedAt ?? 0)}, ${turn?.modelCalls ?? 0} model calls so far.`;
+}
+
+/** Tools are named until it is clear what it is about. */
+const TOOLS_NAMED_MAX = 3;
+
+function whyWaiting(calls: readonly OpenTool[]): string {
+  const since = Math.min(...calls.map(({ request }) => request?.since ?? Infinity));
+  const asked = (kind: 'approval' | 'client'): string => {
+    const tools = calls.filter(({ request }) => request?.kind === kind).map(({ tool }) => tool);
+    const more = tools.length > TOOLS_NAMED_MAX ? ` and ${tools.length - TOOLS_NAMED_MAX} more` : '';
+    return tools.length === 0 ? '' : `${tools.slice(0, TOOLS_NAMED_MAX).join(', ')}${more}`;
+  };
+  const [approval, client] = [asked('approval'), asked('client')];
+  const waits = [
+    ...(approval === ''
+      ? []
+      : [`for somebody to approve or deny ${approval} (approveToolCall, denyToolCall)`]),
+    ...(client === '' ? [] : [`for the answer of who runs ${client} (answerToolCall)`]),
+  ];
+  return `Waits ${waits.join(' and ')} since ${isoOf(since)}; the turn goes on then.`;
 }
 
 function placed(queuePosition: number | undefined): string {

@@ -41,6 +41,7 @@ export const POLICY = {
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result', 'Session.queuePosition'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
   'session.answer':      { resource: 'session that awaits input', key: ['sessions:write'],    client: ['steer', 'answer'], operations: ['answerToolCall'] },
+  'session.decide':      { resource: 'tool call that waits for approval', key: ['sessions:write'], client: ['answer'], operations: ['approveToolCall', 'denyToolCall'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
   'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteSession', 'Mutation.deleteAgent.force'] },
   'tokens.write':        { resource: 'client token', key: ['sessions:read', 'sessions:write'], client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },

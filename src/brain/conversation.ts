@@ -59,8 +59,8 @@ export class Conversation {
   readonly #pinned: PinnedTools;
   /** Of the last compaction. */
   #compactedSeq = 0;
-  /** What calls are run with that somebody approved with another input. */
-  readonly #changedInputs = new Map<string, unknown>();
+  /** Of calls that somebody approved: where, and with which input instead of theirs. */
+  readonly #approvals = new Map<string, { readonly seq: number; readonly input?: unknown }>();
   /** Of the turn.started before which only messages count (sessions/wake-place.ts). */
   #beginsSeq = 0;
 
@@ -133,8 +133,10 @@ export class Conversation {
   openTools(): readonly OpenToolCall[] {
     const open = (this.#progress.last?.tools ?? []).filter((call) => this.result(call.callId) === undefined);
     return open.map((call) => {
-      const { callId, input, seq } = call;
-      return { ...call, input: this.#changedInputs.get(callId) ?? input, inherited: seq < this.#brainSeq };
+      const approved = this.#approvals.get(call.callId);
+      const inherited = (approved?.seq ?? call.seq) < this.#brainSeq; // nobody has asked for it before it was approved
+      if (approved?.input === undefined) return { ...call, inherited };
+      return { ...call, input: approved.input, isChanged: true, inherited };
     });
   }
 
@@ -227,7 +229,7 @@ export class Conversation {
         this.#transcript.reverted(event.body);
         return;
       case 'tool.resolved':
-        if (event.body.input !== undefined) this.#changedInputs.set(event.body.callId, event.body.input);
+        this.#approvals.set(event.body.callId, { seq: event.seq, input: event.body.input });
         return;
       case 'tool.requested': // of the session (sessions/fold.ts)
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)

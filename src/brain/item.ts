@@ -17,6 +17,8 @@ export interface ToolCallItem {
 export interface OpenToolCall extends ToolCallItem {
   /** An earlier brain has asked for it: it may have been started already. */
   readonly inherited: boolean;
+  /** Its input is not what the model passed: somebody approved it so. */
+  readonly isChanged?: boolean | undefined;
 }
 
 export interface Refusal {

@@ -13,6 +13,8 @@ import { ASK, defectOf, questionOf, timeoutMsOf } from './toolbox.ts';
 import { isInvalid, type Unit } from './unit.ts';
 
 const ASKED = 'The user was asked. The turn ends here; their answer comes with the next message.';
+/** Of an input that was changed: as much as tells what was meant. */
+const CHANGED_CHARS_SHOWN = 2_000;
 const CANCELED: ToolResult = {
   outcome: 'canceled',
   output: 'Canceled: the turn was stopped.',
@@ -27,7 +29,7 @@ const CANCELED: ToolResult = {
 const CANCEL_WAIT_MS = END_GRACE_MS + 1_000;
 
 /**
- * Runs calls at the same time and hands each result to `record`. When `wanted` aborts, the running ones are canceled and
+ * Runs calls at the same time, those of `later` beside them as soon as they may run, and hands each result to `record`. When `wanted` aborts, the running ones are canceled and
  * their results waited for a little; when `signal` aborts, the waits end and the tools go on. Rejects with the first
  * failure, after all waits have ended.
  */
@@ -36,36 +38,65 @@ export async function runTools(
   calls: readonly OpenToolCall[],
   signals: { readonly wanted: AbortSignal; readonly signal: AbortSignal },
   record: (call: OpenToolCall, result: ToolResult) => Promise<void>,
+  later: LaterCalls = NONE_LATER,
 ): Promise<void> {
   const { wanted, signal } = signals;
+  const running: OpenToolCall[] = [];
   const abort = new AbortController();
   const waiting = AbortSignal.any([signal, abort.signal]);
   let canceling: Promise<void> | undefined;
   const cancel = (): void => {
-    canceling ??= cancelRunning(ports, calls, abort, waiting);
+    canceling ??= cancelRunning(ports, running, abort, waiting);
   };
-  wanted.addEventListener('abort', cancel, { once: true });
-  if (wanted.aborted) cancel();
-  const ends = calls.map(async (call) => {
+  let failed: { readonly error: unknown } | undefined;
+  const ends: Promise<void>[] = [];
+  const run = async (call: OpenToolCall): Promise<void> => {
     try {
       await record(call, await runTool(ports, call, waiting));
     } catch (error) {
       if (waiting.aborted) return;
       abort.abort(); // the other waits end too; whoever comes next fetches those results
-      throw error;
+      failed = { error };
     }
+  };
+  const start = (some: readonly OpenToolCall[]): void => {
+    for (const call of some) {
+      if (running.some(({ callId }) => callId === call.callId)) continue;
+      running.push(call);
+      ends.push(run(call));
+    }
+  };
+  start(calls);
+  wanted.addEventListener('abort', cancel, { once: true });
+  if (wanted.aborted) cancel();
+  const unsubscribe = later.onChange(() => {
+    if (!wanted.aborted && !waiting.aborted) start(later.calls());
   });
-  const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
+  for (let at = 0; at < ends.length; at += 1) await ends[at]; // there may be more by then
+  unsubscribe();
   wanted.removeEventListener('abort', cancel);
   abort.abort();
   await canceling;
-  if (failed !== undefined) throw failed.reason;
+  if (failed !== undefined) throw failed.error;
 }
 
+/** Calls that may run by now: somebody has approved them while others ran. */
+export interface LaterCalls {
+  /** Those that run already may be among them. */
+  calls(): readonly OpenToolCall[];
+  onChange(listener: () => void): () => void;
+}
+const NONE_LATER: LaterCalls = { calls: () => [], onChange: () => () => undefined };
+
 /** The result as events; the question of an `ask` becomes a message to the user in the same append. */
-export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolResult): readonly NewEvent[] {
+export function resultEvents(
+  turnId: TurnId,
+  call: ToolCallItem & { readonly isChanged?: boolean | undefined },
+  result: ToolResult,
+): readonly NewEvent[] {
   const { callId, tool } = call;
-  const { outcome, output, durationMs, exitCode } = result;
+  const { outcome, durationMs, exitCode } = result;
+  const output = call.isChanged === true ? `${changedNote(call.input)}\n\n${result.output}` : result.output;
   const body = { callId, tool, outcome, output, durationMs, ...(exitCode === undefined ? {} : { exitCode }) };
   const ended: NewEvent = { type: 'tool.result', actor: { kind: 'system' }, turnId, body };
   if (tool !== ASK || outcome !== 'ok') return [ended];
@@ -77,6 +108,14 @@ export function resultEvents(turnId: TurnId, call: ToolCallItem, result: ToolRes
     body: { callId: callId.slice(0, callId.lastIndexOf('.')), text: questionOf(call.input) },
   };
   return [ended, question];
+}
+
+/** The model knows only what it passed. */
+function changedNote(input: unknown): string {
+  const text = JSON.stringify(input);
+  const shown =
+    text.length > CHANGED_CHARS_SHOWN ? `${text.slice(0, CHANGED_CHARS_SHOWN).toWellFormed()} …` : text;
+  return `Whoever approved this call changed its input. It ran with: ${shown}`;
 }
 
 /** What is written for a result that the journal refuses. */

@@ -78,9 +78,7 @@ class TurnLoop {
   async run(signal: AbortSignal): Promise<void> {
     await this.#view.until(() => this.#view.caughtUp, signal); // TURN-2
     while (!signal.aborted) {
-      const { outputTokensMax } = this.#plan;
-      const fallback = this.#assignment.fallback?.name;
-      const step = nextStep(this.#view.conversation, this.#contextWindow, { outputTokensMax, fallback });
+      const step = this.#next();
       if (step.kind === 'end') return;
       this.#ports.logger.debug('step', { step: step.kind, head: this.#view.conversation.head });
       await this.#perform(step, signal);
@@ -134,6 +132,12 @@ class TurnLoop {
     }
   }
 
+  #next(): Step {
+    const { outputTokensMax } = this.#plan;
+    const fallback = this.#assignment.fallback?.name;
+    return nextStep(this.#view.conversation, this.#contextWindow, { outputTokensMax, fallback });
+  }
+
   async #callModel(
     { turn, call }: Extract<Step, { kind: 'callModel' }>,
     wanted: AbortSignal,
@@ -165,16 +169,28 @@ class TurnLoop {
     signal: AbortSignal,
   ): Promise<void> {
     const ports = { ...this.#ports, offered: this.#view.conversation.tools };
-    return runTools(ports, calls, { wanted, signal }, async (call, result) => {
-      const key = `${call.callId}/result`;
-      try {
-        await this.#record(turn, key, resultEvents(turn.id, call, result), signal);
-      } catch (error) {
-        if (!isInvalid(error)) throw error;
-        this.#ports.logger.warn('tool result refused by the journal', { callId: call.callId, error });
-        await this.#record(turn, key, unwritableResult(turn.id, call, result, error.message), signal);
-      }
-    });
+    return runTools(
+      ports,
+      calls,
+      { wanted, signal },
+      async (call, result) => {
+        const key = `${call.callId}/result`;
+        try {
+          await this.#record(turn, key, resultEvents(turn.id, call, result), signal);
+        } catch (error) {
+          if (!isInvalid(error)) throw error;
+          this.#ports.logger.warn('tool result refused by the journal', { callId: call.callId, error });
+          await this.#record(turn, key, unwritableResult(turn.id, call, result, error.message), signal);
+        }
+      },
+      {
+        calls: () => {
+          const step = this.#next();
+          return step.kind === 'runTools' ? step.calls : [];
+        },
+        onChange: (listener) => this.#view.onChange(listener),
+      },
+    );
   }
 
   async #cancelTools(

@@ -4,8 +4,9 @@ import { PROMPT_BYTES_MAX } from '../kernel/limit.ts';
 import { parseText } from '../kernel/parse.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import type { Agent } from './agent.ts';
-import { type AgentChange, someOf } from './agent-request.ts';
-import { isSameTools, parseTools } from './agent-tool.ts';
+import { type AgentChange, isSameWork, someOf } from './agent-request.ts';
+import { parseTools } from './agent-tool.ts';
+import { parseRules } from './tool-rule-request.ts';
 import { parseLimits } from './limits.ts';
 import { parseModel } from './model-name.ts';
 import { settingsAfter } from './model-settings.ts';
@@ -27,8 +28,10 @@ export function changed(
   const settings = someOf(settingsAfter(revision.settings ?? {}, change.settings ?? {}, model));
   const sameSettings = requestHash(settings ?? {}) === requestHash(revision.settings ?? {});
   const tools = change.tools === undefined ? revision.tools : parseTools(change.tools);
+  // rules about a tool that is declared no more are told, whichever of the two was changed
+  const toolRules = parseRules(change.toolRules ?? revision.toolRules, tools);
   const sameModel = prompt === revision.prompt && model === revision.model && sameSettings;
-  const sameRevision = sameModel && isSameTools(tools, revision.tools);
+  const sameRevision = sameModel && isSameWork({ tools, toolRules }, revision);
   const sameRest = credential === agent.credentialId && requestHash(limits) === requestHash(agent.limits);
   if (sameRevision && sameRest) return agent;
   const at = Math.max(now, agent.updatedAt + 1); // updatedAt is the version that update() compares
@@ -39,6 +42,15 @@ export function changed(
     updatedAt: at,
     revision: sameRevision
       ? revision
-      : { agentId: agent.id, number: revision.number + 1, prompt, model, settings, tools, createdAt: at },
+      : {
+          agentId: agent.id,
+          number: revision.number + 1,
+          prompt,
+          model,
+          settings,
+          tools,
+          toolRules,
+          createdAt: at,
+        },
   };
 }

@@ -15,6 +15,8 @@ import { parseModel } from './model-name.ts';
 import type { ModelSettings } from './model-plan.ts';
 import { type GivenSettings, settingsAfter } from './model-settings.ts';
 import type { Limits } from './session.ts';
+import type { ToolRule } from './tool-rule.ts';
+import { type GivenRule, isSameRules, parseRules } from './tool-rule-request.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]*$/;
 const RUNTIME_DEFAULT: Runtime = 'claude';
@@ -25,6 +27,7 @@ export interface NewAgent {
   readonly prompt: string;
   readonly settings?: GivenSettings | undefined;
   readonly tools?: readonly GivenTool[] | undefined;
+  readonly toolRules?: readonly GivenRule[] | undefined;
   readonly runtime?: string | undefined;
   readonly limits?: Limits | undefined;
   /** A model key inline: stored as a credential of its own, never the provider's default. Not together with `credentialId`. */
@@ -39,6 +42,8 @@ export interface AgentChange {
   readonly settings?: GivenSettings | undefined;
   /** Replaces all of them. */
   readonly tools?: readonly GivenTool[] | undefined;
+  /** Replaces all of them. */
+  readonly toolRules?: readonly GivenRule[] | undefined;
   readonly limits?: Limits | undefined;
   /** Replaces the key of the credential that was made for this agent alone, or makes one. */
   readonly key?: Sealed | undefined;
@@ -55,6 +60,7 @@ export interface Definition {
   readonly prompt: string;
   readonly settings: ModelSettings | undefined;
   readonly tools: readonly AgentTool[] | undefined;
+  readonly toolRules: readonly ToolRule[] | undefined;
   readonly limits: Limits;
 }
 
@@ -68,9 +74,10 @@ export function parseDefinition(request: NewAgent): Definition {
   parseModel(request.model);
   const settings = someOf(settingsAfter({}, request.settings ?? {}, request.model));
   const tools = parseTools(request.tools);
+  const toolRules = parseRules(request.toolRules, tools);
   const limits = parseLimits(request.limits);
   checkKeyOrCredential(request);
-  return { name, runtime, model: request.model, prompt, settings, tools, limits };
+  return { name, runtime, model: request.model, prompt, settings, tools, toolRules, limits };
 }
 
 /** Throws InvalidInput. */
@@ -91,7 +98,15 @@ export function isDefinedAs(agent: Agent, wanted: Definition): boolean {
     limits,
   ];
   const asked = [wanted.runtime, wanted.model, wanted.prompt, wanted.settings ?? {}, wanted.limits];
-  return requestHash(definition) === requestHash(asked) && isSameTools(revision.tools, wanted.tools);
+  return requestHash(definition) === requestHash(asked) && isSameWork(revision, wanted);
+}
+
+/** What it declares and allows. */
+export function isSameWork(
+  one: Partial<Pick<Definition, 'tools' | 'toolRules'>>,
+  other: Partial<Pick<Definition, 'tools' | 'toolRules'>>,
+): boolean {
+  return isSameTools(one.tools, other.tools) && isSameRules(one.toolRules, other.toolRules);
 }
 
 /** The first is the one that is kept with what the request made; the others are of versions before. */
@@ -109,7 +124,7 @@ export function changeHashes(change: AgentChange, fingerprint: string | undefine
 }
 
 function creationHash(request: NewAgent, key: string | undefined): string {
-  const { name, model, prompt, settings, tools, runtime, limits, credentialId } = request;
+  const { name, model, prompt, settings, tools, toolRules, runtime, limits, credentialId } = request;
   return requestHash({
     name,
     runtime: runtime === RUNTIME_DEFAULT ? undefined : runtime,
@@ -120,13 +135,14 @@ function creationHash(request: NewAgent, key: string | undefined): string {
     credentialId,
     settings: givenOf(settings),
     tools: tools?.length === 0 ? undefined : tools,
+    toolRules: toolRules?.length === 0 ? undefined : toolRules,
   });
 }
 
 function changeHash(change: AgentChange, key: string | undefined): string {
-  const { model, prompt, settings, tools, limits, credentialId } = change;
+  const { model, prompt, settings, tools, toolRules, limits, credentialId } = change;
   const given = settings === undefined ? undefined : givenOf(settings);
-  return requestHash({ model, prompt, settings: given, tools, limits, key, credentialId });
+  return requestHash({ model, prompt, settings: given, tools, toolRules, limits, key, credentialId });
 }
 
 /** The fields by their places, the settings as they are kept. */

@@ -5,6 +5,7 @@
 import type { AnsweredRequest } from '../kernel/answered-requests.ts';
 import type { AgentId, CredentialId, OrganisationId } from '../kernel/id.ts';
 import type { AgentTool } from './agent-tool.ts';
+import type { ToolRule } from './tool-rule.ts';
 import type { ModelSettings } from './model-plan.ts';
 import type { Limits } from './session.ts';
 
@@ -22,6 +23,8 @@ export interface AgentRevision {
   readonly settings?: ModelSettings | undefined;
   /** What it declares beside the tools of every session; absent: nothing. */
   readonly tools?: readonly AgentTool[] | undefined;
+  /** Which tool calls of its sessions may run; absent: all. */
+  readonly toolRules?: readonly ToolRule[] | undefined;
   readonly createdAt: number;
 }
 

@@ -62,7 +62,7 @@ export class Agents {
     const before = await this.#createdBefore(request, asked);
     if (before !== undefined) return { agent: before, replayed: true }; // REPLAY-1
     const definition = parseDefinition(request);
-    const { name, runtime, limits, prompt, model, settings, tools } = definition;
+    const { name, runtime, limits, prompt, model, settings, tools, toolRules } = definition;
     await checkSchemas(this.#schemas, tools);
     const [hash] = hashes;
     const named = await this.#store.byName(this.#organisation.id, name);
@@ -78,7 +78,7 @@ export class Agents {
       organisationId: this.#organisation.id,
       name,
       runtime,
-      revision: { agentId: id, number: 1, prompt, model, settings, tools, createdAt: now },
+      revision: { agentId: id, number: 1, prompt, model, settings, tools, toolRules, createdAt: now },
       credentialId: own?.credential.id ?? credentialId,
       limits,
       createdAt: now,

@@ -67,8 +67,10 @@ export interface SessionOrigin {
   /** Resolved and pinned at the start; absent when the server's own key is used (ANTHROPIC_API_KEY). */
   readonly credentialId?: CredentialId | undefined;
   readonly limits: Limits;
-  /** Which tool calls may run, of the agent's revision or as given at the start; absent: all that run in the sandbox. */
+  /** Which tool calls may run, as given at the start. */
   readonly toolRules?: readonly ToolRule[] | undefined;
+  /** The same, of the agent's revision. Where there is no rule all calls run (tool-rule.ts). */
+  readonly agentRules?: readonly ToolRule[] | undefined;
   /** The agent's tools that somebody outside runs. */
   readonly clientTools?: readonly ClientTool[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
@@ -197,6 +199,7 @@ export function partsOf(session: Session): { readonly origin: SessionOrigin; rea
     credentialId,
     limits,
     toolRules,
+    agentRules,
     clientTools,
     metadata,
     key,
@@ -213,6 +216,7 @@ export function partsOf(session: Session): { readonly origin: SessionOrigin; rea
     credentialId,
     limits,
     toolRules,
+    agentRules,
     clientTools,
     metadata,
     key,

@@ -48,6 +48,7 @@ import type {
   SessionStore,
 } from './session-store.ts';
 import { isSameStart, parseMetadata, startHash, type StartSession } from './start-request.ts';
+import { parseRules } from './tool-rule-request.ts';
 
 export interface Started extends SessionEntry {
   readonly turnId: TurnId;
@@ -127,6 +128,8 @@ export class Sessions {
       credentialId,
       limits,
       ...originTools(agent.revision),
+      toolRules: parseRules(request.toolRules, agent.revision.tools),
+      agentRules: agent.revision.toolRules,
       metadata,
       key,
       requestHash: startHash(request, agent.id),

@@ -11,6 +11,7 @@ import { isJson, whyNotJson } from '../journal/codec.ts';
 import type { Audits } from '../journal/journal.ts';
 import type { Actor } from '../journal/event.ts';
 import type { Limits, Session } from './session.ts';
+import type { GivenRule } from './tool-rule-request.ts';
 
 export interface StartSession {
   /** Id or name. */
@@ -20,6 +21,8 @@ export interface StartSession {
   readonly model?: string | undefined;
   /** Each overrides the agent's. */
   readonly limits?: Limits | undefined;
+  /** Before those of the agent (APPROVAL-1). */
+  readonly toolRules?: readonly GivenRule[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** One session per key: the same request again answers the same session. */
   readonly key?: string | undefined;
@@ -32,18 +35,23 @@ export interface StartFields {
   readonly input: string;
   readonly model?: string | undefined;
   readonly limits?: Limits | undefined;
+  readonly toolRules?: readonly GivenRule[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly key?: string | undefined;
 }
 
 /** As the request was given: texts are made well-formed, and the request is the same whether or not they were before. */
-export function startHash({ input, model, limits, metadata, key }: StartFields, agentId: AgentId): string {
+export function startHash(
+  { input, model, limits, toolRules = [], metadata, key }: StartFields,
+  agentId: AgentId,
+): string {
   const isLimited = Object.values(limits ?? {}).some((limit) => limit !== undefined);
   return requestHash({
     agent: agentId,
     input,
     model,
     limits: isLimited ? limits : undefined,
+    toolRules: toolRules.length === 0 ? undefined : toolRules,
     metadata,
     key,
   });

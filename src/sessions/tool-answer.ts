@@ -6,19 +6,17 @@
  *    The same request again under its idempotency key is answered as the first time (REPLAY-1).
  */
 import { IdempotencyConflict, InvalidInput } from '../kernel/fault.ts';
-import { eventIdOf, type Organisation, type SessionId, turnIdOf } from '../kernel/id.ts';
+import { eventIdOf, type SessionId } from '../kernel/id.ts';
 import { parseText } from '../kernel/parse.ts';
 import { parseKey } from '../kernel/request-hash.ts';
 import { wellFormedJson } from '../kernel/well-formed.ts';
 import { whyNotJson } from '../journal/codec.ts';
-import type { Actor, BodyOf, RecordedEvent } from '../journal/event.ts';
+import type { Actor } from '../journal/event.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { Audits } from '../journal/journal.ts';
-import type { ToolResolution } from '../journal/tool-request-events.ts';
-import { turnNumberOf } from './call-turn.ts';
 import { type Command, decideToTheEnd } from './lifecycle.ts';
 import type { Session } from './session.ts';
-import type { SessionEntry, SessionJournal, SessionStore } from './session-store.ts';
+import { bodyOf, standing, type ToolAnswered, type ToolAnswerPorts } from './tool-standing.ts';
 import type { ToolAnswer } from './tool-requests.ts';
 
 export interface AnswerToolCall {
@@ -34,30 +32,8 @@ export interface AnswerToolCall {
   readonly audit?: Audits<Session> | undefined;
 }
 
-export interface ToolAnswered extends SessionEntry {
-  readonly callId: string;
-  /** False: the call had moved on, and nothing was done. */
-  readonly applied: boolean;
-  /** What stands; undefined: the call never waited for anybody, or its turn is still to run it. */
-  readonly resolution: ToolResolution | undefined;
-  /** Of the tool.resolved that says so. */
-  readonly eventId: string | undefined;
-  readonly replayed: boolean;
-}
-
-export interface ToolAnswerPorts {
-  readonly organisation: Pick<Organisation, 'id'>;
-  readonly journal: SessionJournal;
-  readonly sessions: SessionStore;
-}
-
 /** What a tool outside may put into the conversation. It is refused and not cut: who runs it knows better what to leave out. */
 export const TOOL_ANSWER_BYTES_MAX = 128 * 1024;
-/** Looks through the log for what became of a call: each at SCAN_EVENTS_MAX events, together more than the longest turn has. */
-const LOOKS_MAX = 32;
-const LOOK_EVENTS = 100;
-const TYPES = ['tool.call', 'tool.resolved'] as const;
-
 type Answer = Extract<ToolAnswer, { kind: 'answer' | 'fail' }>;
 
 /** Throws InvalidInput, SessionNotFound, SessionGone, LogFull, IdempotencyConflict. */
@@ -130,52 +106,4 @@ async function answeredAgain(
   if (entry === undefined) throw new SessionNotFound(sessionId);
   const { resolution } = resolved;
   return { ...entry, callId, applied: true, resolution, eventId: eventIdOf(sessionId, seq), replayed: true };
-}
-
-/** The append of an answer has its tool.resolved, and behind it its tool.result; as: its body is of that type. */
-async function bodyOf<T extends 'tool.resolved' | 'tool.result'>(
-  journal: SessionJournal,
-  sessionId: SessionId,
-  seq: number,
-): Promise<BodyOf<T>> {
-  return JSON.parse((await journal.readBody(sessionId, seq)) ?? '{}') as BodyOf<T>;
-}
-
-/** What has become of a call that does not wait (any more). Throws InvalidInput when the session has no such call. */
-async function standing(ports: ToolAnswerPorts, entry: SessionEntry, callId: string): Promise<ToolAnswered> {
-  const { session } = entry;
-  let isKnown = false;
-  let eventId: string | undefined;
-  let resolution: ToolResolution | undefined;
-  for await (const { type, seq, body } of eventsOfTurn(ports, session, turnNumberOf(callId))) {
-    const said = JSON.parse(body) as BodyOf<(typeof TYPES)[number]>; // checked when it was written; ids are whole in a preview, too
-    if (said.callId !== callId) continue;
-    isKnown = true;
-    if (type === 'tool.resolved' && 'resolution' in said) {
-      eventId = eventIdOf(session.id, seq);
-      ({ resolution } = said); // an approval may come before
-    }
-  }
-  if (!isKnown) throw new InvalidInput('callId', 'expected a tool call of this session.');
-  return { ...entry, callId, applied: false, resolution, eventId, replayed: false };
-}
-
-async function* eventsOfTurn(
-  { journal, sessions, organisation }: ToolAnswerPorts,
-  { id, turnCount }: Session,
-  number: number,
-): AsyncGenerator<RecordedEvent, void> {
-  if (!(number <= turnCount)) return;
-  const turnId = turnIdOf(id, number);
-  const turn = await sessions.turn(id, turnId, organisation.id);
-  if (turn === undefined) return;
-  const head = await journal.head(id);
-  let after = turn.inputFromSeq;
-  for (let look = 0; look < LOOKS_MAX && after < head; look += 1) {
-    const range = { after, to: head, limit: LOOK_EVENTS, filter: { types: TYPES, turnId } };
-    const { events, seq } = await journal.scan(id, range);
-    yield* events;
-    if (seq === after) return;
-    after = seq;
-  }
 }

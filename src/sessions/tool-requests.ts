@@ -5,6 +5,8 @@
  *    run, or have run, what somebody has to allow.
  * REQUEST-2 Each request is resolved once: who comes later is told so, and nothing happens. A call that is not run has its result in the
  *    same append.
+ * APPROVAL-4 What runs of a call that was approved with another input is that input: the record says that the call may run, the log with what
+ *    (api/unit/journalled-call.ts), whatever a brain asks for.
  * REQUEST-3 While all open calls of a turn wait, the turn is parked (`isParked`): nothing runs for it, and its time stands still.
  */
 import type { ToolResolution } from '../journal/tool-request-events.ts';
@@ -14,6 +16,7 @@ import type { Decision } from '../journal/journal.ts';
 import { InvalidInput } from '../kernel/fault.ts';
 import { ASK, type OpenTool, type Session, type Turn } from './session.ts';
 import { type ClientTool, ruleFor, type ToolRule } from './tool-rule.ts';
+import { ADDED_RULES_MAX } from './tool-rule-request.ts';
 
 /** What somebody says to a request. */
 export type ToolAnswer =
@@ -48,6 +51,10 @@ export interface ExpireTools {
 const SYSTEM: Actor = { kind: 'system' };
 const NOTHING: Decision = { kind: 'nothing' };
 
+const RULES_FULL = new InvalidInput(
+  'forSession',
+  `this session has ${ADDED_RULES_MAX} rules that approvals have added, which is the most: approve the call alone.`,
+);
 const EXPIRED = 'Nobody answered this call in time: it was not run.';
 const UNANSWERED =
   'Nobody answered this call in time. Whoever was asked may have begun with it: look before you make it again.';
@@ -89,8 +96,7 @@ function requestEvents(
 ): readonly NewEvent[] {
   const { callId, tool, input, defect } = body;
   if (defect !== undefined || tool === ASK) return [];
-  const rules = [...(session.addedRules ?? []), ...(session.toolRules ?? [])];
-  const { action, reason } = ruleFor(rules, { tool });
+  const { action, reason } = ruleFor(session, { tool, input });
   const said = reason === undefined ? {} : { reason };
   if (action === 'deny') {
     const call = { callId, tool };
@@ -127,7 +133,7 @@ function askedOfClient(
 
 /** REQUEST-2 */
 export function resolveTool(
-  { turn, clientTools }: Session,
+  { turn, clientTools, addedRules = [] }: Session,
   { callId, answer, actor }: ResolveTool,
 ): Decision {
   const call = openRequests(turn).find((open) => open.callId === callId);
@@ -138,6 +144,8 @@ export function resolveTool(
   switch (answer.kind) {
     case 'approve': {
       const { input, rule } = answer;
+      if (rule !== undefined && addedRules.length >= ADDED_RULES_MAX)
+        return { kind: 'refuse', fault: RULES_FULL };
       const said = { ...(input === undefined ? {} : { input }), ...(rule === undefined ? {} : { rule }) };
       const approved = resolved(turnId, call, actor, 'approved', said);
       const client = clientTools?.find(({ name }) => name === call.tool);

@@ -19,6 +19,7 @@ import type { RetentionStore } from './retention-store.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 import { type AnswerToolCall, answerToolCall } from './tool-answer.ts';
+import { type ApproveToolCall, approveToolCall, type DenyToolCall, denyToolCall } from './tool-approval.ts';
 
 export interface UseCases {
   readonly agents: Agents;
@@ -27,6 +28,8 @@ export interface UseCases {
   readonly retention: Retention;
   deleteAgent(request: DeleteAgent): ReturnType<typeof deleteAgent>;
   answerToolCall(request: AnswerToolCall): ReturnType<typeof answerToolCall>;
+  approveToolCall(request: ApproveToolCall): ReturnType<typeof approveToolCall>;
+  denyToolCall(request: DenyToolCall): ReturnType<typeof denyToolCall>;
 }
 
 export type UseCasesOf = (organisationId: OrganisationId) => UseCases;
@@ -77,5 +80,7 @@ function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
     retention: new Retention({ ...ports, agents, organisation }),
     deleteAgent: (request) => deleteAgent({ ...ports, sessions, organisation }, request),
     answerToolCall: (request) => answerToolCall({ ...ports, organisation }, request),
+    approveToolCall: (request) => approveToolCall({ ...ports, organisation }, request),
+    denyToolCall: (request) => denyToolCall({ ...ports, organisation }, request),
   };
 }

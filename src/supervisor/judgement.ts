@@ -15,6 +15,7 @@
  */
 import { turnMsMax, wantsBrain } from '../sessions/lifecycle.ts';
 import type { Session } from '../sessions/session.ts';
+import { waitsInTurn } from '../sessions/tool-requests.ts';
 import { BEGIN_MS_MAX, STOP_GRACE_MS } from './limit.ts';
 import type { Seen } from './sighting.ts';
 
@@ -65,9 +66,11 @@ export function stoppingOf({ turn }: Session): 'canceled' | 'interrupted' | unde
   return turn?.state === 'running' ? turn.stopping : undefined;
 }
 
-/** When the running turn must end. */
+/** When the running turn must end; not while it waits for somebody outside. */
 export function turnDeadline(session: Session, { turnSince }: Pick<Seen, 'turnSince'>): number | undefined {
-  return session.turn?.state === 'running' ? turnSince + turnMsMax(session) : undefined;
+  return session.turn?.state === 'running' && !waitsInTurn(session)
+    ? turnSince + turnMsMax(session)
+    : undefined;
 }
 
 function beginDeadline({ status }: Session, { statusSince, assignedAt }: Watched): number {

@@ -4,9 +4,10 @@
  *
  * TIME-1 Whoever waits for a deadline counts on its own monotonic clock, from when it first saw what the deadline is for. A clock that is
  *        set anew, here or elsewhere, ends nothing early and holds up nothing. A session that is taken over from a dead server has the
- *        whole time once more.
+ *        whole time once more. While a turn waits for somebody outside, its time stands still.
  */
 import type { Session } from '../sessions/session.ts';
+import { waitsInTurn } from '../sessions/tool-requests.ts';
 
 /** On the monotonic clock of this process. */
 export interface Seen {
@@ -22,22 +23,33 @@ export class Sighting {
   #status = '';
   #turn = 0;
   #seen: Seen | undefined;
+  /** Since when its turn waits for somebody outside. */
+  #waitsSince: number | undefined;
 
   /** To be told of each record that is read, with the time of the read. */
-  see({ status, statusAt, turnCount, turn }: Session, now: number): Seen {
+  see(session: Session, now: number): Seen {
+    const { status, statusAt, turnCount, turn } = session;
     const before = this.#seen;
     const statusOf = `${status} ${statusAt} ${turnCount}`;
     const isSameTurn = before !== undefined && this.#turn === turnCount;
     const isStopping = turn?.state === 'running' && turn.stopping !== undefined;
     const stopSince = isSameTurn ? (before.stopSince ?? now) : now;
+    const turnSince = isSameTurn ? before.turnSince + this.#waited(waitsInTurn(session), now) : now;
     const seen = {
       statusSince: before !== undefined && this.#status === statusOf ? before.statusSince : now,
-      turnSince: isSameTurn ? before.turnSince : now,
+      turnSince,
       stopSince: isStopping ? stopSince : undefined,
     };
     this.#status = statusOf;
     this.#turn = turnCount;
     this.#seen = seen;
     return seen;
+  }
+
+  /** How long it has waited, once it goes on. */
+  #waited(isWaiting: boolean, now: number): number {
+    const since = this.#waitsSince;
+    this.#waitsSince = isWaiting ? (since ?? now) : undefined;
+    return isWaiting || since === undefined ? 0 : now - since;
   }
 }

@@ -1,5 +1,6 @@
 /**
- * The tool call that a brain has journalled, for one that it asks to be run: what runs is in the log, as it is run, before it is.
+ * The tool call that a brain has journalled, for one that it asks to be run: what runs is in the log, as it is run, before it is. Of one that was
+ * approved with another input, that is what runs (APPROVAL-4).
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ToolCall } from '../../hands/wire.ts';
@@ -26,13 +27,19 @@ export async function journalledCall(
   if (turn.openTools !== undefined && known?.mayRun !== true) throw notOpen();
   const from = earliestOf(turn, head, known !== undefined);
   const read: ReadPage = (after, to) => journal.read(session.id, { after, limit: to - after });
+  let changed: unknown;
   for await (const page of pagesBack(read, { from, to: head })) {
     for (const event of page) {
-      if (event.turnId !== turn.id || (event.type !== 'tool.call' && event.type !== 'tool.result')) continue;
+      if (event.turnId !== turn.id || !TYPES.has(event.type)) continue;
       const said = parseWellFormedJson(event.body) as Said; // checked when it was written
       if (said.callId !== asked.callId) continue; // an id is whole in a preview, too
-      if (!('input' in said) || 'defect' in said) throw notOpen();
-      const input = event.spilledBytes === undefined ? said.input : await inputOf(journal, event);
+      if (event.type === 'tool.resolved') {
+        changed ??= event.spilledBytes === undefined ? inputIn(said) : await inputOf(journal, event);
+        continue;
+      }
+      if (!('input' in said) || 'defect' in said || event.type !== 'tool.call') throw notOpen();
+      const passed = event.spilledBytes === undefined ? said.input : await inputOf(journal, event);
+      const input = changed ?? passed;
       if (said.tool !== asked.tool || !isDeepStrictEqual(input, asked.input))
         throw new InvalidInput('input', 'expected the tool and the input that are journalled for this call.');
       return asked;
@@ -41,10 +48,15 @@ export async function journalledCall(
   throw notOpen();
 }
 
-type Said = BodyOf<'tool.call'> | BodyOf<'tool.result'>;
+type Said = BodyOf<'tool.call'> | BodyOf<'tool.result'> | BodyOf<'tool.resolved'>;
+const TYPES: ReadonlySet<string> = new Set(['tool.call', 'tool.result', 'tool.resolved']);
 
 async function inputOf(journal: SessionJournal, { sessionId, seq }: RecordedEvent): Promise<unknown> {
   const body = parseWellFormedJson((await journal.readBody(sessionId, seq)) ?? '{}') as Partial<Said>; // the call's
+  return inputIn(body);
+}
+
+function inputIn(body: Partial<Said>): unknown {
   return 'input' in body ? body.input : undefined;
 }
 

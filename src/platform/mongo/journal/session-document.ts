@@ -103,7 +103,7 @@ export function storedOrigin(
   origin: SessionOrigin,
 ): Pick<SessionDocument, '_id' | 'organisationId' | 'key' | 'agentId' | 'createdAt' | 'origin'> {
   const { id, organisationId, createdAt, agentId, key, agentRevision, model } = origin;
-  const { credentialId, limits, toolRules, clientTools, metadata, requestHash } = origin;
+  const { credentialId, limits, toolRules, agentRules, clientTools, metadata, requestHash } = origin;
   const text = metadata === undefined ? undefined : JSON.stringify(metadata);
   return {
     _id: id,
@@ -117,6 +117,7 @@ export function storedOrigin(
       credentialId,
       limits,
       toolRules,
+      agentRules,
       clientTools,
       metadata: text,
       requestHash,
