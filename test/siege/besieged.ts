@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HEAP_FLAGS } from '../../src/processes/heap.ts';
 import { eventually } from '../support/eventually.ts';
 import { commandLine, descendants, Launched } from '../support/processes.ts';
 import { WatchedProcess } from '../support/watched-process.ts';
@@ -70,6 +71,7 @@ export class Besieged {
       'prlimit',
       `--nofile=${SERVER_OPEN_FILES}:${SERVER_OPEN_FILES}`,
       process.execPath,
+      ...HEAP_FLAGS,
       '--import',
       LOOP_LAG,
       ENTRY,

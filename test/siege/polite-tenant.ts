@@ -29,12 +29,15 @@ export interface PoliteWaits {
 export class PoliteTenant {
   readonly #port: number;
   readonly #key: string;
+  readonly #starvedMs: (wait: { from: number; to: number }) => number;
   waits: PoliteWaits = { turns: [], reads: [], failed: 0, reconnects: 0 };
   #since: number | undefined;
 
-  constructor(port: number, key: string) {
+  /** `starvedMs`: how long of a wait this process could not look (own-lag.ts). */
+  constructor(port: number, key: string, starvedMs: (wait: { from: number; to: number }) => number) {
     this.#port = port;
     this.#key = key;
+    this.#starvedMs = starvedMs;
   }
 
   /** How long the turn that is not over yet has taken so far. */
@@ -99,12 +102,18 @@ export class PoliteTenant {
     told.catch(() => undefined); // awaited below, or not needed any more
     turn.id = String((await this.#ask(connection, SEND, variables, token)).sendMessage.turnId);
     const isLate = !over.has(turn.id) && (await isLaterThan(told, POLITE_MS_MAX));
-    this.waits.turns.push(performance.now() - from);
+    this.waits.turns.push(this.#waitedSince(from));
     this.#since = undefined;
     if (isLate) this.waits.failed += 1;
     const read = performance.now();
     await this.#ask(connection, READ, variables, token);
-    this.waits.reads.push(performance.now() - read);
+    this.waits.reads.push(this.#waitedSince(read));
+  }
+
+  /** For the server: a client on a machine of its own would not have been starved beside it. */
+  #waitedSince(from: number): number {
+    const to = performance.now();
+    return to - from - this.#starvedMs({ from, to });
   }
 
   async #ask(

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { HEAP_FLAGS } from '../../src/processes/heap.ts';
 import { eventually } from './eventually.ts';
 import { type MongoServer, mongoServer } from './mongo.ts';
 import { Launched } from './processes.ts';
@@ -82,7 +83,7 @@ export class World {
   }
 
   async start(): Promise<void> {
-    const server = spawn(process.execPath, [ENTRY], {
+    const server = spawn(process.execPath, [...HEAP_FLAGS, ENTRY], {
       env: {
         PATH: process.env.PATH ?? '',
         HOLDFAST_DATA: join(this.folder, 'data'),

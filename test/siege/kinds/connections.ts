@@ -1,4 +1,5 @@
 /** Connections that ask for nothing, or never finish asking, up to the limit of open files; and a turn that needs files meanwhile. */
+import type { Socket } from 'node:net';
 import type { Dice } from '../../simulate/dice.ts';
 import type { Ground } from '../ground.ts';
 import type { Action, Kind } from '../kind.ts';
@@ -23,6 +24,9 @@ const BYTES: Readonly<Record<string, string>> = {
   'TLS to a plain port': '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001',
 };
 const UNREAD = new Set(['requests in a row, unread']);
+const ASKS = 'GET /healthz HTTP/1.1\r\nHost: siege\r\n\r\n';
+/** Some have no room, and hear nothing. */
+const ANSWER_MS_MAX = 3_000;
 
 export const connections: Kind = {
   name: 'connections',
@@ -33,9 +37,11 @@ export const connections: Kind = {
     if (dice.hits(0.15)) return { told: 'a command, which needs files', run: () => command(ground) };
     const name = dice.pick(Object.keys(BYTES));
     const count = dice.pick([1, 100, 500, 1_500]);
+    const isKnown = dice.hits(0.25) && !UNREAD.has(name);
     return {
-      told: `${count} times ${name}`,
+      told: `${count} times ${name}${isKnown ? ', all answered before' : ''}`,
       async run() {
+        if (isKnown) return afterAnswers(ground, count, BYTES[name] ?? '');
         for (let at = 0; at < count; at += 1) {
           const socket = UNREAD.has(name) ? ground.client.unread('') : ground.client.connection();
           if (BYTES[name] !== '') socket.write(BYTES[name] ?? '');
@@ -45,6 +51,23 @@ export const connections: Kind = {
     };
   },
 };
+
+/** Whoever was answered is known (SLICE-4), and then all send at once. */
+async function afterAnswers(ground: Ground, count: number, bytes: string): Promise<void> {
+  const sockets = Array.from({ length: count }, () => ground.client.connection());
+  const late = AbortSignal.timeout(ANSWER_MS_MAX);
+  await Promise.all(sockets.map((socket) => answered(socket, late)));
+  for (const socket of sockets) if (bytes !== '' && socket.writable) socket.write(bytes);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function answered(socket: Socket, late: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => {
+    for (const event of ['data', 'close']) socket.once(event, resolve);
+    late.addEventListener('abort', resolve, { once: true });
+    socket.write(ASKS);
+  });
+}
 
 async function command(ground: Ground): Promise<void> {
   await ground.command('echo there', 5_000);
