@@ -6,6 +6,7 @@ import { CredentialNotFound } from '../src/secrets/faults.ts';
 import type { Agent } from '../src/sessions/agent.ts';
 import { AgentGone, AgentInUse, AgentNameTaken, AgentNotFound } from '../src/sessions/faults.ts';
 import { CreateAgentInput, UpdateAgentInput } from './agent-input.ts';
+import { askedBy, auditsOf } from './append-audit.ts';
 import { auditChange, shownText } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
@@ -288,10 +289,12 @@ builder.mutationFields((t) => ({
     resolve: (_root, { id, force, idempotencyKey }, context) => {
       permit(context, 'agents.write');
       if (force === true) permit(context, 'session.write');
+      const agentId = parseId('agent', id, 'id');
       return context.deleteAgent({
-        id: parseId('agent', id, 'id'),
+        id: agentId,
         force: force ?? undefined,
         actor: actorOf(context),
+        archives: auditsOf(context, askedBy(context, 'archiveSession'), { deletedAgentId: agentId }),
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },

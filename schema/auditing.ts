@@ -9,18 +9,17 @@ import type { Principal } from '../src/access/principal.ts';
 import type { AuditLog } from '../src/audit/audit-log.ts';
 import {
   type AskedChange,
-  type AuditActor,
   type AuditTarget,
   differences,
   type Settlement,
   type Shown,
   type TargetKind,
 } from '../src/audit/entry.ts';
-import type { Audits } from '../src/journal/journal.ts';
 import { must } from '../src/kernel/assert.ts';
 import { Fault, Forbidden } from '../src/kernel/fault.ts';
-import { derivedId, isId } from '../src/kernel/id.ts';
-import { limitsInForce, type Session } from '../src/sessions/session.ts';
+import { isId } from '../src/kernel/id.ts';
+import type { Session } from '../src/sessions/session.ts';
+import { askedBy, auditsOf } from './append-audit.ts';
 import { askedOf } from './asked-field.ts';
 import type { Context } from './context.ts';
 
@@ -84,12 +83,6 @@ export function shownText(text: string): Shown {
   return { bytes: Buffer.byteLength(text), sha256: createHash('sha256').update(text).digest('hex') };
 }
 
-export function shownSession(session: Session): Shown {
-  const { status, agentId, agentRevision, model, credentialId, turn } = session;
-  const limits = limitsInForce(session);
-  return { status, agentId, agentRevision, model, credentialId, limits, stopping: turn?.stopping };
-}
-
 type Resolver = GraphQLFieldResolver<unknown, Context, Args>;
 
 /** Wraps every mutation of the schema, once it is built. */
@@ -125,19 +118,7 @@ function commanded(action: string, resolve: Resolver): Resolver {
   return async (root, args, context, info) => {
     const asked = askedBy(context, action);
     const token = askedOf(info, 'clientToken').size > 0 ? { clientToken: true } : {};
-    const audits: Audits<Session> = (written) => {
-      const { before, after, firstSeq, lastSeq, replayed } = written;
-      const settlement: Settlement = {
-        outcome: replayed === true ? 'replayed' : 'done',
-        target: { kind: 'session', id: after.id },
-        ...appended(firstSeq === 1 ? undefined : shownSession(before), after, {
-          firstSeq,
-          lastSeq,
-          ...token,
-        }),
-      };
-      return context.audit.entry(asked, settlement, derivedId('auditEntry', after.id, firstSeq));
-    };
+    const audits = auditsOf(context, asked, token);
     const payload: unknown = await resolve(root, args, { ...context, audits }, info);
     if (action !== 'startSession' || !isReplay(payload)) return payload;
     const { session } = payload as { readonly session: Session }; // a StartSessionPayload
@@ -150,15 +131,6 @@ function commanded(action: string, resolve: Resolver): Resolver {
     }
     return payload;
   };
-}
-
-function appended(
-  before: Shown | undefined,
-  after: Session,
-  seqs: Shown,
-): Pick<Settlement, 'before' | 'after'> {
-  const differing = differences(before, shownSession(after));
-  return { ...differing, after: { ...differing.after, ...seqs } };
 }
 
 /** AUDIT-1 */
@@ -259,17 +231,6 @@ async function shownOf(
     if (error instanceof Fault) return undefined; // the mutation itself says that there is none
     throw error;
   }
-}
-
-function askedBy({ principal, requestId, from, audit }: Context, action: string): AskedChange {
-  const { organisationId } = principal;
-  return { organisationId, at: audit.now(), action, actor: auditActorOf(principal), requestId, from };
-}
-
-function auditActorOf(principal: Principal): AuditActor {
-  return principal.kind === 'key'
-    ? { kind: 'key', id: principal.keyId, name: principal.name }
-    : { kind: 'client', id: principal.sessionId };
 }
 
 /** AUDIT-5. By the policy table; who may ask with some session is not looked at here. */

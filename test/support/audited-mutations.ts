@@ -24,6 +24,8 @@ interface Tried {
   readonly entry: object;
   /** By a client token of the session; else by the root key. */
   readonly isByToken?: boolean;
+  /** Entries of other things that it changes as well, older ones first. */
+  readonly also?: readonly object[];
 }
 
 const mutation = (field: string, args: string, payload: string): string =>
@@ -218,7 +220,7 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: undefined,
     },
   }),
-  deleteAgent: ({ agentId }) => ({
+  deleteAgent: ({ agentId, sessionId }) => ({
     query: mutation('deleteAgent(id: $id, force: true)', '($id: ID!)', 'agent { id } replayed'),
     variables: { id: agentId },
     entry: {
@@ -226,6 +228,14 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       before: {},
       after: { deletedAt: expect.any(Number) },
     },
+    also: [
+      {
+        action: 'archiveSession',
+        target: { kind: 'session', id: sessionId },
+        before: expect.objectContaining({ status: 'running' }),
+        after: expect.objectContaining({ status: 'archived', deletedAgentId: agentId }),
+      },
+    ],
   }),
   setRetention: ({ agentId }) => ({
     query: mutation(
