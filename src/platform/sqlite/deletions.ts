@@ -99,7 +99,7 @@ export class SqliteDeletions implements DeletionStore {
 
   /** Of what the write-ahead log still holds. */
   overwrite(): Promise<boolean> {
-    return this.#ports.database.emptyLog();
+    return this.#ports.database.truncateLog();
   }
 
   #mark(tombstone: Tombstone, seen: Standing | undefined): Outcome<Marked | undefined> {
