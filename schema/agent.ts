@@ -8,6 +8,7 @@ import { AgentGone, AgentInUse, AgentNameTaken, AgentNotFound } from '../src/ses
 import { CreateAgentInput, UpdateAgentInput, workOf } from './agent-input.ts';
 import { TOOLS_FIELD } from './agent-tool.ts';
 import { RULES_DESCRIPTION, RULES_FIELD } from './tool-rule.ts';
+import { askedBy, auditsOf } from './append-audit.ts';
 import { auditChange, shownText } from './auditing.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
@@ -300,10 +301,12 @@ builder.mutationFields((t) => ({
     resolve: (_root, { id, force, idempotencyKey }, context) => {
       permit(context, 'agents.write');
       if (force === true) permit(context, 'session.write');
+      const agentId = parseId('agent', id, 'id');
       return context.deleteAgent({
-        id: parseId('agent', id, 'id'),
+        id: agentId,
         force: force ?? undefined,
         actor: actorOf(context),
+        archives: auditsOf(context, askedBy(context, 'archiveSession'), { deletedAgentId: agentId }),
         idempotencyKey: idempotencyKey ?? undefined,
       });
     },

@@ -2,10 +2,13 @@
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
 
 /**
- * The names of the fields that are asked for of a field `name` of what the resolver answers, through fragments too. Directives and
- * types are not looked at: what is named counts as asked for.
+ * The names of the fields that are asked for at the end of a path of fields (`session`, `turn`) of what the resolver answers, through
+ * fragments too. Directives and types are not looked at: what is named counts as asked for.
  */
-export function askedOf({ fieldNodes, fragments }: GraphQLResolveInfo, name: string): ReadonlySet<string> {
+export function askedOf(
+  { fieldNodes, fragments }: GraphQLResolveInfo,
+  ...path: readonly string[]
+): ReadonlySet<string> {
   const fieldsOf = (from: readonly FieldNode[]): readonly FieldNode[] => {
     const fields: FieldNode[] = [];
     const spread = new Set<string>();
@@ -30,6 +33,9 @@ export function askedOf({ fieldNodes, fragments }: GraphQLResolveInfo, name: str
     for (const { selectionSet } of from) walk(selectionSet);
     return fields;
   };
-  const named = fieldsOf(fieldNodes).filter((field) => field.name.value === name);
+  const named = path.reduce(
+    (from, name) => fieldsOf(from).filter((field) => field.name.value === name),
+    fieldNodes,
+  );
   return new Set(fieldsOf(named).map((field) => field.name.value));
 }

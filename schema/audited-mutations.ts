@@ -8,20 +8,19 @@ import type { Principal } from '../src/access/principal.ts';
 import type { AuditLog } from '../src/audit/audit-log.ts';
 import {
   type AskedChange,
-  type AuditActor,
   type AuditTarget,
   differences,
   type Settlement,
   type Shown,
   type TargetKind,
 } from '../src/audit/entry.ts';
-import type { Audits } from '../src/journal/journal.ts';
 import { must } from '../src/kernel/assert.ts';
 import { Fault, Forbidden } from '../src/kernel/fault.ts';
-import { derivedId, isId } from '../src/kernel/id.ts';
+import { isId } from '../src/kernel/id.ts';
 import type { Session } from '../src/sessions/session.ts';
+import { askedBy, auditsOf } from './append-audit.ts';
 import { askedOf } from './asked-field.ts';
-import { type Args, type Auditing, type ChangeAudit, type IssueAudit, shownSession } from './auditing.ts';
+import { type Args, type Auditing, type ChangeAudit, type IssueAudit } from './auditing.ts';
 import type { Context } from './context.ts';
 
 type Resolver = GraphQLFieldResolver<unknown, Context, Args>;
@@ -59,19 +58,7 @@ function commanded(action: string, resolve: Resolver): Resolver {
   return async (root, args, context, info) => {
     const asked = askedBy(context, action);
     const token = askedOf(info, 'clientToken').size > 0 ? { clientToken: true } : {};
-    const audits: Audits<Session> = (written) => {
-      const { before, after, firstSeq, lastSeq, replayed } = written;
-      const settlement: Settlement = {
-        outcome: replayed === true ? 'replayed' : 'done',
-        target: { kind: 'session', id: after.id },
-        ...appended(firstSeq === 1 ? undefined : shownSession(before), after, {
-          firstSeq,
-          lastSeq,
-          ...token,
-        }),
-      };
-      return context.audit.entry(asked, settlement, derivedId('auditEntry', after.id, firstSeq));
-    };
+    const audits = auditsOf(context, asked, token);
     const payload: unknown = await resolve(root, args, { ...context, audits }, info);
     if (action !== 'startSession' || !isReplay(payload)) return payload;
     const { session } = payload as { readonly session: Session }; // a StartSessionPayload
@@ -84,15 +71,6 @@ function commanded(action: string, resolve: Resolver): Resolver {
     }
     return payload;
   };
-}
-
-function appended(
-  before: Shown | undefined,
-  after: Session,
-  seqs: Shown,
-): Pick<Settlement, 'before' | 'after'> {
-  const differing = differences(before, shownSession(after));
-  return { ...differing, after: { ...differing.after, ...seqs } };
 }
 
 /** AUDIT-1 */
@@ -193,17 +171,6 @@ async function shownOf(
     if (error instanceof Fault) return undefined; // the mutation itself says that there is none
     throw error;
   }
-}
-
-function askedBy({ principal, requestId, from, audit }: Context, action: string): AskedChange {
-  const { organisationId } = principal;
-  return { organisationId, at: audit.now(), action, actor: auditActorOf(principal), requestId, from };
-}
-
-function auditActorOf(principal: Principal): AuditActor {
-  return principal.kind === 'key'
-    ? { kind: 'key', id: principal.keyId, name: principal.name }
-    : { kind: 'client', id: principal.sessionId };
 }
 
 /** AUDIT-5. By the policy table; who may ask with some session is not looked at here. */

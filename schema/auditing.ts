@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import type { Shown, TargetKind } from '../src/audit/entry.ts';
-import { limitsInForce, type Session } from '../src/sessions/session.ts';
 import type { Context } from './context.ts';
 
 interface Named {
@@ -65,10 +64,4 @@ export function auditIssue<Payload>(of: IssueAudit<Payload>): Audited {
 /** What stands for a text that is not to be read here: whether two are the same can be seen, not what they say. */
 export function shownText(text: string): Shown {
   return { bytes: Buffer.byteLength(text), sha256: createHash('sha256').update(text).digest('hex') };
-}
-
-export function shownSession(session: Session): Shown {
-  const { status, agentId, agentRevision, model, credentialId, turn } = session;
-  const limits = limitsInForce(session);
-  return { status, agentId, agentRevision, model, credentialId, limits, stopping: turn?.stopping };
 }

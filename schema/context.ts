@@ -66,6 +66,11 @@ export function permit(context: Context, action: Action, sessionId?: SessionId):
   authorize(context.principal, action, sessionId);
 }
 
+/** For a field of something that the caller was let read: of which session it is was looked at there. Throws Forbidden. */
+export function permitField({ principal }: Context, action: Action): void {
+  authorize(principal, action, principal.kind === 'client' ? principal.sessionId : undefined);
+}
+
 /** Before a client token writes into its session. Throws RateLimited (TOKEN-7). */
 export function spend({ access, principal }: Context, what: 'message' | 'cancel' | 'renewal'): void {
   if (principal.kind === 'client') access.clientTokens.take(principal, what);

@@ -15,21 +15,34 @@ import { type Context, permit } from './context.ts';
 const OF_CHANGING: ReadonlySet<string> = new Set(['__typename', 'id', 'status']);
 export const PAYLOAD_SESSION = 'As it is now; to a caller who may not read the session, its id and status.';
 
+/** Where turns are in it. */
+const TURN_PATHS = [['turn'], ['turns', 'nodes'], ['turns', 'edges', 'node']] as const;
+
 /**
  * Throws an error and not a Fault of the result: what is refused is a part of the answer, not the change. `sessionId`: absent of one that is
  * about to be started, which only an API key does.
  */
 export function permitPayload(context: Context, info: GraphQLResolveInfo, sessionId?: SessionId): void {
   const asked = [...askedOf(info, 'session')].filter((field) => !OF_CHANGING.has(field));
-  for (const field of asked) {
+  const ofTurns = TURN_PATHS.flatMap((path) => [...askedOf(info, 'session', ...path)]);
+  const all = [
+    ...asked.map((field) => ({ field, more: actionOf(`Session.${field}`) })),
+    ...ofTurns.map((field) => ({ field, more: actionOf(`Turn.${field}`) })),
+  ];
+  for (const { field, more } of all) {
     try {
       permit(context, 'session.read', sessionId); // PAYLOAD-1
-      const more = actionOf(`Session.${field}`);
       if (more !== undefined) permit(context, more, sessionId);
     } catch (error) {
       if (!(error instanceof Forbidden)) throw error;
-      const message = `${error.message} Ask for \`session\` without \`${field}\`: its id and status are for everybody who may do this. Nothing was done.`;
-      throw new GraphQLError(message, { extensions: { code: error.code } });
+      const refusal = new Forbidden(
+        `${error.message} Ask for \`session\` without \`${field}\`: its id and status are for everybody who may do this. Nothing was done.`,
+      );
+      // with what it comes of: its own words are shown, as those of no other error are (masking.ts)
+      throw new GraphQLError(refusal.message, {
+        originalError: refusal,
+        extensions: { code: refusal.code },
+      });
     }
   }
 }

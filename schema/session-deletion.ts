@@ -4,7 +4,8 @@ import { Forbidden, InvalidInput } from '../src/kernel/fault.ts';
 import { parseId } from '../src/kernel/id.ts';
 import type { Deleted } from '../src/sessions/deletion.ts';
 import type { Session } from '../src/sessions/session.ts';
-import { auditChange, shownSession } from './auditing.ts';
+import { shownSession } from './append-audit.ts';
+import { auditChange } from './auditing.ts';
 import { builder } from './builder.ts';
 import { actorOf, type Context, permit } from './context.ts';
 

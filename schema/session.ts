@@ -16,7 +16,7 @@ import { AGENT_POINTS, AgentType } from './agent.ts';
 import { agentsOf } from './agent-reads.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, firstOf, pageOf, parsePlace, placeOf } from './connection.ts';
-import { type Context, permit } from './context.ts';
+import { type Context, permit, permitField } from './context.ts';
 import { type BodyWeight, weightOf } from './body-weight.ts';
 import { costing } from './cost.ts';
 import { EventConnection, EventInterface, LevelEnum } from './event.ts';
@@ -50,9 +50,13 @@ SessionType.implement({
       resolve: ({ session }) => session.statusAt,
     }),
     why: t.string({
-      description: 'Why it stands there, in words for a person.',
+      description:
+        'Why it stands there, in words for a person; needs an API key, or a client token of the level INTERNAL.',
       ...costing({ points: QUEUE_POINTS }),
-      resolve: async ({ session }, _args, context) => whyOf(session, await queuePositionOf(session, context)),
+      resolve: async ({ session }, _args, context) => {
+        permitField(context, 'session.account');
+        return whyOf(session, await queuePositionOf(session, context));
+      },
     }),
     queuePosition: t.int({
       nullable: true,
@@ -98,13 +102,20 @@ SessionType.implement({
     model: t.string({ description: 'provider/name.', resolve: ({ session }) => session.model }),
     limits: t.field({
       type: LimitsType,
-      description: 'What it may use.',
-      resolve: ({ session }) => limitsInForce(session),
+      description: 'What it may use; needs an API key, or a client token of the level INTERNAL.',
+      resolve: ({ session }, _args, context) => {
+        permitField(context, 'session.account');
+        return limitsInForce(session);
+      },
     }),
     usage: t.field({
       type: UsageType,
-      description: 'Tokens used so far, by all turns, and their cost.',
-      resolve: ({ session }) => session.usage,
+      description:
+        'Tokens used so far, by all turns, and their cost; needs an API key, or a client token of the level INTERNAL.',
+      resolve: ({ session }, _args, context) => {
+        permitField(context, 'session.account');
+        return session.usage;
+      },
     }),
     metadata: t.field({
       type: 'JSON',

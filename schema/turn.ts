@@ -13,7 +13,7 @@ import { builder } from './builder.ts';
 import { costing } from './cost.ts';
 import { ToolRequestType } from './tool-request.ts';
 import { connectionOf, type FirstAfter, firstOf, pageOf } from './connection.ts';
-import { type Context, permit } from './context.ts';
+import { type Context, permit, permitField } from './context.ts';
 import { choiceEnum } from './event-choice.ts';
 
 export const UsageType = builder.objectRef<Usage>('Usage').implement({
@@ -120,11 +120,21 @@ export const TurnType = builder.objectRef<Turn>('Turn').implement({
       description: 'The agent.message that is the answer.',
       resolve: ({ resultEventId }) => resultEventId ?? null,
     }),
-    modelCalls: t.exposeInt('modelCalls', { description: 'Model calls so far.' }),
+    modelCalls: t.int({
+      description: 'Model calls so far; needs an API key, or a client token of the level INTERNAL.',
+      resolve: ({ modelCalls }, _args, context) => {
+        permitField(context, 'session.account');
+        return modelCalls;
+      },
+    }),
     usage: t.field({
       type: UsageType,
-      description: 'Tokens so far, and their cost.',
-      resolve: ({ usage }) => usage,
+      description:
+        'Tokens so far, and their cost; needs an API key, or a client token of the level INTERNAL.',
+      resolve: ({ usage }, _args, context) => {
+        permitField(context, 'session.account');
+        return usage;
+      },
     }),
   }),
 });

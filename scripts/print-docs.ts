@@ -149,10 +149,11 @@ function policy(): string {
     [
       '| action | with | API key | client token | operations |',
       '|---|---|---|---|---|',
-      ...rows.map(
-        ([action, { resource, key, client, operations }]) =>
-          `| \`${action}\` | ${resource} | ${code(key)} | ${code(client.map((scope) => scope.toUpperCase()))} | ${code(operations)} |`,
-      ),
+      ...rows.map(([action, { resource, key, client, level, operations }]) => {
+        const scopes = code(client.map((scope) => scope.toUpperCase()));
+        const atLevel = level === undefined ? scopes : `${scopes} with the level \`${level.toUpperCase()}\``;
+        return `| \`${action}\` | ${resource} | ${code(key)} | ${atLevel} | ${code(operations)} |`;
+      }),
       '',
       '## By scope',
       '',
@@ -168,7 +169,7 @@ function policy(): string {
       '## What is answered',
       '',
       '- No key or token, one that nobody knows, that was altered or has expired: `UNAUTHENTICATED`, with status 401 over HTTP, and a socket closes with 4401.',
-      '- One without the scope: `FORBIDDEN`, with a sentence that names the scope. Nothing was changed.',
+      '- One without the scope, or below the level: `FORBIDDEN`, with a sentence that names what is missing. Nothing was changed.',
       '- A client token that names another session, and whoever names a thing of another organisation: what is answered for an id that never was, `SESSION_NOT_FOUND` for a session. A subscription says it as `SessionGone`.',
       '- A mutation of a session answers the `session` as its caller may read it: without `sessions:read` or `READ`, its `id` and `status`. Asking for more is `FORBIDDEN` before anything is done.',
       '- A unit token is for brains: it opens the unit endpoint, which is no address of the network, and nothing of this table. Keys and client tokens do not open that.',

@@ -8,7 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Forbidden, Unauthenticated } from '../kernel/fault.ts';
 import type { ApiKeyId, OrganisationId, SessionId } from '../kernel/id.ts';
 import { ApiKeys } from './api-keys.ts';
-import { BriefMemory } from './brief-memory.ts';
+import { type AskedWhen, BriefMemory } from './brief-memory.ts';
 import { type ClientToken, ClientTokens, type Minter, type TokenWish } from './client-tokens.ts';
 import { KeyLookUps } from './key-look-ups.ts';
 import type { ApiKey, KeyStore } from './key-store.ts';
@@ -77,10 +77,11 @@ export class Access {
 
   /**
    * Of those who were let in before: why each may ask no more, in a sentence of at most 120 bytes; undefined while it may. Each key is looked up
-   * once for all. A token's own end is not said: it is known from the beginning. Throws Outage.
+   * once for all. A token's own end is not said: it is known from the beginning. `when` 'now': also what ends tokens is looked up now.
+   * Throws Outage.
    */
-  async endsOf(principals: readonly Principal[]): Promise<readonly (string | undefined)[]> {
-    return (await this.#standingsOf(principals)).ends;
+  async endsOf(principals: readonly Principal[], when?: AskedWhen): Promise<readonly (string | undefined)[]> {
+    return (await this.#standingsOf(principals, when)).ends;
   }
 
   /** Of one who was let in before, for another operation (ACCESS-1). Throws Forbidden when it may ask no more, and Outage. */
@@ -128,7 +129,10 @@ export class Access {
     return mintToken({ kind: 'unit', organisationId, sessionId, epoch }, this.#signingKey);
   }
 
-  async #standingsOf(principals: readonly Principal[]): Promise<{
+  async #standingsOf(
+    principals: readonly Principal[],
+    when?: AskedWhen,
+  ): Promise<{
     readonly ends: readonly (string | undefined)[];
     readonly keys: ReadonlyMap<ApiKeyId, ApiKey | undefined>;
   }> {
@@ -136,8 +140,8 @@ export class Access {
     const tokenKeyIds = tokens.map(({ keyId }) => keyId).filter((id) => id !== undefined);
     const [keys, tokenKeys, revocations] = await Promise.all([
       this.#keysOf(principals),
-      this.#tokenKeys.of(tokenKeyIds),
-      this.clientTokens.revocationsOf(tokens),
+      this.#tokenKeys.of(tokenKeyIds, when),
+      this.clientTokens.revocationsOf(tokens, when),
     ]);
     const now = this.#clock.now();
     const ends = principals.map((principal) => {

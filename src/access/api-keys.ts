@@ -6,7 +6,8 @@
  *    An operator may give anything.
  * KEY-3 Rotation leaves the key as it is, under its id, with a new value; those of before open until the overlap is over, and not longer
  *    than they would have.
- * KEY-6 The last key that may make keys is not revoked by its organisation, which would have no way back; an operator may.
+ * KEY-6 The last key that may make keys is not revoked by its organisation, which would have no way back; an operator may. What stays for one that
+ *    does not expire is another that does not either; for one that expires, any that opens at the moment.
  */
 import { answeredWith, remembered } from '../kernel/answered-requests.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -21,7 +22,7 @@ import {
 import { parseChoice, parseCount, parseName } from '../kernel/parse.ts';
 import { parseKey, requestHash } from '../kernel/request-hash.ts';
 import { ApiKeyNotFound, ApiKeyRevoked, LastKey } from './faults.ts';
-import type { ApiKey, KeyStore, RetiredValue } from './key-store.ts';
+import type { ApiKey, KeyStore, NeededKey, RetiredValue } from './key-store.ts';
 import { hashOf, newKeyValue } from './key-value.ts';
 import { KEY_SCOPES, type KeyScope, type Principal } from './principal.ts';
 
@@ -151,27 +152,21 @@ export class ApiKeys {
     if (there.scopes.includes('operator')) refuseMore(by, ['operator']);
     if (there.revokedAt !== undefined) return { apiKey: there, replayed: true };
     const now = this.#clock.now();
-    const needsAnother = there.scopes.includes(MAKES_KEYS) && !by.scopes.includes('operator');
-    const opensNow = there.expiresAt === undefined || there.expiresAt > now;
-    if (needsAnother && opensNow && (await this.#makers(now)) <= 1) throw new LastKey(); // KEY-6
-    const outcome = await this.#store.update(this.#organisation.id, id, (key) =>
-      key.revokedAt === undefined ? { ...key, revokedAt: now, retired: undefined } : key,
-    );
+    const mayLeaveNone = by.scopes.includes('operator');
+    const needed = mayLeaveNone ? () => undefined : (key: ApiKey) => anotherFor(key, now);
+    const outcome = await this.#store.revoke(this.#organisation.id, id, now, needed);
     if (outcome === undefined) throw new ApiKeyNotFound(id);
+    if (outcome === 'last') throw new LastKey(); // KEY-6
     this.#revoked(id);
     const { before, after } = outcome;
-    if (before.revokedAt !== undefined) return { apiKey: after, replayed: true };
-    if (needsAnother && opensNow && (await this.#makers(now)) === 0) {
-      // two were revoked at the same moment, each by who saw the other
-      await this.#store.update(this.#organisation.id, id, (key) => ({ ...key, revokedAt: undefined }));
-      throw new LastKey(); // KEY-6
-    }
-    return { apiKey: after, replayed: false };
+    return { apiKey: after, replayed: before.revokedAt !== undefined };
   }
+}
 
-  #makers(now: number): Promise<number> {
-    return this.#store.countWith(this.#organisation.id, MAKES_KEYS, now);
-  }
+/** KEY-6. Undefined: it is not missed. */
+function anotherFor({ scopes, expiresAt }: ApiKey, now: number): NeededKey | undefined {
+  if (!scopes.includes(MAKES_KEYS) || (expiresAt !== undefined && expiresAt <= now)) return undefined;
+  return { scope: MAKES_KEYS, opensAt: expiresAt === undefined ? Number.POSITIVE_INFINITY : now };
 }
 
 function replay(there: ApiKey, hash: string, key: string | undefined): ShownKey {

@@ -9,10 +9,13 @@
 import { must } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 
-/** With the half second in which what is open is looked through (bearer-watch.ts) it stays within a second. */
+/** A request may be answered by what was so a quarter of a second ago; what is open is looked up anew (bearer-watch.ts). */
 export const REMEMBERED_MS_MAX = 250;
 /** Things that are remembered at once, some hundred bytes each; beyond it the oldest is asked for again. */
 const REMEMBERED_MAX = 10_000;
+
+/** How old an answer may be: of this moment, or as brief as what is remembered. */
+export type AskedWhen = 'now' | 'brief';
 
 interface Remembered<Value> {
   readonly askedAt: number;
@@ -31,14 +34,15 @@ export class BriefMemory<Key, Value> {
     this.#ask = ask;
   }
 
-  async of(keys: readonly Key[]): Promise<ReadonlyMap<Key, Value>> {
+  /** `when` 'now': the store is asked now, whatever is remembered; and that is remembered for the others. */
+  async of(keys: readonly Key[], when: AskedWhen = 'brief'): Promise<ReadonlyMap<Key, Value>> {
     const now = this.#clock.monotonicNow();
     for (const [key, { askedAt }] of this.#remembered) {
       if (now - askedAt < REMEMBERED_MS_MAX && this.#remembered.size < REMEMBERED_MAX) break;
       this.#remembered.delete(key); // TOKEN-6
     }
     const all = [...new Set(keys)];
-    const unknown = all.filter((key) => !this.#remembered.has(key));
+    const unknown = when === 'now' ? all : all.filter((key) => !this.#remembered.has(key));
     if (unknown.length > 0) this.#look(unknown, now);
     const values = all.map((key) => must(this.#remembered.get(key), 'it was asked for').value);
     const known = await Promise.all(values);
@@ -55,6 +59,7 @@ export class BriefMemory<Key, Value> {
     for (const [at, key] of keys.entries()) {
       const value = answer.then((values) => values[at] as Value); // as: one for each
       const remembered = { askedAt, value };
+      this.#remembered.delete(key); // it is the newest again
       this.#remembered.set(key, remembered);
       value.catch(() => {
         // whoever waits is told; whoever comes next asks again

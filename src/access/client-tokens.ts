@@ -20,7 +20,7 @@ import {
   CLIENT_TOKEN_TTL_MAX_S,
   CLIENT_TOKEN_TTL_MIN_S,
 } from '../kernel/limit.ts';
-import { BriefMemory } from './brief-memory.ts';
+import { type AskedWhen, BriefMemory } from './brief-memory.ts';
 import { CLIENT_SCOPES, type ClientPrincipal, type ClientScope, type KeyScope } from './principal.ts';
 import type { TokenGenerationStore, TokenSubject } from './token-generation-store.ts';
 import { MESSAGES_PER_MINUTE_DEFAULT, MESSAGES_PER_MINUTE_MAX, TokenRate } from './token-rate.ts';
@@ -140,9 +140,12 @@ export class ClientTokens {
   }
 
   /** Of those that were revoked (TOKEN-6), in a sentence of at most 120 bytes. Throws Outage. */
-  async revocationsOf(tokens: readonly ClientPrincipal[]): Promise<ReadonlyMap<ClientPrincipal, string>> {
+  async revocationsOf(
+    tokens: readonly ClientPrincipal[],
+    when?: AskedWhen,
+  ): Promise<ReadonlyMap<ClientPrincipal, string>> {
     const subjects = tokens.flatMap(({ sessionId, keyId }) => (keyId ? [sessionId, keyId] : [sessionId]));
-    const current = await this.#generations.of(subjects);
+    const current = await this.#generations.of(subjects, when);
     const revocations = new Map<ClientPrincipal, string>();
     for (const token of tokens) {
       const { sessionId, keyId, generations: own = { session: 0, key: 0 } } = token;

@@ -24,7 +24,7 @@ export class LastKey extends Fault {
 
   constructor() {
     super(
-      'This is the last API key of the organisation with the scope keys:write: without it nobody could make another one. Create one first, or let an operator revoke it.',
+      'This is the last API key of the organisation with the scope keys:write that is good for as long: without it nobody could make another one. Create one first, or let an operator revoke it.',
     );
   }
 }

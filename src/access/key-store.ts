@@ -39,6 +39,18 @@ export interface KeyUse {
   readonly at: number;
 }
 
+/** Another key of the organisation that has this scope, is not revoked, and opens at that time still. */
+export interface NeededKey {
+  readonly scope: KeyScope;
+  /** Infinity: one that does not expire. */
+  readonly opensAt: number;
+}
+
+export interface Revoked {
+  readonly before: ApiKey;
+  readonly after: ApiKey;
+}
+
 /** What is not of the organisation that is named is not there (ORGANISATION-1). */
 export interface KeyStore {
   /** Inserts; when the id or the hash is there already, writes nothing and answers that one. */
@@ -71,8 +83,17 @@ export interface KeyStore {
     id: ApiKeyId,
     change: (key: ApiKey) => ApiKey,
   ): Promise<{ readonly before: ApiKey; readonly after: ApiKey } | undefined>;
-  /** How many keys of the organisation have this scope, are not revoked, and have not expired at `now`. */
-  countWith(organisationId: OrganisationId, scope: KeyScope, now: number): Promise<number>;
+  /**
+   * Ends it at `at`, with its values of before. `needed`, a pure function, says which other key the organisation needs then: where there is none,
+   * it is 'last' and stays as it is. Of several at once that need one another, one stays: each is one conditional write. Undefined when there
+   * is none of this id; one that was revoked before stays as it is.
+   */
+  revoke(
+    organisationId: OrganisationId,
+    id: ApiKeyId,
+    at: number,
+    needed: (key: ApiKey) => NeededKey | undefined,
+  ): Promise<Revoked | 'last' | undefined>;
   /** Raises `lastUsedAt` of each. */
   used(uses: readonly KeyUse[]): Promise<void>;
   /** Of all organisations, with those that were revoked. */

@@ -4,9 +4,10 @@
  *
  * POLICY-1 Nobody does what no row allows: an API key needs one of the scopes that the row names, a client token one of its own, for its own
  *    session and no other, and what a row does not name is for nobody. A client token that names another session is told that there is none,
- *    as a stranger is (v3 contract: never 403 across tenants).
+ *    as a stranger is (v3 contract: never 403 across tenants). One whose level is below that of the row is refused, too.
  */
 import { Forbidden } from '../kernel/fault.ts';
+import { LEVEL_RANK, type Level } from '../journal/event-catalog.ts';
 import { SessionNotFound } from '../journal/faults.ts';
 import type { SessionId } from '../kernel/id.ts';
 import type { ClientScope, KeyScope, Principal } from './principal.ts';
@@ -18,6 +19,8 @@ export interface Rule {
   readonly key: readonly KeyScope[];
   /** A client token of the session needs one of them; of a row without any no token has it. */
   readonly client: readonly ClientScope[];
+  /** The level that a client token needs as well: what sums up events of a level is for who may see those. Absent: any. */
+  readonly level?: Level | undefined;
   /** Root fields of the schema, and fields of types that ask for more than what they are on. */
   readonly operations: readonly string[];
 }
@@ -39,6 +42,7 @@ export const POLICY = {
   'sessions.list':       { resource: 'session',      key: ['sessions:read'],                  client: [], operations: ['sessions', 'Session.metadata', 'Session.key', 'Session.lease'] },
   'sessions.start':      { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['startSession'] },
   'session.read':        { resource: 'session',      key: ['sessions:read'],                  client: ['read'], operations: ['session', 'event', 'turn', 'sessionEvents', 'Session.events', 'Session.result', 'Session.queuePosition'] },
+  'session.account':     { resource: 'session',      key: ['sessions:read'],                  client: ['read'], level: 'internal', operations: ['Session.why', 'Session.limits', 'Session.usage', 'Turn.modelCalls', 'Turn.usage'] },
   'session.steer':       { resource: 'session',      key: ['sessions:write'],                 client: ['steer'], operations: ['sendMessage'] },
   'session.answer':      { resource: 'session that awaits input', key: ['sessions:write'],    client: ['steer', 'answer'], operations: ['answerToolCall'] },
   'session.decide':      { resource: 'tool call that waits for approval', key: ['sessions:write'], client: ['answer'], operations: ['approveToolCall', 'denyToolCall'] },
@@ -65,7 +69,7 @@ const ACTION_OF: ReadonlyMap<string, Action> = new Map(
 
 /** Returns, or throws Forbidden or SessionNotFound. `sessionId`: which one it is about, where it is about one. */
 export function authorize(principal: Principal, action: Action, sessionId?: SessionId): void {
-  const { key, client }: Rule = POLICY[action];
+  const { key, client, level }: Rule = POLICY[action];
   switch (principal.kind) {
     case 'key':
       if (key.length === 0) throw new Forbidden('This is for client tokens; an API key does not need it.');
@@ -74,7 +78,8 @@ export function authorize(principal: Principal, action: Action, sessionId?: Sess
       if (client.length === 0)
         throw new Forbidden('A client token is for its session only; this needs an API key.');
       if (sessionId !== principal.sessionId) throw new SessionNotFound(sessionId ?? '');
-      return needOne('client token', client, principal.scopes); // POLICY-1
+      needOne('client token', client, principal.scopes); // POLICY-1
+      return needLevel(level, principal.level);
     case 'unit':
       throw new Forbidden('A unit token opens the unit endpoint only.');
   }
@@ -85,6 +90,12 @@ export function authorizeUnit(
   principal: Principal,
 ): asserts principal is Extract<Principal, { kind: 'unit' }> {
   if (principal.kind !== 'unit') throw new Forbidden('The unit endpoint is for brains: use the GraphQL API.');
+}
+
+function needLevel(needed: Level | undefined, own: Level = 'internal'): void {
+  if (needed === undefined || LEVEL_RANK[own] >= LEVEL_RANK[needed]) return;
+  const [has, needs] = [own.toUpperCase(), needed.toUpperCase()];
+  throw new Forbidden(`This client token has the level ${has}, and this needs ${needs} or an API key.`);
 }
 
 function needOne(what: string, needed: readonly string[], scopes: readonly string[]): void {

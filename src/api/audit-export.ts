@@ -5,6 +5,9 @@
  * EXPORT-1 An export holds one part of AUDIT_READ_ENTRIES_MAX entries at a time, and reads the next when its client has taken that one; it ends
  *    when the client goes, and when it has taken as long as a slow line would not (outgoing.ts, OUTGOING-2). An organisation has at most
  *    EXPORTS_MAX under way; one more is refused TOO_MANY_OPERATIONS (429). It is cut when its key may ask no more (ACCESS-2).
+ * EXPORT-2 It begins among the operations of its key, and reads each part in a turn among that key's other reads (TURNS-2, BUDGET-2).
+ * EXPORT-3 Entries of one moment have an order, by their ids. Going on at a cursor nothing is left out and nothing comes twice, and `since` of one
+ *    export as the `until` of another neither: an entry of that very moment is in the first.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,15 +16,14 @@ import { auditPlaceOf, parseAuditPlace, toldEntry } from '../../schema/audit-ent
 import type { Access } from '../access/access.ts';
 import { bearerOf } from '../access/bearer.ts';
 import { authorize } from '../access/policy.ts';
-import type { Principal } from '../access/principal.ts';
 import { AUDIT_READ_ENTRIES_MAX, type AuditFilter, type AuditLog } from '../audit/audit-log.ts';
 import type { AuditPlace } from '../audit/audit-store.ts';
 import { Fault, InvalidInput } from '../kernel/fault.ts';
 import type { OrganisationId } from '../kernel/id.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Outage } from '../kernel/outage.ts';
-import { nextRound, type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
 import { retryAfterSeconds, statusOf } from './fault-table.ts';
+import type { GraphqlDoor } from './graphql/graphql-door.ts';
 
 /** Of one organisation at once: one that runs, and one that was begun again. */
 const EXPORTS_MAX = 2;
@@ -44,35 +46,39 @@ export interface ExportPorts {
   readonly access: Access;
   readonly audit: AuditLog;
   readonly logger: Logger;
-  readonly scheduler?: Scheduler | undefined;
+}
+
+interface Asked {
+  readonly filter: AuditFilter;
+  readonly before: AuditPlace | undefined;
 }
 
 export class AuditExport {
   readonly #ports: ExportPorts;
-  readonly #scheduler: Scheduler;
   readonly #underWay = new Map<OrganisationId, number>();
 
   constructor(ports: ExportPorts) {
     this.#ports = ports;
-    this.#scheduler = ports.scheduler ?? systemScheduler;
   }
 
-  /** Never rejects. `owned`: told whose answer it is; answers what ends the watch over its key. */
+  /** Never rejects. `door`: whose answers and turns it shares. */
   async handle(
     req: IncomingMessage,
     res: ServerResponse,
-    owned: (principal: Principal) => () => void,
+    door: Pick<GraphqlDoor, 'owns' | 'turnsOf'>,
   ): Promise<void> {
     const requestId = randomUUID();
     try {
       if (req.method !== 'GET') return refuse(res, 405, 'METHOD_NOT_ALLOWED', 'Use GET.', { allow: 'GET' });
       const principal = await this.#ports.access.authenticate(bearerOf(req.headers.authorization));
       authorize(principal, 'audit.read');
-      const { filter, before } = asked(req.url ?? '');
+      const request = { ...asked(req.url ?? ''), organisationId: principal.organisationId };
       const end = this.#begin(principal.organisationId);
-      const forget = owned(principal);
+      const forget = door.owns(res, principal);
       try {
-        await this.#send(res, principal.organisationId, filter, before);
+        const turns = door.turnsOf(req, principal);
+        await turns.begin(); // EXPORT-2
+        await this.#send(res, request, () => turns.read());
       } finally {
         forget();
         end();
@@ -85,13 +91,11 @@ export class AuditExport {
   /** EXPORT-1 */
   async #send(
     res: ServerResponse,
-    organisationId: OrganisationId,
-    filter: AuditFilter,
-    from: AuditPlace | undefined,
+    { organisationId, filter, before: from }: Asked & { readonly organisationId: OrganisationId },
+    turn: () => Promise<void>,
   ): Promise<void> {
     const gone = new AbortController();
     res.once('close', () => gone.abort());
-    const turn = (): Promise<void> => nextRound(this.#scheduler);
     const { audit } = this.#ports;
     let before = from;
     while (!res.destroyed) {
@@ -160,7 +164,7 @@ function refuse(
 }
 
 /** Throws InvalidInput, also for what has no meaning here. */
-function asked(url: string): { filter: AuditFilter; before: AuditPlace | undefined } {
+function asked(url: string): Asked {
   const mark = url.indexOf('?');
   const given = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   for (const name of given.keys()) {

@@ -141,8 +141,8 @@ async function refuseOtherDatabase({ identity }: SharedStore, dataFolder: string
 
 /** Servers on one database need the same secrets: the keys of models, and the key that tokens are signed with. */
 async function refuseOtherSecrets(shared: SharedStore, key: Buffer, folder: string): Promise<void> {
-  const mark = createHash('sha256').update('holdfast secrets').update(key).digest('hex');
-  if (await shared.ownsSecrets(mark)) return;
+  const fingerprint = createHash('sha256').update('holdfast secrets').update(key).digest('hex');
+  if (await shared.ownsSecrets(fingerprint)) return;
   throw new StartRefused(
     `${folder} holds other secrets than the server that set up this database: set HOLDFAST_SECRETS to the folder of that one, ` +
       'which all servers on one database share, or name a new database in DATABASE_URL.',

@@ -52,8 +52,8 @@ export interface SharedStore {
   readonly wire: LiveWire;
   /** For the workspaces of the server whose heartbeat is under this name. */
   archiveFor(owner: string, owners: Owners): WorkspaceArchive;
-  /** Whether this is the mark that the first server on the database left: a hash that tells its secrets from others. */
-  ownsSecrets(mark: string): Promise<boolean>;
+  /** Whether this is the fingerprint that the first server on the database left: a hash that tells its secrets from others. */
+  ownsSecrets(fingerprint: string): Promise<boolean>;
 }
 
 /** Throws DatabaseInUse, DatabaseUnusable. */
@@ -74,7 +74,8 @@ export async function openStore(
     wire: store.channel,
     archiveFor: (owner, owners) =>
       new MongoWorkspaceArchive({ database: store.database, owners, owner, clock }),
-    ownsSecrets: async (mark) => (await setOnce(store.database, 'secrets', mark)) === mark,
+    ownsSecrets: async (fingerprint) =>
+      (await setOnce(store.database, 'secrets', fingerprint)) === fingerprint,
   };
   const { address, version } = store.database.server;
   const ready = async (): Promise<void> => {

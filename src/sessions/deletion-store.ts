@@ -1,8 +1,8 @@
 /**
- * The port for deleting sessions: one adapter implements it with the journal and the records, over one database. First a session is marked,
+ * The port for deleting sessions: one adapter implements it with the journal and the records, over one database. First the deletion is begun,
  * at once and for good; then what it has left is erased in steps, by whoever finds it. Contract: test/contracts/deletion-store.ts.
  *
- * DELETE-1 marked  Marking is one atomic write: the record goes, and a tombstone is in its place. From then on the session is gone to every
+ * DELETE-1 begun  To begin is one atomic write: the record goes, and a tombstone is in its place. From then on the session is gone to every
  *    reader and writer (DELETE-2), is in no list, and its natural key is free. Its id is not used again, nor is the idempotency key that it
  *    was derived from.
  * DELETE-3 erased  Whatever a crash cuts off is found again as pending, until a last look has found nothing. Any step may be done again, also
@@ -20,7 +20,7 @@ export interface Tombstone {
   readonly deletedBy: Actor;
 }
 
-export interface Marked {
+export interface Begun {
   readonly tombstone: Tombstone;
   /** It had been deleted before: the tombstone is of then. */
   readonly replayed: boolean;
@@ -34,7 +34,7 @@ export interface Standing {
 
 export interface DeletionStore {
   /**
-   * How long after a session was marked another server may still write something for it that it had begun before: what is erased then is
+   * How long after a deletion was begun another server may still write something for it that it had begun before: what is erased then is
    * looked for again. 0 where there is no other server.
    */
   readonly lateMs: number;
@@ -43,12 +43,12 @@ export interface DeletionStore {
    * DELETE-1. Hints that it is gone (journal/journal.ts). Undefined when the organisation has no such session, and had none; and, with
    * nothing written, when it does not stand any more as it was seen (RETENTION-4).
    */
-  mark(tombstone: Tombstone, seen?: Standing): Promise<Marked | undefined>;
+  begin(tombstone: Tombstone, seen?: Standing): Promise<Begun | undefined>;
 
   /** The tombstone of a session that the organisation has deleted; undefined when it has not. */
   tombstone(id: SessionId, organisationId: OrganisationId): Promise<Tombstone | undefined>;
 
-  /** Marked and not finished, by id; `after`: only those with a greater one. */
+  /** Begun and not finished, by id; `after`: only those with a greater one. */
   pending(page: {
     readonly limit: number;
     readonly after?: SessionId | undefined;

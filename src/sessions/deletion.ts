@@ -1,5 +1,5 @@
 /**
- * Deleting a session, for good. It is marked here (DELETE-1), which is cheap; what it has left is erased afterwards by whoever has it
+ * Deleting a session, for good. It is begun here (DELETE-1), which is cheap; what it has left is erased afterwards by whoever has it
  * (supervisor/erasure.ts), and no call waits for that.
  */
 import type { Clock } from '../kernel/clock.ts';
@@ -36,7 +36,7 @@ export async function deleteSession(
 ): Promise<Deleted> {
   parseKey('idempotencyKey', idempotencyKey);
   const tombstone = { id, organisationId: organisation.id, deletedAt: clock.now(), deletedBy: actor };
-  const marked = await deletions.mark(tombstone);
-  if (marked === undefined) throw new SessionNotFound(id);
-  return { id, deletedAt: marked.tombstone.deletedAt, replayed: marked.replayed };
+  const begun = await deletions.begin(tombstone);
+  if (begun === undefined) throw new SessionNotFound(id);
+  return { id, deletedAt: begun.tombstone.deletedAt, replayed: begun.replayed };
 }

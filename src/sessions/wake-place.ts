@@ -1,7 +1,7 @@
 /**
  * Where a brain begins to read the log of its session. A compaction puts a summary in the place of the conversation before it, so
  * most of a long log is never asked for again; what a compaction leaves as it was is told a little before it. The log is
- * read from its end, so logs of versions before are no different, and the stores need no mark in it.
+ * read from its end, so logs of versions before are no different, and the stores need nothing more in it.
  *
  * WAKE-1 A brain that begins at this place takes the steps and makes the requests of one that begins at event 1, byte for byte.
  * WAKE-2 What is read and held for a wake is bounded, however long the log is (docs/adr/0018).

@@ -48,7 +48,7 @@ const PLACES_MAX = 10_000;
 export interface RetentionSweepPorts {
   readonly retention: Pick<RetentionStore, 'rules' | 'next' | 'resting'>;
   readonly time: Pick<RetentionClock, 'now'>;
-  readonly deletions: Pick<DeletionStore, 'mark'>;
+  readonly deletions: Pick<DeletionStore, 'begin'>;
   readonly audit: Pick<AuditLog, 'begin' | 'settle'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -152,8 +152,8 @@ export class RetentionSweep implements Service {
       const target = { kind: 'session', id: sessionId } as const;
       const asked = { organisationId, at: clock.now(), action: 'retention.deleted', target };
       const entry = await audit.begin({ ...asked, actor: { kind: 'system', id: RETENTION.id } }); // AUDIT-1
-      const marked = await deletions.mark(tombstone, seen); // RETENTION-4
-      if (marked?.replayed !== false)
+      const begun = await deletions.begin(tombstone, seen); // RETENTION-4
+      if (begun?.replayed !== false)
         return await audit.settle(entry, { outcome: 'refused', code: 'CHANGED' });
       logger.info('session deleted by retention', { sessionId, organisationId, reason });
       await audit.settle(entry, { outcome: 'done', before: { status, statusAt, reason } });

@@ -43,6 +43,20 @@ async function made(...scopes: readonly KeyScope[]) {
 
 const closed = { code: 'UNAUTHENTICATED' };
 
+/** All there are, without any and with all. */
+const SETS: readonly (readonly KeyScope[])[] = KEY_SCOPES.reduce<readonly (readonly KeyScope[])[]>(
+  (sets, scope) => [...sets, ...sets.map((set) => [...set, scope])],
+  [[]],
+);
+
+/** What it comes to: its code, or that it was done. */
+async function outcomeOf(doing: Promise<unknown>): Promise<string> {
+  return doing.then(
+    () => 'done',
+    (error: { readonly code: string }) => error.code,
+  );
+}
+
 describe('a new key', () => {
   it('opens with its scopes and its name until it expires (proves ACCESS-1)', async () => {
     const { apiKey, value } = await keys.create(root, {
@@ -258,7 +272,26 @@ describe('a revocation', () => {
 
     await Promise.allSettled([theirs.revoke(first, second.keyId), theirs.revoke(second, first.keyId)]);
 
-    expect(await store.keys.countWith(organisationId, 'keys:write', now)).toBeGreaterThan(0);
+    const left = (await theirs.list({ limit: 9 })).filter(({ revokedAt }) => revokedAt === undefined);
+    expect(left).toHaveLength(1);
+  });
+
+  it('proves KEY-6: a key that expires stays for no key that does not, and for others that expire', async () => {
+    const theirs = access.keysOf(newId('organisation'));
+    const make = async (name: string, expiresAt?: number) => {
+      const { apiKey, value } = await theirs.create(root, { name, scopes: ['keys:write'], expiresAt });
+      return holder(must(value, `${name} was made: ${apiKey.id}`));
+    };
+    const lasting = await make('lasting');
+    const ending = await make('ending', now + HOUR_MS);
+    const leaked = await make('leaked', now + HOUR_MS);
+
+    await expect(theirs.revoke(ending, lasting.keyId)).rejects.toMatchObject({ code: 'LAST_KEY' });
+    expect(await theirs.revoke(ending, leaked.keyId)).toMatchObject({ replayed: false });
+    const next = await make('next');
+    expect(await theirs.revoke(ending, lasting.keyId)).toMatchObject({ replayed: false });
+    expect(await theirs.revoke(next, ending.keyId)).toMatchObject({ replayed: false });
+    await expect(theirs.revoke(next, next.keyId)).rejects.toMatchObject({ code: 'LAST_KEY' });
   });
 
   it('of an operator key is for operators', async () => {
@@ -267,6 +300,32 @@ describe('a revocation', () => {
     await expect(keys.revoke(maker, root.keyId)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(await access.authenticate(ROOT)).toMatchObject({ keyId: root.keyId });
   });
+});
+
+describe('what a key may do with other keys', () => {
+  it('proves KEY-2: with any scopes to keys of any: it gives what it has, and revokes all but operator keys', async () => {
+    const wrong: string[] = [];
+    for (const own of SETS) {
+      const by = { ...root, scopes: own };
+      const isOperator = own.includes('operator');
+      for (const scopes of SETS.filter((set) => set.length > 0)) {
+        const isWithin = isOperator || scopes.every((scope) => own.includes(scope));
+        const { apiKey: other } = await keys.create(root, { name: 'other', scopes });
+        const done = [
+          await outcomeOf(keys.create(by, { name: 'made', scopes })),
+          await outcomeOf(keys.rotate(by, other.id, {})),
+          await outcomeOf(keys.revoke(by, other.id)),
+        ];
+        const mayGive = isWithin ? 'done' : 'FORBIDDEN';
+        const mayRevoke = isOperator || !scopes.includes('operator') ? 'done' : 'FORBIDDEN';
+        const expected = [mayGive, mayGive, mayRevoke];
+        if (done.join() !== expected.join())
+          wrong.push(`${own.join()} with ${scopes.join()}: ${done.join()}`);
+      }
+    }
+
+    expect(wrong).toEqual([]);
+  }, 60_000);
 });
 
 describe('the root key', () => {

@@ -59,4 +59,39 @@ describe('the watch of what is open', () => {
     expect(told).toEqual(many.map((_, at) => `${at} revoked`));
     expect(watch.size).toBe(1);
   });
+
+  it('proves ACCESS-2: does not wait for a slow answer before it looks again, and has a few looks under way at most', async () => {
+    const answers: ((ends: readonly (string | undefined)[]) => void)[] = [];
+    const asked: (string | undefined)[] = [];
+    const access = {
+      endsOf(_principals: readonly Principal[], when?: string) {
+        asked.push(when);
+        return new Promise<readonly (string | undefined)[]>((answer) => answers.push(answer));
+      },
+    };
+    const watch = new BearerWatch({ access, clock: quick, logger: silentLogger, scheduler: systemScheduler });
+    const own = new AbortController();
+    const run = watch.run(own.signal);
+    const told: string[] = [];
+    watch.add(principal(), (why) => told.push(why));
+
+    await eventually('it looks while the first look is not answered', () => answers.length > 1);
+    answers[1]?.(['revoked']);
+    await eventually('the one that was revoked is told', () => told.length > 0);
+    answers[0]?.([undefined]);
+    for (const answer of answers) answer(['revoked']);
+    expect(watch.size).toBe(0);
+
+    const from = answers.length;
+    watch.add(principal(), (why) => told.push(why));
+    await eventually('looks are under way', () => answers.length === from + 4);
+    for (let round = 0; round < 20; round += 1) await quick.sleep(0); // in which another look would have begun
+    expect(answers.length).toBe(from + 4);
+    expect(told).toEqual(['revoked']);
+    expect(new Set(asked)).toEqual(new Set(['now']));
+
+    own.abort();
+    for (const answer of answers) answer([undefined]);
+    await run;
+  });
 });

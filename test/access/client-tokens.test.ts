@@ -154,6 +154,20 @@ describe('revoking', () => {
     },
   );
 
+  it.each(['session', 'key'] as const)(
+    'TOKEN-6, ACCESS-2: of a %s is looked up anew for what is open, and known to requests from then on',
+    async (what) => {
+      const other = server();
+      const { token, principal } = await mint();
+      await principalOf(token, other);
+      await access.clientTokens.revoke(OURS.id, what === 'session' ? sessionId : KEY);
+
+      expect(await other.endsOf([principal])).toEqual([undefined]); // what is remembered
+      expect(await other.endsOf([principal], 'now')).toEqual([expect.stringContaining('revoked')]);
+      await expect(other.authenticate(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    },
+  );
+
   it('TOKEN-6 leaves the tokens of other sessions and other keys alone', async () => {
     const other = newId('apiKey');
     keys.set(other, { id: other });

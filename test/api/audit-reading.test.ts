@@ -146,6 +146,54 @@ describe('GET /audit.ndjson', () => {
     expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET']);
   });
 
+  it('proves EXPORT-3: leaves out nothing and has nothing twice, also where many entries are of one moment', async () => {
+    const { organisationId } = door;
+    const [action, actor] = ['at once', { kind: 'system' }] as const;
+    const moment = Date.UTC(2001, 0, 1);
+    const times = [moment - 1, ...Array.from({ length: 230 }, () => moment), moment + 1]; // more than are read at a time
+    for (const at of times) await door.audit.add({ organisationId, at, action, actor }, { outcome: 'done' });
+    const idsOf = (lines: readonly Answer[]): readonly string[] => lines.map(({ id }) => id);
+    const [from, exactly] = [moment - 1, moment].map((at) => new Date(at).toISOString());
+    const all = await linesOf(await fetched(`?action=at+once&since=${from}`));
+    expect(new Set(idsOf(all)).size).toBe(times.length);
+
+    const steps = Array.from({ length: 24 }, (_, step) => all.slice(step * 10, step * 10 + 10));
+    for (const step of steps.filter((lines) => lines.length > 0)) {
+      const rest = await linesOf(await fetched(`?action=at+once&since=${from}&after=${step.at(-1)?.cursor}`));
+      expect(idsOf(rest)).toEqual(idsOf(all).slice(all.indexOf(step.at(-1)) + 1));
+    }
+
+    const newer = await linesOf(await fetched(`?action=at+once&since=${exactly}`));
+    const older = await linesOf(await fetched(`?action=at+once&since=${from}&until=${exactly}`));
+    expect([newer.length, older.length]).toEqual([231, 1]);
+    expect(idsOf([...newer, ...older])).toEqual(idsOf(all));
+  });
+
+  it('proves EXPORT-2: waits for turns among what else its key reads', async () => {
+    const asked: string[] = [];
+    const { turnsOf } = door.graphql;
+    const held = Promise.withResolvers<void>();
+    door.graphql.turnsOf = (req, principal) => {
+      const turns = turnsOf(req, principal);
+      return {
+        begin: () => turns.begin().then(() => void asked.push('begin')),
+        read: () => held.promise.then(() => turns.read()).then(() => void asked.push('read')),
+      };
+    };
+    try {
+      const exporting = fetched('?until=1970-01-01');
+      await eventually('it has begun', () => asked.length > 0);
+      expect(asked).toEqual(['begin']);
+
+      held.resolve();
+
+      expect(await linesOf(await exporting)).toEqual([]);
+      expect(asked).toEqual(['begin', 'read']);
+    } finally {
+      door.graphql.turnsOf = turnsOf;
+    }
+  });
+
   it('proves EXPORT-1: holds little of a log that nobody reads on, two at a time, and lets go when clients do', async () => {
     const filling = {
       organisationId: door.organisationId,

@@ -28,7 +28,23 @@ const WITH_KEY = [
   `%6bey=${SECRET}`,
   `${QUERY}&bearer=${SECRET}`,
   `a=1&&=&token=${SECRET}`,
+  // encoded more than once, in names and in values
+  `t=${encoded(SECRET.replace('_', '%5F'), 1)}`,
+  `t=${encoded(`Bearer ${SECRET}`, 3)}`,
+  `%256bey=${SECRET}`,
+  encoded(`token=${SECRET}`, 1),
+  encoded(`token=${SECRET}`, 3),
+  encoded('api_key=sk-ant-of-another-service', 2),
+  // an address within the address
+  `next=${encoded(`https://example.com/?a=1&token=${SECRET}`, 1)}`,
+  `next=${encoded(`https://example.com/?access_token=of-another-service`, 2)}`,
+  `next=${encoded(`/${SECRET}`, 1)}`,
+  `state=${encoded('nothing, in more layers than anybody adds', 12)}`,
 ];
+
+function encoded(text: string, times: number): string {
+  return times === 0 ? text : encoded(encodeURIComponent(text), times - 1);
+}
 
 describe('a key in an address', () => {
   it.each(WITH_KEY)(
@@ -102,6 +118,9 @@ it.each([
   `query=query%20hf_name%7B__typename%7D`,
   `query=%7B__typename%7D&key=`,
   `${QUERY}&extensions=%7B%7D`,
+  `${QUERY}&variables=${encodeURIComponent(JSON.stringify({ text: 'a%2526token%253Dhf_x' }))}`,
+  `${QUERY}&utm=half_hf_x&next=${encoded('https://example.com/?a=1&b=100%', 3)}`,
+  `${QUERY}&a=%zz&b=1+1%2B1&&=&c`,
 ])('an address without one is read: %s', async (query) => {
   const response = await fetch(`${door.url}?${query}`, { headers: { authorization: `Bearer ${ROOT_KEY}` } });
 

@@ -22,6 +22,7 @@ import { schema } from '../../schema/schema.ts';
 import { Access } from '../../src/access/access.ts';
 import { POLICY, type Rule } from '../../src/access/policy.ts';
 import { CLIENT_SCOPES, type ClientScope, KEY_SCOPES, type KeyScope } from '../../src/access/principal.ts';
+import type { Level } from '../../src/journal/event-catalog.ts';
 import { SessionGone } from '../../src/journal/faults.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type SessionId } from '../../src/kernel/id.ts';
@@ -43,7 +44,11 @@ interface Caller {
 const ROWS: readonly Rule[] = Object.values(POLICY);
 const ROOTS = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
 const FIELDS = new Map(ROOTS.flatMap((type) => Object.entries(type?.getFields() ?? {})));
+/** From what anybody may see to everything. */
+const LEVELS: readonly Level[] = ['user', 'progress', 'internal'];
 const DAY_MS = 24 * 60 * 60 * 1_000;
+/** How a refusal says what is missing. */
+const MISSING = /no scope "|needs an API key|needs INTERNAL or an API key/;
 /** What a mutation shows of its session to whoever may make it. */
 const SHOWN_TO_ALL = ['id', 'status'];
 
@@ -72,6 +77,7 @@ beforeAll(async () => {
     ...CLIENT_SCOPES.map((scope) => tokenOf([scope])),
     ...CLIENT_SCOPES.map((scope) => strangerOf([scope])),
     tokenOf(CLIENT_SCOPES),
+    ...LEVELS.map((level) => tokenOf(CLIENT_SCOPES, level)),
     strangerOf(CLIENT_SCOPES),
     {
       name: 'a unit token',
@@ -124,14 +130,15 @@ describe('the table', () => {
 
 /** The second entry of the books: what a scope may open at all, whatever rows are added. A scope too many in a row is seen here. */
 const OPENED: Readonly<Record<KeyScope | ClientScope, RegExp>> = {
-  'sessions:read': /^(sessions\.list|retention\.(read|preview)|session\.read|agents\.read|tokens\.write)$/,
+  'sessions:read':
+    /^(sessions\.list|retention\.(read|preview)|session\.(read|account)|agents\.read|tokens\.write)$/,
   'sessions:write':
     /^(sessions\.start|retention\.(read|write)|session\.(steer|answer|cancel|write)|tokens\.(write|revoke))$/,
   'agents:write': /^agents\./,
   'credentials:write': /^credentials\./,
   'keys:write': /^(keys|audit)\./,
   operator: /^(organisations|keys|audit)\./,
-  read: /^(session\.read|tokens\.renew)$/,
+  read: /^(session\.(read|account)|tokens\.renew)$/,
   steer: /^(session\.(steer|answer)|tokens\.renew)$/,
   answer: /^(session\.answer|tokens\.renew)$/,
   cancel: /^(session\.cancel|tokens\.renew)$/,
@@ -211,6 +218,7 @@ describe('a field that asks for more than what it is on', () => {
             continue;
           }
           expect(reply.errors[0].extensions.code, `at ${said}`).toBe('FORBIDDEN');
+          expect(reply.errors[0].message, `at ${said}`).toMatch(MISSING);
           expect(valuesIn(reply.data?.[root], [...path, field]), `at ${said}`).toEqual([]);
           expect(await state(thing), `at ${said}`).toBe(before);
         }
@@ -259,11 +267,14 @@ function keyOf(scopes: readonly KeyScope[]): Caller {
   };
 }
 
-function tokenOf(scopes: readonly ClientScope[]): Caller {
+function tokenOf(scopes: readonly ClientScope[], level?: Level): Caller {
+  const reaches = (needed: Level | undefined): boolean =>
+    LEVELS.indexOf(level ?? 'internal') >= LEVELS.indexOf(needed ?? 'user');
   return {
-    name: `a client token with ${nameOf(scopes)}`,
-    bearerFor: (sessionId) => mint(sessionId, scopes),
-    verdict: ({ client }) => (scopes.some((scope) => client.includes(scope)) ? 'allowed' : 'FORBIDDEN'),
+    name: `a client token with ${nameOf(scopes)} ${level ?? ''}`,
+    bearerFor: (sessionId) => mint(sessionId, scopes, level),
+    verdict: ({ client, level: needed }) =>
+      scopes.some((scope) => client.includes(scope)) && reaches(needed) ? 'allowed' : 'FORBIDDEN',
   };
 }
 
@@ -277,9 +288,10 @@ function strangerOf(scopes: readonly ClientScope[]): Caller {
   };
 }
 
-async function mint(sessionId: SessionId, scopes: readonly ClientScope[]): Promise<string> {
+async function mint(sessionId: SessionId, scopes: readonly ClientScope[], level?: Level): Promise<string> {
   const minter = { organisationId: door.organisationId };
-  return (await door.access.mintClientToken(minter, sessionId, { scopes, messagesPerMinute: 6_000 })).token;
+  const wish = { scopes, level, messagesPerMinute: 6_000 };
+  return (await door.access.mintClientToken(minter, sessionId, wish)).token;
 }
 
 /** By the first row that does not let it in. */

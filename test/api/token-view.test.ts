@@ -198,4 +198,35 @@ describe('a client token', () => {
     expect(await resultOf(narrated)).toBeNull();
     expect((await door.ask(query, { id: narrated })).session.result).toEqual({ seq: 4 });
   });
+
+  it.each([
+    'turn { usage { totalTokens } }',
+    'turn { ... on Turn { modelCalls } }',
+    'turns(first: 1) { nodes { usage { totalTokens } } }',
+    'turns(first: 1) { edges { node { id modelCalls } } }',
+    'usage { costMicroUsd }',
+    'why',
+    'limits { tokens }',
+  ])(
+    'proves PAYLOAD-1: below the level INTERNAL is told what is missing before anything is done: %s',
+    async (asked) => {
+      const scopes = ['read', 'steer', 'cancel'];
+      const session = await begun();
+      const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename ... on SendMessagePayload { session { id ${asked} } } } }`;
+      const variables = { input: { sessionId: session, text: 'go on' } };
+      const { head } = await door.sessions.get(session);
+
+      const { body } = await door.post(query, variables, await tokenOf({ level: 'user', scopes }, session));
+
+      expect(body.errors).toMatchObject([
+        {
+          message: expect.stringMatching(/level USER, and this needs INTERNAL.*without `\w+`/),
+          extensions: { code: 'FORBIDDEN' },
+        },
+      ]);
+      expect((await door.sessions.get(session)).head).toBe(head);
+      const { sendMessage } = await door.ask(query, variables, await tokenOf({ scopes }, session));
+      expect(sendMessage).toMatchObject({ __typename: 'SendMessagePayload', session: { id: session } });
+    },
+  );
 });

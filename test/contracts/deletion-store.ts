@@ -69,14 +69,14 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       }
     }
 
-    it('proves DELETE-1 and DELETE-2: what was marked is gone for every reader and writer of its own, and was never there for others', async () => {
+    it('proves DELETE-1 and DELETE-2: what is being deleted is gone for every reader and writer of its own, and was never there for others', async () => {
       const { deletions, sessions, journal, create } = await begin();
       const [id, other] = [await create({ key: 'natural' }), newId('organisation')];
       await journal.append(id, { key: 'k', decide: (session) => decide(session, HELLO) });
 
-      const marked = await deletions.mark(stone(id));
+      const begun = await deletions.begin(stone(id));
 
-      expect(marked).toEqual({ tombstone: stone(id), replayed: false });
+      expect(begun).toEqual({ tombstone: stone(id), replayed: false });
       for (const look of [
         () => journal.append(id, { decide: appending(spoken('x')) }),
         () => journal.append(id, { key: 'k', decide: nothing }),
@@ -106,7 +106,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
     it('proves DELETE-1: the natural key is free, the id is not', async () => {
       const { deletions, sessions, create } = await begin();
       const id = await create({ key: 'natural' });
-      await deletions.mark(stone(id));
+      await deletions.begin(stone(id));
 
       const again = await sessions.create(originOf({ key: 'natural' }), nothing);
 
@@ -116,7 +116,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       await expect(sessions.create(originOf({ id }), nothing)).rejects.toBeInstanceOf(SessionGone);
     });
 
-    it('proves DELETE-1: appends land before the mark, or are told that it is gone; none is lost in between', async () => {
+    it('proves DELETE-1: appends land before the tombstone, or are told that it is gone; none is lost in between', async () => {
       const { deletions, journal, create } = await begin();
       const id = await create();
       const heads: number[] = [];
@@ -125,7 +125,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       const appends = Array.from({ length: 40 }, (_, index) => index);
       const settled = Promise.allSettled([
         ...appends.slice(20).map(() => journal.append(id, { decide: appending(spoken('a')) })),
-        deletions.mark(stone(id)),
+        deletions.begin(stone(id)),
         ...appends.slice(20).map(() => journal.append(id, { decide: appending(spoken('b')) })),
       ]);
 
@@ -141,24 +141,24 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       expect(heads.toSorted((a, b) => a - b)).toEqual(landed.toSorted((a, b) => a - b)); // told of what was answered
     });
 
-    it('answers the first mark again, also when many ask at once, and nothing to another organisation', async () => {
+    it('answers the first deletion again, also when many ask at once, and nothing to another organisation', async () => {
       const { deletions, create } = await begin();
       const id = await create();
       const first = stone(id);
 
       const all = await Promise.all(
-        Array.from({ length: 8 }, (_, at) => deletions.mark({ ...first, deletedAt: first.deletedAt + at })),
+        Array.from({ length: 8 }, (_, at) => deletions.begin({ ...first, deletedAt: first.deletedAt + at })),
       );
       clock.set(clock.now() + 1_000);
-      const later = await deletions.mark(stone(id, { deletedBy: { kind: 'system' } }));
+      const later = await deletions.begin(stone(id, { deletedBy: { kind: 'system' } }));
 
       expect(all.filter((one) => one?.replayed === false)).toHaveLength(1);
       expect(new Set([...all, later].map((one) => one?.tombstone.deletedAt)).size).toBe(1);
       expect(later).toMatchObject({ replayed: true, tombstone: { deletedBy: BY } });
       const other = newId('organisation');
-      expect(await deletions.mark(stone(id, { organisationId: other }))).toBeUndefined();
-      expect(await deletions.mark(stone(await create(), { organisationId: other }))).toBeUndefined();
-      expect(await deletions.mark(stone(newId('session')))).toBeUndefined();
+      expect(await deletions.begin(stone(id, { organisationId: other }))).toBeUndefined();
+      expect(await deletions.begin(stone(await create(), { organisationId: other }))).toBeUndefined();
+      expect(await deletions.begin(stone(newId('session')))).toBeUndefined();
     });
 
     it('proves RETENTION-4: deletes one that stands as it was seen, and keeps one that was woken since', async () => {
@@ -173,16 +173,16 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       const archive = { kind: 'archive', actor: { kind: 'human' } } as const;
       await journal.append(ended, { decide: (session) => decide(session, archive) });
 
-      expect(await deletions.mark(stone(woken), seen[1])).toBeUndefined();
-      expect(await deletions.mark(stone(ended), seen[2])).toBeUndefined();
-      expect(await deletions.mark(stone(rests), seen[0])).toEqual({
+      expect(await deletions.begin(stone(woken), seen[1])).toBeUndefined();
+      expect(await deletions.begin(stone(ended), seen[2])).toBeUndefined();
+      expect(await deletions.begin(stone(rests), seen[0])).toEqual({
         tombstone: stone(rests),
         replayed: false,
       });
 
       expect(await standing(woken)).toMatchObject({ status: 'queued' });
-      expect(await deletions.mark(stone(woken), await standing(woken))).toMatchObject({ replayed: false });
-      expect(await deletions.mark(stone(rests), seen[0]), 'again').toMatchObject({ replayed: true });
+      expect(await deletions.begin(stone(woken), await standing(woken))).toMatchObject({ replayed: false });
+      expect(await deletions.begin(stone(rests), seen[0]), 'again').toMatchObject({ replayed: true });
       expect(await deletions.pending({ limit: 9 })).not.toContain(ended);
     });
 
@@ -196,7 +196,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
         seen.push(sessions.get(id).catch((error: unknown) => error));
       });
 
-      await deletions.mark(stone(id));
+      await deletions.begin(stone(id));
       await eventually('the hint', () => hints.length > 0);
       end();
 
@@ -234,7 +234,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       }
       await tokenGenerations.raise(OURS.id, gone);
       const before = await journal.read(stays, { after: 0, limit: 100 });
-      await deletions.mark(stone(gone));
+      await deletions.begin(stone(gone));
       expect(await deletions.pending({ limit: 9 })).toEqual([gone]);
 
       expect(await eraseAll(deletions)).toEqual([gone]);
@@ -264,7 +264,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       for (let count = 0; count < 5; count += 1) {
         const id = await create();
         await journal.append(id, { decide: appending(...Array.from({ length: 30 }, () => spoken('x'))) });
-        await deletions.mark(stone(id));
+        await deletions.begin(stone(id));
         ids.push(id);
       }
       const sorted = ids.toSorted();
@@ -285,7 +285,7 @@ export function deletionStoreContract(platform: DeletionPlatform): void {
       const { deletions, journal, create } = await begin();
       const [empty, busy] = [await create(), await create()];
       const append = journal.append(busy, { decide: appending(spoken('x')) }).catch(() => undefined); // or it is gone
-      const marked = await Promise.all([deletions.mark(stone(busy)), deletions.mark(stone(empty))]);
+      const marked = await Promise.all([deletions.begin(stone(busy)), deletions.begin(stone(empty))]);
       await append;
 
       expect(marked.map((one) => one?.replayed)).toEqual([false, false]);

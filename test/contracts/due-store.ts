@@ -129,7 +129,7 @@ export function dueStoreContract(platform: DuePlatform): void {
 
       await tell(answered, answer('quick'));
       await tell(canceled, { kind: 'cancel', actor: ME });
-      await deletions.mark({ id: deleted, organisationId: OURS.id, deletedAt: 1, deletedBy: ME });
+      await deletions.begin({ id: deleted, organisationId: OURS.id, deletedAt: 1, deletedBy: ME });
       await tell(half, answer('quick'));
 
       expect(await due.due({ limit: 9, until: 9_000_000 })).toEqual([{ id: half, dueAt: 1_060_000 }]);

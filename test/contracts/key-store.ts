@@ -143,21 +143,66 @@ export function keyStoreContract(platform: KeyPlatform): void {
       expect(await keys.list(OURS.id, { limit: 9, before: order[1] })).toEqual(order.slice(2));
     });
 
-    it('counts those that have a scope and open at the moment', async () => {
+    it('revokes a key once, with its values of before', async () => {
       const keys = await begin();
-      const scopes = ['keys:write'] as const;
-      for (const key of [
-        keyOf('a'),
-        keyOf('b', { scopes, expiresAt: 101 }),
-        keyOf('c', { scopes, expiresAt: 100 }),
-        keyOf('d', { scopes, revokedAt: 5 }),
-        keyOf('e', { scopes: ['sessions:read'] }),
-        keyOf('f', { organisationId: newId('organisation') }),
-      ])
-        await keys.add(key);
+      const [key, last] = [keyOf('a', { retired: [{ hash: 'b'.repeat(64), until: 20 }] }), keyOf('c')];
+      for (const one of [key, last]) await keys.add(one);
+      const needed = () => ({ scope: 'keys:write', opensAt: 9 }) as const;
 
-      expect(await keys.countWith(OURS.id, 'keys:write', 100)).toBe(2);
-      expect(await keys.countWith(OURS.id, 'operator', 100)).toBe(1);
+      const after = { ...key, retired: undefined, revokedAt: 9 };
+      expect(await keys.revoke(OURS.id, key.id, 9, needed)).toEqual({ before: key, after });
+      expect(await keys.byHash('b'.repeat(64))).toBeUndefined();
+      const again = { ...(await keys.byId(key.id)) };
+      expect(again).toEqual({ ...after, retired: undefined });
+      expect(await keys.revoke(OURS.id, key.id, 10, needed)).toEqual({ before: again, after: again });
+      expect(await keys.revoke(OURS.id, last.id, 10, () => undefined)).toMatchObject({
+        after: { revokedAt: 10 },
+      });
+      for (const [owner, id] of [
+        [newId('organisation'), key.id],
+        [OURS.id, newId('apiKey')],
+      ] as const)
+        expect(await keys.revoke(owner, id, 10, needed)).toBeUndefined();
+    });
+
+    it.each([
+      ['none is there', []],
+      ['it has not the scope', [{ scopes: ['sessions:read'] }]],
+      ['it has expired', [{ expiresAt: 100 }]],
+      ['it was revoked', [{ revokedAt: 5 }]],
+      ['it is of another organisation', [{ organisationId: newId('organisation') }]],
+    ] as readonly (readonly [string, readonly Partial<ApiKey>[]])[])(
+      'revokes no key that another one would have to stay for, when %s',
+      async (_why, others) => {
+        const keys = await begin();
+        const key = keyOf('a');
+        for (const one of [key, ...others.map((given, at) => keyOf('bcdef'.charAt(at), given))])
+          await keys.add(one);
+        const needed = () => ({ scope: 'keys:write', opensAt: 100 }) as const;
+
+        expect(await keys.revoke(OURS.id, key.id, 100, needed)).toBe('last');
+        expect(await keys.byId(key.id)).toEqual(key);
+        expect(await keys.byHash(key.hash)).toEqual(key);
+
+        await keys.add(keyOf('9', { expiresAt: 101 }));
+        const forEver = () => ({ scope: 'keys:write', opensAt: Number.POSITIVE_INFINITY }) as const;
+        expect(await keys.revoke(OURS.id, key.id, 100, forEver)).toBe('last');
+        expect(await keys.revoke(OURS.id, key.id, 100, needed)).toMatchObject({ before: key });
+      },
+    );
+
+    it('leaves one of several that are revoked at once and need one another', async () => {
+      const keys = await begin();
+      const all = 'abcdef'.split('').map((letter) => keyOf(letter));
+      for (const one of all) await keys.add(one);
+
+      const outcomes = await Promise.all(
+        all.map(({ id }) => keys.revoke(OURS.id, id, 9, () => ({ scope: 'keys:write', opensAt: 9 }))),
+      );
+
+      expect(outcomes.filter((outcome) => outcome === 'last')).toHaveLength(1);
+      const left = await Promise.all(all.map(({ id }) => keys.byId(id)));
+      expect(left.filter((key) => key?.revokedAt === undefined)).toHaveLength(1);
     });
 
     it('remembers the last use of each, whatever order they are told in, and changes keep it', async () => {

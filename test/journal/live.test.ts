@@ -106,7 +106,7 @@ describe('a session that was deleted', () => {
     expect((await following.next()).value).toMatchObject({ kind: 'delta', text: 'half' });
     const next = following.next();
 
-    await deletions.mark({ id, organisationId: OURS.id, deletedAt: 1, deletedBy: { kind: 'system' } });
+    await deletions.begin({ id, organisationId: OURS.id, deletedAt: 1, deletedBy: { kind: 'system' } });
 
     await expect(next).rejects.toBeInstanceOf(SessionGone);
     live.delta(id, { callId: 'c2', offset: 0, text: 'still' });

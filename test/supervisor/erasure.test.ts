@@ -57,7 +57,7 @@ function start(given: Partial<DeletionStore> = {}): Erasure {
   const own = store.deletions;
   const deletions: DeletionStore = {
     lateMs: own.lateMs,
-    mark: (tombstone) => own.mark(tombstone),
+    begin: (tombstone) => own.begin(tombstone),
     tombstone: (id, organisationId) => own.tombstone(id, organisationId),
     pending: (page) => own.pending(page),
     erase: (ids) => own.erase(ids),
@@ -79,7 +79,7 @@ function start(given: Partial<DeletionStore> = {}): Erasure {
 async function deleted(): Promise<SessionId> {
   const id = await queuedSession(store);
   await store.journal.append(id, { decide: appending(...Array.from({ length: 90 }, () => spoken('x'))) });
-  await store.deletions.mark({
+  await store.deletions.begin({
     id,
     organisationId: OURS.id,
     deletedAt: 1,

@@ -60,7 +60,7 @@ it.each([
 it('removes at the start what is here of a session that was deleted meanwhile, and keeps what is of others', async () => {
   const [gone, stays] = [await queuedSession(store), await queuedSession(store)];
   const deletedBy = { kind: 'human' } as const;
-  await store.deletions.mark({ id: gone, organisationId: OURS.id, deletedAt: 1, deletedBy });
+  await store.deletions.begin({ id: gone, organisationId: OURS.id, deletedAt: 1, deletedBy });
   const [stop, forgotten]: [AbortController, string[]] = [new AbortController(), []];
   const removals = new Removals({
     launcher: {

@@ -35,7 +35,7 @@ function begin() {
   const failing = new Set<SessionId>();
   const deleted = new Set<SessionId>();
   const deletions: RetentionSweepPorts['deletions'] = {
-    async mark(tombstone, seen) {
+    async begin(tombstone, seen) {
       const { id, organisationId } = tombstone;
       if (failing.has(id)) throw new Error('this one cannot be deleted');
       gone.push({ organisationId, id, status: seen?.status });
@@ -153,12 +153,12 @@ describe('the sweep of retention', () => {
     clock.set(clock.now() + 10 * DAY);
     const asked: string[] = [];
     const deletions: RetentionSweepPorts['deletions'] = {
-      async mark(tombstone, seen) {
+      async begin(tombstone, seen) {
         const { id } = tombstone;
         const send = { kind: 'send', text: 'wait', mode: 'steer', actor } as const;
         await store.journal.append(id, { decide: (record) => decide(record, send) }); // comes first
         asked.push(id);
-        return store.deletions.mark(tombstone, seen);
+        return store.deletions.begin(tombstone, seen);
       },
     };
 
@@ -205,7 +205,7 @@ describe('the sweep of retention', () => {
     const time = new RetentionClock({ store: store.retention, clock: jumped, logger: silentLogger });
     const seen: SessionId[] = [];
     const deletions: RetentionSweepPorts['deletions'] = {
-      async mark(tombstone) {
+      async begin(tombstone) {
         seen.push(tombstone.id);
         return { tombstone, replayed: false };
       },

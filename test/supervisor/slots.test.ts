@@ -209,7 +209,7 @@ describe('slots', () => {
     const id = await inBackground();
 
     const deletedBy = { kind: 'human' } as const;
-    await store.deletions.mark({ id, organisationId: OURS.id, deletedAt: 1, deletedBy });
+    await store.deletions.begin({ id, organisationId: OURS.id, deletedAt: 1, deletedBy });
     await eventually(
       'nothing is left',
       async () => (await store.deletions.pending({ limit: 9 })).length === 0,

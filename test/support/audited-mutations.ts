@@ -26,6 +26,8 @@ interface Tried {
   readonly isByToken?: boolean;
   /** A tool of which a call waits. */
   readonly waits?: string;
+  /** Entries of other things that it changes as well, older ones first. */
+  readonly also?: readonly object[];
 }
 
 const mutation = (field: string, args: string, payload: string): string =>
@@ -234,7 +236,7 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: undefined,
     },
   }),
-  deleteAgent: ({ agentId }) => ({
+  deleteAgent: ({ agentId, sessionId }) => ({
     query: mutation('deleteAgent(id: $id, force: true)', '($id: ID!)', 'agent { id } replayed'),
     variables: { id: agentId },
     entry: {
@@ -242,6 +244,14 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       before: {},
       after: { deletedAt: expect.any(Number) },
     },
+    also: [
+      {
+        action: 'archiveSession',
+        target: { kind: 'session', id: sessionId },
+        before: expect.objectContaining({ status: 'running' }),
+        after: expect.objectContaining({ status: 'archived', deletedAgentId: agentId }),
+      },
+    ],
   }),
   setRetention: ({ agentId }) => ({
     query: mutation(

@@ -3,7 +3,7 @@ import type { DeletionStore } from '../../src/sessions/deletion-store.ts';
 
 export const NO_DELETIONS: DeletionStore = {
   lateMs: 0,
-  mark: async () => undefined,
+  begin: async () => undefined,
   tombstone: async () => undefined,
   pending: async () => [],
   erase: async (ids) => ids,

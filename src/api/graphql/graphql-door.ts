@@ -1,10 +1,12 @@
 /** The GraphQL door: HTTP, SSE and WebSocket on one path, /graphql. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { LogBudget } from '../../../schema/log-budget.ts';
 import { schema } from '../../../schema/schema.ts';
 import { Documents } from './documents.ts';
 import { Follows } from './follows.ts';
 import { createHttpDoor } from './http-door.ts';
+import { lineOf } from './body-parsing.ts';
 import type { Principal } from '../../access/principal.ts';
 import { BearerWatch } from '../../access/bearer-watch.ts';
 import { systemClock } from '../../kernel/clock.ts';
@@ -19,6 +21,12 @@ import { Sockets } from './sockets.ts';
 
 /** Operations that begin in one round of the event loop (TURNS-2): a burst of a hundred is over in some rounds, and none of them is long. */
 const ADMITTED_PER_ROUND = { turns: 32, ms: 20 };
+
+/** Each is waited for before the thing is done. */
+export interface DoorTurns {
+  begin(): Promise<void>;
+  read(): Promise<void>;
+}
 
 export interface GraphqlDoor {
   /** Answers one HTTP request; never rejects for what a client sent. */
@@ -37,6 +45,8 @@ export interface GraphqlDoor {
   readonly outgoing: Outgoing;
   /** An answer of another door is this principal's: counted with its others, and cut when it may ask no more (ACCESS-2). Answers what ends the watch. */
   owns(res: ServerResponse, principal: Principal): () => void;
+  /** Turns of another door: it is begun among operations (TURNS-2), and reads among the reads of the same principal (BUDGET-2). */
+  turnsOf(req: IncomingMessage, principal: Principal): DoorTurns;
   /** In which requests, upgrades and messages of sockets are begun. */
   readonly slices: TimeSlices;
 }
@@ -75,6 +85,13 @@ export function createGraphqlDoor(ports: GraphqlPorts, options: GraphqlOptions =
     owns(res, principal) {
       outgoing.belongsTo(res, nameOf(principal));
       return watch.add(principal, () => res.destroy());
+    },
+    turnsOf(req, principal) {
+      const budget = new LogBudget(turns, principal);
+      return {
+        begin: () => admission.turn(nameOf(principal), lineOf(req.socket)),
+        read: () => budget.turn(),
+      };
     },
     slices,
     get held() {

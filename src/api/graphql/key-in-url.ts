@@ -3,7 +3,7 @@
  * browsers, in what is copied for somebody else.
  *
  * URL-1 A request or an upgrade whose address holds a key or token is refused, whatever else it brings, and no part of its query is logged or
- *    sent back.
+ *    sent back. A key that was encoded several times, or stands in an address within the address, is one too: whoever logs it decodes it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { KeyInUrl } from '../../access/faults.ts';
@@ -16,8 +16,10 @@ const NAMES = new Set(
 );
 /** What GraphQL over HTTP has in its address; a text in them may well begin like a key. */
 const OWN = new Set(['query', 'variables', 'operationName', 'extensions']);
-/** How keys and tokens of ours begin. */
-const VALUE = /^(?:bearer\s+)?(?:hf|hct|hut)_/i;
+/** How keys and tokens of ours begin, wherever in a parameter. */
+const VALUE = /(?:^|[^a-z0-9_])(?:hf|hct|hut)_/i;
+/** Encodings in one another: proxies that send somebody on add one or two. What has more hides something, and is refused. */
+const LAYERS_MAX = 8;
 
 export const KEY_IN_URL: string = textOf(new KeyInUrl());
 
@@ -32,10 +34,21 @@ export function hasKeyInUrl({ url = '' }: IncomingMessage): boolean {
   const start = url.indexOf('?');
   if (start < 0) return false;
   for (const [name, value] of new URLSearchParams(url.slice(start + 1))) {
-    if (value === '' || OWN.has(name)) continue;
-    if (NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, '')) || VALUE.test(value)) return true;
+    if (value !== '' && OWN.has(name)) continue;
+    if (holdsKey(name, value, LAYERS_MAX)) return true;
   }
   return false;
+}
+
+/** Also in what comes of it when it is decoded again, until nothing changes. */
+function holdsKey(name: string, value: string, layersLeft: number): boolean {
+  if (value !== '' && NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, ''))) return true;
+  if (VALUE.test(name) || VALUE.test(value)) return true;
+  const inner = [...new URLSearchParams(`${name}=${value}`.replaceAll(/[?;#]/g, '&'))];
+  const isStable = inner.every(([innerName, innerValue]) => innerName === name && innerValue === value);
+  if (isStable) return false;
+  if (layersLeft === 0) return true;
+  return inner.some(([innerName, innerValue]) => holdsKey(innerName, innerValue, layersLeft - 1));
 }
 
 function textOf({ message, code }: KeyInUrl): string {

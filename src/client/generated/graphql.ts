@@ -51,6 +51,8 @@ export type CreateAgentInput = {
   runtime?: string | null | undefined;
   /** Whether and how it thinks before it answers. */
   thinking?: ThinkingInput | null | undefined;
+  /** Which tool calls may run: the first rule that fits decides, and what none fits may. At most 64, patterns of at most 512 characters. */
+  toolRules?: Array<ToolRuleInput> | null | undefined;
   /** Tools that somebody outside runs, beside those of every session: at most 64, and 128 KiB. */
   tools?: Array<AgentToolInput> | null | undefined;
 };
@@ -131,7 +133,7 @@ export type SendMessageInput = {
 export type SessionStatus =
   /** Closed; it can only be read. */
   | 'ARCHIVED'
-  /** The turn ended with a question; the next message is the answer. */
+  /** The turn ended with a question, and the next message is the answer; or the turn is open, and its tool calls wait for somebody outside (Turn.requests). */
   | 'AWAITING_INPUT'
   /** The turn ended with an error; a message tries again. */
   | 'FAILED'
@@ -156,6 +158,8 @@ export type StartSessionInput = {
   metadata?: unknown;
   /** Another model of the same provider than the agent's. */
   model?: string | null | undefined;
+  /** Which tool calls may run: the first rule that fits decides, and what none fits may. At most 64, patterns of at most 512 characters. They come before those of the agent; what the agent denies stays denied. */
+  toolRules?: Array<ToolRuleInput> | null | undefined;
 };
 
 /** What can be seen of the thinking. */
@@ -183,6 +187,15 @@ export type ThinkingMode =
   | 'BUDGET'
   /** It does not. */
   | 'OFF';
+
+/** What becomes of a tool call. */
+export type ToolAction =
+  /** It runs. */
+  | 'ALLOW'
+  /** It waits until somebody approves or denies it. */
+  | 'ASK'
+  /** It does not run, and the model is told so. */
+  | 'DENY';
 
 /** How a tool call ended. */
 export type ToolOutcome =
@@ -220,6 +233,22 @@ export type ToolResolution =
   | 'EXPIRED'
   /** Somebody outside ran it or could not: the reason is its result. */
   | 'FAILED';
+
+/** A rule about tool calls. All patterns that are given have to fit. */
+export type ToolRuleInput = {
+  /** What becomes of a call that the rule fits. */
+  action: ToolAction;
+  /** A pattern of the command that the call passes: * stands for any characters. A rule that allows fits one simple command and nothing beside it; one that asks or denies fits any command of the line. */
+  command?: string | null | undefined;
+  /** A pattern of the host of the URL that the call passes, for example *.example.com. */
+  host?: string | null | undefined;
+  /** A pattern of the path that the call passes, absolute (/workspace/...): * stands for any characters of one part, ** for any parts. */
+  path?: string | null | undefined;
+  /** What people and the model are told of it. */
+  reason?: string | null | undefined;
+  /** The name of a tool, or * for each. */
+  tool: string;
+};
 
 /** How a turn ended. */
 export type TurnOutcome =

@@ -10,32 +10,22 @@
 import type { StatementSync } from 'node:sqlite';
 import { type Database, rowOf, rowsOf } from './database.ts';
 import { KeyFilter } from './key-filter.ts';
+import { type AppendPlace, WaitingKeys } from './waiting-keys.ts';
 
 /** Keys that wait: some hundred bytes each, and their way into the index holds the event loop for some 20 ms. */
 const KEYS_WAITING_MAX = 8_192;
 /** Rows of events that a start may have to look through for keys that waited: some 50 ms. */
 const ROWS_UNREAD_MAX = 65_536;
 
-/** The seqs of an append. */
-export interface AppendPlace {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-}
-
-interface WaitingKey extends AppendPlace {
-  readonly session: number;
-  readonly key: string;
-}
-
 export class AppendKeys {
   readonly #byKey: StatementSync;
   readonly #index: StatementSync;
   readonly #setIndexedTo: StatementSync;
   readonly #highestRow: StatementSync;
-  readonly #waiting = new Map<string, WaitingKey>();
+  readonly #waiting = new WaitingKeys();
   readonly #filter: KeyFilter;
   /** Of the running commit: what is forgotten when it fails. */
-  #added: string[] = [];
+  #added: (readonly [session: number, key: string])[] = [];
   #isIndexing = false;
   /** Keys of event rows up to here are in the index, as the running commit leaves it; and without it. */
   #indexedTo: number;
@@ -62,8 +52,8 @@ export class AppendKeys {
   }
 
   find(session: number, key: string): AppendPlace | undefined {
-    const waiting = this.#waiting.get(nameOf(session, key));
-    if (waiting !== undefined) return { firstSeq: waiting.firstSeq, lastSeq: waiting.lastSeq };
+    const waiting = this.#waiting.get(session, key);
+    if (waiting !== undefined) return waiting;
     if (!this.#filter.mayHold(session, key)) return undefined; // KEYS-2
     const row = rowOf(this.#byKey, session, key);
     if (row === undefined) return undefined;
@@ -73,9 +63,8 @@ export class AppendKeys {
 
   /** In the commit that writes the append. */
   add(session: number, key: string, { firstSeq, lastSeq }: AppendPlace): void {
-    const name = nameOf(session, key);
-    this.#waiting.set(name, { session, key, firstSeq, lastSeq });
-    this.#added.push(name);
+    this.#waiting.set(session, key, { firstSeq, lastSeq });
+    this.#added.push([session, key]);
     this.#filter.add(session, key);
   }
 
@@ -86,7 +75,7 @@ export class AppendKeys {
 
   /** The session is deleted: nobody asks for its keys any more, and none of them goes into the index. */
   forget(session: number): void {
-    for (const [name, waiting] of this.#waiting) if (waiting.session === session) this.#waiting.delete(name);
+    this.#waiting.forget(session);
   }
 
   /** In the commit that deletes rows of events. KEYS-1: the numbers of those at the end are given again. */
@@ -100,7 +89,7 @@ export class AppendKeys {
   /** Last in the transaction. */
   beforeCommit(): void {
     if (this.#waiting.size < KEYS_WAITING_MAX && this.#lastRow - this.#indexedTo < ROWS_UNREAD_MAX) return;
-    for (const { session, key, firstSeq, lastSeq } of [...this.#waiting.values()].toSorted(inIndexOrder))
+    for (const [session, key, { firstSeq, lastSeq }] of this.#waiting.inOrder())
       this.#index.run(session, key, firstSeq, lastSeq);
     this.#setIndexedTo.run(this.#lastRow);
     this.#isIndexing = true;
@@ -118,7 +107,7 @@ export class AppendKeys {
   }
 
   rolledBack(): void {
-    for (const name of this.#added) this.#waiting.delete(name);
+    for (const [session, key] of this.#added) this.#waiting.delete(session, key);
     this.#added = [];
     this.#isIndexing = false;
     this.#lastRow = this.#committedRow; // those numbers are given again
@@ -134,18 +123,9 @@ export class AppendKeys {
     );
     for (const row of rows) {
       const [session, key, firstSeq, count] = row as readonly [number, string, number, number]; // as selected
-      this.#waiting.set(nameOf(session, key), { session, key, firstSeq, lastSeq: firstSeq + count - 1 });
+      this.#waiting.set(session, key, { firstSeq, lastSeq: firstSeq + count - 1 });
     }
   }
-}
-
-/** No key of one session is taken for one of another: a number holds no space. */
-function nameOf(session: number, key: string): string {
-  return `${session} ${key}`;
-}
-
-function inIndexOrder(left: WaitingKey, right: WaitingKey): number {
-  return left.session - right.session || (left.key < right.key ? -1 : 1);
 }
 
 function numberOf(statement: StatementSync): number {

@@ -8,7 +8,8 @@
  * WAL-1 Nothing is copied home or waited for on the event loop while the server runs. Between the two copies the data file is
  *    flushed as well (FLUSH-2), so that appends wait for a short copy only.
  * WAL-2 The log is bounded: from WAL_PAGES_MAX on that are not copied, appends wait until they are.
- * WAL-3 When the thread fails, SQLite does it again, inside commits. When the disk does, nothing more is written (FLUSH-2).
+ * WAL-3 When the thread fails, or SQLite is too old to say how long the log is (checkpoints.ts), SQLite does it itself, inside commits. When the
+ *    disk does, nothing more is written (FLUSH-2).
  */
 
 /** Pages in the write-ahead log before they are copied home (32 MiB): of a page that is written often only the last is copied. */

@@ -18,8 +18,8 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqli
 import { systemClock } from '../../kernel/clock.ts';
 import { BODY_BYTES_MAX } from '../../kernel/limit.ts';
 import { Outage } from '../../kernel/outage.ts';
-import { CHECKPOINT_PAGES, Checkpointer, type CheckpointPorts } from './checkpointer.ts';
-import { Copier } from './copier.ts';
+import { Checkpointer, type CheckpointPorts } from './checkpointer.ts';
+import { checkpointsOf, copyInCommits, tellsLength, versionOf } from './checkpoints.ts';
 import { DatabaseInUse, DatabaseUnusable } from './faults.ts';
 import { Flusher } from './flusher.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -47,6 +47,8 @@ export interface DatabasePorts {
   readonly flusher?: Flusher | undefined;
   /** Given the ports that there would be. */
   readonly checkpointer?: ((ports: CheckpointPorts) => Checkpointer) | undefined;
+  /** Of the SQLite library: what it says itself. */
+  readonly version?: string | undefined;
 }
 
 export type Row = readonly SQLOutputValue[];
@@ -70,8 +72,10 @@ export class Database {
     this.#unlock = unlock;
     if (path !== IN_MEMORY) {
       this.#flusher = ports.flusher ?? new Flusher(`${path}-wal`);
-      const checkpoints = checkpointsOf(path, sqlite);
-      this.#checkpointer = ports.checkpointer?.(checkpoints) ?? new Checkpointer(checkpoints);
+      if (tellsLength(ports.version ?? versionOf(sqlite))) {
+        const checkpoints = checkpointsOf(path, sqlite);
+        this.#checkpointer = ports.checkpointer?.(checkpoints) ?? new Checkpointer(checkpoints);
+      } else copyInCommits(sqlite); // WAL-3
     }
     this.#begin = sqlite.prepare('BEGIN IMMEDIATE');
     this.#commit = sqlite.prepare('COMMIT');
@@ -182,7 +186,7 @@ export class Database {
    * Makes the write-ahead log empty, once it was copied home (WAL-1): nothing that was overwritten is left in it. False when it is not, since
    * another program reads.
    */
-  async emptyLog(): Promise<boolean> {
+  async truncateLog(): Promise<boolean> {
     this.#flusher?.check();
     let isEmpty = false;
     const truncate = (): void => {
@@ -221,28 +225,6 @@ export function rowsOf(
 ): readonly Row[] {
   // setReturnArrays was called on it; the declared type knows only objects.
   return statement.all(...values) as unknown as readonly Row[];
-}
-
-function checkpointsOf(path: string, sqlite: DatabaseSync): CheckpointPorts {
-  const copier = new Copier(path);
-  /** Of the data file. Closed when no connection is open: with the first file of a process that is closed its locks go (fcntl(2)). */
-  const file = new Flusher(path);
-  // NOOP copies nothing and answers [busy, pages in the log, pages of them that are copied] (SQLite 3.51).
-  const log = sqlite.prepare('PRAGMA wal_checkpoint(NOOP)');
-  return {
-    pages() {
-      const { log: pages, checkpointed } = log.get() ?? {};
-      return Number(pages ?? 0) - Number(checkpointed ?? 0);
-    },
-    copy: () => copier.copy(),
-    flush: () => file.flush(),
-    check: () => file.check(),
-    giveUp: () => sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`),
-    close() {
-      copier.close();
-      file.close();
-    },
-  };
 }
 
 function lock(path: string): () => void {

@@ -1,5 +1,5 @@
 /**
- * Deleting sessions (sessions/deletion-store.ts) in the group commits of the journal, so that a mark and the appends beside it have one order
+ * Deleting sessions (sessions/deletion-store.ts) in the group commits of the journal, so that a deletion and the appends beside it have one order
  * (DELETE-1), and a step of erasing is as small as a commit.
  *
  * ERASE-1 A step deletes ERASED_ROWS_MAX rows, of ERASED_BYTES_MAX bodies, and then lets others commit. The end of the log goes first, so a
@@ -9,7 +9,7 @@
  */
 import type { StatementSync } from 'node:sqlite';
 import type { OrganisationId, SessionId } from '../../kernel/id.ts';
-import type { DeletionStore, Marked, Standing, Tombstone } from '../../sessions/deletion-store.ts';
+import type { DeletionStore, Begun, Standing, Tombstone } from '../../sessions/deletion-store.ts';
 import type { AppendKeys } from './append-keys.ts';
 import { type Database, type Row, rowsOf } from './database.ts';
 import type { Loaded, LoadedSessions } from './loaded-sessions.ts';
@@ -37,7 +37,7 @@ export interface DeletionsPorts {
 }
 
 export class SqliteDeletions implements DeletionStore {
-  /** Whoever writes is this process, and what it has begun before comes before the mark. */
+  /** Whoever writes is this process, and what it has begun before comes before the deletion. */
   readonly lateMs = 0;
   readonly #ports: DeletionsPorts;
   readonly #newest: StatementSync;
@@ -63,8 +63,8 @@ export class SqliteDeletions implements DeletionStore {
     );
   }
 
-  mark(tombstone: Tombstone, seen?: Standing): Promise<Marked | undefined> {
-    return this.#ports.commit(() => this.#mark(tombstone, seen));
+  begin(tombstone: Tombstone, seen?: Standing): Promise<Begun | undefined> {
+    return this.#ports.commit(() => this.#begin(tombstone, seen));
   }
 
   tombstone(id: SessionId, organisationId: OrganisationId): Promise<Tombstone | undefined> {
@@ -99,10 +99,10 @@ export class SqliteDeletions implements DeletionStore {
 
   /** Of what the write-ahead log still holds. */
   overwrite(): Promise<boolean> {
-    return this.#ports.database.emptyLog();
+    return this.#ports.database.truncateLog();
   }
 
-  #mark(tombstone: Tombstone, seen: Standing | undefined): Outcome<Marked | undefined> {
+  #begin(tombstone: Tombstone, seen: Standing | undefined): Outcome<Begun | undefined> {
     const { tombstones, loaded, sessions, gone } = this.#ports;
     const { id, organisationId } = tombstone;
     const before = tombstones.find(id, organisationId);

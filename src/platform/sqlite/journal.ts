@@ -30,7 +30,7 @@ import { SqliteDeletions } from './deletions.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HintListeners } from './hint-listeners.ts';
-import { emptyLog, existing, keepTurns, type Loaded, LoadedSessions } from './loaded-sessions.ts';
+import { newlyLoaded, existing, keepTurns, type Loaded, LoadedSessions } from './loaded-sessions.ts';
 import { SessionTable } from './session-table.ts';
 import { TombstoneTable } from './tombstone-table.ts';
 import { translated } from './translate-error.ts';
@@ -225,7 +225,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       return { rows: 0, answer: { session, head, created: false } };
     }
     this.#sessions.refuseDeletedAgent(origin.agentId); // AGENT-1
-    const loaded = emptyLog(newSession(origin), origin.createdAt);
+    const loaded = newlyLoaded(newSession(origin), origin.createdAt);
     const plan = planDecision(loaded, decide(loaded.session, false), this.#clock.now(), this.#caps);
     this.#touched.add(loaded);
     this.#loaded.add(loaded);

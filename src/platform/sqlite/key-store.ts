@@ -1,7 +1,6 @@
 /** API keys (access/key-store.ts): a row for each, and one for each hash by which it is found. Only hashes rest. */
 import type { StatementSync } from 'node:sqlite';
-import type { ApiKey, KeyStore, KeyUse } from '../../access/key-store.ts';
-import type { KeyScope } from '../../access/principal.ts';
+import type { ApiKey, KeyStore, KeyUse, NeededKey, Revoked } from '../../access/key-store.ts';
 import type { ApiKeyId, OrganisationId } from '../../kernel/id.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
 import { translated } from './translate-error.ts';
@@ -24,7 +23,7 @@ export class SqliteKeyStore implements KeyStore {
   readonly #byId: StatementSync;
   readonly #roots: StatementSync;
   readonly #list: StatementSync;
-  readonly #countWith: StatementSync;
+  readonly #another: StatementSync;
   readonly #count: StatementSync;
 
   constructor(database: Database) {
@@ -50,11 +49,11 @@ export class SqliteKeyStore implements KeyStore {
       `SELECT ${COLUMNS} FROM api_key WHERE organisation_id = ? AND (created_at, id) < (?, ?)
        ORDER BY created_at DESC, id DESC LIMIT ?`,
     );
-    this.#countWith = database.prepare(
-      `SELECT count(*) FROM api_key WHERE organisation_id = ?
+    this.#another = database.prepare(
+      `SELECT 1 FROM api_key WHERE organisation_id = ? AND id <> ?
          AND EXISTS (SELECT 1 FROM json_each(api_key.key, '$.scopes') WHERE value = ?)
          AND json_extract(key, '$.revokedAt') IS NULL
-         AND coalesce(json_extract(key, '$.expiresAt') > ?, 1)`,
+         AND coalesce(json_extract(key, '$.expiresAt') > ?, 1) LIMIT 1`,
     );
     this.#count = database.prepare('SELECT count(*) FROM api_key');
   }
@@ -114,8 +113,25 @@ export class SqliteKeyStore implements KeyStore {
     });
   }
 
-  async countWith(organisationId: OrganisationId, scope: KeyScope, now: number): Promise<number> {
-    return translated(() => Number(rowOf(this.#countWith, organisationId, scope, now)?.[0]));
+  async revoke(
+    organisationId: OrganisationId,
+    id: ApiKeyId,
+    at: number,
+    needed: (key: ApiKey) => NeededKey | undefined,
+  ): Promise<Revoked | 'last' | undefined> {
+    return this.#database.write(() => {
+      const before = this.#own(organisationId, id);
+      if (before === undefined) return undefined;
+      if (before.revokedAt !== undefined) return { before, after: before };
+      const another = needed(before);
+      if (another !== undefined) {
+        const { scope, opensAt } = another;
+        if (rowOf(this.#another, organisationId, id, scope, opensAt) === undefined) return 'last';
+      }
+      const after = { ...before, revokedAt: at, retired: undefined };
+      this.#rewrite(after);
+      return { before, after };
+    });
   }
 
   async used(uses: readonly KeyUse[]): Promise<void> {

@@ -35,7 +35,7 @@ export interface Loaded {
 }
 
 /** Of a session that has no row yet. */
-export function emptyLog(session: Session, at: number): Loaded {
+export function newlyLoaded(session: Session, at: number): Loaded {
   return {
     key: 0,
     session,

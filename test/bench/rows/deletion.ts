@@ -147,7 +147,7 @@ async function deleteAll(
   const erasure = new Erasure({ deletions, launcher, clock: systemClock, logger: silentLogger });
   const erasing = erasure.run(stop.signal, () => false);
   for (const id of ids) {
-    await deletions.mark({ id, organisationId, deletedAt: systemClock.now(), deletedBy: SYSTEM });
+    await deletions.begin({ id, organisationId, deletedAt: systemClock.now(), deletedBy: SYSTEM });
     erasure.told(id);
   }
   while ((await deletions.pending({ limit: 1 })).length > 0) await pause(20);

@@ -33,7 +33,7 @@ await mongoSuite('deleting on one of two servers', (server) => {
     const hints: Hint[] = [];
     other.journal.onHint((hint) => hints.push(hint));
 
-    expect(await one.deletions.mark(stone(id))).toMatchObject({ replayed: false });
+    expect(await one.deletions.begin(stone(id))).toMatchObject({ replayed: false });
 
     await expect(other.journal.append(id, { decide: appending(spoken('late')) })).rejects.toBeInstanceOf(
       SessionGone,
@@ -42,13 +42,13 @@ await mongoSuite('deleting on one of two servers', (server) => {
     await eventually('the hint', () =>
       hints.some(({ gone, sessionId }) => gone === true && sessionId === id),
     );
-    expect(await other.deletions.mark(stone(id))).toMatchObject({ replayed: true });
+    expect(await other.deletions.begin(stone(id))).toMatchObject({ replayed: true });
   });
 
-  it('erases with its second look what was being written when it was marked', async () => {
+  it('erases with its second look what was being written when its deletion was begun', async () => {
     const { one, other, id } = await two();
     const neighbour = newId('session');
-    await one.deletions.mark(stone(id));
+    await one.deletions.begin(stone(id));
     expect(await one.deletions.erase([id])).toEqual([id]);
     const { db } = other.database;
     const pages = db.collection<{ _id: string }>('page');
@@ -69,7 +69,7 @@ await mongoSuite('deleting on one of two servers', (server) => {
 
   it('leaves to a server of the version before a closed session of nobody: in no list, without a head to append at', async () => {
     const { one, id } = await two();
-    await one.deletions.mark(stone(id));
+    await one.deletions.begin(stone(id));
     const sessions = one.database.db.collection<{ _id: string }>('session');
 
     const asBefore = await sessions.findOne({ _id: id });

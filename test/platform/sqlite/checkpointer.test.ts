@@ -113,6 +113,30 @@ describe('the log of a server that writes without a pause', () => {
     expect(rowOf(database.prepare('PRAGMA wal_autocheckpoint'))).toEqual([CHECKPOINT_PAGES]);
   });
 
+  it.each([
+    ['3.50.4', CHECKPOINT_PAGES],
+    ['3.51.0', 0],
+    ['3.100.0', 0],
+    ['4.0.0', 0],
+  ])(
+    'of SQLite %s is copied by who can: in commits from %d pages on, or never (proves WAL-3)',
+    async (version, pages) => {
+      let asked = 0;
+      database = Database.open(path, {
+        version,
+        checkpointer: (ports) => new Checkpointer({ ...ports, pages: () => (asked += 1) }, 1_000),
+      });
+      const heard: number[] = [];
+      const append = appender(heard);
+      for (let at = 0; at < 5; at += 1) await append(9_000);
+
+      expect(rowOf(database.prepare('PRAGMA wal_autocheckpoint'))).toEqual([pages]);
+      expect([heard.length, asked > 0]).toEqual([5, pages === 0]);
+      expect(await database.truncateLog()).toBe(true);
+      expect(statSync(`${path}-wal`).size).toBe(0);
+    },
+  );
+
   it('is not copied twice for what another reader keeps from being copied', async () => {
     let copies = 0;
     let pages = 0;

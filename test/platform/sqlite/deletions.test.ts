@@ -23,8 +23,8 @@ afterEach(() => {
 
 const open = (): SqliteStore => openSqlite({ path: join(folder, 'test.db') });
 const create = async (): Promise<SessionId> => (await store.sessions.create(originOf(), nothing)).session.id;
-const mark = (id: SessionId) =>
-  store.deletions.mark({ id, organisationId: OURS.id, deletedAt: 1, deletedBy: { kind: 'system' } });
+const beginDeletion = (id: SessionId) =>
+  store.deletions.begin({ id, organisationId: OURS.id, deletedAt: 1, deletedBy: { kind: 'system' } });
 const reopen = (): void => {
   store.close();
   store = open();
@@ -56,7 +56,7 @@ it('proves ERASE-1: a step takes so many rows and bytes, the end of the log firs
     await store.journal.append(large, {
       decide: appending(spoken('y'.repeat(ERASED_BYTES_MAX / 2 - 40_000))),
     });
-  for (const id of [long, large]) await mark(id);
+  for (const id of [long, large]) await beginDeletion(id);
   const rows = (): number => count('SELECT count(*) FROM event');
 
   const before = rows();
@@ -87,7 +87,7 @@ it('proves SQLITE-5: no file has anything of it, while the server goes on and af
       await fill(id, 200, `${text} ${'w'.repeat(500)}`, text);
       await fill(id, 1, `${text} ${'w'.repeat(100_000)}`);
     }
-  await mark(gone);
+  await beginDeletion(gone);
   for (let erased: readonly SessionId[] = []; erased.length === 0; )
     erased = await store.deletions.erase([gone]);
   await store.deletions.finish([gone]);
@@ -109,7 +109,7 @@ it('proves KEYS-1: where the last rows were deleted, keys of rows that get their
   await fill(stays, 100, 'x', 'early');
   for (let round = 0; round < 90; round += 1) await fill(gone, 1_000, 'x', `k${round}`);
   expect(count('SELECT event_row FROM append_key_end')).toBeGreaterThan(65_000);
-  await mark(gone);
+  await beginDeletion(gone);
   for (let erased: readonly SessionId[] = []; erased.length === 0; )
     erased = await store.deletions.erase([gone]);
   expect(count('SELECT event_row FROM append_key_end')).toBe(count('SELECT max(rowid) FROM event'));
@@ -131,7 +131,7 @@ it('proves KEYS-1: where the last rows were deleted, keys of rows that get their
 it('puts no key of a session that was deleted into the index, when others go there', async () => {
   const [gone, stays] = [await create(), await create()];
   await fill(gone, 10, 'x', 'waits');
-  await mark(gone);
+  await beginDeletion(gone);
   await store.deletions.erase([gone]);
   await Promise.all(
     Array.from({ length: 9_000 }, (_, at) =>
@@ -146,7 +146,7 @@ it('puts no key of a session that was deleted into the index, when others go the
 it('gives no new session the rows of one that is not erased yet, nor those of a start before', async () => {
   const gone = await create();
   await fill(gone, 50, 'old', 'k');
-  await mark(gone);
+  await beginDeletion(gone);
   for (let start = 0; start < 2; start += 1) {
     const fresh = await create();
 
@@ -154,7 +154,7 @@ it('gives no new session the rows of one that is not erased yet, nor those of a 
     expect(await store.journal.append(fresh, { key: 'k/0', decide: nothing })).toMatchObject({
       replayed: false,
     });
-    await mark(fresh);
+    await beginDeletion(fresh);
     reopen();
   }
 });
@@ -165,13 +165,13 @@ it('takes back a mark whose commit failed: the session is there as before', asyn
   const other = new DatabaseSync(join(folder, 'test.db'));
   other.exec("CREATE TRIGGER refuse BEFORE DELETE ON session BEGIN SELECT RAISE(ABORT, 'no'); END");
   const append = () => store.journal.append(id, { decide: appending(spoken('beside')) });
-  const [beside, marked] = await Promise.allSettled([append(), mark(id)]);
-  expect([beside.status, marked.status]).toEqual(['rejected', 'rejected']);
+  const [beside, begun] = await Promise.allSettled([append(), beginDeletion(id)]);
+  expect([beside.status, begun.status]).toEqual(['rejected', 'rejected']);
   other.exec('DROP TRIGGER refuse');
   other.close();
 
   expect(await store.journal.head(id)).toBe(3);
-  expect(await mark(id)).toMatchObject({ replayed: false });
+  expect(await beginDeletion(id)).toMatchObject({ replayed: false });
   await expect(store.journal.head(id)).rejects.toMatchObject({ code: 'SESSION_GONE' });
   expect(await store.sessions.get(newId('session'))).toBeUndefined();
 });

@@ -2,14 +2,14 @@
  * Deleting sessions (sessions/deletion-store.ts) over MongoDB. The tombstone takes the place of the session's document (session-tombstone.ts);
  * what lies beside it is found by ids that begin with the session's, or by an index.
  *
- * Another server may be writing pages and bodies for an append that it decided on before the mark: they lie where nobody looks, and are gone
+ * Another server may be writing pages and bodies for an append that it decided on before it was begun: they lie where nobody looks, and are gone
  * with the last look, after LATE_MS (supervisor/erasure.ts ERASURE-3).
  */
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db, Filter } from 'mongodb';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { OrganisationId, SessionId } from '../../../kernel/id.ts';
-import type { DeletionStore, Marked, Standing, Tombstone } from '../../../sessions/deletion-store.ts';
+import type { DeletionStore, Begun, Standing, Tombstone } from '../../../sessions/deletion-store.ts';
 import type { Ownership } from '../ownership.ts';
 import { RETRY_BUDGET_MS, RetryBudget, withRetries } from '../retry-budget.ts';
 import type { SessionHead } from './session-collection.ts';
@@ -31,7 +31,7 @@ export interface MongoDeletionsPorts {
   readonly db: Db;
   readonly ownership: Ownership;
   readonly clock: Clock;
-  /** After the mark: everybody is told. */
+  /** Once it is begun: everybody is told. */
   gone(sessionId: SessionId, head: number): void;
 }
 
@@ -45,7 +45,7 @@ export class MongoDeletions implements DeletionStore {
     this.#documents = ports.db.collection<Stored>('session');
   }
 
-  async mark(tombstone: Tombstone, seen?: Standing): Promise<Marked | undefined> {
+  async begin(tombstone: Tombstone, seen?: Standing): Promise<Begun | undefined> {
     const { ownership, clock, gone } = this.#ports;
     const { id, organisationId } = tombstone;
     const markId = randomUUID();
@@ -63,9 +63,9 @@ export class MongoDeletions implements DeletionStore {
       }
       const found = await this.#find(id);
       if (found === undefined) return undefined;
-      if (isTombstone(found)) return this.#markedBefore(found, tombstone, markId);
+      if (isTombstone(found)) return this.#begunBefore(found, tombstone, markId);
       if (ownership.read(found) !== organisationId || seen !== undefined) return undefined;
-      await budget.waitOrThrow(); // the mark of another is not a majority's yet
+      await budget.waitOrThrow(); // the tombstone of another is not a majority's yet
     }
   }
 
@@ -103,9 +103,9 @@ export class MongoDeletions implements DeletionStore {
   }
 
   async finish(ids: readonly SessionId[]): Promise<void> {
-    const marked = { _id: { $in: [...ids] }, 'deleted.pending': true } as Filter<Stored>; // as above
+    const begun = { _id: { $in: [...ids] }, 'deleted.pending': true } as Filter<Stored>; // as above
     await withRetries(this.#ports.clock, () =>
-      this.#documents.updateMany(marked, { $unset: { 'deleted.pending': '' } as never }),
+      this.#documents.updateMany(begun, { $unset: { 'deleted.pending': '' } as never }),
     ); // as above
   }
 
@@ -123,8 +123,8 @@ export class MongoDeletions implements DeletionStore {
     return found ?? undefined;
   }
 
-  /** A mark whose answer was lost finds itself. */
-  #markedBefore(found: StoredTombstone, { organisationId }: Tombstone, markId: string): Marked | undefined {
+  /** One whose answer was lost finds itself. */
+  #begunBefore(found: StoredTombstone, { organisationId }: Tombstone, markId: string): Begun | undefined {
     const tombstone = tombstoneOf(found, this.#ports.ownership);
     if (tombstone.organisationId !== organisationId) return undefined;
     const isOwn = found.deleted.markId === markId;

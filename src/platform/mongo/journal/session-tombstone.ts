@@ -26,7 +26,7 @@ export interface StoredTombstone {
     readonly organisationId?: OrganisationId | undefined;
     readonly at: number;
     readonly by: Actor;
-    /** Tells this mark from any other that tried. */
+    /** Tells this deletion from any other that tried to begin. The name is an old one. */
     readonly markId: string;
     /** Until nothing is left of the session. */
     readonly pending?: true | undefined;

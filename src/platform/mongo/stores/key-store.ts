@@ -13,8 +13,7 @@
  * taken out there first: a value that is revoked or replaced opens nothing on those either.
  */
 import type { Collection, Db } from 'mongodb';
-import type { ApiKey, KeyStore, KeyUse } from '../../../access/key-store.ts';
-import type { KeyScope } from '../../../access/principal.ts';
+import type { ApiKey, KeyStore, KeyUse, NeededKey, Revoked } from '../../../access/key-store.ts';
 import type { ApiKeyId, OrganisationId } from '../../../kernel/id.ts';
 import { Batch } from '../batch.ts';
 import type { MongoDatabase } from '../database.ts';
@@ -23,6 +22,7 @@ import { NEWEST_FIRST, olderThan } from '../newest-first.ts';
 import { nextNumber } from '../numbering.ts';
 import { type Owned, Ownership } from '../ownership.ts';
 import { isDuplicateKey, translated } from '../translate-error.ts';
+import { LastKeys } from './last-keys.ts';
 
 type Page = Parameters<KeyStore['list']>[1];
 
@@ -48,6 +48,7 @@ export class MongoKeyStore implements KeyStore {
   readonly #keys: Collection<KeyDocument>;
   readonly #older: Collection<{ readonly _id: string }>;
   readonly #ownership: Ownership;
+  readonly #lastKeys: LastKeys;
   /** Every request of an API key asks (access.ts, ACCESS-1): together with those that come at the same moment. */
   readonly #byHash: Batch<string, ApiKey | undefined>;
   readonly #byId: Batch<ApiKeyId, ApiKey | undefined>;
@@ -55,6 +56,7 @@ export class MongoKeyStore implements KeyStore {
   constructor({ db, firstOrganisation }: Pick<MongoDatabase, 'db' | 'firstOrganisation'>) {
     this.#db = db;
     this.#ownership = new Ownership(firstOrganisation);
+    this.#lastKeys = new LastKeys({ db, firstOrganisation });
     this.#keys = db.collection('api_key_record');
     this.#older = db.collection('api_key');
     const bounds = { itemsMax: LOOK_UPS_MAX, inFlightMax: IN_FLIGHT_MAX };
@@ -139,15 +141,25 @@ export class MongoKeyStore implements KeyStore {
     });
   }
 
-  async countWith(organisationId: OrganisationId, scope: KeyScope, now: number): Promise<number> {
-    return translated(() =>
-      this.#keys.countDocuments({
-        ...this.#ownership.by(organisationId),
-        scopes: scope,
-        revokedAt: { $exists: false },
-        $or: [{ expiresAt: { $exists: false } }, { expiresAt: { $gt: now } }],
-      }),
+  async revoke(
+    organisationId: OrganisationId,
+    id: ApiKeyId,
+    at: number,
+    needed: (key: ApiKey) => NeededKey | undefined,
+  ): Promise<Revoked | 'last' | undefined> {
+    const there = await this.get(organisationId, id);
+    if (there === undefined) return undefined;
+    if (there.revokedAt !== undefined) return { before: there, after: there };
+    const another = needed(there);
+    if (another !== undefined) {
+      const isClaimed = await translated(() => this.#lastKeys.claim(organisationId, id, another));
+      if (!isClaimed) return 'last';
+    }
+    const outcome = await this.update(organisationId, id, (key) =>
+      key.revokedAt === undefined ? { ...key, revokedAt: at, retired: undefined } : key,
     );
+    if (another !== undefined) await translated(() => this.#lastKeys.settle(organisationId, id));
+    return outcome;
   }
 
   async used(uses: readonly KeyUse[]): Promise<void> {
