@@ -3,6 +3,7 @@ import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphq
 import './scalar.ts';
 import './fault.ts';
 import './agent.ts';
+import './agent-change.ts';
 import './credential.ts';
 import './event.ts';
 import './turn.ts';

@@ -1,5 +1,5 @@
 /** Rules about tool calls, in and out. */
-import { TOOL_ACTIONS, type ToolRule } from '../src/sessions/tool-rule.ts';
+import type { ToolAction, ToolRule } from '../src/sessions/tool-rule.ts';
 import { type GivenRule, PATTERN_CHARS_MAX, TOOL_RULES_MAX } from '../src/sessions/tool-rule-request.ts';
 import { builder } from './builder.ts';
 import { costing } from './cost.ts';
@@ -26,7 +26,7 @@ const ToolActionEnum = builder.enumType('ToolAction', {
     ALLOW: { value: 'allow', description: 'It runs.' },
     ASK: { value: 'ask', description: 'It waits until somebody approves or denies it.' },
     DENY: { value: 'deny', description: 'It does not run, and the model is told so.' },
-  } as const satisfies Record<Uppercase<(typeof TOOL_ACTIONS)[number]>, object>,
+  } as const satisfies Record<Uppercase<ToolAction>, object>,
 });
 
 export const ToolRuleInput = builder.inputType('ToolRuleInput', {

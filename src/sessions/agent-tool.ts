@@ -10,7 +10,6 @@ import { parseCount, parseText } from '../kernel/parse.ts';
 import { requestHash } from '../kernel/request-hash.ts';
 import { wellFormedJson } from '../kernel/well-formed.ts';
 import { isJson } from '../journal/codec.ts';
-import type { SessionOrigin } from './session.ts';
 import { type JsonSchema, schemaDefect } from './tool-schema.ts';
 
 export interface AgentTool {
@@ -87,20 +86,6 @@ export async function checkSchemas(
 
 export function isSameTools(one: readonly AgentTool[] = [], other: readonly AgentTool[] = []): boolean {
   return requestHash(one) === requestHash(other);
-}
-
-/** What of an agent's tools a session's record needs, to know which calls somebody outside answers. */
-export function originTools({
-  tools,
-}: {
-  readonly tools?: readonly AgentTool[] | undefined;
-}): Pick<SessionOrigin, 'clientTools'> {
-  if (tools === undefined) return {};
-  return {
-    clientTools: tools.map(({ name, timeoutSeconds }) =>
-      timeoutSeconds === undefined ? { name } : { name, timeoutSeconds },
-    ),
-  };
 }
 
 function parseTool(given: GivenTool, field: string): AgentTool {

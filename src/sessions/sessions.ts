@@ -29,7 +29,6 @@ import { LogFull, SessionNotFound } from '../journal/faults.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
 import type { Agent } from './agent.ts';
-import { originTools } from './agent-tool.ts';
 import type { Agents } from './agents.ts';
 import { type Deleted, deleteSession } from './deletion.ts';
 import type { DeletionStore } from './deletion-store.ts';
@@ -48,7 +47,7 @@ import type {
   SessionStore,
 } from './session-store.ts';
 import { isSameStart, parseMetadata, startHash, type StartSession } from './start-request.ts';
-import { parseRules } from './tool-rule-request.ts';
+import { originTools } from './session-tools.ts';
 
 export interface Started extends SessionEntry {
   readonly turnId: TurnId;
@@ -127,9 +126,7 @@ export class Sessions {
       model,
       credentialId,
       limits,
-      ...originTools(agent.revision),
-      toolRules: parseRules(request.toolRules, agent.revision.tools),
-      agentRules: agent.revision.toolRules,
+      ...originTools(agent.revision, request.toolRules),
       metadata,
       key,
       requestHash: startHash(request, agent.id),

@@ -36,6 +36,8 @@ const COMMANDS = [
   'archiveSession',
   'updateSession',
   'answerToolCall',
+  'approveToolCall',
+  'denyToolCall',
 ];
 
 let door: Door;
@@ -52,6 +54,7 @@ async function thingsOf(): Promise<Things> {
     model: 'anthropic/claude-sonnet-5',
     prompt: 'before',
     tools: [{ name: 'lookup', description: 'Looks it up.', inputSchema: { type: 'object' } }],
+    toolRules: [{ tool: 'bash', action: 'ask' }],
   });
   const key = new Sealed(SECRET);
   const { credential } = await door.credentials.create({ provider: 'anthropic', key, name: 'before' });

@@ -6,6 +6,7 @@ import { must } from '../../src/kernel/assert.ts';
 import type { SessionId } from '../../src/kernel/id.ts';
 import { openSqlite, type SqliteStore } from '../../src/platform/sqlite/store.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
+import type { ToolAnswer } from '../../src/sessions/tool-requests.ts';
 import type { SessionEntry } from '../../src/sessions/session-store.ts';
 import { queuedSession } from '../support/session-log.ts';
 
@@ -104,4 +105,26 @@ it('without reading the bodies of others', async () => {
   expect(bodies).not.toHaveBeenCalled();
   expect(await codeOf('t1m1.1', { input: LARGE })).toBe('runs');
   expect(bodies).toHaveBeenCalledTimes(1);
+});
+
+it('one that waits for somebody does not run, and what was approved with another input runs with that alone (proves APPROVAL-4)', async () => {
+  id = await queuedSession(store, { toolRules: [{ tool: 'bash', action: 'ask' }] });
+  await apply({ kind: 'takeLease', owner: 'me' });
+  await apply({ kind: 'beginTurn' });
+  await record(call('t1m1.0', INPUT), call('t1m1.1', INPUT), call('t1m1.2', INPUT), call('t1m1.3', INPUT));
+  expect(await codeOf('t1m1.0')).toBe('INVALID_INPUT');
+  const resolve = (callId: string, answer: ToolAnswer) =>
+    apply({ kind: 'resolveTool', callId, answer, actor: { kind: 'human' } });
+
+  await resolve('t1m1.0', { kind: 'approve' });
+  await resolve('t1m1.1', { kind: 'approve', input: { command: 'false' } });
+  await resolve('t1m1.2', { kind: 'approve', input: LARGE });
+  await resolve('t1m1.3', { kind: 'deny' });
+
+  expect(await codeOf('t1m1.0')).toBe('runs');
+  expect(await codeOf('t1m1.1')).toBe('INVALID_INPUT');
+  expect(await codeOf('t1m1.1', { input: { command: 'false' } })).toBe('runs');
+  expect(await codeOf('t1m1.2')).toBe('INVALID_INPUT');
+  expect(await codeOf('t1m1.2', { input: LARGE })).toBe('runs');
+  expect(await codeOf('t1m1.3')).toBe('INVALID_INPUT');
 });

@@ -133,14 +133,14 @@ const OPENED: Readonly<Record<KeyScope | ClientScope, RegExp>> = {
   'sessions:read':
     /^(sessions\.list|retention\.(read|preview)|session\.(read|account)|agents\.read|tokens\.write)$/,
   'sessions:write':
-    /^(sessions\.start|retention\.(read|write)|session\.(steer|answer|cancel|write)|tokens\.(write|revoke))$/,
+    /^(sessions\.start|retention\.(read|write)|session\.(steer|answer|decide|cancel|write)|tokens\.(write|revoke))$/,
   'agents:write': /^agents\./,
   'credentials:write': /^credentials\./,
   'keys:write': /^(keys|audit)\./,
   operator: /^(organisations|keys|audit)\./,
   read: /^(session\.(read|account)|tokens\.renew)$/,
   steer: /^(session\.(steer|answer)|tokens\.renew)$/,
-  answer: /^(session\.answer|tokens\.renew)$/,
+  answer: /^(session\.(answer|decide)|tokens\.renew)$/,
   cancel: /^(session\.cancel|tokens\.renew)$/,
 };
 

@@ -12,7 +12,8 @@ import { newId } from '../../src/kernel/id.ts';
 import { UnitRefusal, type Unit } from '../../src/brain/unit.ts';
 import { type Command, decide } from '../../src/sessions/lifecycle.ts';
 import { fold, type FoldEvent } from '../../src/sessions/fold.ts';
-import { type AgentTool, originTools } from '../../src/sessions/agent-tool.ts';
+import type { AgentTool } from '../../src/sessions/agent-tool.ts';
+import { originTools } from '../../src/sessions/session-tools.ts';
 import { newSession, type Limits, type Session } from '../../src/sessions/session.ts';
 import { planOf } from '../../src/models/model-table.ts';
 import type { ModelSettings } from '../../src/sessions/model-plan.ts';
@@ -63,7 +64,7 @@ export class UnitDouble implements Unit {
       agentRevision: 1,
       model: `rehearsal/${options.model ?? 'echo'}`,
       limits: options.limits ?? {},
-      ...originTools(options),
+      ...originTools(options, undefined),
       requestHash: '',
     });
   }

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   PATTERN_TEXT_CHARS_MAX,
-  commandsIn,
   fitsPath,
   fitsText,
   literalPattern,
@@ -97,7 +96,7 @@ describe('a rule that allows (proves APPROVAL-2)', () => {
       );
       words.splice(random.below(words.length + 1), 0, separators[random.below(separators.length)]);
       const command = `git ${words.join(random.below(2) === 0 ? ' ' : '')}`;
-      expect(actionOf({ command: 'git *' }, { command }), command).toBe('ask');
+      expect([command, actionOf({ command: 'git *' }, { command })]).toEqual([command, 'ask']);
     }
   });
 
@@ -154,7 +153,7 @@ describe('a rule that denies (proves APPROVAL-2)', () => {
     '{ rm x; }',
     'a\nrm x',
   ])('fits any command of %j', (command) => {
-    expect(denies(command), commandsIn(command).join(' / ')).toBe(true);
+    expect(denies(command)).toBe(true);
   });
 
   it('fits what is too long to be looked through', () => {

@@ -137,6 +137,34 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: { status: 'running', firstSeq: 6, lastSeq: 7 },
     },
   }),
+  approveToolCall: ({ sessionId }) => ({
+    query: mutation(
+      'approveToolCall(input: $input)',
+      '($input: ApproveToolCallInput!)',
+      'session { id status } applied replayed',
+    ),
+    variables: { input: { sessionId, callId: 't1m1.0', input: { command: MESSAGE } } },
+    waits: 'bash',
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: { status: 'awaiting_input' },
+      after: { status: 'running', firstSeq: 6, lastSeq: 6 },
+    },
+  }),
+  denyToolCall: ({ sessionId }) => ({
+    query: mutation(
+      'denyToolCall(input: $input)',
+      '($input: DenyToolCallInput!)',
+      'session { id status } applied replayed',
+    ),
+    variables: { input: { sessionId, callId: 't1m1.0', reason: MESSAGE } },
+    waits: 'bash',
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: { status: 'awaiting_input' },
+      after: { status: 'running', firstSeq: 6, lastSeq: 7 },
+    },
+  }),
   cancelTurn: ({ sessionId }) => ({
     query: mutation('cancelTurn(sessionId: $id)', '($id: ID!)', 'session { id } replayed'),
     variables: { id: sessionId },

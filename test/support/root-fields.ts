@@ -184,6 +184,18 @@ export const OPERATIONS: Readonly<
         ... on AnswerToolCallPayload { callId applied resolution eventId cursor session { id status } replayed } ${FAULT} } }`,
       variables: { input: { sessionId, callId: 't1m1.0', text: 'found' }, key },
     })),
+  approveToolCall: ({ sessionId, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($input: ApproveToolCallInput!, $key: String) { approveToolCall(input: $input, idempotencyKey: $key) {
+        ... on ApproveToolCallPayload { callId applied resolution eventId cursor session { id status } rule { tool } replayed } ${FAULT} } }`,
+      variables: { input: { sessionId, callId: 't1m1.0', forSession: true }, key },
+    })),
+  denyToolCall: ({ sessionId, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($input: DenyToolCallInput!, $key: String) { denyToolCall(input: $input, idempotencyKey: $key) {
+        ... on DenyToolCallPayload { callId applied resolution eventId cursor session { id status } replayed } ${FAULT} } }`,
+      variables: { input: { sessionId, callId: 't1m1.0', reason: 'no' }, key },
+    })),
   sendMessage: ({ sessionId, word }) =>
     [undefined, word].map((key) => ({
       query: `mutation ($input: SendMessageInput!, $key: String) { sendMessage(input: $input, idempotencyKey: $key) {

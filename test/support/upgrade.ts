@@ -11,7 +11,7 @@ import type { Store } from './stores.ts';
 
 export const UPGRADE = join(import.meta.dirname, '../fixtures/upgrade');
 /** The commits that wrote them, the last one that was landed at the end. */
-export const OLDER = ['d3f00fe', '5405710', '3ab6a9d', '59ccafc'] as const;
+export const OLDER = ['d3f00fe', '5405710', '3ab6a9d', '59ccafc', '4302c8b'] as const;
 export type Older = (typeof OLDER)[number];
 export const SCRIPTS = join(UPGRADE, 'scripts');
 
