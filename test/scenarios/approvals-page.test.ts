@@ -15,7 +15,7 @@ let world: World;
 beforeAll(async () => {
   world = await World.open({ HOLDFAST_REHEARSAL: `${import.meta.dirname}/scripts` });
   const { createAgent } = await world.graphql(sample('agent'));
-  expect(createAgent.agent.id).toMatch(/^agt_/);
+  must(createAgent.agent, JSON.stringify(createAgent));
 });
 afterAll(() => world.close());
 
