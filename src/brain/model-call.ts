@@ -92,7 +92,8 @@ export function answerEvents(
     (block) => !(block.kind === 'text' && block.text.trim() === '') && !(declined && block.kind === 'tool'),
   );
   const calls = blocks.filter(({ kind }) => kind === 'tool').length;
-  const room = APPEND_EVENTS_MAX - 1 - (blocks.length - calls);
+  const asked = check === NO_CHECK ? 0 : TOOL_CALLS_MAX; // the control plane adds a tool.requested to each that waits
+  const room = APPEND_EVENTS_MAX - 1 - asked - (blocks.length - calls);
   const level = calls > 0 ? 'progress' : 'user';
   const events: NewEvent[] = [];
   let index = 0;
