@@ -92,7 +92,8 @@ export function answerEvents(
     (block) => !(block.kind === 'text' && block.text.trim() === '') && !(declined && block.kind === 'tool'),
   );
   const calls = blocks.filter(({ kind }) => kind === 'tool').length;
-  const room = APPEND_EVENTS_MAX - 1 - (blocks.length - calls);
+  const spare = APPEND_EVENTS_MAX - 1 - (blocks.length - calls);
+  const room = check === NO_CHECK ? spare : roomWithRequests(spare);
   const level = calls > 0 ? 'progress' : 'user';
   const events: NewEvent[] = [];
   let index = 0;
@@ -118,6 +119,11 @@ export function answerEvents(
     ...(explanation === undefined ? {} : { refusalExplanation: explanation }),
   };
   return [...events, completedEvent(turnId, callId, answer.stopReason, { ...refused, ...idOf(answer) })];
+}
+
+/** Calls for which there is room where the control plane adds a tool.requested to each that waits, of the first TOOL_CALLS_MAX. */
+function roomWithRequests(spare: number): number {
+  return spare <= 2 * TOOL_CALLS_MAX ? Math.floor(spare / 2) : spare - TOOL_CALLS_MAX;
 }
 
 /** The events of a summary; a failure when the model wrote none. `charsBefore` is how much it stands for. */

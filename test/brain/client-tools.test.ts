@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { offeredTools } from '../../src/brain/client-tools.ts';
 import { TOOLBOX } from '../../src/brain/toolbox.ts';
 import { paramsOf } from '../../src/platform/anthropic/params.ts';
+import { APPEND_EVENTS_MAX, TOOL_CALLS_MAX } from '../../src/kernel/limit.ts';
 import { type AgentTool, BUILT_IN_TOOLS } from '../../src/sessions/agent-tool.ts';
 import type { ToolAnswer } from '../../src/sessions/tool-requests.ts';
 import { PlayedModel, toolBlock } from './model-double.ts';
@@ -117,6 +118,22 @@ it('run beside tools of the hands, and what became of those that nobody ran is t
     [true, 'No such order.'],
   ]);
   expect([...unit.runs.values()]).toEqual([1]);
+});
+
+it('more of them than an append has room for are asked for as far as one answer may, and the model is told of the others', async () => {
+  const unit = new UnitDouble({ tools: [LOOKUP] });
+  const model = new PlayedModel((_, number) =>
+    number === 1 ? calls(...Array.from({ length: 250 }, (_call, order) => ({ order }))) : 'Done.',
+  );
+  say(unit, 'go');
+
+  await settle(unit, model);
+
+  expect(unit.session.status).toBe('awaiting_input');
+  expect(unit.bodies('tool.requested')).toHaveLength(TOOL_CALLS_MAX);
+  const ofAnswer = unit.log.filter(({ type }) => /^(tool\.(call|requested)|model\.completed)$/.test(type));
+  expect(ofAnswer.length).toBeLessThanOrEqual(APPEND_EVENTS_MAX);
+  expect(unit.bodies('tool.call').at(-1)?.defect).toContain('more calls are not shown here');
 });
 
 it('a name that is no tool is answered with those that there are', async () => {

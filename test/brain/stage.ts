@@ -19,13 +19,19 @@ export async function settle(
   while (wantsBrain(unit.session)) {
     unit.command({ kind: 'takeLease', owner: 'test' });
     const stop = new AbortController();
-    const { tools = [] } = unit.assignmentNow();
+    const { tools } = unit.assignmentNow();
     unit.onEvents = () => {
       if (!wantsBrain(unit.session)) setImmediate(() => stop.abort()); // after the append has been answered
     };
     try {
       await runBrain(
-        { unit, model, clock: systemClock, logger: silentLogger, inputs: toolInputs(tools, systemClock) },
+        {
+          unit,
+          model,
+          clock: systemClock,
+          logger: silentLogger,
+          inputs: tools === undefined ? undefined : toolInputs(tools, systemClock),
+        },
         unit.assignmentNow(),
         stop.signal,
         options,

@@ -53,6 +53,28 @@ export function agentStoreContract(platform: AgentPlatform): void {
       expect(await agents.revision(OURS.id, agent.id, 2)).toBeUndefined();
     });
 
+    it('keeps the tools of each revision, whatever names their schemas have', async () => {
+      const agents = await begin();
+      const inputSchema = {
+        type: 'object',
+        properties: { 'a.b': { $ref: '#/$defs/c' }, '': {}, $set: { const: { $date: 1 } } },
+        $defs: { c: { enum: [1.5, 9_007_199_254_740_991, null, '$x'] } },
+      };
+      const tools = [{ name: 'lookup', description: 'Looks.', inputSchema, timeoutSeconds: 9 }];
+      const bare = agentOf();
+      const agent = { ...bare, revision: { ...bare.revision, tools } };
+      await agents.create(agent);
+      const after = { ...bare, updatedAt: 2, revision: { ...bare.revision, number: 2 } };
+
+      expect(await agents.get(OURS.id, agent.id)).toEqual(agent);
+      expect(await agents.revision(OURS.id, agent.id, 1)).toEqual(agent.revision);
+      expect(await agents.update(after, 1)).toBe(true);
+
+      expect((await agents.list(OURS.id, { limit: 1 }))[0]).toEqual(after);
+      expect(await agents.revision(OURS.id, agent.id, 1)).toEqual(agent.revision);
+      expect((await agents.revision(OURS.id, agent.id, 2))?.tools).toBeUndefined();
+    });
+
     it('answers the one that is there when the id or the name is taken', async () => {
       const agents = await begin();
       const first = agentOf({ name: 'first' });

@@ -22,7 +22,6 @@ export interface LogEvent {
   readonly id: string;
   readonly seq: number;
   readonly type: string;
-  readonly at?: string;
   readonly turnId: string | null;
   // Tests look into bodies of many types; each asserts what it reads.
   // oxlint-disable-next-line typescript/no-explicit-any -- see above
@@ -195,7 +194,7 @@ export class World {
       const { events } = await this.session(
         sessionId,
         `events(first: 100${after === null ? '' : `, after: "${after}"`}) {
-          nodes { id seq at type turnId body } pageInfo { hasNextPage endCursor } }`,
+          nodes { id seq type turnId body } pageInfo { hasNextPage endCursor } }`,
       );
       all.push(...events.nodes);
       if (!events.pageInfo.hasNextPage) return all;

@@ -26,7 +26,8 @@ await mongoSuite('organisations on MongoDB', (server) => {
     const second = newId('organisation');
     const origin = originOf({ organisationId: first, key: 'k' });
     await store.sessions.create(origin, nothing);
-    const agent = { _id: newId('agent'), name: 'then', createdAt: 1, updatedAt: 1, limits: {} };
+    const revision = { number: 1, prompt: 'p', model: 'm', createdAt: 1 };
+    const agent = { _id: newId('agent'), name: 'then', revision, createdAt: 1, updatedAt: 1, limits: {} };
     await db.collection<{ _id: string }>('agent').insertOne(agent);
 
     const written = await db.collection<{ _id: string }>('session').findOne({ _id: origin.id });

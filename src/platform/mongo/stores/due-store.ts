@@ -31,7 +31,7 @@ export class MongoDueStore implements DueStore {
 }
 
 /** The first bound is for the index, in which nothing else is; the second decides within one millisecond. */
-function dueFilter({ until, after }: Pick<DuePage, 'until' | 'after'>): Filter<DueDocument> {
+export function dueFilter({ until, after }: Pick<DuePage, 'until' | 'after'>): Filter<DueDocument> {
   if (after === undefined) return { dueAt: { $exists: true, $lte: until } };
   const { dueAt, id } = after;
   return {
