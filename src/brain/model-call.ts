@@ -93,7 +93,7 @@ export function answerEvents(
   );
   const calls = blocks.filter(({ kind }) => kind === 'tool').length;
   const spare = APPEND_EVENTS_MAX - 1 - (blocks.length - calls);
-  const room = check === NO_CHECK ? spare : roomWithRequests(spare);
+  const room = check === NO_CHECK ? spare : roomBesideRequests(spare);
   const level = calls > 0 ? 'progress' : 'user';
   const events: NewEvent[] = [];
   let index = 0;
@@ -121,9 +121,15 @@ export function answerEvents(
   return [...events, completedEvent(turnId, callId, answer.stopReason, { ...refused, ...idOf(answer) })];
 }
 
-/** Calls for which there is room where the control plane adds a tool.requested to each that waits, of the first TOOL_CALLS_MAX. */
-function roomWithRequests(spare: number): number {
-  return spare <= 2 * TOOL_CALLS_MAX ? Math.floor(spare / 2) : spare - TOOL_CALLS_MAX;
+/** What the control plane may add to each call that a rule is about: that it waits, or that it is denied and its result. */
+const ADDED_EVENTS_MAX = 2;
+
+/** Calls for which there is room where it adds so much to each of the first TOOL_CALLS_MAX. */
+function roomBesideRequests(spare: number): number {
+  const all = (1 + ADDED_EVENTS_MAX) * TOOL_CALLS_MAX;
+  return spare <= all
+    ? Math.floor(spare / (1 + ADDED_EVENTS_MAX))
+    : spare - ADDED_EVENTS_MAX * TOOL_CALLS_MAX;
 }
 
 /** The events of a summary; a failure when the model wrote none. `charsBefore` is how much it stands for. */
