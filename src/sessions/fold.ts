@@ -18,7 +18,7 @@ export type FoldEvent = {
 export function fold(session: Session, event: FoldEvent): Session {
   const after = folded(session, event);
   if (after === session || after.turn?.state !== 'running' || after.status === 'archived') return after;
-  return moved(after, isParked(after.turn) ? 'awaiting_input' : 'running', event.at); // WAIT-3
+  return moved(after, isParked(after.turn) ? 'awaiting_input' : 'running', event.at); // PARK-3
 }
 
 // oxlint-disable-next-line max-lines-per-function -- one case per event type: the switch is the table

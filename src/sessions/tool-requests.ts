@@ -1,13 +1,13 @@
 /**
  * Tool calls that wait for somebody outside: what asks for it, and what an answer means. Pure, as all of lifecycle.ts.
  *
- * WAIT-1 Whether a call waits is decided in the append that journals it, from the rules that the session has at that moment: no brain can
+ * PARK-1 Whether a call waits is decided in the append that journals it, from the rules that the session has at that moment: no brain can
  *    run, or have run, what somebody has to allow.
- * WAIT-2 Each request is resolved once: who comes later is told so, and nothing happens. A call that is not run has its result in the
+ * PARK-2 Each request is resolved once: who comes later is told so, and nothing happens. A call that is not run has its result in the
  *    same append.
  * APPROVAL-4 What runs of a call that was approved with another input is that input: the record says that the call may run, the log with what
  *    (api/unit/journalled-call.ts), whatever a brain asks for.
- * WAIT-3 While all open calls of a turn wait, the turn is parked (`isParked`): nothing runs for it, and its time stands still.
+ * PARK-3 While all open calls of a turn wait, the turn is parked (`isParked`): nothing runs for it, and its time stands still.
  */
 import type { ToolResolution } from '../journal/tool-request-events.ts';
 import type { ToolOutcome } from '../journal/event-catalog.ts';
@@ -60,14 +60,14 @@ const UNANSWERED =
   'Nobody answered this call in time. Whoever was asked may have begun with it: look before you make it again.';
 const DENIED = 'This call was denied: it was not run.';
 
-/** Whether the turn waits for nothing but people: WAIT-3. */
+/** Whether the turn waits for nothing but people: PARK-3. */
 export function isParked(turn: Turn | undefined): boolean {
   if (turn?.state !== 'running' || turn.stopping !== undefined || turn.openCallId !== undefined) return false;
   const open = turn.openTools ?? [];
   return open.length > 0 && open.every(({ request }) => request !== undefined);
 }
 
-/** Whether the session stands still in the middle of a turn, since it waits for somebody (WAIT-3). */
+/** Whether the session stands still in the middle of a turn, since it waits for somebody (PARK-3). */
 export function waitsInTurn({ status, turn }: Session): boolean {
   return status === 'awaiting_input' && turn?.state === 'running';
 }
@@ -83,7 +83,7 @@ export function openRequests(turn: Turn | undefined): readonly OpenTool[] {
   return (turn.openTools ?? []).filter(({ request }) => request !== undefined);
 }
 
-/** WAIT-1: each event with what it asks for or is refused. */
+/** PARK-1: each event with what it asks for or is refused. */
 export function withRequests(session: Session, events: readonly NewEvent[]): readonly NewEvent[] {
   return events.flatMap((event) =>
     event.type === 'tool.call' ? [event, ...requestEvents(session, event)] : [event],
@@ -131,7 +131,7 @@ function askedOfClient(
   };
 }
 
-/** WAIT-2 */
+/** PARK-2 */
 export function resolveTool(
   { turn, clientTools, addedRules = [] }: Session,
   { callId, answer, actor }: ResolveTool,

@@ -17,7 +17,7 @@ function running(more: ConstructorParameters<typeof Life>[1] = {}): Life {
   return life;
 }
 
-describe('what asks (WAIT-1)', () => {
+describe('what asks (PARK-1)', () => {
   it('a call that a rule asks about is requested in the append that journals it, and the turn is parked', () => {
     const life = running();
     expect(answers(life, { callId: 't', tool: 'deploy' })).toEqual([
@@ -79,7 +79,7 @@ describe('what asks (WAIT-1)', () => {
   });
 });
 
-describe('what an answer means (WAIT-2)', () => {
+describe('what an answer means (PARK-2)', () => {
   const parked = (): Life => {
     const life = running();
     answers(life, { callId: 't', tool: 'deploy' });
@@ -138,7 +138,7 @@ describe('what an answer means (WAIT-2)', () => {
   });
 });
 
-describe('a parked turn (WAIT-3)', () => {
+describe('a parked turn (PARK-3)', () => {
   const parked = (): Life => {
     const life = new Life();
     REACH.parked(life);

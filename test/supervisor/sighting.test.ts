@@ -4,7 +4,7 @@ import { Sighting } from '../../src/supervisor/sighting.ts';
 import { turnDeadline } from '../../src/supervisor/judgement.ts';
 import { answers, HUMAN, Life, REACH, seen } from '../support/session-life.ts';
 
-it('the time of a turn stands still while it is parked (WAIT-3), and goes on where it was', () => {
+it('the time of a turn stands still while it is parked (PARK-3), and goes on where it was', () => {
   const life = new Life({ turnSeconds: 10 });
   const sighting = new Sighting();
   REACH.running(life);
