@@ -17,6 +17,8 @@ import './session-deletion.ts';
 import './message.ts';
 import './audit-entry.ts';
 import './retention.ts';
+import './inbox.ts';
+import './inbox-changed.ts';
 import './session-frame.ts';
 import { auditMutations } from './audited-mutations.ts';
 import { builder } from './builder.ts';

@@ -229,6 +229,8 @@ export class Conversation {
         if (event.body.input !== undefined) this.#changedInputs.set(event.body.callId, event.body.input);
         return;
       case 'tool.requested': // of the session (sessions/fold.ts)
+      case 'request.claimed':
+      case 'request.released':
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)
       case 'turn.cancel_ignored':
       case 'session.limits_changed':

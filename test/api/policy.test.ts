@@ -124,9 +124,10 @@ describe('the table', () => {
 
 /** The second entry of the books: what a scope may open at all, whatever rows are added. A scope too many in a row is seen here. */
 const OPENED: Readonly<Record<KeyScope | ClientScope, RegExp>> = {
-  'sessions:read': /^(sessions\.list|retention\.(read|preview)|session\.read|agents\.read|tokens\.write)$/,
+  'sessions:read':
+    /^(sessions\.list|inbox\.read|retention\.(read|preview)|session\.read|agents\.read|tokens\.write)$/,
   'sessions:write':
-    /^(sessions\.start|retention\.(read|write)|session\.(steer|answer|cancel|write)|tokens\.(write|revoke))$/,
+    /^(sessions\.start|inbox\.claim|retention\.(read|write)|session\.(steer|answer|cancel|write)|tokens\.(write|revoke))$/,
   'agents:write': /^agents\./,
   'credentials:write': /^credentials\./,
   'keys:write': /^(keys|audit)\./,

@@ -4,6 +4,7 @@ import { deletionStoreContract } from '../../contracts/deletion-store.ts';
 import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { auditStoreContract } from '../../contracts/audit-store.ts';
 import { followContract } from '../../contracts/follow.ts';
+import { inboxStoreContract } from '../../contracts/inbox-store.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
 import { ownershipContract } from '../../contracts/ownership.ts';
@@ -41,6 +42,7 @@ await mongoSuite('on a server of MongoDB', (server) => {
       return JSON.stringify(all);
     },
   });
+  inboxStoreContract(platform);
   replayContract(platform);
   storedJsonContract(platform);
   organisationStoreContract(platform);

@@ -17,6 +17,7 @@ import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
 import { retentionStoreContract } from '../../contracts/retention-store.ts';
+import { inboxStoreContract } from '../../contracts/inbox-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
@@ -63,6 +64,7 @@ journalContract(forgetful);
 followContract(forgetful);
 sessionStoreContract(forgetful);
 deletionStoreContract({ ...forgetful, stored });
+inboxStoreContract(forgetful);
 
 for (const platform of [
   { name: 'sqlite in memory', lasting: false, open: inMemory },
@@ -72,6 +74,7 @@ for (const platform of [
   followContract(platform);
   sessionStoreContract(platform);
   deletionStoreContract(platform.lasting ? { ...platform, stored } : platform);
+  inboxStoreContract(platform);
   storedJsonContract(platform);
   agentStoreContract(platform);
   auditStoreContract(platform);

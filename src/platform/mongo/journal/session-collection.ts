@@ -42,6 +42,9 @@ export interface HeadMove {
   readonly set: Partial<SessionDocument>;
   /** The session does not want a brain any more. */
   readonly unwanted: boolean;
+  /** It waits for nobody; and whether that, or what it waits for, is new. */
+  readonly waitless: boolean;
+  readonly waitsChanged: boolean;
   readonly page: Page;
   /** How many of the newest pages stay in the session's document, this one included. */
   readonly keep: number;
@@ -222,10 +225,19 @@ function refusedOf(error: unknown): ReadonlyMap<number, MongoServerError> {
   );
 }
 
-function updateOf({ set, unwanted, page, keep }: HeadMove): UpdateFilter<StoredSession> {
+function updateOf({
+  set,
+  unwanted,
+  waitless,
+  waitsChanged,
+  page,
+  keep,
+}: HeadMove): UpdateFilter<StoredSession> {
+  const unset = { ...(unwanted ? { wantedSince: '' } : {}), ...(waitless ? { waitsSince: '' } : {}) };
   return {
     $set: set,
-    ...(unwanted ? { $unset: { wantedSince: '' } } : {}),
+    ...(unwanted || waitless ? { $unset: unset as never } : {}), // as: names of its fields
+    ...(waitsChanged ? { $currentDate: { waitsAt: true } } : {}), // INBOX-3: one clock for all servers
     $push: { tail: { $each: [page], $slice: -keep } },
   };
 }

@@ -72,6 +72,10 @@ export interface SessionDocument {
   readonly status: SessionStatus;
   /** Set while the session wants a brain: since when. */
   readonly wantedSince?: number | undefined;
+  /** Since when the oldest of what it waits for from people waits (stores/inbox-store.ts). */
+  readonly waitsSince?: number | undefined;
+  /** When that changed last, by the clock of the database. */
+  readonly waitsAt?: Date | undefined;
   readonly state: SessionState;
   readonly head: number;
   /** Of all bodies, spilled ones whole (JOURNAL-6). */

@@ -21,6 +21,7 @@ import type { SessionId } from '../../../kernel/id.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps, Standing } from '../../../sessions/append-plan.ts';
 import { wantsSupervisor } from '../../../sessions/lifecycle.ts';
+import { waitingSince } from '../../../sessions/waits.ts';
 import type { Session } from '../../../sessions/session.ts';
 import { OlderKeys } from './older-keys.ts';
 import type { PageCollection } from './page-collection.ts';
@@ -209,6 +210,7 @@ export class SessionWriter {
 
   #moveOf({ standing, tail }: Known, page: Page, { session, head, bytes, at, full }: Standing): HeadMove {
     const changed = session === standing.session ? {} : storedState(session);
+    const since = waitingSince(session);
     return {
       sessionId: this.#sessionId,
       after: standing.head,
@@ -219,8 +221,11 @@ export class SessionWriter {
         at,
         full,
         ...(wantsSupervisor(session) ? { wantedSince: session.statusAt } : {}),
+        ...(since === undefined ? {} : { waitsSince: since }),
       },
       unwanted: !wantsSupervisor(session),
+      waitless: since === undefined,
+      waitsChanged: session.waits?.seq !== standing.session.waits?.seq,
       page,
       keep: tail.keep + 1, // WRITER-3
       bytes: bytesOf(page) + RECORD_BYTES,
