@@ -23,13 +23,22 @@ import {
   type Things,
 } from '../support/audited-mutations.ts';
 import { type Answer, Door, ROOT_KEY, rootOf } from '../support/door.ts';
+import { waitForPeople } from '../support/waiting.ts';
 
 /** Names that are there once. */
 const NAMED = ['createAgent', 'createOrganisation'];
 /** Done anew each time. */
 const NEVER_REPLAYED = ['createClientToken', 'renewClientToken', 'revokeClientTokens'];
 /** Of a session: what they append is in its log, and so what appends nothing leaves no entry. */
-const COMMANDS = ['startSession', 'sendMessage', 'cancelTurn', 'archiveSession', 'updateSession'];
+const COMMANDS = [
+  'startSession',
+  'sendMessage',
+  'cancelTurn',
+  'archiveSession',
+  'updateSession',
+  'claimRequest',
+  'releaseRequest',
+];
 
 let door: Door;
 /** Tokens that were given out. */
@@ -54,6 +63,7 @@ async function thingsOf(): Promise<Things> {
     actor: { kind: 'human' },
   });
   await door.beginTurn(session.id);
+  await waitForPeople(door.store.journal, session.id);
   const request = { name: 'before', scopes: ['sessions:read'] };
   const { apiKey, value } = await door.access.keysOf(door.organisationId).create(await rootOf(door), request);
   given.push(must(value, 'it was made now'));

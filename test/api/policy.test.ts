@@ -30,6 +30,7 @@ import { type Answer, Door, rootOf } from '../support/door.ts';
 import { MODEL_KEY } from '../support/operations.ts';
 import { type Asked, OPERATIONS, type Thing } from '../support/root-fields.ts';
 import { type Reply, type Transport, Transports } from '../support/transports.ts';
+import { waitForPeople } from '../support/waiting.ts';
 
 type Verdict = 'allowed' | 'FORBIDDEN' | 'SESSION_NOT_FOUND' | 'UNAUTHENTICATED';
 
@@ -318,6 +319,7 @@ async function newThing(last?: Thing): Promise<Thing> {
   const start = { agent: agent.id, input: 'hello', key: word, actor: { kind: 'human' } } as const;
   const { session } = await door.sessions.start(start);
   await door.beginTurn(session.id);
+  await waitForPeople(door.store.journal, session.id);
   const { organisationId } = door;
   const request = { name: word, scopes: ['keys:write'] };
   const { apiKey } = await door.access.keysOf(organisationId).create(await rootOf(door), request);

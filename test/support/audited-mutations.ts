@@ -200,6 +200,28 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: { rotatedAt: expect.any(Number), overlaps: [expect.any(Number)] },
     },
   }),
+  claimRequest: ({ sessionId }) => ({
+    query: mutation('claimRequest(input: $input)', '($input: ClaimRequestInput!)', 'session { id } replayed'),
+    variables: { input: { sessionId, requestId: 'waits', assignee: 'ann' } },
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: expect.objectContaining({ status: 'running' }),
+      after: expect.objectContaining({ status: 'running' }),
+    },
+  }),
+  releaseRequest: ({ sessionId }) => ({
+    query: mutation(
+      'releaseRequest(sessionId: $id, requestId: "held")',
+      '($id: ID!)',
+      'session { id } replayed',
+    ),
+    variables: { id: sessionId },
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: expect.objectContaining({ status: 'running' }),
+      after: expect.objectContaining({ status: 'running' }),
+    },
+  }),
   revokeApiKey: ({ apiKeyId }) => ({
     query: mutation('revokeApiKey(id: $id)', '($id: ID!)', 'apiKey { id } replayed'),
     variables: { id: apiKeyId },

@@ -4,6 +4,8 @@ import { deletionStoreContract } from '../../contracts/deletion-store.ts';
 import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { auditStoreContract } from '../../contracts/audit-store.ts';
 import { followContract } from '../../contracts/follow.ts';
+import { OURS } from '../../support/organisation.ts';
+import { inboxFollowContract } from '../../contracts/inbox-follow.ts';
 import { inboxStoreContract } from '../../contracts/inbox-store.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
@@ -43,6 +45,14 @@ await mongoSuite('on a server of MongoDB', (server) => {
     },
   });
   inboxStoreContract(platform);
+  inboxFollowContract('two servers on one MongoDB', async () => {
+    const uri = server.uri();
+    const stores = [await openMongo({ uri }), await openMongo({ uri })];
+    const close = async (): Promise<void> => {
+      for (const store of stores) await store.close();
+    };
+    return { stores, organisationId: OURS.id, close };
+  });
   replayContract(platform);
   storedJsonContract(platform);
   organisationStoreContract(platform);

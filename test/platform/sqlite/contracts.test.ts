@@ -17,9 +17,11 @@ import { ownerStoreContract } from '../../contracts/owner-store.ts';
 import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
 import { retentionStoreContract } from '../../contracts/retention-store.ts';
+import { inboxFollowContract } from '../../contracts/inbox-follow.ts';
 import { inboxStoreContract } from '../../contracts/inbox-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
+import { OURS } from '../../support/organisation.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 
 async function inMemory(options: Omit<SqliteOptions, 'path'> = {}) {
@@ -95,3 +97,8 @@ for (const platform of [
   });
   queueContract({ ...platform, knowsLonger: true });
 }
+
+inboxFollowContract('sqlite in memory', async () => {
+  const store = await inMemory();
+  return { stores: [store], organisationId: OURS.id, close: store.close };
+});
