@@ -5,6 +5,7 @@ import { tail } from '../src/kernel/tail.ts';
 import type { WaitFilter } from '../src/sessions/inbox.ts';
 import { inboxCursorText, parseInboxCursor } from '../src/sessions/inbox-cursor.ts';
 import {
+  FRAME_REQUESTS_MAX,
   FRAME_SESSIONS_MAX,
   InboxFollow,
   type InboxFrame,
@@ -16,6 +17,9 @@ import { type Context, permit } from './context.ts';
 import { costing } from './cost.ts';
 import { InboxRequestType, RequestKindEnum } from './inbox-request.ts';
 
+/** In the mean: a frame may be over FRAME_REQUESTS_MAX by one session (INBOX-5). */
+const REQUESTS_EACH = Math.ceil((FRAME_REQUESTS_MAX + TOOL_CALLS_MAX) / FRAME_SESSIONS_MAX);
+
 const SessionRequestsType = builder.objectRef<SessionRequests>('SessionRequests').implement({
   description:
     'All that waits in one session now and passes the filter. Put it in the place of what you have of that session.',
@@ -23,7 +27,7 @@ const SessionRequestsType = builder.objectRef<SessionRequests>('SessionRequests'
     sessionId: t.id({ description: 'The session.', resolve: ({ sessionId }) => sessionId }),
     requests: t.field({
       type: [InboxRequestType],
-      ...costing({ items: TOOL_CALLS_MAX }),
+      ...costing({ items: REQUESTS_EACH }),
       description: 'In the order in which they came; empty: nothing waits there, or the session is gone.',
       resolve: ({ requests }) => [...requests],
     }),

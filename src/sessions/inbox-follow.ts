@@ -4,7 +4,7 @@
  *
  * INBOX-4 From any cursor on, and over any cut, a follower that has read to the end has the list as it is: no change is left out, the deletion
  *    of a session neither. A change may be sent twice, and then says the same.
- * INBOX-5 A frame holds FRAME_SESSIONS_MAX sessions at most, and ends with the session that takes it over FRAME_CHARS_MAX.
+ * INBOX-5 A frame holds FRAME_SESSIONS_MAX sessions at most, and ends with the session that takes it over FRAME_REQUESTS_MAX or FRAME_CHARS_MAX.
  */
 import { isAbsent } from '../journal/absent.ts';
 import type { SessionId } from '../kernel/id.ts';
@@ -17,6 +17,8 @@ import { waitingSince, waitsOf } from './waits.ts';
 
 /** A screen has some dozen lines. */
 export const FRAME_SESSIONS_MAX = 50;
+/** Some of whose sessions wait for many answers at once; one session at most TOOL_CALLS_MAX of them. */
+export const FRAME_REQUESTS_MAX = 100;
 /** Of what the requests say: a frame of this size is made within some milliseconds. */
 const FRAME_CHARS_MAX = 256 * 1024;
 /**
@@ -108,15 +110,13 @@ export class InboxFollow {
         ? await store.waiting(organisation.id, { limit: FRAME_SESSIONS_MAX + 1, agentId, from })
         : [await sessions.get(sessionId, organisation.id).catch(absent)].flatMap((one) => one ?? []);
     const changes: SessionRequests[] = [];
-    let chars = 0;
     for (const entry of entries) {
       const since = waitingSince(entry.session) ?? 0;
-      if (changes.length === FRAME_SESSIONS_MAX || chars > FRAME_CHARS_MAX) {
+      if (changes.length === FRAME_SESSIONS_MAX || isFull(changes)) {
         this.#cursor = { place, listed: { since, id: entry.session.id } };
         return { changes, cursor: this.#cursor, isCaughtUp: false }; // INBOX-5
       }
       const change = await this.#requestsOf(entry);
-      chars += charsOf(change);
       changes.push(change);
       this.#remember(entry.session.id, entry.session.waits?.seq ?? 0, place);
     }
@@ -137,7 +137,6 @@ export class InboxFollow {
     const found = await store.changes(organisation.id, { limit: FRAME_SESSIONS_MAX, after: this.#after });
     const changes: SessionRequests[] = [];
     let { place } = cursor;
-    let chars = 0;
     let isCut = found.length === FRAME_SESSIONS_MAX;
     for (const [index, one] of found.entries()) {
       const change = this.#isKnown(one) ? undefined : await this.#changeOf(one);
@@ -145,8 +144,7 @@ export class InboxFollow {
       this.#remember(one.sessionId, one.seq, one.place);
       this.#after = { place: one.place, id: one.sessionId };
       place = Math.max(place, one.place);
-      chars += change === undefined ? 0 : charsOf(change);
-      if (chars <= FRAME_CHARS_MAX || index === found.length - 1) continue;
+      if (!isFull(changes) || index === found.length - 1) continue;
       isCut = true; // INBOX-5
       break;
     }
@@ -220,8 +218,11 @@ export class InboxFollow {
   }
 }
 
-function charsOf({ requests }: SessionRequests): number {
-  return requests.reduce((sum, { event }) => sum + (event?.body.length ?? 0), 0);
+/** INBOX-5 */
+function isFull(changes: readonly SessionRequests[]): boolean {
+  const requests = changes.flatMap((change) => change.requests);
+  const chars = requests.reduce((sum, { event }) => sum + (event?.body.length ?? 0), 0);
+  return requests.length >= FRAME_REQUESTS_MAX || chars > FRAME_CHARS_MAX;
 }
 
 function absent(error: unknown): undefined {

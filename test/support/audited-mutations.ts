@@ -205,8 +205,10 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
     variables: { input: { sessionId, requestId: 'waits', assignee: 'ann' } },
     entry: {
       target: { kind: 'session', id: sessionId },
-      before: expect.objectContaining({ status: 'running' }),
-      after: expect.objectContaining({ status: 'running' }),
+      before: { claims: [{ requestId: 'held', expiresAt: expect.any(Number) }] },
+      after: expect.objectContaining({
+        claims: [expect.anything(), { requestId: 'waits', assignee: 'ann', expiresAt: expect.any(Number) }],
+      }),
     },
   }),
   releaseRequest: ({ sessionId }) => ({
@@ -218,8 +220,8 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
     variables: { id: sessionId },
     entry: {
       target: { kind: 'session', id: sessionId },
-      before: expect.objectContaining({ status: 'running' }),
-      after: expect.objectContaining({ status: 'running' }),
+      before: { claims: [{ requestId: 'held', expiresAt: expect.any(Number) }] },
+      after: expect.not.objectContaining({ claims: expect.anything() }),
     },
   }),
   revokeApiKey: ({ apiKeyId }) => ({
