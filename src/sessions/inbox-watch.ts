@@ -1,7 +1,7 @@
 /**
  * Wakes those who follow an inbox when something in it may have changed: one look-out of this process for all of them.
  *
- * WAKE-1 An append that changes nothing of what is waited for wakes nobody (Hint.waitsOf), and who follows one organisation is not woken for
+ * INBOX-6 An append that changes nothing of what is waited for wakes nobody (Hint.waitsOf), and who follows one organisation is not woken for
  *    another. Hints may be lost, and other servers do not say so much: while somebody follows an organisation its newest changes are read once
  *    in POLL_MS, by one look into an index, however many follow it.
  */
@@ -58,7 +58,7 @@ export class InboxWatch {
     const there = this.#watched.get(organisationId);
     if (there !== undefined) return there;
     this.#endHints ??= this.#ports.journal.onHint(({ waitsOf }) => {
-      if (waitsOf !== undefined) this.#wake(this.#watched.get(waitsOf)); // WAKE-1
+      if (waitsOf !== undefined) this.#wake(this.#watched.get(waitsOf)); // INBOX-6
     });
     const endPoll = this.#ports.scheduler.interval(POLL_MS, () => void this.#look(organisationId, made));
     const made: Watched = { wakes: new Set(), endPoll, found: undefined, isLooking: false };

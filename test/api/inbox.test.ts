@@ -142,7 +142,8 @@ describe('the list', () => {
       after = inbox.pageInfo.endCursor;
       more = inbox.pageInfo.hasNextPage;
     }
-    expect(found.toSorted()).toEqual([ids[0], ids[0], ids[1], ids[2], ids[2]].toSorted());
+    expect(found.length).toBe(5);
+    expect(ids.map((id) => found.lastIndexOf(id) - found.indexOf(id))).toEqual([1, 0, 1]);
 
     const count = async (filter: object): Promise<number> =>
       (await door.ask('query ($filter: InboxFilter) { inbox(filter: $filter) { nodes { id } } }', { filter }))
@@ -213,11 +214,12 @@ describe('following', () => {
     await second.caughtUp();
 
     const missed = second.frames.flatMap(({ changes }) => changes);
-    expect(missed.map(({ sessionId, requests }: Answer) => [sessionId, requests.length]).toSorted()).toEqual(
-      [
+    const counts = new Map(missed.map(({ sessionId, requests }: Answer) => [sessionId, requests.length]));
+    expect(counts).toEqual(
+      new Map([
         [one, 0],
         [two, 0],
-      ].toSorted(),
+      ]),
     );
   });
 
@@ -248,7 +250,7 @@ describe('following', () => {
     for (const frame of followed.frames) expect(JSON.stringify(frame).length).toBeLessThan(400_000);
   });
 
-  it('proves WAKE-1, INBOX-2: what does not wait wakes nobody', async () => {
+  it('proves INBOX-6, INBOX-2: what does not wait wakes nobody', async () => {
     const { inbox } = door.store;
     const followed = follow(clientOf());
     await followed.caughtUp();

@@ -14,7 +14,7 @@ function parked(): Life {
 }
 
 describe('what a session waits for', () => {
-  it('is its open requests, and who looks after them', () => {
+  it('proves WAIT-1: is its open requests, and who looks after them', () => {
     const life = parked();
     expect(waitsOf(life.session)).toMatchObject([{ id: 't', kind: 'approval', tool: 'deploy' }]);
     expect(life.session.waits?.seq).toBe(waitsOf(life.session)[0]?.seq);
@@ -42,7 +42,7 @@ describe('what a session waits for', () => {
     expect(waitsOf(life.session)).toEqual([]);
   });
 
-  it('does not move what never waited', () => {
+  it('proves WAIT-1: does not move what never waited', () => {
     const life = new Life();
     REACH.running(life);
     answers(life, { callId: 'b', tool: 'bash' });
