@@ -33,9 +33,14 @@ export function auditsOf({ audit }: Context, asked: AskedChange, more: Shown = {
 }
 
 export function shownSession(session: Session): Shown {
-  const { status, agentId, agentRevision, model, credentialId, turn } = session;
+  const { status, agentId, agentRevision, model, credentialId, turn, waits } = session;
   const limits = limitsInForce(session);
-  return { status, agentId, agentRevision, model, credentialId, limits, stopping: turn?.stopping };
+  const claims = waits?.claims?.map(({ requestId, assignee, expiresAt }) => ({
+    requestId,
+    assignee,
+    expiresAt,
+  }));
+  return { status, agentId, agentRevision, model, credentialId, limits, claims, stopping: turn?.stopping };
 }
 
 function appended(

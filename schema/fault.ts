@@ -16,9 +16,11 @@ import {
   AgentInUse,
   AgentNameTaken,
   AgentNotFound,
+  AlreadyClaimed,
   EventNotFound,
   NoCredential,
   PendingFull,
+  RequestGone,
   SessionArchived,
   TurnNotFound,
 } from '../src/sessions/faults.ts';
@@ -93,6 +95,25 @@ builder.objectType(PendingFull, {
   name: 'PendingFull',
   interfaces,
   description: 'Too many messages wait for the next turn.',
+});
+builder.objectType(AlreadyClaimed, {
+  name: 'AlreadyClaimed',
+  interfaces,
+  description: 'Somebody else looks after it.',
+  fields: (t) => ({
+    by: t.exposeString('by', { description: 'The assignee, or else the API key that claimed it.' }),
+    until: t.field({
+      type: 'DateTime',
+      description: 'When the claim ends, unless it is renewed.',
+      resolve: ({ until }) => until,
+    }),
+  }),
+});
+builder.objectType(RequestGone, {
+  name: 'RequestGone',
+  interfaces,
+  description: 'What was to be claimed does not wait any more.',
+  fields: (t) => ({ requestId: t.exposeString('requestId', { description: 'As it was given.' }) }),
 });
 builder.objectType(AgentNotFound, {
   name: 'AgentNotFound',

@@ -20,6 +20,8 @@ import './tool-answer.ts';
 import './tool-approval.ts';
 import './audit-entry.ts';
 import './retention.ts';
+import './inbox.ts';
+import './inbox-changed.ts';
 import './session-frame.ts';
 import { auditMutations } from './audited-mutations.ts';
 import { builder } from './builder.ts';

@@ -48,6 +48,8 @@ export const POLICY = {
   'session.decide':      { resource: 'tool call that waits for approval', key: ['sessions:write'], client: ['answer'], operations: ['approveToolCall', 'denyToolCall'] },
   'session.cancel':      { resource: 'session',      key: ['sessions:write'],                 client: ['cancel'], operations: ['cancelTurn'] },
   'session.write':       { resource: 'session',      key: ['sessions:write'],                 client: [], operations: ['updateSession', 'archiveSession', 'deleteSession', 'Mutation.deleteAgent.force'] },
+  'inbox.read':          { resource: 'inbox',        key: ['sessions:read'],                  client: [], operations: ['inbox', 'inboxChanged'] },
+  'inbox.claim':         { resource: 'inbox',        key: ['sessions:write'],                 client: [], operations: ['claimRequest', 'releaseRequest'] },
   'tokens.write':        { resource: 'client token', key: ['sessions:read', 'sessions:write'], client: [], operations: ['createClientToken', 'StartSessionPayload.clientToken'] },
   'tokens.renew':        { resource: 'client token', key: [],                                 client: ['read', 'steer', 'answer', 'cancel'], operations: ['renewClientToken'] },
   'tokens.revoke':       { resource: 'client token', key: ['sessions:write'],                 client: [], operations: ['revokeClientTokens'] },

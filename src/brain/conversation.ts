@@ -19,6 +19,7 @@ import { fold } from '../sessions/fold.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Assignment } from '../sessions/unit-wire.ts';
 import type { WakePlace } from '../sessions/wake-place.ts';
+import { Approvals } from './approvals.ts';
 import { AnswerDraft, type AnswerEvent } from './answer-draft.ts';
 import { type Purpose, purposeOf } from './call-id.ts';
 import { specsOf } from './client-tools.ts';
@@ -59,8 +60,7 @@ export class Conversation {
   readonly #pinned: PinnedTools;
   /** Of the last compaction. */
   #compactedSeq = 0;
-  /** Of calls that somebody approved: where, and with which input instead of theirs. */
-  readonly #approvals = new Map<string, { readonly seq: number; readonly input?: unknown }>();
+  readonly #approvals = new Approvals();
   /** Of the turn.started before which only messages count (sessions/wake-place.ts). */
   #beginsSeq = 0;
 
@@ -132,12 +132,7 @@ export class Conversation {
   /** Tool calls of the last answer that have not ended. */
   openTools(): readonly OpenToolCall[] {
     const open = (this.#progress.last?.tools ?? []).filter((call) => this.result(call.callId) === undefined);
-    return open.map((call) => {
-      const approved = this.#approvals.get(call.callId);
-      const inherited = (approved?.seq ?? call.seq) < this.#brainSeq; // nobody has asked for it before it was approved
-      if (approved?.input === undefined) return { ...call, inherited };
-      return { ...call, input: approved.input, isChanged: true, inherited };
-    });
+    return open.map((call) => this.#approvals.open(call, this.#brainSeq));
   }
 
   /**
@@ -229,9 +224,11 @@ export class Conversation {
         this.#transcript.reverted(event.body);
         return;
       case 'tool.resolved':
-        this.#approvals.set(event.body.callId, { seq: event.seq, input: event.body.input });
+        this.#approvals.apply(event.body, event.seq);
         return;
       case 'tool.requested': // of the session (sessions/fold.ts)
+      case 'request.claimed':
+      case 'request.released':
       case 'turn.cancel_requested': // of the session (sessions/fold.ts)
       case 'turn.cancel_ignored':
       case 'session.limits_changed':

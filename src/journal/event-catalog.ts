@@ -8,6 +8,7 @@
  */
 import { choice, count, type Field, flag, json, optional, text } from './event-field.ts';
 import { callId, METERED, requestId } from './metered-events.ts';
+import { REQUEST_CLAIMED } from './request-claim-events.ts';
 import { TOOL_REQUESTED } from './tool-request-events.ts';
 
 export type Level = 'user' | 'progress' | 'internal';
@@ -185,6 +186,8 @@ export const EVENTS = {
   },
   'tool.requested': TOOL_REQUESTED['tool.requested'],
   'tool.resolved': TOOL_REQUESTED['tool.resolved'],
+  'request.claimed': REQUEST_CLAIMED['request.claimed'],
+  'request.released': REQUEST_CLAIMED['request.released'],
   'conversation.compacted': {
     level: 'internal',
     description: 'The context was nearly full: the conversation up to throughSeq goes on as a summary.',

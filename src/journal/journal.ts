@@ -102,6 +102,8 @@ export interface Hint {
   readonly concerns?: Concern | undefined;
   /** The events themselves where the writer is in this process; they are durable already (JOURNAL-2). */
   readonly events?: readonly RecordedEvent[] | undefined;
+  /** What the session waits for from people has changed, or it was deleted: whose it is. Absent: it has not, or the writer does not say. */
+  readonly waitsOf?: OrganisationId | undefined;
   /** The session was deleted. */
   readonly gone?: true | undefined;
 }

@@ -17,6 +17,7 @@ import type { CredentialStore } from '../secrets/credential-store.ts';
 import type { AgentStore } from '../sessions/agent-store.ts';
 import type { DeletionStore } from '../sessions/deletion-store.ts';
 import type { DueStore } from '../sessions/due-store.ts';
+import type { InboxStore } from '../sessions/inbox-store.ts';
 import type { RetentionStore } from '../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../sessions/session-store.ts';
 import type { OwnerStore } from '../supervisor/owner-store.ts';
@@ -30,6 +31,7 @@ export interface Store {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
   readonly deletions: DeletionStore;
+  readonly inbox: InboxStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;

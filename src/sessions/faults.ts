@@ -108,3 +108,30 @@ export class InputPending extends Fault {
     super('A message has joined this turn that the model has not seen. Make another model call.');
   }
 }
+
+/** Somebody else looks after it. */
+export class AlreadyClaimed extends Fault {
+  readonly code = 'ALREADY_CLAIMED';
+  readonly by: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+
+  constructor(by: string, until: number) {
+    super(
+      `This request is claimed until ${new Date(until).toISOString()}. Take another one, wait until then, or have it released.`,
+    );
+    this.by = by;
+    this.until = until;
+  }
+}
+
+/** What was to be claimed does not wait any more: it was answered, or its turn is over. */
+export class RequestGone extends Fault {
+  readonly code = 'REQUEST_GONE';
+  readonly requestId: string;
+
+  constructor(requestId: string) {
+    super('Nothing waits under this id in this session any more. Read the inbox again.');
+    this.requestId = requestId;
+  }
+}

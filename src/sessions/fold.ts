@@ -6,8 +6,10 @@
 import type { Event, EventType } from '../journal/event.ts';
 import { addUsage, usageOf } from './cost.ts';
 import { ASK, NO_USAGE, type OpenTool, type Session, type SessionStatus, type Turn } from './session.ts';
+import { claimed, released } from './claims.ts';
 import { isParked } from './tool-requests.ts';
 import type { ToolRule } from './tool-rule.ts';
+import { withWaits } from './waits.ts';
 
 type Typed<T extends EventType> = Extract<Event, { type: T }>;
 /** What the fold needs of an event: an adapter has no more at hand before the write. */
@@ -16,6 +18,10 @@ export type FoldEvent = {
 }[EventType];
 
 export function fold(session: Session, event: FoldEvent): Session {
+  return withWaits(session, parked(session, event), event.seq); // WAIT-1
+}
+
+function parked(session: Session, event: FoldEvent): Session {
   const after = folded(session, event);
   if (after === session || after.turn?.state !== 'running' || after.status === 'archived') return after;
   return moved(after, isParked(after.turn) ? 'awaiting_input' : 'running', event.at); // PARK-3
@@ -79,6 +85,10 @@ function folded(session: Session, event: FoldEvent): Session {
     }
     case 'tool.resolved':
       return resolved(session, event);
+    case 'request.claimed':
+      return claimed(session, event.body, event.at);
+    case 'request.released':
+      return released(session, event.body);
     case 'error.model':
     case 'error.runtime': // no call is made again: what was said is in the log by now
       return {

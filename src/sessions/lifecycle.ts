@@ -22,6 +22,7 @@ import { requestHash } from '../kernel/request-hash.ts';
 import { type EndTurn, endTurn, type LoseBrain, loseBrain } from './brain-end.ts';
 import { usedUp, warningsOf } from './budget.ts';
 import { turnOfCall } from './call-turn.ts';
+import { type ClaimRequest, claimRequest, releaseRequest, type ReleaseRequest } from './claims.ts';
 import { addUsage, usageOf } from './cost.ts';
 import { type GivenLimits, limitsAfter } from './limits.ts';
 import { InputPending, SessionArchived, TurnOver } from './faults.ts';
@@ -80,6 +81,8 @@ export type Command =
   /** Somebody outside answers a tool call that waits, or nobody did in time: tool-requests.ts. */
   | ResolveTool
   | ExpireTools
+  | ClaimRequest
+  | ReleaseRequest
   /** The owner has nothing left that runs for the session: who has room may have it. Nothing happens when another one has the lease. */
   | { readonly kind: 'releaseLease'; readonly owner: string }
   /** `processes`: what still runs in the background and ends with the hands. */
@@ -108,6 +111,8 @@ export const VERDICT: Readonly<Record<Command['kind'], Readonly<Record<Phase, Ve
   hibernate:    { idle: 'yes',     queued: 'nothing', running: 'nothing', awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
   resolveTool:  { idle: 'nothing', queued: 'nothing', running: 'yes',     awaiting_input: 'nothing', parked: 'yes',     failed: 'nothing', archived: 'nothing' },
   expireTools:  { idle: 'nothing', queued: 'nothing', running: 'yes',     awaiting_input: 'nothing', parked: 'yes',     failed: 'nothing', archived: 'nothing' },
+  claimRequest: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'refuse' },
+  releaseRequest:{idle: 'nothing', queued: 'nothing', running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'nothing', archived: 'nothing' },
   releaseLease: { idle: 'yes',     queued: 'yes',     running: 'yes',     awaiting_input: 'yes',     parked: 'yes',    failed: 'yes',     archived: 'nothing' },
 };
 
@@ -151,6 +156,10 @@ export function decide(session: Session, command: Command): Decision {
       return resolveTool(session, command);
     case 'expireTools':
       return expireTools(session, command);
+    case 'claimRequest':
+      return claimRequest(session, command);
+    case 'releaseRequest':
+      return releaseRequest(session, command);
     case 'releaseLease':
       return session.lease?.owner === command.owner ? append(hibernatedEvent(session, 0)) : NOTHING;
     case 'hibernate':

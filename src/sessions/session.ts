@@ -6,6 +6,7 @@ import type { AgentId, CredentialId, OrganisationId, SessionId, TurnId } from '.
 import type { TurnOutcome } from '../journal/event-catalog.ts';
 import type { ToolRequestKind } from '../journal/tool-request-events.ts';
 import type { ClientTool, ToolRule } from './tool-rule.ts';
+import type { Waits } from './waits.ts';
 
 export const SESSION_STATUSES = [
   'queued',
@@ -154,6 +155,8 @@ export interface SessionState {
   readonly usage: Usage;
   /** Rules that approvals have added, the newest first: they come before those of the start. */
   readonly addedRules?: readonly ToolRule[] | undefined;
+  /** What it waited for from people since, and whose it is (waits.ts); absent: it never did. */
+  readonly waits?: Waits | undefined;
   /** Those of the start were replaced by these. */
   readonly newLimits?: Limits | undefined;
   /** Brains lost since the last progress, and when the next may start. */

@@ -5,6 +5,7 @@
 import type { Chance } from '../kernel/chance.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { OrganisationId } from '../kernel/id.ts';
+import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
 import type { CredentialStore } from '../secrets/credential-store.ts';
 import { Credentials } from '../secrets/credentials.ts';
 import type { Provider } from '../secrets/provider-table.ts';
@@ -16,6 +17,9 @@ import { Agents } from './agents.ts';
 import type { DeletionStore } from './deletion-store.ts';
 import { Retention } from './retention.ts';
 import type { RetentionStore } from './retention-store.ts';
+import { Inbox } from './inbox.ts';
+import type { InboxStore } from './inbox-store.ts';
+import { InboxWatch } from './inbox-watch.ts';
 import type { SessionJournal, SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 import { type AnswerToolCall, answerToolCall } from './tool-answer.ts';
@@ -26,6 +30,7 @@ export interface UseCases {
   readonly credentials: Credentials;
   readonly sessions: Sessions;
   readonly retention: Retention;
+  readonly inbox: Inbox;
   deleteAgent(request: DeleteAgent): ReturnType<typeof deleteAgent>;
   answerToolCall(request: AnswerToolCall): ReturnType<typeof answerToolCall>;
   approveToolCall(request: ApproveToolCall): ReturnType<typeof approveToolCall>;
@@ -41,6 +46,9 @@ export interface UseCasePorts {
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly retention: RetentionStore;
+  readonly inbox: InboxStore;
+  /** Default: the system's. */
+  readonly scheduler?: Scheduler | undefined;
   readonly secrets: SecretStore;
   readonly clock: Clock;
   /** Default: the system's. */
@@ -57,18 +65,20 @@ export interface UseCasePorts {
 const KNOWN_MAX = 1_000;
 
 export function useCasesOver(ports: UseCasePorts): UseCasesOf {
+  const { journal, inbox, scheduler = systemScheduler } = ports;
+  const watch = new InboxWatch({ journal, inbox, scheduler });
   const known = new Map<OrganisationId, UseCases>();
   return (id) => {
     const there = known.get(id);
     if (there !== undefined) return there;
     if (known.size >= KNOWN_MAX) known.clear();
-    const made = useCasesIn(id, ports);
+    const made = useCasesIn(id, ports, watch);
     known.set(id, made);
     return made;
   };
 }
 
-function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
+function useCasesIn(id: OrganisationId, ports: UseCasePorts, watch: InboxWatch): UseCases {
   const organisation = { id, isFirst: id === ports.firstOrganisation };
   const credentials = new Credentials({ ...ports, organisation });
   const agents = new Agents({ ...ports, credentials, organisation });
@@ -77,6 +87,7 @@ function useCasesIn(id: OrganisationId, ports: UseCasePorts): UseCases {
     agents,
     credentials,
     sessions,
+    inbox: new Inbox({ ...ports, organisation, watch }),
     retention: new Retention({ ...ports, agents, organisation }),
     deleteAgent: (request) => deleteAgent({ ...ports, sessions, organisation }, request),
     answerToolCall: (request) => answerToolCall({ ...ports, organisation }, request),

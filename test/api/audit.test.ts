@@ -23,6 +23,7 @@ import {
   type Things,
 } from '../support/audited-mutations.ts';
 import { type Answer, Door, ROOT_KEY, rootOf } from '../support/door.ts';
+import { waitForPeople } from '../support/waiting.ts';
 
 /** Names that are there once. */
 const NAMED = ['createAgent', 'createOrganisation'];
@@ -38,6 +39,8 @@ const COMMANDS = [
   'answerToolCall',
   'approveToolCall',
   'denyToolCall',
+  'claimRequest',
+  'releaseRequest',
 ];
 
 let door: Door;
@@ -48,7 +51,7 @@ beforeAll(async () => {
 });
 afterAll(() => door.close());
 
-async function thingsOf(): Promise<Things> {
+async function thingsOf(isWaiting = false): Promise<Things> {
   const { agent } = await door.agents.create({
     name: `agent ${newId('agent')}`,
     model: 'anthropic/claude-sonnet-5',
@@ -65,6 +68,7 @@ async function thingsOf(): Promise<Things> {
     actor: { kind: 'human' },
   });
   await door.beginTurn(session.id);
+  if (isWaiting) await waitForPeople(door.store.journal, session.id);
   const request = { name: 'before', scopes: ['sessions:read'] };
   const { apiKey, value } = await door.access.keysOf(door.organisationId).create(await rootOf(door), request);
   given.push(must(value, 'it was made now'));
@@ -130,7 +134,7 @@ describe('the audit log', () => {
       [overSocket, 'audit-socket/1'],
     ] as const) {
       if (userAgent === 'audit-socket/1' && NAMED.includes(action)) continue; // the name is taken
-      const things = await thingsOf();
+      const things = await thingsOf(action.endsWith('Request'));
       const of = must(MUTATIONS[action], 'it is of the table')(things);
       const { query, variables, entry, isByToken, waits, also = [] } = of;
       if (waits !== undefined) await door.callTool(things.sessionId, waits);
@@ -170,7 +174,7 @@ describe('the audit log', () => {
   it.each(Object.keys(MUTATIONS).filter((action) => !NEVER_REPLAYED.includes(action)))(
     'marks %s as replayed when it is answered again, and has nothing of a command that does nothing',
     async (action) => {
-      const things = await thingsOf();
+      const things = await thingsOf(action.endsWith('Request'));
       const { query, variables, waits } = must(MUTATIONS[action], 'it is of the table')(things);
       if (waits !== undefined) await door.callTool(things.sessionId, waits);
       const keyed = query

@@ -16,6 +16,7 @@ import { Door, rootOf } from '../support/door.ts';
 import { randomOf } from '../support/random.ts';
 import { type Asked, OPERATIONS, type Thing } from '../support/root-fields.ts';
 import { Transports } from '../support/transports.ts';
+import { waitForPeople } from '../support/waiting.ts';
 
 const TRIES = Number(process.env['TRIES'] ?? 2_000);
 /** Beyond TRIES, for what chance has left out. */
@@ -142,6 +143,7 @@ async function thingOf({ id, useCases, mark, ids }: Side, word: string): Promise
   await sessions.send({ sessionId, text: 'more', idempotencyKey: word, actor: { kind: 'human' } });
   await door.beginTurn(sessionId);
   await door.callTool(sessionId, 'bash');
+  await waitForPeople(door.store.journal, sessionId);
   for (const one of [agent.id, apiKey.id, credentialId, sessionId, turnIdOf(sessionId, 1)]) ids.add(one);
   for (const seq of [1, 2, 3, 4, 5]) ids.add(eventIdOf(sessionId, seq));
   return { organisationId: id, agentId: agent.id, apiKeyId: apiKey.id, credentialId, sessionId, word };

@@ -31,6 +31,7 @@ import { type Answer, Door, rootOf } from '../support/door.ts';
 import { MODEL_KEY } from '../support/operations.ts';
 import { type Asked, OPERATIONS, type Thing } from '../support/root-fields.ts';
 import { type Reply, type Transport, Transports } from '../support/transports.ts';
+import { waitForPeople } from '../support/waiting.ts';
 
 type Verdict = 'allowed' | 'FORBIDDEN' | 'SESSION_NOT_FOUND' | 'UNAUTHENTICATED';
 
@@ -131,9 +132,9 @@ describe('the table', () => {
 /** The second entry of the books: what a scope may open at all, whatever rows are added. A scope too many in a row is seen here. */
 const OPENED: Readonly<Record<KeyScope | ClientScope, RegExp>> = {
   'sessions:read':
-    /^(sessions\.list|retention\.(read|preview)|session\.(read|account)|agents\.read|tokens\.write)$/,
+    /^(sessions\.list|inbox\.read|retention\.(read|preview)|session\.(read|account)|agents\.read|tokens\.write)$/,
   'sessions:write':
-    /^(sessions\.start|retention\.(read|write)|session\.(steer|answer|decide|cancel|write)|tokens\.(write|revoke))$/,
+    /^(sessions\.start|inbox\.claim|retention\.(read|write)|session\.(steer|answer|decide|cancel|write)|tokens\.(write|revoke))$/,
   'agents:write': /^agents\./,
   'credentials:write': /^credentials\./,
   'keys:write': /^(keys|audit)\./,
@@ -330,6 +331,7 @@ async function newThing(last?: Thing): Promise<Thing> {
   const { session } = await door.sessions.start(start);
   await door.beginTurn(session.id);
   await door.callTool(session.id, 'bash');
+  await waitForPeople(door.store.journal, session.id);
   const { organisationId } = door;
   const request = { name: word, scopes: ['keys:write'] };
   const { apiKey } = await door.access.keysOf(organisationId).create(await rootOf(door), request);

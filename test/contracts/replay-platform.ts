@@ -6,6 +6,7 @@ import { Credentials } from '../../src/secrets/credentials.ts';
 import type { AgentStore } from '../../src/sessions/agent-store.ts';
 import { Agents } from '../../src/sessions/agents.ts';
 import type { DeletionStore } from '../../src/sessions/deletion-store.ts';
+import type { InboxStore } from '../../src/sessions/inbox-store.ts';
 import type { RetentionStore } from '../../src/sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../src/sessions/session-store.ts';
 import { SessionRuns } from '../../src/sessions/session-runs.ts';
@@ -21,6 +22,7 @@ export interface ReplayPlatform {
     readonly agents: AgentStore;
     readonly credentials: CredentialStore;
     readonly retention: RetentionStore;
+    readonly inbox: InboxStore;
     close(): Promise<void>;
   }>;
 }

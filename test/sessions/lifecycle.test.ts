@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<Command['kind'], Command>> = {
   hibernate: { kind: 'hibernate' },
   resolveTool: { kind: 'resolveTool', callId: 't', answer: { kind: 'approve' }, actor: HUMAN },
   expireTools: { kind: 'expireTools', now: 1 },
+  claimRequest: { kind: 'claimRequest', requestId: 't', seconds: 60, now: 1, actor: HUMAN },
+  releaseRequest: { kind: 'releaseRequest', requestId: 't', now: 1, actor: HUMAN },
   releaseLease: { kind: 'releaseLease', owner: 'me' },
 };
 

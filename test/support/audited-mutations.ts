@@ -246,6 +246,30 @@ export const MUTATIONS: Readonly<Record<string, (things: Things) => Tried>> = {
       after: { rotatedAt: expect.any(Number), overlaps: [expect.any(Number)] },
     },
   }),
+  claimRequest: ({ sessionId }) => ({
+    query: mutation('claimRequest(input: $input)', '($input: ClaimRequestInput!)', 'session { id } replayed'),
+    variables: { input: { sessionId, requestId: 'waits', assignee: 'ann' } },
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: { claims: [{ requestId: 'held', expiresAt: expect.any(Number) }] },
+      after: expect.objectContaining({
+        claims: [expect.anything(), { requestId: 'waits', assignee: 'ann', expiresAt: expect.any(Number) }],
+      }),
+    },
+  }),
+  releaseRequest: ({ sessionId }) => ({
+    query: mutation(
+      'releaseRequest(sessionId: $id, requestId: "held")',
+      '($id: ID!)',
+      'session { id } replayed',
+    ),
+    variables: { id: sessionId },
+    entry: {
+      target: { kind: 'session', id: sessionId },
+      before: { claims: [{ requestId: 'held', expiresAt: expect.any(Number) }] },
+      after: expect.not.objectContaining({ claims: expect.anything() }),
+    },
+  }),
   revokeApiKey: ({ apiKeyId }) => ({
     query: mutation('revokeApiKey(id: $id)', '($id: ID!)', 'apiKey { id } replayed'),
     variables: { id: apiKeyId },

@@ -264,6 +264,30 @@ export const OPERATIONS: Readonly<
       variables: { name: word },
     },
   ],
+  inbox: ({ agentId, sessionId }) =>
+    [{}, { agentId }, { sessionId }].map((filter) => ({
+      query: `query ($filter: InboxFilter) { inbox(filter: $filter, first: 100) {
+        nodes { id kind tool input session { id metadata } claim { apiKeyId } } } }`,
+      variables: { filter },
+    })),
+  inboxChanged: ({ agentId, sessionId }) =>
+    [{}, { agentId }, { sessionId }].map((filter) => ({
+      query: `subscription ($filter: InboxChangesFilter) { inboxChanged(filter: $filter) {
+        changes { sessionId requests { id input session { id } } } isCaughtUp } }`,
+      variables: { filter },
+    })),
+  claimRequest: ({ sessionId, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($input: ClaimRequestInput!, $key: String) { claimRequest(input: $input, idempotencyKey: $key) {
+        ... on ClaimRequestPayload { session { id status } replayed } ${FAULT} } }`,
+      variables: { input: { sessionId, requestId: 'waits', assignee: 'ann' }, key },
+    })),
+  releaseRequest: ({ sessionId, word }) =>
+    [undefined, word].map((key) => ({
+      query: `mutation ($id: ID!, $key: String) { releaseRequest(sessionId: $id, requestId: "held", idempotencyKey: $key) {
+        ... on ReleaseRequestPayload { session { id status } replayed } ${FAULT} } }`,
+      variables: { id: sessionId, key },
+    })),
   sessionEvents: ({ sessionId: id }, own) =>
     [{ id }, { id, after: cursorOf(id, 1) }, { id, after: cursorOf(own.sessionId, 1) }].map((variables) => ({
       query: `subscription ($id: ID!, $after: Cursor) { sessionEvents(sessionId: $id, after: $after, deltas: true) {

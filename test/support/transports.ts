@@ -32,7 +32,7 @@ export class Transports {
 
   ask(bearer: string | null, transport: Transport, asked: Asked): Promise<Reply> {
     if (transport === 'socket') return this.#overSocket(bearer, asked);
-    if (asked.field === 'sessionEvents') return this.#firstOfStream(bearer, asked);
+    if (asked.query.startsWith('subscription')) return this.#firstOfStream(bearer, asked);
     return transport === 'get' ? this.#get(bearer, asked) : this.#post(bearer, asked);
   }
 

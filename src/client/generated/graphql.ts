@@ -365,6 +365,8 @@ export type ReadSessionQuery = { session:
         | { __typename: 'ModelRetried', id: string }
         | { __typename: 'ModelStarted', id: string }
         | { __typename: 'ModelUsage', id: string }
+        | { __typename: 'RequestClaimed', id: string }
+        | { __typename: 'RequestReleased', id: string }
         | { __typename: 'SessionArchivedEvent', id: string }
         | { __typename: 'SessionHibernated', id: string }
         | { __typename: 'SessionLimitsChanged', id: string }
@@ -418,6 +420,8 @@ export type SessionEventsSubscription = { sessionEvents:
         | { __typename: 'ModelRetried', attempt: number, attemptMax: number, waitMs: number, code: string, message: string, id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ModelStarted', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'ModelUsage', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'RequestClaimed', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
+        | { __typename: 'RequestReleased', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionArchivedEvent', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionHibernated', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }
         | { __typename: 'SessionLimitsChanged', id: string, seq: number, at: string, type: string, level: EventLevel, turnId: string | null, body: unknown, bodyTruncated: boolean }

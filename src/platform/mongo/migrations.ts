@@ -179,6 +179,28 @@ export const STEPS: readonly Step[] = [
       .collection('session')
       .createIndex({ dueAt: 1, _id: 1 }, { partialFilterExpression: { dueAt: { $exists: true } } });
   },
+  async (db) => {
+    // What waits for people, and what of that has changed (stores/inbox-store.ts); also of sessions that were deleted. What asks something
+    // already is there as of now. Servers of the version before do not keep it: what they add shows once a server of this one has touched it.
+    const sessions = db.collection('session');
+    await sessions.updateMany(
+      { status: 'awaiting_input', waitsAt: { $exists: false }, deleted: { $exists: false } },
+      [{ $set: { waitsSince: '$state.statusAt', waitsAt: '$$NOW' } }],
+    );
+    const places = { waitsAt: 1, _id: 1, 'state.waits.seq': 1 } as const;
+    await sessions.createIndex(
+      { organisationId: 1, waitsSince: 1, _id: 1 },
+      { partialFilterExpression: { waitsSince: { $exists: true } } },
+    );
+    await sessions.createIndex(
+      { organisationId: 1, ...places },
+      { partialFilterExpression: { waitsAt: { $exists: true } } },
+    );
+    await sessions.createIndex(
+      { 'deleted.organisationId': 1, 'deleted.waitsAt': 1, _id: 1 },
+      { partialFilterExpression: { 'deleted.waitsAt': { $exists: true } } },
+    );
+  },
 ];
 
 /** Those that are still there. */

@@ -11,6 +11,7 @@ import type { LogCaps } from '../../sessions/append-plan.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { DeletionStore } from '../../sessions/deletion-store.ts';
 import type { DueStore } from '../../sessions/due-store.ts';
+import type { InboxStore } from '../../sessions/inbox-store.ts';
 import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { OwnerStore } from '../../supervisor/owner-store.ts';
@@ -20,6 +21,7 @@ import { MongoCredentialStore } from './stores/credential-store.ts';
 import { MongoDatabase } from './database.ts';
 import { MongoDeletions } from './journal/deletions.ts';
 import { MongoJournal } from './journal/journal.ts';
+import { MongoInboxStore } from './stores/inbox-store.ts';
 import { MongoKeyStore } from './stores/key-store.ts';
 import { Ownership } from './ownership.ts';
 import { LiveChannel } from './live/live-channel.ts';
@@ -41,6 +43,7 @@ export interface MongoStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
   readonly deletions: DeletionStore;
+  readonly inbox: InboxStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -80,6 +83,7 @@ export async function openMongo(options: MongoOptions): Promise<MongoStore> {
       clock,
       gone: (sessionId, head) => journal.gone(sessionId, head),
     }),
+    inbox: new MongoInboxStore({ db: database.db, ownership, clock }),
     agents: new MongoAgentStore(database),
     credentials: new MongoCredentialStore(database),
     keys: new MongoKeyStore(database),

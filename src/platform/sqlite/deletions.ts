@@ -110,8 +110,8 @@ export class SqliteDeletions implements DeletionStore {
     const there = loaded.get(id, organisationId);
     if (there === undefined || !standsAs(there.session, seen)) return { rows: 0, answer: undefined };
     halfWritten(() => {
-      tombstones.insert(tombstone, there.key);
-      sessions.remove(there.key); // DELETE-1
+      const waitsAt = sessions.remove(there.key, there.session); // DELETE-1
+      tombstones.insert(tombstone, there.key, waitsAt);
     });
     loaded.forget(id);
     gone(there);

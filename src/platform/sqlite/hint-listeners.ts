@@ -1,6 +1,7 @@
 /** Who is told of what the journal has committed. */
 import type { Hint } from '../../journal/journal.ts';
 import { concernOf } from '../../sessions/lifecycle.ts';
+import { hasWaited, waitsChanged } from '../../sessions/waits.ts';
 import type { Loaded } from './loaded-sessions.ts';
 
 export class HintListeners {
@@ -18,7 +19,11 @@ export class HintListeners {
     const events = loaded.fresh;
     loaded.fresh = [];
     if (events.length === 0 && !loaded.gone) return;
-    const hint = { sessionId: loaded.session.id, head: loaded.head, events };
+    const { id, organisationId } = loaded.session;
+    const isWait = loaded.gone
+      ? hasWaited(loaded.session)
+      : waitsChanged(loaded.session, loaded.head, events.length);
+    const hint = { sessionId: id, head: loaded.head, events, waitsOf: isWait ? organisationId : undefined };
     const told: Hint = loaded.gone
       ? { ...hint, gone: true }
       : { ...hint, concerns: concernOf(loaded.session) };

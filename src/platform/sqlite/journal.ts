@@ -29,9 +29,10 @@ import type { Database } from './database.ts';
 import { SqliteDeletions } from './deletions.ts';
 import { EventTable } from './event-table.ts';
 import { GroupCommit } from './group-commit.ts';
+import { SqliteInboxStore } from './inbox-store.ts';
 import { HintListeners } from './hint-listeners.ts';
 import { newlyLoaded, existing, keepTurns, type Loaded, LoadedSessions } from './loaded-sessions.ts';
-import { SessionTable } from './session-table.ts';
+import { entryOf, SessionTable } from './session-table.ts';
 import { TombstoneTable } from './tombstone-table.ts';
 import { translated } from './translate-error.ts';
 import { halfWritten, type Outcome, Writing } from './writing.ts';
@@ -50,6 +51,7 @@ type First = Pick<AppendRequest<Session>, 'decide' | 'audit'>;
 
 export class SqliteJournal implements SessionJournal, SessionStore {
   readonly deletions: SqliteDeletions;
+  readonly inbox: SqliteInboxStore;
   readonly #clock: Clock;
   readonly #caps: LogCaps;
   readonly #sessions: SessionTable;
@@ -81,6 +83,7 @@ export class SqliteJournal implements SessionJournal, SessionStore {
       look: (read) => this.#look(read),
       gone: (loaded) => this.#gone(loaded),
     });
+    this.inbox = new SqliteInboxStore({ database, entryOf, look: (read) => this.#look(read) });
     const hooks = {
       beforeCommit: () => {
         this.#saveRecords();

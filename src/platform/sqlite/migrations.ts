@@ -183,4 +183,16 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE session ADD COLUMN due_at INTEGER;
   CREATE INDEX session_due ON session (due_at, id) WHERE due_at IS NOT NULL;
   `,
+  // What sessions wait for people for: since when, with which event that changed last, and the place of that change among all of them; also of
+  // those that were deleted. What asks something already stands there with its row's key for a place.
+  `
+  ALTER TABLE session ADD COLUMN waits_since INTEGER;
+  ALTER TABLE session ADD COLUMN waits_seq INTEGER;
+  ALTER TABLE session ADD COLUMN waits_at INTEGER;
+  ALTER TABLE tombstone ADD COLUMN waits_at INTEGER;
+  UPDATE session SET waits_since = status_at, waits_at = key WHERE status = 'awaiting_input';
+  CREATE INDEX session_waiting_for_people ON session (organisation_id, waits_since, id) WHERE waits_since IS NOT NULL;
+  CREATE INDEX session_waits_changed ON session (organisation_id, waits_at, id, waits_seq) WHERE waits_at IS NOT NULL;
+  CREATE INDEX tombstone_waits_changed ON tombstone (organisation_id, waits_at, id) WHERE waits_at IS NOT NULL;
+  `,
 ];

@@ -1,11 +1,13 @@
 /** The rows of sessions and turns: origin and state as JSON, beside them the columns that lists and loops look for, and whose it is. */
 import type { StatementSync } from 'node:sqlite';
 import type { AgentId, OrganisationId, SessionId, TurnId } from '../../kernel/id.ts';
+import { hasWaited } from '../../sessions/waits.ts';
 import { partsOf, type Session, type Turn } from '../../sessions/session.ts';
 import type { SessionEntry, SessionFilter, SessionPage } from '../../sessions/session-store.ts';
 import { dueAt } from '../../sessions/due.ts';
 import { AgentGone } from '../../sessions/faults.ts';
 import { type Database, type Row, rowOf, rowsOf } from './database.ts';
+import { HEAD, WaitsPlaces, waitsColumns } from './inbox-store.ts';
 import { SessionQueue } from './session-queue.ts';
 
 export interface SessionRow {
@@ -13,13 +15,11 @@ export interface SessionRow {
   readonly session: Session;
 }
 
-/** The head comes from the last event row (migrations.ts). */
-const HEAD = 'coalesce((SELECT max(seq) FROM event WHERE event.session = session.key), 0)';
-
 export class SessionTable {
   readonly queue: SessionQueue;
   readonly #database: Database;
   readonly #insert: StatementSync;
+  readonly #places: WaitsPlaces;
   readonly #update: StatementSync;
   readonly #remove: StatementSync;
   readonly #byId: StatementSync;
@@ -37,10 +37,11 @@ export class SessionTable {
   constructor(database: Database) {
     this.#database = database;
     this.queue = new SessionQueue(database);
+    this.#places = new WaitsPlaces(database);
     this.#insert = database.prepare(
       `INSERT INTO session (key, id, organisation_id, natural_key, agent_id, status, status_at, lease_owner, due_at, created_at,
-         origin, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         origin, state, waits_since, waits_seq, waits_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#remove = database.prepare('DELETE FROM session WHERE key = ?');
     // of one that is deleted until nothing has its key any more: SQLite alone would give the highest again
@@ -50,7 +51,8 @@ export class SessionTable {
     );
     this.#lastKey = Number(rowOf(highest)?.[0]);
     this.#update = database.prepare(
-      'UPDATE session SET status = ?, status_at = ?, lease_owner = ?, due_at = ?, state = ? WHERE key = ?',
+      `UPDATE session SET status = ?1, status_at = ?2, lease_owner = ?3, state = ?4, waits_since = ?5, waits_seq = ?6,
+       waits_at = CASE WHEN waits_seq IS ?6 THEN waits_at ELSE ?7 END, due_at = ?9 WHERE key = ?8`,
     );
     this.#byId = database.prepare('SELECT key, organisation_id, origin, state FROM session WHERE id = ?');
     this.#ownById = database.prepare(
@@ -72,6 +74,7 @@ export class SessionTable {
   insert(session: Session): number {
     const { origin: whole, state } = partsOf(session);
     const { organisationId, ...origin } = whole;
+    const { since, seq } = waitsColumns(session);
     this.#lastKey += 1;
     this.#insert.run(
       this.#lastKey,
@@ -86,19 +89,36 @@ export class SessionTable {
       session.createdAt,
       JSON.stringify(origin),
       JSON.stringify(state),
+      since,
+      seq,
+      seq === null ? null : this.#places.next(),
     );
     return this.#lastKey;
   }
 
-  remove(key: number): void {
+  /** The place of the change that its end is to those who knew what it waits for (inbox-store.ts); undefined: nobody did. */
+  remove(key: number, session: Session): number | undefined {
     this.#remove.run(key);
+    return hasWaited(session) ? this.#places.next() : undefined;
   }
 
   update(key: number, session: Session): void {
     const { state } = partsOf(session);
     const owner = session.lease?.owner ?? null;
     const due = dueAt(session) ?? null;
-    this.#update.run(session.status, session.statusAt, owner, due, JSON.stringify(state), key);
+    const { since, seq } = waitsColumns(session);
+    const place = seq === null ? null : this.#places.next(); // of which one is taken where that has changed
+    this.#update.run(
+      session.status,
+      session.statusAt,
+      owner,
+      JSON.stringify(state),
+      since,
+      seq,
+      place,
+      key,
+      due,
+    );
   }
 
   /** `organisationId`: only if it is that one's. */
@@ -162,7 +182,7 @@ function joined(organisationId: OrganisationId, origin: string, state: string): 
   return session;
 }
 
-function entryOf(row: Row): SessionEntry {
+export function entryOf(row: Row): SessionEntry {
   const [organisationId, origin, state, head] = row as readonly [OrganisationId, string, string, number]; // columns of list()
   return { session: joined(organisationId, origin, state), head };
 }

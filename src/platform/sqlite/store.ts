@@ -5,6 +5,7 @@ import { LOG_BYTES_MAX, LOG_EVENTS_MAX } from '../../kernel/limit.ts';
 import type { AgentStore } from '../../sessions/agent-store.ts';
 import type { DeletionStore } from '../../sessions/deletion-store.ts';
 import type { DueStore } from '../../sessions/due-store.ts';
+import type { InboxStore } from '../../sessions/inbox-store.ts';
 import type { RetentionStore } from '../../sessions/retention-store.ts';
 import type { SessionJournal, SessionStore } from '../../sessions/session-store.ts';
 import type { KeyStore } from '../../access/key-store.ts';
@@ -46,6 +47,7 @@ export interface SqliteStore {
   readonly journal: SessionJournal;
   readonly sessions: SessionStore;
   readonly deletions: DeletionStore;
+  readonly inbox: InboxStore;
   readonly agents: AgentStore;
   readonly credentials: CredentialStore;
   readonly keys: KeyStore;
@@ -83,6 +85,7 @@ export function openSqlite({
     journal,
     sessions: journal,
     deletions: journal.deletions,
+    inbox: journal.inbox,
     agents: new SqliteAgentStore(database),
     credentials: new SqliteCredentialStore(database),
     keys: new SqliteKeyStore(database),

@@ -16,7 +16,7 @@ export class TombstoneTable {
   constructor(database: Database) {
     const columns = 'organisation_id, deleted_at, deleted_by';
     this.#insert = database.prepare(
-      `INSERT INTO tombstone (id, ${columns}, session_key) VALUES (?, ?, ?, ?, ?)`,
+      `INSERT INTO tombstone (id, ${columns}, session_key, waits_at) VALUES (?, ?, ?, ?, ?, ?)`,
     );
     this.#byId = database.prepare(`SELECT ${columns} FROM tombstone WHERE id = ?`);
     this.#ownById = database.prepare(`SELECT ${columns} FROM tombstone WHERE id = ? AND organisation_id = ?`);
@@ -27,9 +27,10 @@ export class TombstoneTable {
     this.#finish = database.prepare('UPDATE tombstone SET session_key = NULL WHERE id = ?');
   }
 
-  /** `session`: the key of the row that goes. */
-  insert({ id, organisationId, deletedAt, deletedBy }: Tombstone, session: number): void {
-    this.#insert.run(id, organisationId, deletedAt, JSON.stringify(deletedBy), session);
+  /** `session`: the key of the row that goes. `waitsAt`: of one that had waited for people (inbox-store.ts). */
+  insert(tombstone: Tombstone, session: number, waitsAt: number | undefined): void {
+    const { id, organisationId, deletedAt, deletedBy } = tombstone;
+    this.#insert.run(id, organisationId, deletedAt, JSON.stringify(deletedBy), session, waitsAt ?? null);
   }
 
   /** `organisationId`: only if it is that one's. */

@@ -4,6 +4,9 @@ import { deletionStoreContract } from '../../contracts/deletion-store.ts';
 import { agentDeletionContract } from '../../contracts/agent-deletion.ts';
 import { auditStoreContract } from '../../contracts/audit-store.ts';
 import { followContract } from '../../contracts/follow.ts';
+import { OURS } from '../../support/organisation.ts';
+import { inboxFollowContract } from '../../contracts/inbox-follow.ts';
+import { inboxStoreContract } from '../../contracts/inbox-store.ts';
 import { journalContract } from '../../contracts/journal.ts';
 import { organisationStoreContract } from '../../contracts/organisation-store.ts';
 import { ownershipContract } from '../../contracts/ownership.ts';
@@ -41,6 +44,15 @@ await mongoSuite('on a server of MongoDB', (server) => {
       const all = await Promise.all(collections.map((one) => one.find().toArray()));
       return JSON.stringify(all);
     },
+  });
+  inboxStoreContract(platform);
+  inboxFollowContract('two servers on one MongoDB', async () => {
+    const uri = server.uri();
+    const stores = [await openMongo({ uri }), await openMongo({ uri })];
+    const close = async (): Promise<void> => {
+      for (const store of stores) await store.close();
+    };
+    return { stores, organisationId: OURS.id, close };
   });
   replayContract(platform);
   storedJsonContract(platform);

@@ -18,8 +18,11 @@ import { queueContract } from '../../contracts/queue.ts';
 import { replayContract } from '../../contracts/replays.ts';
 import { dueStoreContract } from '../../contracts/due-store.ts';
 import { retentionStoreContract } from '../../contracts/retention-store.ts';
+import { inboxFollowContract } from '../../contracts/inbox-follow.ts';
+import { inboxStoreContract } from '../../contracts/inbox-store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { tokenGenerationStoreContract } from '../../contracts/token-generation-store.ts';
+import { OURS } from '../../support/organisation.ts';
 import { storedJsonContract } from '../../contracts/stored-json.ts';
 
 async function inMemory(options: Omit<SqliteOptions, 'path'> = {}) {
@@ -64,6 +67,7 @@ journalContract(forgetful);
 followContract(forgetful);
 sessionStoreContract(forgetful);
 deletionStoreContract({ ...forgetful, stored });
+inboxStoreContract(forgetful);
 
 for (const platform of [
   { name: 'sqlite in memory', lasting: false, open: inMemory },
@@ -73,6 +77,7 @@ for (const platform of [
   followContract(platform);
   sessionStoreContract(platform);
   deletionStoreContract(platform.lasting ? { ...platform, stored } : platform);
+  inboxStoreContract(platform);
   storedJsonContract(platform);
   agentStoreContract(platform);
   auditStoreContract(platform);
@@ -94,3 +99,8 @@ for (const platform of [
   });
   queueContract({ ...platform, knowsLonger: true });
 }
+
+inboxFollowContract('sqlite in memory', async () => {
+  const store = await inMemory();
+  return { stores: [store], organisationId: OURS.id, close: store.close };
+});

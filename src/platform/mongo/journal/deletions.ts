@@ -55,9 +55,10 @@ export class MongoDeletions implements DeletionStore {
     const budget = new RetryBudget(clock);
     for (;;) {
       const before = await withRetries(clock, () =>
-        this.#documents.findOneAndReplace(own, document, { projection: { head: 1 } }),
+        this.#documents.findOneAndReplace(own, document, { projection: { head: 1, waitsAt: 1 } }),
       );
       if (before !== null) {
+        await this.#tellInboxes([id], !('waitsAt' in before));
         gone(id, 'head' in before ? before.head : 0);
         return { tombstone, replayed: false };
       }
@@ -103,6 +104,7 @@ export class MongoDeletions implements DeletionStore {
   }
 
   async finish(ids: readonly SessionId[]): Promise<void> {
+    await this.#tellInboxes(ids);
     const begun = { _id: { $in: [...ids] }, 'deleted.pending': true } as Filter<Stored>; // as above
     await withRetries(this.#ports.clock, () =>
       this.#documents.updateMany(begun, { $unset: { 'deleted.pending': '' } as never }),
@@ -121,6 +123,23 @@ export class MongoDeletions implements DeletionStore {
       }),
     );
     return found ?? undefined;
+  }
+
+  /**
+   * INBOX-3. Beside the mark, which cannot ask for the time of the database; who dies in between leaves it to who erases. To those who never
+   * knew the session it is a change of nothing, and is left out where that is known.
+   */
+  async #tellInboxes(ids: readonly SessionId[], neverWaited = false): Promise<void> {
+    const untold = {
+      _id: { $in: [...ids] },
+      'deleted.pending': true,
+      'deleted.waitsAt': { $exists: false },
+      'deleted.neverWaited': { $exists: false },
+    } as Filter<Stored>; // as above
+    const told = neverWaited
+      ? { $set: { 'deleted.neverWaited': true } }
+      : { $currentDate: { 'deleted.waitsAt': true } };
+    await withRetries(this.#ports.clock, () => this.#documents.updateMany(untold, told as never)); // as above
   }
 
   /** One whose answer was lost finds itself. */

@@ -28,6 +28,7 @@ import { dueAt } from '../../../sessions/due.ts';
 import { concernOf, wantsSupervisor } from '../../../sessions/lifecycle.ts';
 import { AgentGone } from '../../../sessions/faults.ts';
 import { newSession, type Session, type SessionOrigin, type Turn } from '../../../sessions/session.ts';
+import { waitsChanged } from '../../../sessions/waits.ts';
 import type {
   SessionEntry,
   SessionFilter,
@@ -292,7 +293,8 @@ export class MongoJournal implements SessionJournal, SessionStore {
   #landed({ session, head }: SessionEntry, events: readonly RecordedEvent[]): void {
     const concerns = concernOf(session);
     this.#ports.channel.hint(session.id, head, concerns);
-    this.#tell({ sessionId: session.id, head, concerns, events });
+    const waitsOf = waitsChanged(session, head, events.length) ? session.organisationId : undefined;
+    this.#tell({ sessionId: session.id, head, concerns, events, waitsOf });
   }
 
   #tell(hint: Hint): void {

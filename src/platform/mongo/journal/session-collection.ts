@@ -41,7 +41,9 @@ export interface HeadMove {
   readonly after: number;
   readonly set: Partial<SessionDocument>;
   /** What the document does not have any more. */
-  readonly unset: readonly ('wantedSince' | 'dueAt')[];
+  readonly unset: readonly ('wantedSince' | 'dueAt' | 'waitsSince')[];
+  /** What it waits for from people, or that it does, is new. */
+  readonly waitsChanged: boolean;
   readonly page: Page;
   /** How many of the newest pages stay in the session's document, this one included. */
   readonly keep: number;
@@ -222,10 +224,11 @@ function refusedOf(error: unknown): ReadonlyMap<number, MongoServerError> {
   );
 }
 
-function updateOf({ set, unset, page, keep }: HeadMove): UpdateFilter<StoredSession> {
+function updateOf({ set, unset, waitsChanged, page, keep }: HeadMove): UpdateFilter<StoredSession> {
   return {
     $set: set,
     ...(unset.length === 0 ? {} : { $unset: Object.fromEntries(unset.map((name) => [name, ''])) }),
+    ...(waitsChanged ? { $currentDate: { waitsAt: true } } : {}), // INBOX-3: one clock for all servers
     $push: { tail: { $each: [page], $slice: -keep } },
   };
 }

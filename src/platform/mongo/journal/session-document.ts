@@ -74,6 +74,10 @@ export interface SessionDocument {
   readonly wantedSince?: number | undefined;
   /** Set while something is due for it by itself: when (sessions/due.ts). */
   readonly dueAt?: number | undefined;
+  /** Since when the oldest of what it waits for from people waits (stores/inbox-store.ts). */
+  readonly waitsSince?: number | undefined;
+  /** When that changed last, by the clock of the database. */
+  readonly waitsAt?: Date | undefined;
   readonly state: SessionState;
   readonly head: number;
   /** Of all bodies, spilled ones whole (JOURNAL-6). */

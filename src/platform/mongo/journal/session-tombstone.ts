@@ -28,6 +28,9 @@ export interface StoredTombstone {
     readonly by: Actor;
     /** Tells this deletion from any other that tried to begin. The name is an old one. */
     readonly markId: string;
+    /** Of one that had waited for people: when that ended by its deletion (stores/inbox-store.ts), by the clock of the database. */
+    readonly waitsAt?: Date | undefined;
+    readonly neverWaited?: true | undefined;
     /** Until nothing is left of the session. */
     readonly pending?: true | undefined;
   };

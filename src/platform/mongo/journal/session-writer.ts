@@ -22,6 +22,7 @@ import type { Logger } from '../../../kernel/logger.ts';
 import type { LogCaps, Standing } from '../../../sessions/append-plan.ts';
 import { dueAt } from '../../../sessions/due.ts';
 import { wantsSupervisor } from '../../../sessions/lifecycle.ts';
+import { waitingSince } from '../../../sessions/waits.ts';
 import type { Session } from '../../../sessions/session.ts';
 import { OlderKeys } from './older-keys.ts';
 import type { PageCollection } from './page-collection.ts';
@@ -212,6 +213,7 @@ export class SessionWriter {
     const changed = session === standing.session ? {} : storedState(session);
     const isWanted = wantsSupervisor(session);
     const due = dueAt(session);
+    const since = waitingSince(session);
     return {
       sessionId: this.#sessionId,
       after: standing.head,
@@ -223,11 +225,14 @@ export class SessionWriter {
         full,
         ...(isWanted ? { wantedSince: session.statusAt } : {}),
         ...(due === undefined ? {} : { dueAt: due }),
+        ...(since === undefined ? {} : { waitsSince: since }),
       },
       unset: [
         ...(isWanted ? [] : (['wantedSince'] as const)),
         ...(due === undefined ? (['dueAt'] as const) : []),
+        ...(since === undefined ? (['waitsSince'] as const) : []),
       ],
+      waitsChanged: session.waits?.seq !== standing.session.waits?.seq,
       page,
       keep: tail.keep + 1, // WRITER-3
       bytes: bytesOf(page) + RECORD_BYTES,
