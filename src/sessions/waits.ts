@@ -9,7 +9,6 @@ import type { ToolRequestKind } from '../journal/tool-request-events.ts';
 import type { Session } from './session.ts';
 import { openRequests } from './tool-requests.ts';
 
-export const WAIT_KINDS = ['question', 'approval', 'client'] as const;
 export type WaitKind = 'question' | ToolRequestKind;
 
 /** Who looks after it, until when. */
