@@ -11,6 +11,10 @@ import { Owner, type TurnEnd } from './owner.ts';
 import { Tally } from './tally.ts';
 
 const CREATE_KEY = `mutation ($input: CreateCredentialInput!) { createCredential(input: $input) { __typename ... on Fault { code message } } }`;
+const CREATE_ORGANISATION = `mutation { createOrganisation(name: "polite") {
+  ... on CreateOrganisationPayload { organisation { id } } ... on Fault { code message } } }`;
+const CREATE_API_KEY = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) {
+  ... on CreateApiKeyPayload { value } ... on Fault { code message } } }`;
 const CREATE_AGENT = `mutation ($input: CreateAgentInput!) { createAgent(input: $input) { __typename ... on Fault { code message } } }`;
 
 /** Messages under way at a time while a log is filled. */
@@ -44,6 +48,8 @@ export class Ground {
   steerToken = '';
   /** Of the session with large bodies. */
   bodiesToken = '';
+  /** Of the organisation of the polite tenant. */
+  politeKey = '';
   tally = new Tally();
   held = new Held();
   client: Client;
@@ -79,11 +85,10 @@ export class Ground {
     this.hogMib = size.hogMib;
     this.callMsMax = size.callMsMax;
     await this.owner.ask(CREATE_KEY, { input: { provider: 'anthropic', key: this.canary } });
-    for (const [name, model] of [
-      ['attacked', 'anthropic/claude-siege'],
-      ['polite', 'rehearsal/echo'],
-    ])
-      await this.owner.ask(CREATE_AGENT, { input: { name, model, prompt: 'Be brief.' } });
+    await this.owner.ask(CREATE_AGENT, {
+      input: { name: 'attacked', model: 'anthropic/claude-siege', prompt: 'Be brief.' },
+    });
+    this.politeKey = await this.#otherTenant();
     this.longLog = await this.#waitingSession();
     this.largeBodies = await this.#waitingSession();
     await this.#tryCommand();
@@ -92,6 +97,19 @@ export class Ground {
     this.readToken = await this.owner.token(this.longLog, ['READ']);
     this.steerToken = await this.owner.token(this.longLog, ['STEER']);
     this.bodiesToken = await this.owner.token(this.largeBodies, ['READ']);
+  }
+
+  /** Another organisation, with the agent that is not attacked. Answers its key. */
+  async #otherTenant(): Promise<string> {
+    const { organisation } = (await this.owner.ask(CREATE_ORGANISATION, {})).createOrganisation;
+    const scopes = ['SESSIONS_READ', 'SESSIONS_WRITE', 'AGENTS_WRITE'];
+    const input = { name: 'polite', organisationId: organisation.id, scopes };
+    const { value } = (await this.owner.ask(CREATE_API_KEY, { input })).createApiKey;
+    const tenant = new Owner(this.port, value, this.keys, (what) => this.#echoed(what));
+    await tenant.ask(CREATE_AGENT, {
+      input: { name: 'polite', model: 'rehearsal/echo', prompt: 'Be brief.' },
+    });
+    return value;
   }
 
   /** One turn of a session that nobody else uses meanwhile; it is cancelled when it takes longer than it may. */

@@ -1,5 +1,5 @@
 /**
- * Another tenant, who does nothing wrong: with a client token of a session that nobody else knows he says something, follows the answer over a subscription, reads its session. How long a message
+ * Another tenant, an organisation of its own, who does nothing wrong: with a client token of a session that nobody else knows he says something, follows the answer over a subscription, reads its session. How long a message
  * takes until its turn is over, and how long a read takes, is what a siege must not double.
  */
 import { HttpConnection, post } from '../bench/http-connection.ts';

@@ -130,10 +130,11 @@ export class Siege {
     giveWay(0); // what we start would give way as we do
     await this.#server.start();
     if (this.#options.givesWay) giveWay(ATTACKER_NICENESS);
-    const { port, pid, key, folder, lagPath } = this.#server;
-    this.#ground = new Ground(port, key, CANARY, this.#keys);
+    const { port, pid, folder, lagPath } = this.#server;
+    this.#ground = new Ground(port, this.#server.key, CANARY, this.#keys);
     await this.#ground.prepare(this.#options.size);
     const referencePort = await this.#reference.ask('port');
+    const key = this.#ground.politeKey;
     await this.#watcher.ask('watch', { port, pid, referencePort, key, folder, lagPath });
   }
 
