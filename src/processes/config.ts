@@ -200,7 +200,7 @@ export const VARIABLES = {
     name: 'HOLDFAST_SPARES',
     fallback: String(SPARES_DEFAULT),
     prose:
-      'Brains kept started and loaded, for a quick start; one more where organisations share the server. 0: none.',
+      'Brains kept started and loaded, for a quick start; two more where organisations share the server. 0: none.',
     expected: 'a number from 0 to 100',
     parse: whole(0, 100),
   },

@@ -5,8 +5,11 @@ import { END_GRACE_MS } from '../hands/limit.ts';
 export const SLOTS_DEFAULT = 16;
 /** Brains kept started and loaded, so that a session starts without waiting for one. */
 export const SPARES_DEFAULT = 1;
-/** Spares beyond those that are asked for, where organisations share a server: for one that has nothing running. */
-export const SPARES_KEPT = 1;
+/**
+ * Spares beyond those that are asked for, where organisations share a server: for those that have nothing running. Beside a crowd the next one
+ * takes two starts to come up, the crowd's and its own: meanwhile another newcomer, or the same one's next session, finds the second.
+ */
+export const SPARES_KEPT = 2;
 /** Brains that come up at the same time, where nobody says how many cores there are: each takes one for a third of a second. */
 export const STARTS_MAX_DEFAULT = 4;
 /** A session with nothing to do keeps its brain and hands this long, since a follow-up often comes soon. */

@@ -3,7 +3,7 @@
  * process start. A spare holds no session, no token and no lease; losing one costs nothing.
  *
  * ADMIT-5 A spare is not for an organisation that has sessions in the queue, or that waits for another brain; and where organisations share the
- *    server there is one more, which is for those that have nothing running. So whoever comes anew finds one, whatever the others do. Brains that
+ *    server there are SPARES_KEPT more, which are for those that have nothing running. So whoever comes anew finds one, whatever the others do. Brains that
  *    have to be started come up so many at a time, and go round the organisations.
  */
 import type { Chance } from '../kernel/chance.ts';
@@ -70,7 +70,7 @@ export class Spares implements Service {
     }
   }
 
-  /** There are several organisations: one more is kept, unless the deployment wants none. */
+  /** There are several organisations: some more are kept, unless the deployment wants none. */
   share(): void {
     if (this.#kept > 0 || this.#wanted === 0) return;
     this.#kept = SPARES_KEPT;
