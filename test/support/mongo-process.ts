@@ -139,7 +139,8 @@ export class MongoProcess {
     const test = this.#testCommands ? ['--enable-test-commands'] : [];
     const sync = this.#mayBeKilled ? ['--sync-on-commit'] : [];
     const where = ['--host', HOST, '--port', String(port), '--storage-path', folder];
-    return [program, ...where, '--log-level', 'ERROR', '--cache-size', '256M', ...test, ...sync];
+    // with a quarter of the cache a run of all tests has filled it once, and nothing was answered any more
+    return [program, ...where, '--log-level', 'ERROR', '--cache-size', '1G', ...test, ...sync];
   }
 
   async #initiate(first: Member): Promise<void> {
